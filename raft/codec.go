@@ -1,0 +1,341 @@
+package raft
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+)
+
+// Numbers are little-endian and of fixed width. A message on the wire:
+//
+//	 0  version 1        1   kind     2  granted     3  zero
+//	 4  cluster          8 bytes
+//	12  from id, inc     16
+//	28  to id, inc       16
+//	44  term             8
+//	52  seq              8
+//	60  by kind:
+//	    Vote, PreVote    last index 8, last term 8
+//	    Append           prev index 8, prev term 8, commit 8, count 4, entries
+//	    AppendReply      matched 8, hint index 8, hint term 8
+//	    Heartbeat        round 8, commit 8
+//	    HeartbeatReply   round 8, accepted 8
+//	    Form…            length 4, payload
+//	 …  CRC-32C of all before, 4
+//
+// An entry on wire and disk:
+//
+//	 0  index 8     8  term 8     16  time 8     24  kind 1
+//	25  entry checksum 4          29  length 4   33  payload
+const (
+	wireVersion      = 1
+	messageHeaderLen = 60
+	entryHeaderLen   = 33
+	// EntryOverhead is how many bytes an encoded entry has beside its payload.
+	EntryOverhead = entryHeaderLen
+)
+
+// ErrCodec is wrapped by every decoding error.
+var ErrCodec = errors.New("raft: malformed bytes")
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+var le = binary.LittleEndian
+
+// EntrySum is the entry checksum: CRC-32C (Castagnoli) of cluster id, index, term,
+// log time, kind, payload length and payload. The leader computes it once; it
+// travels with the entry, is stored with it, and tells in repair whether two
+// nodes hold the same entry.
+func EntrySum(cluster ClusterID, e *Entry) uint32 {
+	var h [8 + 8 + 8 + 8 + 1 + 4]byte
+	le.PutUint64(h[0:], uint64(cluster))
+	le.PutUint64(h[8:], uint64(e.Index))
+	le.PutUint64(h[16:], uint64(e.Term))
+	le.PutUint64(h[24:], uint64(e.Time))
+	h[32] = byte(e.Kind)
+	le.PutUint32(h[33:], uint32(len(e.Payload)))
+	// By table, because crc32.Update would move h to the heap.
+	crc := ^uint32(0)
+	for _, b := range h {
+		crc = castagnoli[byte(crc)^b] ^ crc>>8
+	}
+	return crc32.Update(^crc, castagnoli, e.Payload)
+}
+
+// AppendEntry appends the encoded entry to dst.
+func AppendEntry(dst []byte, e *Entry) []byte {
+	dst = le.AppendUint64(dst, uint64(e.Index))
+	dst = le.AppendUint64(dst, uint64(e.Term))
+	dst = le.AppendUint64(dst, uint64(e.Time))
+	dst = append(dst, byte(e.Kind))
+	dst = le.AppendUint32(dst, e.Sum)
+	dst = le.AppendUint32(dst, uint32(len(e.Payload)))
+	return append(dst, e.Payload...)
+}
+
+// DecodeEntry decodes one entry and returns the bytes behind it. The payload
+// aliases src. It checks form, not the entry checksum.
+func DecodeEntry(src []byte) (e Entry, rest []byte, err error) {
+	if len(src) < entryHeaderLen {
+		return Entry{}, nil, fmt.Errorf("%w: entry of %d bytes", ErrCodec, len(src))
+	}
+	n := uint64(le.Uint32(src[29:]))
+	if uint64(len(src)-entryHeaderLen) < n {
+		return Entry{}, nil, fmt.Errorf("%w: entry payload of %d bytes in %d", ErrCodec, n, len(src)-entryHeaderLen)
+	}
+	e = Entry{
+		Index: Index(le.Uint64(src[0:])),
+		Term:  Term(le.Uint64(src[8:])),
+		Time:  LogTime(le.Uint64(src[16:])),
+		Kind:  EntryKind(src[24]),
+		Sum:   le.Uint32(src[25:]),
+	}
+	end := entryHeaderLen + int(n)
+	if n > 0 {
+		e.Payload = src[entryHeaderLen:end:end]
+	}
+	return e, src[end:], nil
+}
+
+// AppendMessage appends the encoded message to dst.
+func AppendMessage(dst []byte, m *Message) []byte {
+	start := len(dst)
+	granted := byte(0)
+	if m.Granted {
+		granted = 1
+	}
+	dst = append(dst, wireVersion, byte(m.Kind), granted, 0)
+	dst = le.AppendUint64(dst, uint64(m.Cluster))
+	dst = appendIdent(dst, m.From)
+	dst = appendIdent(dst, m.To)
+	dst = le.AppendUint64(dst, uint64(m.Term))
+	dst = le.AppendUint64(dst, m.Seq)
+	switch m.Kind {
+	case MsgPreVote, MsgVote:
+		dst = le.AppendUint64(dst, uint64(m.LastIndex))
+		dst = le.AppendUint64(dst, uint64(m.LastTerm))
+	case MsgAppend:
+		dst = le.AppendUint64(dst, uint64(m.PrevIndex))
+		dst = le.AppendUint64(dst, uint64(m.PrevTerm))
+		dst = le.AppendUint64(dst, uint64(m.Commit))
+		dst = le.AppendUint32(dst, uint32(len(m.Entries)))
+		for i := range m.Entries {
+			dst = AppendEntry(dst, &m.Entries[i])
+		}
+	case MsgAppendReply:
+		dst = le.AppendUint64(dst, uint64(m.Matched))
+		dst = le.AppendUint64(dst, uint64(m.HintIndex))
+		dst = le.AppendUint64(dst, uint64(m.HintTerm))
+	case MsgHeartbeat:
+		dst = le.AppendUint64(dst, m.Round)
+		dst = le.AppendUint64(dst, uint64(m.Commit))
+	case MsgHeartbeatReply:
+		dst = le.AppendUint64(dst, m.Round)
+		dst = le.AppendUint64(dst, uint64(m.Accepted))
+	case MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse:
+		dst = le.AppendUint32(dst, uint32(len(m.Payload)))
+		dst = append(dst, m.Payload...)
+	}
+	return le.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+}
+
+// DecodeMessage decodes exactly one message. Payloads alias src. Any bytes are
+// safe: what it accepts has a right checksum, a known kind, no bytes left over,
+// and entries in unbroken order whose terms never fall.
+func DecodeMessage(src []byte) (Message, error) {
+	if len(src) < messageHeaderLen+4 {
+		return Message{}, fmt.Errorf("%w: message of %d bytes", ErrCodec, len(src))
+	}
+	if src[0] != wireVersion {
+		return Message{}, fmt.Errorf("%w: message version %d, this build speaks %d", ErrCodec, src[0], wireVersion)
+	}
+	body, sum := src[:len(src)-4], le.Uint32(src[len(src)-4:])
+	if crc32.Checksum(body, castagnoli) != sum {
+		return Message{}, fmt.Errorf("%w: message checksum mismatch", ErrCodec)
+	}
+	if body[2] > 1 || body[3] != 0 {
+		return Message{}, fmt.Errorf("%w: message flags %d %d", ErrCodec, body[2], body[3])
+	}
+	m := Message{
+		Kind:    MessageKind(body[1]),
+		Granted: body[2] == 1,
+		Cluster: ClusterID(le.Uint64(body[4:])),
+		From:    decodeIdent(body[12:]),
+		To:      decodeIdent(body[28:]),
+		Term:    Term(le.Uint64(body[44:])),
+		Seq:     le.Uint64(body[52:]),
+	}
+	r := reader{src: body[messageHeaderLen:]}
+	switch m.Kind {
+	case MsgPreVote, MsgVote:
+		m.LastIndex = Index(r.u64())
+		m.LastTerm = Term(r.u64())
+	case MsgPreVoteReply, MsgVoteReply:
+	case MsgAppend:
+		m.PrevIndex = Index(r.u64())
+		m.PrevTerm = Term(r.u64())
+		m.Commit = Index(r.u64())
+		m.Entries = r.entries(&m)
+	case MsgAppendReply:
+		m.Matched = Index(r.u64())
+		m.HintIndex = Index(r.u64())
+		m.HintTerm = Term(r.u64())
+	case MsgHeartbeat:
+		m.Round = r.u64()
+		m.Commit = Index(r.u64())
+	case MsgHeartbeatReply:
+		m.Round = r.u64()
+		m.Accepted = Index(r.u64())
+	case MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse:
+		m.Payload = r.bytes(int64(r.u32()))
+	default:
+		return Message{}, fmt.Errorf("%w: message kind %d", ErrCodec, uint8(m.Kind))
+	}
+	if r.bad || len(r.src) != 0 {
+		return Message{}, fmt.Errorf("%w: %s with %d bytes left over, short: %t", ErrCodec, m.Kind, len(r.src), r.bad)
+	}
+	return m, nil
+}
+
+// AppendConfiguration appends the encoded configuration to dst: version 1,
+// count 4, then per member id 8, incarnation 8, roles 1 (bit 0 voter, bit 1
+// outgoing voter), and both addresses with a 2-byte length each.
+func AppendConfiguration(dst []byte, c *Configuration) []byte {
+	dst = append(dst, 1)
+	dst = le.AppendUint32(dst, uint32(len(c.Members)))
+	for i := range c.Members {
+		m := &c.Members[i]
+		dst = appendIdent(dst, m.Ident)
+		roles := byte(0)
+		if m.Voter {
+			roles |= 1
+		}
+		if m.VoterOld {
+			roles |= 2
+		}
+		dst = append(dst, roles)
+		dst = appendString16(dst, m.PeerAddr)
+		dst = appendString16(dst, m.ClientAddr)
+	}
+	return dst
+}
+
+// DecodeConfiguration decodes exactly one configuration and checks that members
+// are ordered by id without repetition.
+func DecodeConfiguration(src []byte) (Configuration, error) {
+	r := reader{src: src}
+	if v := r.u8(); v != 1 {
+		return Configuration{}, fmt.Errorf("%w: configuration version %d", ErrCodec, v)
+	}
+	n := r.u32()
+	if n > membersMax {
+		return Configuration{}, fmt.Errorf("%w: configuration of %d members", ErrCodec, n)
+	}
+	var c Configuration
+	for range n {
+		m := Member{Ident: Ident{NodeID(r.u64()), Incarnation(r.u64())}}
+		roles := r.u8()
+		r.bad = r.bad || roles > 3
+		m.Voter, m.VoterOld = roles&1 != 0, roles&2 != 0
+		m.PeerAddr = string(r.bytes(int64(r.u16())))
+		m.ClientAddr = string(r.bytes(int64(r.u16())))
+		if k := len(c.Members); m.ID == 0 || k > 0 && c.Members[k-1].ID >= m.ID {
+			return Configuration{}, fmt.Errorf("%w: configuration out of order at member %d", ErrCodec, m.ID)
+		}
+		c.Members = append(c.Members, m)
+	}
+	if r.bad || len(r.src) != 0 {
+		return Configuration{}, fmt.Errorf("%w: configuration with %d bytes left over, short: %t", ErrCodec, len(r.src), r.bad)
+	}
+	return c, nil
+}
+
+func appendIdent(dst []byte, i Ident) []byte {
+	dst = le.AppendUint64(dst, uint64(i.ID))
+	return le.AppendUint64(dst, uint64(i.Inc))
+}
+
+func decodeIdent(src []byte) Ident {
+	return Ident{NodeID(le.Uint64(src)), Incarnation(le.Uint64(src[8:]))}
+}
+
+// appendString16 appends a string with a 2-byte length, cut at 65,535 bytes.
+func appendString16(dst []byte, s string) []byte {
+	s = s[:min(len(s), 1<<16-1)]
+	dst = le.AppendUint16(dst, uint16(len(s)))
+	return append(dst, s...)
+}
+
+// reader takes numbers off src and remembers if there were too few bytes.
+type reader struct {
+	src []byte
+	bad bool
+}
+
+func (r *reader) bytes(n int64) []byte {
+	if r.bad || n > int64(len(r.src)) {
+		r.bad = true
+		return nil
+	}
+	b := r.src[:n:n]
+	r.src = r.src[n:]
+	if n == 0 {
+		return nil
+	}
+	return b
+}
+
+func (r *reader) u8() uint8 {
+	if b := r.bytes(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (r *reader) u16() uint16 {
+	if b := r.bytes(2); b != nil {
+		return le.Uint16(b)
+	}
+	return 0
+}
+
+func (r *reader) u32() uint32 {
+	if b := r.bytes(4); b != nil {
+		return le.Uint32(b)
+	}
+	return 0
+}
+
+func (r *reader) u64() uint64 {
+	if b := r.bytes(8); b != nil {
+		return le.Uint64(b)
+	}
+	return 0
+}
+
+// entries decodes the entries of an Append. They follow PrevIndex without a gap,
+// and their terms lie between PrevTerm and the leader's and never fall.
+func (r *reader) entries(m *Message) []Entry {
+	n := r.u32()
+	if uint64(n)*entryHeaderLen > uint64(len(r.src)) {
+		r.bad = true
+		return nil
+	}
+	if n == 0 {
+		return nil
+	}
+	out := make([]Entry, 0, n)
+	index, term := m.PrevIndex, m.PrevTerm
+	for range n {
+		e, rest, err := DecodeEntry(r.src)
+		if err != nil || e.Index != index+1 || e.Term < term || e.Term > m.Term {
+			r.bad = true
+			return nil
+		}
+		index, term = e.Index, e.Term
+		out = append(out, e)
+		r.src = rest
+	}
+	return out
+}

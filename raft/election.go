@@ -1,0 +1,237 @@
+package raft
+
+import "time"
+
+// Elections [§5.2], with pre-vote [T§9.6], loyalty to a living leader and
+// check-quorum [T§6.2, §6]. A campaign goes
+//
+//	election timeout -> pre-campaign: "would you vote for me in term+1?"
+//	quorum would     -> campaign: term+1, vote for self on disk, RequestVote
+//	quorum did       -> leader: one entry of the own term, at once [§8]
+
+// purposes of keyed draws.
+const drawElection = 0x656c6563 // "elec"
+
+// resetElectionTimer draws the next wait from [1, 2) election timeouts, scaled
+// by the priority. Every draw has a counter of its own, so that two nodes that
+// collided once don't keep step [§5.2].
+func (r *Raft) resetElectionTimer() {
+	r.draws++
+	base := uint64(r.cfg.ElectionTimeout)
+	wait := base + Mix(r.cfg.Seed, drawElection, uint64(r.cfg.Self.ID), uint64(r.cfg.Self.Inc), r.draws)%base
+	wait = wait / PriorityMax * uint64(2*PriorityMax-r.cfg.Priority)
+	r.electionAt = r.now.Add(time.Duration(wait))
+}
+
+// promotable reports whether the node may campaign at all: a voter whose log has
+// begun. An empty log has seen no configuration entry; it waits to be filled,
+// unless every member has accepted the formation record.
+func (r *Raft) promotable() bool {
+	return r.config().IsVoter(r.cfg.Self) && (r.log.last > 0 || r.mayForm)
+}
+
+// loyal reports whether a leader is known to live: votes are not granted, and
+// not even their term is taken, within the shortest election timeout of its last word
+// [§6, T§4.2.3]. A leader is loyal to itself; check-quorum ends that.
+func (r *Raft) loyal() bool {
+	return r.role == Leader || r.now.Sub(r.leaderSeen) < r.cfg.ElectionTimeout
+}
+
+// upToDate is the election restriction [§5.4.1]: the last terms decide, and only
+// if they are equal the last indexes.
+func (r *Raft) upToDate(m *Message) bool {
+	own := r.log.lastTerm()
+	return m.LastTerm > own || m.LastTerm == own && m.LastIndex >= r.log.last
+}
+
+// preCampaign asks every voter whether it would grant a vote. Nobody's term,
+// vote or timer changes by it.
+func (r *Raft) preCampaign() {
+	r.campaign++
+	r.granted = r.granted[:0]
+	r.leader = Ident{}
+	r.setRole(PreCandidate)
+	r.resetElectionTimer()
+	if r.grantedBy(r.cfg.Self) {
+		r.startElection()
+		return
+	}
+	r.askVoters(MsgPreVote, r.hard.Term+1)
+}
+
+// startElection enters a new term and votes for itself. The requests are promises: they
+// leave when the vote is on disk, and only then the own vote counts.
+func (r *Raft) startElection() {
+	r.hard = HardState{Term: r.hard.Term + 1, Vote: r.cfg.Self}
+	r.campaign++
+	r.granted = r.granted[:0]
+	r.leader = Ident{}
+	r.accepted = 0
+	r.leaderSeen = r.now - Mono(r.cfg.ElectionTimeout)
+	r.note(Note{Kind: NoteTerm})
+	r.note(Note{Kind: NoteVote, Peer: r.cfg.Self.ID})
+	r.setRole(Candidate)
+	r.resetElectionTimer()
+	r.selfVote = r.nextSeq + 1 // the write of this Step
+	r.askVoters(MsgVote, r.hard.Term)
+}
+
+// askVoters sends a (pre-)vote request to every other voter, of both halves.
+func (r *Raft) askVoters(kind MessageKind, term Term) {
+	c := r.config()
+	for i := range c.Members {
+		m := &c.Members[i]
+		if m.Ident == r.cfg.Self || !m.Voter && !m.VoterOld {
+			continue
+		}
+		ask := Message{
+			Kind: kind, To: m.Ident, Term: term, Seq: r.campaign,
+			LastIndex: r.log.last, LastTerm: r.log.lastTerm(),
+		}
+		if kind == MsgVote {
+			r.promise(ask)
+		} else {
+			r.send(ask)
+		}
+	}
+}
+
+// handlePreVote answers whether a vote would be granted. It changes nothing. A
+// refusal carries the own term, so that a candidate that is behind
+// catches up.
+func (r *Raft) handlePreVote(m *Message) {
+	reply := Message{Kind: MsgPreVoteReply, To: m.From, Seq: m.Seq, Term: r.hard.Term}
+	if m.Term > r.hard.Term && !r.loyal() && r.upToDate(m) {
+		reply.Granted, reply.Term = true, m.Term
+	}
+	if reply.Term == 0 {
+		return // an unborn node that would not grant has nothing to say
+	}
+	r.reply(reply)
+}
+
+// reply sends an answer that promises nothing but shows the current term, which
+// must therefore be on disk first.
+func (r *Raft) reply(m Message) {
+	if r.hard == r.handedHard && r.hardSeq <= r.storedSeq {
+		r.send(m)
+		return
+	}
+	r.promise(m)
+}
+
+func (r *Raft) handlePreVoteReply(m *Message) {
+	if r.role != PreCandidate || m.Seq != r.campaign || !m.Granted || m.Term != r.hard.Term+1 {
+		return // of an earlier campaign, or a refusal whose term was taken already
+	}
+	if r.grantedBy(m.From) {
+		r.startElection()
+	}
+}
+
+// handleVote is RequestVote, receiver [Figure 2]: at most one vote a term, first
+// come first served, and only for a log that is up to date. The reply is a promise.
+func (r *Raft) handleVote(m *Message) {
+	reply := Message{Kind: MsgVoteReply, To: m.From, Seq: m.Seq}
+	free := r.hard.Vote.IsZero() || r.hard.Vote == m.From
+	if m.Term == r.hard.Term && r.role != Leader && free && r.upToDate(m) {
+		if r.hard.Vote.IsZero() {
+			r.hard.Vote = m.From
+			r.note(Note{Kind: NoteVote, Peer: m.From.ID})
+		}
+		r.becomeFollower(r.hard.Term, Ident{}) // a pre-candidate gives way
+		r.resetElectionTimer()
+		reply.Granted = true
+	}
+	r.promise(reply)
+}
+
+func (r *Raft) handleVoteReply(m *Message) {
+	if r.role != Candidate || m.Seq != r.campaign || !m.Granted || m.Term != r.hard.Term {
+		return // of an earlier term or campaign, or a refusal
+	}
+	if r.grantedBy(m.From) {
+		r.becomeLeader()
+	}
+}
+
+// countSelfVote counts the own vote once the disk has it.
+func (r *Raft) countSelfVote() {
+	if r.role == Candidate && r.storedSeq >= r.selfVote && r.grantedBy(r.cfg.Self) {
+		r.becomeLeader()
+	}
+}
+
+// grantedBy counts a grant, each voter once, and reports whether they are a
+// quorum of the configuration in force.
+func (r *Raft) grantedBy(who Ident) bool {
+	known := false
+	for _, g := range r.granted {
+		known = known || g == who
+	}
+	if !known {
+		r.granted = append(r.granted, who)
+	}
+	return quorumHas(r.config(), func(m *Member) bool {
+		for _, g := range r.granted {
+			if g == m.Ident {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// becomeLeader starts to lead: nothing is known about the others' logs, and an
+// entry of the own term is appended at once, because only such an entry
+// can be committed by counting [§5.4.2, §8]. The first entry of all holds the configuration.
+func (r *Raft) becomeLeader() {
+	invariant(r.role == Candidate && r.hard.Vote == r.cfg.Self, "%s of term %d with vote %v becomes leader", r.role, r.hard.Term, r.hard.Vote)
+	r.setRole(Leader)
+	r.leader = r.cfg.Self
+	r.granted = r.granted[:0]
+	r.note(Note{Kind: NoteLeader, Peer: r.cfg.Self.ID})
+	r.beatAt = r.now
+	r.clockBase, r.clockMono = 0, r.now
+	if r.log.last > 0 {
+		r.clockBase = r.log.entry(r.log.last).Time
+	}
+	r.termStart = r.log.last + 1
+	r.uncommitted = 0
+	for i := r.commit + 1; i <= r.log.last; i++ {
+		r.uncommitted += len(r.log.entry(i).Payload)
+	}
+	r.resetPeers()
+	if r.log.last == 0 {
+		r.append(EntryConfig, AppendConfiguration(nil, r.config()), 0)
+	} else {
+		r.append(EntryNoop, nil, 0)
+	}
+}
+
+// stopLeading answers what can no longer be answered.
+func (r *Raft) stopLeading() {
+	r.peers = r.peers[:0]
+	r.failReads()
+}
+
+// checkQuorum steps down when no quorum has answered for an election timeout:
+// such a leader can commit nothing, and others may have elected another [T§6.2].
+// A leader that may go on sends the next timed heartbeat.
+func (r *Raft) checkQuorum() {
+	heard := quorumValue(r.config(), int64(r.now), func(m *Member) int64 {
+		if m.Ident == r.cfg.Self {
+			return int64(r.now)
+		}
+		if p := r.peer(m.Ident); p != nil {
+			return int64(p.heard)
+		}
+		return 0
+	})
+	if r.now.Sub(Mono(heard)) >= r.cfg.ElectionTimeout {
+		r.note(Note{Kind: NoteQuorumLost})
+		r.becomeFollower(r.hard.Term, Ident{})
+		return
+	}
+	r.beat()
+}

@@ -1,0 +1,65 @@
+package raft
+
+// Limits bounds what one node's protocol may hold. The worst case of its
+// memory beside the log itself is about
+//
+//	UncommittedBytesMax + peers x InflightBytesMax (shared payloads, counted once)
+//	+ ReadsPendingMax x 16 B + peers x InflightMessagesMax x 16 B
+//
+// Zero fields take the defaults.
+type Limits struct {
+	// CommandBytesMax bounds one entry's payload. 1 MiB of document plus its envelope;
+	// Apply runs inside the node's Step, so that one entry must stay short.
+	CommandBytesMax int
+	// AppendBytesMax bounds the payloads of one Append: large enough to amortise
+	// a system call, small enough that a heartbeat behind it on a 1 Gbit/s
+	// link waits less than 10 ms. One entry always fits.
+	AppendBytesMax int
+	// AppendEntriesMax bounds the entries of one Append, for the same reason
+	// where entries are tiny.
+	AppendEntriesMax int
+	// InflightMessagesMax bounds the Appends sent and not answered, per peer: the
+	// pipeline needs (round trip + sync) / time per Append, which is below 64
+	// for 10 ms and group commit.
+	InflightMessagesMax int
+	// InflightBytesMax bounds their payloads, per peer. A transport's queue must
+	// hold more than this, so that a live peer never drops.
+	InflightBytesMax int
+	// UncommittedBytesMax bounds what a leader appended and could not commit
+	// yet, so that a minority leader's memory stays flat.
+	UncommittedBytesMax int
+	// UnstoredBytesMax bounds what a leader appended and its own disk has not
+	// stored yet.
+	UnstoredBytesMax int
+	// ReadsPendingMax bounds the reads that wait for a round.
+	ReadsPendingMax int
+	// RoundsInflightMax bounds the heartbeat rounds that reads may start before
+	// the oldest is answered; two keep the link busy, more only add messages.
+	RoundsInflightMax int
+}
+
+// membersMax bounds a configuration: nobody runs a quorum of more, and the
+// decoder needs a bound.
+const membersMax = 64
+
+// termMax is far beyond what elections can reach in a cluster's life: one a
+// nanosecond for a century. Above it a message lies.
+const termMax = Term(1) << 62
+
+func (l Limits) withDefaults() Limits {
+	def := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	def(&l.CommandBytesMax, 1<<20+64<<10)
+	def(&l.AppendBytesMax, 1<<20)
+	def(&l.AppendEntriesMax, 4096)
+	def(&l.InflightMessagesMax, 64)
+	def(&l.InflightBytesMax, 8<<20)
+	def(&l.UncommittedBytesMax, 64<<20)
+	def(&l.UnstoredBytesMax, 32<<20)
+	def(&l.ReadsPendingMax, 1<<16)
+	def(&l.RoundsInflightMax, 2)
+	return l
+}

@@ -1,0 +1,192 @@
+package raft
+
+// raftLog is the log in memory: log[] of Figure 2. What is on disk is told by
+// the stored mark; what has been handed to the disk by the handed mark.
+//
+//	1 ........ stored ........ handed ........ last
+//	  on disk          being written    this Step's
+//
+// Terms are kept as runs beside the entries, so that "no such entry" is an
+// answer of its own and never looks like term 0.
+type raftLog struct {
+	blocks [][]Entry // of blockEntries each, the last one partly filled
+	runs   []termRun // rising in both fields
+	last   Index
+
+	handed   Index // everything up to here is in some Store
+	stored   Index // everything up to here is on disk
+	truncate Index // not zero: the next Store removes entries from here on
+	writes   []write
+}
+
+// termRun says that entries from first on have this term, up to the next run.
+type termRun struct {
+	term  Term
+	first Index
+}
+
+// write is a Store that the disk has not reported yet.
+type write struct {
+	seq   WriteSeq
+	last  Index // the last entry this write makes stored, if nothing truncated it since
+	bytes int
+}
+
+// blockEntries makes growing the log cost one small allocation per block,
+// never a copy of the whole.
+const blockEntries = 1 << 10
+
+// term returns the term of the entry at i. Index 0 is in every log with term 0.
+func (l *raftLog) term(i Index) (Term, bool) {
+	if i == 0 {
+		return 0, true
+	}
+	if i > l.last {
+		return 0, false
+	}
+	lo, hi := 0, len(l.runs)
+	if hi > 0 && l.runs[hi-1].first <= i { // nearly always the newest run
+		return l.runs[hi-1].term, true
+	}
+	for hi-lo > 1 {
+		mid := (lo + hi) / 2
+		if l.runs[mid].first <= i {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	return l.runs[lo].term, true
+}
+
+// lastTerm returns the term of the last entry, 0 for an empty log.
+func (l *raftLog) lastTerm() Term {
+	t, _ := l.term(l.last)
+	return t
+}
+
+// matches reports whether the log holds an entry of this term at i.
+func (l *raftLog) matches(i Index, term Term) bool {
+	t, ok := l.term(i)
+	return ok && t == term
+}
+
+// entry returns the entry at i, which must be present.
+func (l *raftLog) entry(i Index) *Entry {
+	invariant(i >= 1 && i <= l.last, "entry %d of a log of %d", i, l.last)
+	return &l.blocks[(i-1)/blockEntries][(i-1)%blockEntries]
+}
+
+// append adds an entry behind the last one.
+func (l *raftLog) append(e Entry) {
+	invariant(e.Index == l.last+1, "append of %d behind %d", e.Index, l.last)
+	invariant(e.Term >= l.lastTerm(), "append of term %d behind term %d at %d", e.Term, l.lastTerm(), e.Index)
+	if n := len(l.blocks); n == 0 || len(l.blocks[n-1]) == blockEntries {
+		l.blocks = append(l.blocks, make([]Entry, 0, blockEntries))
+	}
+	b := &l.blocks[len(l.blocks)-1]
+	*b = append(*b, e)
+	if n := len(l.runs); n == 0 || l.runs[n-1].term != e.Term {
+		l.runs = append(l.runs, termRun{e.Term, e.Index})
+	}
+	l.last = e.Index
+}
+
+// truncateFrom removes the entries from i on. Writes under way no longer make
+// anything at or above i stored: by the time they complete, other entries may
+// stand there.
+func (l *raftLog) truncateFrom(i Index) {
+	if i > l.last {
+		return
+	}
+	invariant(i >= 1, "truncation from 0")
+	keep := int(i - 1)
+	blocks := (keep + blockEntries - 1) / blockEntries
+	clear(l.blocks[blocks:])
+	l.blocks = l.blocks[:blocks]
+	if blocks > 0 {
+		tail := keep - (blocks-1)*blockEntries
+		b := l.blocks[blocks-1]
+		clear(b[tail:])
+		l.blocks[blocks-1] = b[:tail]
+	}
+	for n := len(l.runs); n > 0 && l.runs[n-1].first >= i; n = len(l.runs) {
+		l.runs = l.runs[:n-1]
+	}
+	l.last = i - 1
+	if l.handed >= i {
+		l.handed = i - 1
+		if l.truncate == 0 || i < l.truncate {
+			l.truncate = i
+		}
+	}
+	l.stored = min(l.stored, i-1)
+	for j := range l.writes {
+		l.writes[j].last = min(l.writes[j].last, i-1)
+	}
+}
+
+// slice copies the entries from..to into a slice of its own, whose payloads
+// are shared. Copies outlive any truncation.
+func (l *raftLog) slice(from, to Index) []Entry {
+	if from > to {
+		return nil
+	}
+	out := make([]Entry, 0, to-from+1)
+	for i := from; i <= to; {
+		b := l.blocks[(i-1)/blockEntries]
+		at := int((i - 1) % blockEntries)
+		n := min(len(b)-at, int(to-i)+1)
+		out = append(out, b[at:at+n]...)
+		i += Index(n)
+	}
+	return out
+}
+
+// findByTerm returns the largest index up to i whose term is at most term, and
+// its term. Leader and follower both use it to skip a whole term of
+// conflicts per round trip instead of one entry [§5.3, end].
+func (l *raftLog) findByTerm(i Index, term Term) (Index, Term) {
+	i = min(i, l.last)
+	for n := len(l.runs) - 1; n >= 0; n-- {
+		run := l.runs[n]
+		if run.first > i {
+			continue
+		}
+		if run.term <= term {
+			return i, run.term
+		}
+		i = run.first - 1
+	}
+	return 0, 0
+}
+
+// completed notes that all writes up to seq are on disk.
+func (l *raftLog) completed(seq WriteSeq) {
+	n := 0
+	for n < len(l.writes) && l.writes[n].seq <= seq {
+		l.stored = max(l.stored, l.writes[n].last)
+		n++
+	}
+	l.writes = append(l.writes[:0], l.writes[n:]...)
+}
+
+// unstoredBytes is what has been handed to the disk and is not reported yet.
+func (l *raftLog) unstoredBytes() int {
+	sum := 0
+	for i := range l.writes {
+		sum += l.writes[i].bytes
+	}
+	return sum
+}
+
+func (l *raftLog) clone() raftLog {
+	c := *l
+	c.blocks = make([][]Entry, len(l.blocks))
+	for i, b := range l.blocks {
+		c.blocks[i] = append(make([]Entry, 0, blockEntries), b...)
+	}
+	c.runs = append([]termRun(nil), l.runs...)
+	c.writes = append([]write(nil), l.writes...)
+	return c
+}

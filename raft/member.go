@@ -1,0 +1,57 @@
+package raft
+
+// Member is one node of a configuration.
+type Member struct {
+	Ident
+	// Voter: counts in the (new) majority. VoterOld: counts in the outgoing
+	// majority of a joint configuration [§6]. Neither: a learner [T§4.2.1].
+	Voter    bool
+	VoterOld bool
+	// PeerAddr and ClientAddr are where the node listens, "host:port". The
+	// protocol carries them and never reads them.
+	PeerAddr   string
+	ClientAddr string
+}
+
+// Configuration is a membership, ordered by node id. It is joint if any member
+// has VoterOld set.
+type Configuration struct {
+	Members []Member
+}
+
+// Joint reports whether decisions need both majorities [§6].
+func (c *Configuration) Joint() bool {
+	for i := range c.Members {
+		if c.Members[i].VoterOld {
+			return true
+		}
+	}
+	return false
+}
+
+// Find returns the member with this id.
+func (c *Configuration) Find(id NodeID) (Member, bool) {
+	for _, m := range c.Members {
+		if m.ID == id {
+			return m, true
+		}
+	}
+	return Member{}, false
+}
+
+// Has reports whether exactly this incarnation of the node is a member.
+func (c *Configuration) Has(who Ident) bool {
+	m, ok := c.Find(who.ID)
+	return ok && m.Ident == who
+}
+
+// IsVoter reports whether who counts in any majority of the configuration.
+func (c *Configuration) IsVoter(who Ident) bool {
+	m, ok := c.Find(who.ID)
+	return ok && m.Ident == who && (m.Voter || m.VoterOld)
+}
+
+// Clone returns a copy that shares nothing.
+func (c *Configuration) Clone() Configuration {
+	return Configuration{Members: append([]Member(nil), c.Members...)}
+}

@@ -1,0 +1,425 @@
+package raft
+
+import (
+	"fmt"
+	"time"
+)
+
+// Role is what a node takes itself to be [§5.1].
+type Role uint8
+
+// The roles. A pre-candidate asks whether it would win before it disturbs
+// anybody with a new term [T§9.6].
+const (
+	Follower Role = iota
+	PreCandidate
+	Candidate
+	Leader
+)
+
+// String names the role.
+func (r Role) String() string {
+	switch r {
+	case Follower:
+		return "follower"
+	case PreCandidate:
+		return "pre-candidate"
+	case Candidate:
+		return "candidate"
+	case Leader:
+		return "leader"
+	}
+	return fmt.Sprintf("role%d", uint8(r))
+}
+
+// Defaults of Config.
+const (
+	DefaultElectionTimeout = 250 * time.Millisecond
+	DefaultHeartbeat       = 50 * time.Millisecond
+	// PriorityMax is the default: such a node waits for one election timeout.
+	PriorityMax = 100
+)
+
+// Config is what a node is told at its start.
+type Config struct {
+	Self    Ident
+	Cluster ClusterID
+	// Seed keys the election timeouts. Nodes need not differ in it: their
+	// ids are part of every draw.
+	Seed uint64
+	// ElectionTimeout is the shortest time without a leader before a follower
+	// campaigns; each wait is drawn from [1, 2) times it [§5.2]. It is also how
+	// long a voter stays loyal to a leader it heard from, and how long a leader leads
+	// without hearing from a quorum.
+	ElectionTimeout time.Duration
+	// Heartbeat is how often a leader shows that it lives.
+	Heartbeat time.Duration
+	// Priority, 1 to PriorityMax, scales the election timeout and nothing more: at
+	// PriorityMax (also if zero) by 1, at 1 by nearly 2.
+	Priority int
+	Limits   Limits
+}
+
+// Restored is what the disk kept.
+type Restored struct {
+	Hard    HardState
+	Base    Configuration // in force before the first configuration entry
+	Entries []Entry       // from index 1 on; all of them are stored
+}
+
+// Raft is the protocol of one node: Figure 2 with pre-vote, check-quorum and
+// pipelined replication. It is a value that only Step changes.
+type Raft struct {
+	cfg  Config
+	hard HardState
+	log  raftLog
+
+	role      Role
+	leader    Ident // of the current term, as far as known
+	commit    Index // [commitIndex]
+	delivered Index // committed entries up to here were put out
+	accepted  Index // matches this term's leader up to here, stored or not
+
+	configs []configAt // newest last; the first is Restored.Base at index 0
+
+	now        Mono
+	electionAt Mono // follower, candidate: campaign at this time
+	leaderSeen Mono // last sign of the term's leader; a long time ago if none
+	draws      uint64
+	mayForm    bool // an empty log may campaign: all members accepted the formation
+	campaign   uint64
+	granted    []Ident // who granted in this campaign, self included once stored
+	selfVote   WriteSeq
+
+	// Leader only.
+	peers       []progress // without self, in the order of the configuration
+	beatAt      Mono       // the next timed heartbeat
+	termStart   Index      // the first entry of the own term
+	clockBase   LogTime    // log time at clockMono
+	clockMono   Mono
+	uncommitted int // payload bytes above commit
+	reads       reads
+
+	// Writes.
+	nextSeq    WriteSeq
+	storedSeq  WriteSeq
+	handedHard HardState
+	hardSeq    WriteSeq // the write that holds handedHard
+
+	// One Step.
+	out      *Output
+	promises []Message
+	batch    []Entry // the entries of this Step's Store, shared with the Appends
+	was      delta
+}
+
+// configAt is a configuration and the entry that holds it.
+type configAt struct {
+	index  Index
+	config Configuration
+}
+
+// New returns a follower that remembers what the disk kept.
+func New(cfg Config, was Restored, now Mono) *Raft {
+	if cfg.ElectionTimeout == 0 {
+		cfg.ElectionTimeout = DefaultElectionTimeout
+	}
+	if cfg.Heartbeat == 0 {
+		cfg.Heartbeat = DefaultHeartbeat
+	}
+	if cfg.Priority == 0 {
+		cfg.Priority = PriorityMax
+	}
+	cfg.Limits = cfg.Limits.withDefaults()
+	r := &Raft{
+		cfg:        cfg,
+		hard:       was.Hard,
+		handedHard: was.Hard,
+		configs:    []configAt{{0, was.Base.Clone()}},
+		now:        now,
+		leaderSeen: now - Mono(cfg.ElectionTimeout),
+	}
+	for i := range was.Entries {
+		e := was.Entries[i]
+		r.log.append(e)
+		r.configAppended(&e)
+	}
+	r.log.handed, r.log.stored = r.log.last, r.log.last
+	invariant(r.log.lastTerm() <= r.hard.Term, "log of term %d beyond current term %d", r.log.lastTerm(), r.hard.Term)
+	r.resetElectionTimer()
+	r.was = r.delta()
+	return r
+}
+
+// Step tells the protocol what happened and what time it is, and appends to out what
+// is to be done. Inputs are handled in order; then what is due is done;
+// then everything the Step brought about leaves as one write and one batch of messages per
+// peer, however many inputs there were.
+func (r *Raft) Step(now Mono, in []Input, out *Output) {
+	invariant(now >= r.now, "time fell from %d to %d", r.now, now)
+	r.now = now
+	r.out = out
+	for i := range in {
+		r.input(&in[i])
+	}
+	r.tick()
+	if r.role == Leader {
+		r.advanceCommit()
+		r.startRound()
+		r.replicateAll()
+	}
+	r.deliver()
+	r.store()
+	out.WakeAt = min(out.WakeAt, r.wakeAt())
+	r.check()
+	r.out = nil
+}
+
+func (r *Raft) input(in *Input) {
+	switch in.Kind {
+	case InputMessage:
+		r.message(in.Message)
+	case InputPropose:
+		r.propose(&in.Proposal)
+	case InputRead:
+		r.read(in.Ticket)
+	case InputStored:
+		r.storedUpTo(in.Stored)
+	case InputPeerLost:
+		r.peerLost(in.Peer)
+	case InputCampaign:
+		r.mayForm = true
+		if r.role != Leader && r.promotable() {
+			r.preCampaign()
+		}
+	default:
+		invariant(false, "input of kind %d", in.Kind)
+	}
+}
+
+// message hands a message to the rule for its kind, after the rule for all:
+// a higher term makes a follower [§5.1].
+func (r *Raft) message(m *Message) {
+	if m.Cluster != r.cfg.Cluster || m.To != r.cfg.Self || m.From.ID == r.cfg.Self.ID {
+		return // not for this node; the driver's connection should have refused it
+	}
+	if m.Term > termMax {
+		r.breach(m, BreachTerm)
+		return
+	}
+	if m.Term > r.hard.Term && !r.termIsHypothetical(m) {
+		if m.Kind == MsgVote && r.loyal() {
+			return // a leader is alive; do not even take the term [§6, T§4.2.3]
+		}
+		r.becomeFollower(m.Term, Ident{})
+	}
+	switch m.Kind {
+	case MsgPreVote:
+		r.handlePreVote(m)
+	case MsgPreVoteReply:
+		r.handlePreVoteReply(m)
+	case MsgVote:
+		r.handleVote(m)
+	case MsgVoteReply:
+		r.handleVoteReply(m)
+	case MsgAppend:
+		r.handleAppend(m)
+	case MsgAppendReply:
+		r.handleAppendReply(m)
+	case MsgHeartbeat:
+		r.handleHeartbeat(m)
+	case MsgHeartbeatReply:
+		r.handleHeartbeatReply(m)
+	}
+}
+
+// termIsHypothetical tells the two messages whose term nobody has entered yet: a
+// question "would you …?" and the answer "I would" [T§9.6].
+func (r *Raft) termIsHypothetical(m *Message) bool {
+	return m.Kind == MsgPreVote || m.Kind == MsgPreVoteReply && m.Granted
+}
+
+// becomeFollower enters the term if it is new, forgetting the vote of the old
+// one, and follows the leader if one is named. The election timer is left alone
+// unless the node led or campaigned: only a leader's word or a granted vote resets it
+// [Figure 2, Followers].
+func (r *Raft) becomeFollower(term Term, leader Ident) {
+	invariant(term >= r.hard.Term, "term falls from %d to %d", r.hard.Term, term)
+	if term > r.hard.Term {
+		r.hard = HardState{Term: term}
+		r.leader = Ident{}
+		r.accepted = 0
+		r.leaderSeen = r.now - Mono(r.cfg.ElectionTimeout)
+		r.note(Note{Kind: NoteTerm, Term: term})
+	}
+	if r.role == Leader {
+		r.leaderSeen = r.now - Mono(r.cfg.ElectionTimeout)
+		r.leader = Ident{}
+		r.stopLeading()
+	}
+	if r.role != Follower {
+		r.setRole(Follower)
+		r.granted = r.granted[:0]
+		r.resetElectionTimer()
+	}
+	if !leader.IsZero() && r.leader != leader {
+		r.leader = leader
+		r.note(Note{Kind: NoteLeader, Peer: leader.ID})
+	}
+}
+
+func (r *Raft) setRole(role Role) {
+	r.role = role
+	r.note(Note{Kind: NoteRole, A: uint64(role)})
+}
+
+// tick does what has become due.
+func (r *Raft) tick() {
+	if r.role == Leader {
+		if r.now >= r.beatAt {
+			r.checkQuorum()
+		}
+		return
+	}
+	if r.now < r.electionAt {
+		return
+	}
+	if !r.promotable() {
+		r.resetElectionTimer()
+		return
+	}
+	r.preCampaign()
+}
+
+func (r *Raft) wakeAt() Mono {
+	if r.role == Leader {
+		return r.beatAt
+	}
+	return r.electionAt
+}
+
+// send queues a message for a peer. Answers and promises go through promise
+// instead.
+func (r *Raft) send(m Message) {
+	r.address(&m)
+	r.out.Send = append(r.out.Send, m)
+}
+
+// promise queues a message that must not leave before the disk has everything
+// decided so far: term, vote and entries.
+func (r *Raft) promise(m Message) {
+	r.address(&m)
+	r.promises = append(r.promises, m)
+}
+
+func (r *Raft) address(m *Message) {
+	m.Cluster = r.cfg.Cluster
+	m.From = r.cfg.Self
+	if m.Term == 0 {
+		m.Term = r.hard.Term
+	}
+}
+
+// store puts what is new in this Step into one write. Promises without anything
+// to write wait as a barrier behind the writes under way, or leave at once if
+// there are none.
+func (r *Raft) store() {
+	fresh := r.log.last > r.log.handed || r.log.truncate != 0 || r.hard != r.handedHard
+	if !fresh && (len(r.promises) == 0 || r.storedSeq == r.nextSeq) {
+		r.out.Send = append(r.out.Send, r.promises...)
+		clear(r.promises)
+		r.promises = r.promises[:0]
+		r.batch = nil
+		return
+	}
+	r.nextSeq++
+	s := Store{Seq: r.nextSeq, Hard: r.hard, Truncate: r.log.truncate, Entries: r.unhanded()}
+	bytes := 0
+	for i := range s.Entries {
+		bytes += len(s.Entries[i].Payload)
+	}
+	if len(r.promises) > 0 {
+		s.Then = append([]Message(nil), r.promises...)
+		clear(r.promises)
+		r.promises = r.promises[:0]
+	}
+	if r.hard != r.handedHard {
+		r.handedHard, r.hardSeq = r.hard, s.Seq
+	}
+	r.log.handed, r.log.truncate = r.log.last, 0
+	r.log.writes = append(r.log.writes, write{seq: s.Seq, last: r.log.last, bytes: bytes})
+	r.batch = nil
+	r.out.Store = append(r.out.Store, s)
+}
+
+// unhanded returns the entries that no Store holds yet. The slice is made once a
+// Step and shared by the Store and the Appends to all peers.
+func (r *Raft) unhanded() []Entry {
+	if r.batch == nil {
+		r.batch = r.log.slice(r.log.handed+1, r.log.last)
+	}
+	return r.batch
+}
+
+// storedUpTo notes what the disk has. What waits for it is the leader's count
+// of itself and a candidate's vote for itself.
+func (r *Raft) storedUpTo(seq WriteSeq) {
+	invariant(seq <= r.nextSeq, "write %d is stored, %d was the last", seq, r.nextSeq)
+	if seq <= r.storedSeq {
+		return
+	}
+	r.storedSeq = seq
+	before := r.log.stored
+	r.log.completed(seq)
+	if r.log.stored > before {
+		r.note(Note{Kind: NoteStored, Index: r.log.stored})
+	}
+	r.countSelfVote()
+}
+
+// deliver puts out what is committed and was not put out before.
+func (r *Raft) deliver() {
+	for i := r.delivered + 1; i <= r.commit; i++ {
+		r.out.Committed = append(r.out.Committed, *r.log.entry(i))
+	}
+	r.delivered = r.commit
+}
+
+func (r *Raft) note(n Note) {
+	if n.Term == 0 {
+		n.Term = r.hard.Term
+	}
+	if r.out != nil {
+		r.out.Notes = append(r.out.Notes, n)
+	}
+}
+
+// config returns the configuration in force: the newest in the log, committed
+// or not [§6].
+func (r *Raft) config() *Configuration {
+	return &r.configs[len(r.configs)-1].config
+}
+
+// configAppended puts a configuration entry in force [§6]. One that does not decode is
+// left out; every node leaves it out alike.
+func (r *Raft) configAppended(e *Entry) {
+	if e.Kind != EntryConfig {
+		return
+	}
+	c, err := DecodeConfiguration(e.Payload)
+	if err != nil {
+		return
+	}
+	r.configs = append(r.configs, configAt{e.Index, c})
+	r.note(Note{Kind: NoteConfig, Index: e.Index})
+}
+
+// configTruncated goes back to the configuration before i.
+func (r *Raft) configTruncated(i Index) {
+	n := len(r.configs)
+	for n > 1 && r.configs[n-1].index >= i {
+		n--
+	}
+	clear(r.configs[n:])
+	r.configs = r.configs[:n]
+}

@@ -1,0 +1,161 @@
+package raft
+
+import "time"
+
+// Linearizable reads without a log entry: ReadIndex [T§6.4]. A read notes the
+// commitIndex and joins the next heartbeat round that is not yet sent; when
+// a quorum has answered that round, no later leader can have committed
+// anything before the read began, and any state that has applied the noted index
+// may answer. A leader must first have committed an entry of its own term, or
+// its commitIndex may lag behind its predecessor's.
+
+// reads are the reads that wait, in the order they came.
+type reads struct {
+	round   uint64        // of the last round sent in this term
+	waiting []uint64      // tickets for the next round
+	rounds  []roundOfRead // rounds sent and not confirmed that carry reads
+}
+
+// roundOfRead is a round with the reads that joined it.
+type roundOfRead struct {
+	round   uint64
+	index   Index
+	tickets []uint64
+}
+
+// pending counts the reads that wait.
+func (q *reads) pending() int {
+	n := len(q.waiting)
+	for i := range q.rounds {
+		n += len(q.rounds[i].tickets)
+	}
+	return n
+}
+
+func (r *Raft) read(ticket uint64) {
+	switch {
+	case r.role != Leader:
+		r.refuse(ticket, RefusedNotLeader)
+	case r.reads.pending() >= r.cfg.Limits.ReadsPendingMax:
+		r.refuse(ticket, RefusedBusy)
+	default:
+		r.reads.waiting = append(r.reads.waiting, ticket)
+	}
+}
+
+// startRound sends a round for the reads that wait, unless enough are under
+// way: then they join the next.
+func (r *Raft) startRound() {
+	r.confirmRounds()
+	if len(r.reads.waiting) > 0 && r.commit >= r.termStart && len(r.reads.rounds) < r.cfg.Limits.RoundsInflightMax {
+		r.sendRound()
+		r.confirmRounds() // a lone voter needs nobody's answer
+	}
+}
+
+// beat sends the timed heartbeat: a round like any other, which also shows
+// losses and wakes stalled probes.
+func (r *Raft) beat() {
+	r.beatAt = r.now.Add(r.cfg.Heartbeat)
+	r.sendRound()
+	for i := range r.peers {
+		r.peers[i].beat(r.reads.round)
+	}
+}
+
+// sendRound numbers a round, lets the waiting reads join it, and asks all. The
+// commitIndex in a heartbeat is cut to what the receiver is known to store.
+func (r *Raft) sendRound() {
+	q := &r.reads
+	q.round++
+	if len(q.waiting) > 0 && r.commit >= r.termStart {
+		q.rounds = append(q.rounds, roundOfRead{q.round, r.commit, q.waiting})
+		q.waiting = nil
+	}
+	for i := range r.peers {
+		p := &r.peers[i]
+		r.send(Message{Kind: MsgHeartbeat, To: p.who, Round: q.round, Commit: min(r.commit, p.match)})
+	}
+}
+
+func (r *Raft) handleHeartbeat(m *Message) {
+	reply := Message{Kind: MsgHeartbeatReply, To: m.From, Seq: m.Seq, Round: m.Round}
+	if m.Term == r.hard.Term {
+		if !r.hearLeader(m) {
+			return
+		}
+		r.commitTo(min(m.Commit, r.accepted))
+		reply.Accepted = r.accepted
+	}
+	r.reply(reply) // to an older leader it only shows the term
+}
+
+// handleHeartbeatReply counts the answer and looks for losses. The follower must
+// by now have accepted what was sent well before the heartbeat that it answers; if not,
+// the pipeline starts again. A probe that a later heartbeat overtook is sent again.
+func (r *Raft) handleHeartbeatReply(m *Message) {
+	p := r.answeredBy(m)
+	if p == nil {
+		return
+	}
+	p.round = max(p.round, m.Round)
+	switch {
+	case !p.probing && p.lost(m.Round, m.Accepted):
+		p.probe(p.next)
+	case p.probed && m.Round > p.probeRound && r.now.Sub(p.probeAt) >= 2*r.cfg.Heartbeat:
+		p.probed = false
+	}
+}
+
+// confirmRounds answers the reads of every round that a quorum has answered.
+func (r *Raft) confirmRounds() {
+	q := &r.reads
+	if len(q.rounds) == 0 {
+		return
+	}
+	confirmed := uint64(quorumValue(r.config(), 0, func(m *Member) int64 {
+		if m.Ident == r.cfg.Self {
+			return int64(q.round)
+		}
+		if p := r.peer(m.Ident); p != nil {
+			return int64(p.round)
+		}
+		return 0
+	}))
+	n := 0
+	for n < len(q.rounds) && q.rounds[n].round <= confirmed {
+		for _, t := range q.rounds[n].tickets {
+			r.out.Reads = append(r.out.Reads, ReadReady{Ticket: t, Index: q.rounds[n].index})
+		}
+		n++
+	}
+	if n > 0 {
+		r.note(Note{Kind: NoteRound, A: confirmed})
+		rest := copy(q.rounds, q.rounds[n:])
+		clear(q.rounds[rest:])
+		q.rounds = q.rounds[:rest]
+	}
+}
+
+// failReads refuses every read that waits: the term in which it could have been
+// answered is over.
+func (r *Raft) failReads() {
+	for i := range r.reads.rounds {
+		for _, t := range r.reads.rounds[i].tickets {
+			r.refuse(t, RefusedLostTerm)
+		}
+	}
+	for _, t := range r.reads.waiting {
+		r.refuse(t, RefusedLostTerm)
+	}
+	r.reads = reads{}
+}
+
+// LeaderQuiet returns how long ago this node last heard from a leader; a leader
+// hears itself.
+func (r *Raft) LeaderQuiet(now Mono) time.Duration {
+	if r.role == Leader {
+		return 0
+	}
+	return now.Sub(r.leaderSeen)
+}

@@ -1,0 +1,320 @@
+package raft
+
+// Log replication [§5.3] and the commit rule [§5.4.2].
+
+// LogTime returns the leader's log time: the stamp of its last entry when it was
+// elected plus the Mono elapsed since. Only a leader has one.
+func (r *Raft) LogTime(now Mono) LogTime {
+	return r.clockBase + LogTime(now-r.clockMono)
+}
+
+// propose appends a caller's command to the leader's log, or refuses it.
+func (r *Raft) propose(p *Proposal) {
+	l := &r.cfg.Limits
+	switch {
+	case r.role != Leader:
+		r.refuse(p.Ticket, RefusedNotLeader)
+	case len(p.Payload) > l.CommandBytesMax:
+		r.refuse(p.Ticket, RefusedTooLarge)
+	case r.uncommitted > 0 && r.uncommitted+len(p.Payload) > l.UncommittedBytesMax,
+		r.log.unstoredBytes() > l.UnstoredBytesMax:
+		r.refuse(p.Ticket, RefusedBusy)
+	default:
+		r.append(p.Kind, p.Payload, p.Trace)
+		r.out.Proposed = append(r.out.Proposed, Proposed{Ticket: p.Ticket, Index: r.log.last, Term: r.hard.Term})
+	}
+}
+
+func (r *Raft) refuse(ticket uint64, why Reason) {
+	hint := r.leader.ID
+	if why == RefusedNotLeader && r.role == Leader {
+		hint = 0
+	}
+	r.out.Refused = append(r.out.Refused, Refusal{Ticket: ticket, Reason: why, Hint: hint})
+}
+
+// append makes an entry of the own term. It leaves for peers and disk at the end
+// of the Step.
+func (r *Raft) append(kind EntryKind, payload []byte, trace uint64) {
+	e := Entry{Index: r.log.last + 1, Term: r.hard.Term, Time: r.LogTime(r.now), Kind: kind, Payload: payload}
+	e.Sum = EntrySum(r.cfg.Cluster, &e)
+	r.log.append(e)
+	r.uncommitted += len(payload)
+	r.configAppended(&e)
+	r.note(Note{Kind: NoteAppend, Index: e.Index, Trace: trace})
+}
+
+// resetPeers starts to track everybody else in the configuration.
+func (r *Raft) resetPeers() {
+	r.peers = r.peers[:0]
+	c := r.config()
+	for i := range c.Members {
+		if m := &c.Members[i]; m.Ident != r.cfg.Self {
+			p := progress{who: m.Ident, heard: r.now}
+			p.next = r.log.last + 1
+			p.probe(p.next)
+			r.peers = append(r.peers, p)
+		}
+	}
+}
+
+// peer returns what the leader knows about exactly this incarnation, or nil if it
+// is no member: what strangers say does not count.
+func (r *Raft) peer(who Ident) *progress {
+	for i := range r.peers {
+		if r.peers[i].who == who {
+			return &r.peers[i]
+		}
+	}
+	return nil
+}
+
+// peerLost starts the peer's pipeline again: messages are known to be lost. The
+// probe waits for the answer to a heartbeat, so that a peer that is down
+// costs heartbeats and nothing else.
+func (r *Raft) peerLost(id NodeID) {
+	for i := range r.peers {
+		if r.peers[i].who.ID == id {
+			p := &r.peers[i]
+			p.probe(p.next)
+			p.probed, p.probeAt, p.probeRound = true, r.now, r.reads.round
+		}
+	}
+}
+
+// replicateAll sends every peer what it may be sent.
+func (r *Raft) replicateAll() {
+	for i := range r.peers {
+		r.replicate(&r.peers[i])
+	}
+}
+
+// replicate fills the peer's pipeline: one Append while its log is being
+// probed, otherwise as many as the bounds allow. With nothing to send, a commitIndex
+// that the peer does not know yet leaves alone.
+func (r *Raft) replicate(p *progress) {
+	l := &r.cfg.Limits
+	if p.probing {
+		if !p.probed {
+			p.probed, p.probeAt, p.probeRound = true, r.now, r.reads.round
+			r.sendAppend(p, r.appendEnd(p.next))
+		}
+		return
+	}
+	for p.next <= r.log.last && !p.full(l) {
+		r.sendAppend(p, r.appendEnd(p.next))
+	}
+	if p.commit < r.commit && p.next > r.log.last && !p.full(l) {
+		r.sendAppend(p, p.next-1)
+	}
+}
+
+// appendEnd returns the last entry of an Append that starts at from: bounded by
+// count and bytes, at least one entry if there is one.
+func (r *Raft) appendEnd(from Index) Index {
+	l := &r.cfg.Limits
+	bytes, end := 0, from-1
+	for end < r.log.last && int(end-from)+1 < l.AppendEntriesMax {
+		bytes += len(r.log.entry(end + 1).Payload)
+		if end >= from && bytes > l.AppendBytesMax {
+			break
+		}
+		end++
+	}
+	return end
+}
+
+// sendAppend sends the entries from p.next to end, none if end is before it.
+func (r *Raft) sendAppend(p *progress, end Index) {
+	prev := p.next - 1
+	term, ok := r.log.term(prev)
+	invariant(ok, "no entry %d before the next of %v", prev, p.who)
+	var entries []Entry
+	switch {
+	case end <= prev:
+	case p.next == r.log.handed+1 && end == r.log.last:
+		entries = r.unhanded()
+	default:
+		entries = r.log.slice(p.next, end)
+	}
+	p.seq++
+	p.commit = r.commit
+	r.send(Message{
+		Kind: MsgAppend, To: p.who, Seq: p.seq,
+		PrevIndex: prev, PrevTerm: term, Entries: entries, Commit: r.commit,
+	})
+	if len(entries) == 0 {
+		return
+	}
+	bytes := 0
+	for i := range entries {
+		bytes += len(entries[i].Payload)
+	}
+	if p.probing {
+		return // next moves when the place is known
+	}
+	p.sent(end, bytes)
+}
+
+// handleAppend is AppendEntries, receiver [Figure 2], rules 1 to 5.
+func (r *Raft) handleAppend(m *Message) {
+	if m.Term < r.hard.Term {
+		r.rejectAppend(m) // its term tells the sender to step down
+		return
+	}
+	if !r.hearLeader(m) {
+		return
+	}
+	if !r.log.matches(m.PrevIndex, m.PrevTerm) {
+		r.rejectAppend(m)
+		return
+	}
+	for i := range m.Entries {
+		if e := &m.Entries[i]; EntrySum(r.cfg.Cluster, e) != e.Sum {
+			r.breach(m, BreachChecksum)
+			return
+		}
+	}
+	if !r.appendEntries(m) {
+		return
+	}
+	matched := m.PrevIndex + Index(len(m.Entries))
+	r.accepted = max(r.accepted, matched)
+	r.commitTo(min(m.Commit, matched))
+	r.promise(Message{Kind: MsgAppendReply, To: m.From, Seq: m.Seq, Granted: true, Matched: matched})
+}
+
+// appendEntries takes the entries that are new. Those that are there already stay; the
+// first that conflicts takes everything behind it along [§5.3]. An Append that
+// arrives late and is a prefix of the log removes nothing.
+func (r *Raft) appendEntries(m *Message) bool {
+	for i := range m.Entries {
+		e := &m.Entries[i]
+		if r.log.matches(e.Index, e.Term) {
+			continue
+		}
+		if e.Index <= r.commit {
+			r.breach(m, BreachCommitted)
+			return false
+		}
+		if e.Index <= r.log.last {
+			r.log.truncateFrom(e.Index)
+			r.configTruncated(e.Index)
+			r.accepted = min(r.accepted, e.Index-1)
+			r.note(Note{Kind: NoteTruncate, Index: e.Index})
+		}
+		for _, e := range m.Entries[i:] {
+			r.log.append(e)
+			r.configAppended(&e)
+			r.note(Note{Kind: NoteAppend, Index: e.Index})
+		}
+		r.batch = nil
+		break
+	}
+	return true
+}
+
+// hearLeader takes a message of the current term for the word of its leader: the
+// sender leads, and lives [§5.2].
+func (r *Raft) hearLeader(m *Message) bool {
+	if r.role == Leader || !r.leader.IsZero() && r.leader != m.From {
+		r.breach(m, BreachTwoLeaders)
+		return false
+	}
+	r.becomeFollower(m.Term, m.From)
+	r.leaderSeen = r.now
+	r.resetElectionTimer()
+	return true
+}
+
+func (r *Raft) breach(m *Message, what Breach) {
+	r.note(Note{Kind: NoteBreach, Peer: m.From.ID, Index: m.PrevIndex, A: uint64(what)})
+}
+
+// rejectAppend says no and where to look: the largest index up to PrevIndex
+// whose term is not above PrevTerm [§5.3, end].
+func (r *Raft) rejectAppend(m *Message) {
+	hint, term := r.log.findByTerm(m.PrevIndex, m.PrevTerm)
+	r.reply(Message{Kind: MsgAppendReply, To: m.From, Seq: m.Seq, HintIndex: hint, HintTerm: term})
+}
+
+// handleAppendReply moves matchIndex and nextIndex.
+func (r *Raft) handleAppendReply(m *Message) {
+	p := r.answeredBy(m)
+	if p == nil {
+		return
+	}
+	if !m.Granted {
+		r.handleReject(p, m)
+		return
+	}
+	if m.Matched > r.log.last {
+		r.breach(m, BreachMatched)
+		return
+	}
+	if m.Matched > p.match {
+		r.note(Note{Kind: NoteMatch, Peer: p.who.ID, Index: m.Matched})
+	}
+	p.acknowledged(m.Matched)
+	if p.probing && m.Seq > p.resetSeq {
+		p.probing, p.probed = false, false
+	}
+}
+
+// handleReject goes back behind the conflict. A rejection from before the last
+// reset speaks of a pipeline that is gone.
+func (r *Raft) handleReject(p *progress, m *Message) {
+	if m.Seq <= p.resetSeq {
+		return
+	}
+	r.note(Note{Kind: NoteReject, Peer: p.who.ID, Index: m.HintIndex})
+	hint, _ := r.log.findByTerm(m.HintIndex, m.HintTerm)
+	p.probe(hint + 1)
+}
+
+// answeredBy returns the peer if the message answers this term's leader.
+func (r *Raft) answeredBy(m *Message) *progress {
+	if r.role != Leader || m.Term != r.hard.Term {
+		return nil
+	}
+	p := r.peer(m.From)
+	if p != nil {
+		p.heard = r.now
+	}
+	return p
+}
+
+// advanceCommit moves commitIndex to the highest index a quorum stores. Only
+// entries of the own term are counted [§5.4.2]: an older entry on a majority may
+// still be replaced (Figure 8). It commits with its heir. The leader counts
+// itself with what its own disk has stored.
+// Invariant: commitIndex never falls and never passes the last index.
+func (r *Raft) advanceCommit() {
+	n := Index(quorumValue(r.config(), 0, func(m *Member) int64 {
+		if m.Ident == r.cfg.Self {
+			return int64(r.log.stored)
+		}
+		if p := r.peer(m.Ident); p != nil {
+			return int64(p.match)
+		}
+		return 0
+	}))
+	if n > r.commit && n >= r.termStart {
+		r.commitTo(n)
+	}
+}
+
+// commitTo raises commitIndex; it never lowers it.
+func (r *Raft) commitTo(n Index) {
+	if n <= r.commit {
+		return
+	}
+	invariant(n <= r.log.last, "commit %d beyond last %d", n, r.log.last)
+	if r.role == Leader {
+		for i := r.commit + 1; i <= n; i++ {
+			r.uncommitted -= len(r.log.entry(i).Payload)
+		}
+	}
+	r.commit = n
+	r.note(Note{Kind: NoteCommit, Index: n})
+}

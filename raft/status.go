@@ -1,0 +1,168 @@
+package raft
+
+// Status is what an operator or a judge may know about a node.
+type Status struct {
+	Self      Ident
+	Hard      HardState
+	Role      Role
+	Leader    Ident // zero if unknown
+	Commit    Index
+	Last      Index
+	LastTerm  Term
+	Stored    Index
+	TermStart Index // leader: the first entry of its term
+	Peers     []PeerStatus
+}
+
+// PeerStatus is what a leader knows about a peer.
+type PeerStatus struct {
+	Ident   Ident
+	Match   Index
+	Next    Index
+	Probing bool
+	Heard   Mono // of the last answer in this term, or of the election
+}
+
+// Status returns a copy of the node's state.
+func (r *Raft) Status() Status {
+	s := Status{
+		Self: r.cfg.Self, Hard: r.hard, Role: r.role, Leader: r.leader,
+		Commit: r.commit, Last: r.log.last, LastTerm: r.log.lastTerm(), Stored: r.log.stored,
+	}
+	if r.role != Leader {
+		return s
+	}
+	s.TermStart = r.termStart
+	for i := range r.peers {
+		p := &r.peers[i]
+		s.Peers = append(s.Peers, PeerStatus{p.who, p.match, p.next, p.probing, p.heard})
+	}
+	return s
+}
+
+// Role returns what the node takes itself to be.
+func (r *Raft) Role() Role { return r.role }
+
+// Term returns currentTerm.
+func (r *Raft) Term() Term { return r.hard.Term }
+
+// HardState returns currentTerm and votedFor.
+func (r *Raft) HardState() HardState { return r.hard }
+
+// Leader returns the leader of the current term, as far as known.
+func (r *Raft) Leader() Ident { return r.leader }
+
+// Commit returns commitIndex.
+func (r *Raft) Commit() Index { return r.commit }
+
+// LastIndex returns the index of the last entry in memory.
+func (r *Raft) LastIndex() Index { return r.log.last }
+
+// StoredIndex returns the last index that the own disk has.
+func (r *Raft) StoredIndex() Index { return r.log.stored }
+
+// TermAt returns the term of the entry at i, and whether there is one.
+func (r *Raft) TermAt(i Index) (Term, bool) { return r.log.term(i) }
+
+// EntryAt returns the entry at i, and whether there is one.
+func (r *Raft) EntryAt(i Index) (Entry, bool) {
+	if i == 0 || i > r.log.last {
+		return Entry{}, false
+	}
+	return *r.log.entry(i), true
+}
+
+// Config returns the configuration in force.
+func (r *Raft) Config() Configuration { return r.config().Clone() }
+
+// Clone returns a node in the same state that shares nothing that changes.
+func (r *Raft) Clone() *Raft {
+	c := *r
+	c.log = r.log.clone()
+	c.configs = make([]configAt, len(r.configs))
+	for i := range r.configs {
+		c.configs[i] = configAt{r.configs[i].index, r.configs[i].config.Clone()}
+	}
+	c.granted = append([]Ident(nil), r.granted...)
+	c.peers = make([]progress, len(r.peers))
+	for i := range r.peers {
+		c.peers[i] = r.peers[i]
+		c.peers[i].inflight = append([]flight(nil), r.peers[i].inflight...)
+	}
+	c.reads.waiting = append([]uint64(nil), r.reads.waiting...)
+	c.reads.rounds = make([]roundOfRead, len(r.reads.rounds))
+	for i, q := range r.reads.rounds {
+		c.reads.rounds[i] = roundOfRead{q.round, q.index, append([]uint64(nil), q.tickets...)}
+	}
+	c.promises = nil
+	c.batch = nil
+	c.out = nil
+	return &c
+}
+
+// AppendState appends a canonical encoding of everything that can influence
+// what the node does next: equal bytes mean equal behaviour. Times are given relative to
+// now, so that states reached at different times compare.
+func (r *Raft) AppendState(dst []byte) []byte {
+	u := func(vs ...uint64) {
+		for _, v := range vs {
+			dst = le.AppendUint64(dst, v)
+		}
+	}
+	t := func(m Mono) { u(uint64(m - r.now)) }
+	b := func(v bool) {
+		if v {
+			dst = append(dst, 1)
+		} else {
+			dst = append(dst, 0)
+		}
+	}
+	u(uint64(r.hard.Term))
+	dst = appendIdent(dst, r.hard.Vote)
+	dst = append(dst, byte(r.role))
+	dst = appendIdent(dst, r.leader)
+	u(uint64(r.commit), uint64(r.accepted), r.draws, r.campaign, uint64(r.nextSeq), uint64(r.storedSeq), uint64(r.hardSeq), uint64(r.selfVote))
+	b(r.mayForm)
+	t(r.electionAt)
+	t(max(r.leaderSeen, r.now-Mono(r.cfg.ElectionTimeout)))
+	u(uint64(len(r.granted)))
+	for _, g := range r.granted {
+		dst = appendIdent(dst, g)
+	}
+	u(uint64(r.log.last), uint64(r.log.handed), uint64(r.log.stored), uint64(len(r.log.writes)))
+	for _, w := range r.log.writes {
+		u(uint64(w.seq), uint64(w.last), uint64(w.bytes))
+	}
+	for i := Index(1); i <= r.log.last; i++ {
+		dst = AppendEntry(dst, r.log.entry(i))
+	}
+	u(uint64(len(r.configs)))
+	for i := range r.configs {
+		u(uint64(r.configs[i].index))
+		dst = AppendConfiguration(dst, &r.configs[i].config)
+	}
+	if r.role != Leader {
+		return dst
+	}
+	t(r.beatAt)
+	u(uint64(r.termStart), uint64(r.LogTime(r.now)), uint64(r.uncommitted), r.reads.round, uint64(len(r.reads.waiting)))
+	u(r.reads.waiting...)
+	for _, q := range r.reads.rounds {
+		u(q.round, uint64(q.index), uint64(len(q.tickets)))
+		u(q.tickets...)
+	}
+	for i := range r.peers {
+		p := &r.peers[i]
+		dst = appendIdent(dst, p.who)
+		u(uint64(p.match), uint64(p.next), p.seq, p.resetSeq, uint64(p.commit), p.round, p.probeRound, p.markRound, uint64(p.markSent), uint64(p.lastBeat))
+		b(p.probing)
+		b(p.probed)
+		t(p.probeAt)
+		t(p.heard)
+		u(uint64(len(p.inflight)))
+		for _, f := range p.inflight {
+			u(uint64(f.last), uint64(f.bytes))
+		}
+	}
+	return dst
+}
