@@ -186,7 +186,9 @@ func (r *Raft) grantedBy(who Ident) bool {
 // entry of the own term is appended at once, because only such an entry
 // can be committed by counting [§5.4.2, §8]. The first entry of all holds the configuration.
 func (r *Raft) becomeLeader() {
-	invariant(r.role == Candidate && r.hard.Vote == r.cfg.Self, "%s of term %d with vote %v becomes leader", r.role, r.hard.Term, r.hard.Vote)
+	if !(r.role == Candidate && r.hard.Vote == r.cfg.Self) {
+		impossible("%s of term %d with vote %v becomes leader", r.role, r.hard.Term, r.hard.Vote)
+	}
 	r.setRole(Leader)
 	r.leader = r.cfg.Self
 	r.granted = r.granted[:0]

@@ -73,14 +73,20 @@ func (l *raftLog) matches(i Index, term Term) bool {
 
 // entry returns the entry at i, which must be present.
 func (l *raftLog) entry(i Index) *Entry {
-	invariant(i >= 1 && i <= l.last, "entry %d of a log of %d", i, l.last)
+	if !(i >= 1 && i <= l.last) {
+		impossible("entry %d of a log of %d", i, l.last)
+	}
 	return &l.blocks[(i-1)/blockEntries][(i-1)%blockEntries]
 }
 
 // append adds an entry behind the last one.
 func (l *raftLog) append(e Entry) {
-	invariant(e.Index == l.last+1, "append of %d behind %d", e.Index, l.last)
-	invariant(e.Term >= l.lastTerm(), "append of term %d behind term %d at %d", e.Term, l.lastTerm(), e.Index)
+	if e.Index != l.last+1 {
+		impossible("append of %d behind %d", e.Index, l.last)
+	}
+	if e.Term < l.lastTerm() {
+		impossible("append of term %d behind term %d at %d", e.Term, l.lastTerm(), e.Index)
+	}
 	if n := len(l.blocks); n == 0 || len(l.blocks[n-1]) == blockEntries {
 		l.blocks = append(l.blocks, make([]Entry, 0, blockEntries))
 	}
@@ -99,7 +105,9 @@ func (l *raftLog) truncateFrom(i Index) {
 	if i > l.last {
 		return
 	}
-	invariant(i >= 1, "truncation from 0")
+	if i < 1 {
+		impossible("truncation from 0")
+	}
 	keep := int(i - 1)
 	blocks := (keep + blockEntries - 1) / blockEntries
 	clear(l.blocks[blocks:])

@@ -145,7 +145,9 @@ func New(cfg Config, was Restored, now Mono) *Raft {
 		r.configAppended(&e)
 	}
 	r.log.handed, r.log.stored = r.log.last, r.log.last
-	invariant(r.log.lastTerm() <= r.hard.Term, "log of term %d beyond current term %d", r.log.lastTerm(), r.hard.Term)
+	if r.log.lastTerm() > r.hard.Term {
+		impossible("log of term %d beyond current term %d", r.log.lastTerm(), r.hard.Term)
+	}
 	r.resetElectionTimer()
 	r.was = r.delta()
 	return r
@@ -156,7 +158,9 @@ func New(cfg Config, was Restored, now Mono) *Raft {
 // then everything the Step brought about leaves as one write and one batch of messages per
 // peer, however many inputs there were.
 func (r *Raft) Step(now Mono, in []Input, out *Output) {
-	invariant(now >= r.now, "time fell from %d to %d", r.now, now)
+	if now < r.now {
+		impossible("time fell from %d to %d", r.now, now)
+	}
 	r.now = now
 	r.out = out
 	for i := range in {
@@ -193,7 +197,7 @@ func (r *Raft) input(in *Input) {
 			r.preCampaign()
 		}
 	default:
-		invariant(false, "input of kind %d", in.Kind)
+		impossible("input of kind %d", in.Kind)
 	}
 }
 
@@ -244,7 +248,9 @@ func (r *Raft) termIsHypothetical(m *Message) bool {
 // unless the node led or campaigned: only a leader's word or a granted vote resets it
 // [Figure 2, Followers].
 func (r *Raft) becomeFollower(term Term, leader Ident) {
-	invariant(term >= r.hard.Term, "term falls from %d to %d", r.hard.Term, term)
+	if term < r.hard.Term {
+		impossible("term falls from %d to %d", r.hard.Term, term)
+	}
 	if term > r.hard.Term {
 		r.hard = HardState{Term: term}
 		r.leader = Ident{}
@@ -364,7 +370,9 @@ func (r *Raft) unhanded() []Entry {
 // storedUpTo notes what the disk has. What waits for it is the leader's count
 // of itself and a candidate's vote for itself.
 func (r *Raft) storedUpTo(seq WriteSeq) {
-	invariant(seq <= r.nextSeq, "write %d is stored, %d was the last", seq, r.nextSeq)
+	if seq > r.nextSeq {
+		impossible("write %d is stored, %d was the last", seq, r.nextSeq)
+	}
 	if seq <= r.storedSeq {
 		return
 	}

@@ -101,7 +101,7 @@ func (r *Raft) handleHeartbeatReply(m *Message) {
 	p.round = max(p.round, m.Round)
 	switch {
 	case !p.probing && p.lost(m.Round, m.Accepted):
-		p.probe(p.next)
+		p.probe(m.Accepted + 1)
 	case p.probed && m.Round > p.probeRound && r.now.Sub(p.probeAt) >= 2*r.cfg.Heartbeat:
 		p.probed = false
 	}

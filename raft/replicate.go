@@ -76,7 +76,7 @@ func (r *Raft) peerLost(id NodeID) {
 	for i := range r.peers {
 		if r.peers[i].who.ID == id {
 			p := &r.peers[i]
-			p.probe(p.next)
+			p.probe(p.match + 1)
 			p.probed, p.probeAt, p.probeRound = true, r.now, r.reads.round
 		}
 	}
@@ -128,7 +128,9 @@ func (r *Raft) appendEnd(from Index) Index {
 func (r *Raft) sendAppend(p *progress, end Index) {
 	prev := p.next - 1
 	term, ok := r.log.term(prev)
-	invariant(ok, "no entry %d before the next of %v", prev, p.who)
+	if !ok {
+		impossible("no entry %d before the next of %v", prev, p.who)
+	}
 	var entries []Entry
 	switch {
 	case end <= prev:
@@ -309,7 +311,9 @@ func (r *Raft) commitTo(n Index) {
 	if n <= r.commit {
 		return
 	}
-	invariant(n <= r.log.last, "commit %d beyond last %d", n, r.log.last)
+	if n > r.log.last {
+		impossible("commit %d beyond last %d", n, r.log.last)
+	}
 	if r.role == Leader {
 		for i := r.commit + 1; i <= n; i++ {
 			r.uncommitted -= len(r.log.entry(i).Payload)

@@ -1,0 +1,305 @@
+package raft
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write what the scripts print into testdata")
+
+// TestScripts plays the conversations in testdata/scripts: what is said stands above the
+// dashes, what came of it below. See scriptHelp.
+func TestScripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/scripts/*.txt")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			want, err := os.ReadFile(file)
+			require.NoError(t, err)
+			got := playScript(string(want))
+			if *update {
+				require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
+				return
+			}
+			require.Equal(t, string(want), got)
+		})
+	}
+}
+
+// scriptHelp is what a script may say, one command a line, blocks end with "----":
+//
+//	cluster N               N voters with empty logs, formed
+//	batch N                  before cluster: an Append holds at most N entries
+//	log N T T T …           node N starts anew with entries of these terms
+//	term N T [vote M]       node N starts anew with this hard state
+//	campaign N              node N's election timer fires
+//	propose N text          a caller asks node N to append
+//	read N ticket           a caller asks node N to read
+//	deliver [A->B …]        deliver what is in flight (to quiescence without links)
+//	drop [A->B …]           lose it
+//	cut N / heal N          node N's messages are lost both ways until healed
+//	hold N / store N        node N's disk completes nothing until told / completes all
+//	crash N / restart N     the machine loses what is not stored
+//	wait 100ms              time passes for all
+//	show                    every node's role, term, commit and log, as terms
+func playScript(text string) string {
+	c := &scripted{}
+	var out bytes.Buffer
+	var block []string
+	skipping := false
+	for _, line := range strings.SplitAfter(text, "\n") {
+		s := strings.TrimSpace(line)
+		switch {
+		case s == "----":
+			out.WriteString(line)
+			for _, cmd := range block {
+				c.run(cmd)
+			}
+			out.WriteString(c.said.String())
+			c.said.Reset()
+			block = block[:0]
+			skipping = true
+		case skipping && s != "":
+		case s == "":
+			skipping = false
+			out.WriteString(line)
+		default:
+			out.WriteString(line)
+			if !strings.HasPrefix(s, "#") {
+				block = append(block, s)
+			}
+		}
+	}
+	return out.String()
+}
+
+type scripted struct {
+	said  bytes.Buffer
+	now   Mono
+	base  Configuration
+	nodes []*scriptNode
+	fly   []Message
+	cut   map[NodeID]bool
+
+	limits Limits
+}
+
+type scriptNode struct {
+	*Raft
+	out    Output
+	disk   Restored
+	held   bool
+	queue  []Store
+	down   bool
+	ticket uint64
+}
+
+func (c *scripted) say(format string, args ...any) { fmt.Fprintf(&c.said, format+"\n", args...) }
+
+func (c *scripted) run(cmd string) {
+	f := strings.Fields(cmd)
+	arg := func(i int) string {
+		if i < len(f) {
+			return f[i]
+		}
+		return ""
+	}
+	num := func(i int) uint64 { n, _ := strconv.ParseUint(arg(i), 10, 64); return n }
+	node := func() *scriptNode { return c.nodes[num(1)-1] }
+	switch f[0] {
+	case "batch":
+		c.limits.AppendEntriesMax = int(num(1))
+	case "cluster":
+		c.cut = map[NodeID]bool{}
+		for i := range num(1) {
+			c.base.Members = append(c.base.Members, Member{Ident: Ident{NodeID(i + 1), 7}, Voter: true})
+		}
+		for i := range c.base.Members {
+			n := &scriptNode{disk: Restored{Base: c.base}}
+			c.nodes = append(c.nodes, n)
+			c.start(i, n)
+		}
+	case "log":
+		n := node()
+		n.disk.Entries = nil
+		for i := 2; i < len(f); i++ {
+			e := Entry{Index: Index(i - 1), Term: Term(num(i)), Kind: EntryCommand, Payload: []byte(arg(i))}
+			e.Sum = EntrySum(scriptCluster, &e)
+			n.disk.Entries = append(n.disk.Entries, e)
+			n.disk.Hard.Term = max(n.disk.Hard.Term, e.Term)
+		}
+		c.start(int(num(1))-1, n)
+	case "term":
+		n := node()
+		n.disk.Hard = HardState{Term: Term(num(2))}
+		if arg(3) == "vote" {
+			n.disk.Hard.Vote = Ident{NodeID(num(4)), 7}
+		}
+		c.start(int(num(1))-1, n)
+	case "campaign":
+		c.step(node(), Input{Kind: InputCampaign})
+	case "propose":
+		n := node()
+		n.ticket++
+		c.step(n, Input{Kind: InputPropose, Proposal: Proposal{Ticket: n.ticket, Kind: EntryCommand, Payload: []byte(arg(2))}})
+	case "read":
+		c.step(node(), Input{Kind: InputRead, Ticket: num(2)})
+	case "deliver":
+		c.deliver(f[1:], true)
+	case "drop":
+		c.deliver(f[1:], false)
+	case "cut":
+		c.cut[NodeID(num(1))] = true
+	case "heal":
+		delete(c.cut, NodeID(num(1)))
+	case "hold":
+		node().held = true
+	case "store":
+		n := node()
+		n.held = false
+		c.complete(n)
+	case "crash":
+		n := node()
+		n.down, n.queue = true, nil
+		c.say("%d crashes", num(1))
+	case "restart":
+		n := node()
+		c.start(int(num(1))-1, n)
+		c.say("%d restarts in term %d with %d entries", num(1), n.Term(), n.LastIndex())
+	case "wait":
+		d, err := time.ParseDuration(arg(1))
+		if err != nil {
+			c.say("error: %v", err)
+		}
+		c.now = c.now.Add(d)
+		for _, n := range c.nodes {
+			if !n.down {
+				c.step(n)
+			}
+		}
+	case "show":
+		for i, n := range c.nodes {
+			c.show(i, n)
+		}
+	default:
+		c.say("error: unknown command %q", f[0])
+	}
+}
+
+const scriptCluster ClusterID = 9
+
+func (c *scripted) start(i int, n *scriptNode) {
+	n.down, n.held, n.queue = false, false, nil
+	n.Raft = New(Config{Self: c.base.Members[i].Ident, Cluster: scriptCluster, Seed: 1, Limits: c.limits}, Restored{
+		Hard: n.disk.Hard, Base: c.base, Entries: slices.Clone(n.disk.Entries),
+	}, c.now)
+}
+
+func (c *scripted) step(n *scriptNode, in ...Input) {
+	n.out.Reset()
+	n.Step(c.now, in, &n.out)
+	c.tell(n)
+	c.fly = append(c.fly, n.out.Send...)
+	n.queue = append(n.queue, n.out.Store...)
+	if !n.held {
+		c.complete(n)
+	}
+}
+
+// complete lets the node's disk store all that is queued, in order.
+func (c *scripted) complete(n *scriptNode) {
+	queue := n.queue
+	n.queue = nil
+	for _, s := range queue {
+		n.disk.Hard = s.Hard
+		if s.Truncate != 0 {
+			n.disk.Entries = n.disk.Entries[:s.Truncate-1]
+		}
+		n.disk.Entries = append(n.disk.Entries, s.Entries...)
+		c.fly = append(c.fly, s.Then...)
+		c.step(n, Input{Kind: InputStored, Stored: s.Seq})
+	}
+}
+
+func (c *scripted) deliver(links []string, keep bool) {
+	for round := 0; round < 1000; round++ {
+		var now, later []Message
+		for _, m := range c.fly {
+			link := fmt.Sprintf("%d->%d", m.From.ID, m.To.ID)
+			if len(links) == 0 || slices.Contains(links, link) {
+				now = append(now, m)
+			} else {
+				later = append(later, m)
+			}
+		}
+		c.fly = later
+		for _, m := range now {
+			to := c.nodes[m.To.ID-1]
+			if !keep || to.down || c.cut[m.From.ID] || c.cut[m.To.ID] {
+				continue
+			}
+			wire, err := DecodeMessage(AppendMessage(nil, &m))
+			if err != nil {
+				c.say("error: %v", err)
+			}
+			c.step(to, Input{Kind: InputMessage, Message: &wire})
+		}
+		if len(now) == 0 || len(links) > 0 || !keep {
+			return
+		}
+	}
+	c.say("error: messages without end")
+}
+
+// tell prints what a Step brought about, in the paper's words.
+func (c *scripted) tell(n *scriptNode) {
+	id := n.cfg.Self.ID
+	for _, note := range n.out.Notes {
+		switch note.Kind {
+		case NoteRole:
+			c.say("%d is %s in term %d", id, Role(note.A), note.Term)
+		case NoteVote:
+			c.say("%d votes for %d in term %d", id, note.Peer, note.Term)
+		case NoteTruncate:
+			c.say("%d removes entries from %d on", id, note.Index)
+		case NoteReject:
+			c.say("%d rejects; %d looks at %d", note.Peer, id, note.Index)
+		case NoteCommit:
+			c.say("%d commits up to %d", id, note.Index)
+		case NoteQuorumLost:
+			c.say("%d heard from no quorum", id)
+		case NoteBreach:
+			c.say("%d drops a message of %d that contradicts what is proven", id, note.Peer)
+		}
+	}
+	for _, r := range n.out.Refused {
+		c.say("%d refuses %d: %s, ask %d", id, r.Ticket, r.Reason, r.Hint)
+	}
+	for _, r := range n.out.Reads {
+		c.say("%d may answer read %d from index %d", id, r.Ticket, r.Index)
+	}
+}
+
+func (c *scripted) show(i int, n *scriptNode) {
+	if n.down {
+		c.say("%d down", i+1)
+		return
+	}
+	var log []string
+	for j := Index(1); j <= n.LastIndex(); j++ {
+		t, _ := n.TermAt(j)
+		log = append(log, strconv.FormatUint(uint64(t), 10))
+	}
+	c.say("%d %-13s term %d commit %d log [%s]", i+1, n.Role(), n.Term(), n.Commit(), strings.Join(log, " "))
+}
