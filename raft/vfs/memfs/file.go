@@ -1,0 +1,279 @@
+package memfs
+
+import (
+	"errors"
+	"io"
+	"slices"
+
+	"parley/raft/vfs"
+)
+
+// SectorBytes is what a disk writes in one piece.
+const SectorBytes = 512
+
+// pageBytes is the unit of sharing between clones; it is a multiple of a sector.
+const pageBytes = 4096
+
+// page is a piece of a file. Only the file system that owns it may write to it.
+type page struct {
+	owner *token
+	b     [pageBytes]byte
+}
+
+// inode is a file's contents: the cache as pages, and the disk as what is
+// different there.
+type inode struct {
+	dir    bool
+	open   int     // open files
+	pages  []*page // nil pages are zeros
+	size   int64   // in the cache
+	synced int64   // on disk
+	stuck  bool    // a Sync failed over the size
+	dirty  []sector
+}
+
+// sector is one that the cache holds otherwise than the disk.
+type sector struct {
+	no    int64
+	stuck bool // a Sync failed over it: only writing it again helps
+	old   [SectorBytes]byte
+}
+
+func (in *inode) clone() *inode {
+	c := *in
+	c.open = 0
+	c.pages = slices.Clone(in.pages)
+	c.dirty = slices.Clone(in.dirty)
+	return &c
+}
+
+// file is an open file.
+type file struct {
+	fs     *FS
+	ino    int
+	name   string
+	epoch  int
+	closed bool
+}
+
+func (f *FS) handle(name string, ino int) *file {
+	f.inodes[ino].open++
+	return &file{fs: f, ino: ino, name: name, epoch: f.epoch}
+}
+
+// enter checks that the file is alive and lets the hook have its say.
+func (h *file) enter(op Op) (*inode, error) {
+	if h.closed {
+		return nil, fail(op.Kind.String(), h.name, errors.New("file is closed"))
+	}
+	if h.epoch != h.fs.epoch {
+		return nil, fail(op.Kind.String(), h.name, errDead)
+	}
+	op.Name = h.name
+	if err := h.fs.before(op); err != nil {
+		return h.fs.inodes[h.ino], err
+	}
+	return h.fs.inodes[h.ino], nil
+}
+
+// ReadAt fills p from off.
+func (h *file) ReadAt(p []byte, off int64) (int, error) {
+	in, err := h.enter(Op{Kind: OpRead, Off: off, Len: len(p)})
+	if err != nil {
+		return 0, err
+	}
+	n := int(min(int64(len(p)), max(in.size-off, 0)))
+	in.read(p[:n], off)
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// WriteAt writes p at off, into the cache.
+func (h *file) WriteAt(p []byte, off int64) (int, error) {
+	in, err := h.enter(Op{Kind: OpWrite, Off: off, Len: len(p)})
+	if short := (*ShortWrite)(nil); errors.As(err, &short) {
+		n := min(short.N, len(p))
+		h.fs.write(in, p[:n], off)
+		return n, err
+	}
+	if err != nil {
+		return 0, err
+	}
+	off = h.fs.misdirected(h.name, off)
+	if err := h.fs.room(in, off+int64(len(p))); err != nil {
+		return 0, fail("write", h.name, err)
+	}
+	h.fs.write(in, p, off)
+	return len(p), nil
+}
+
+// Sync brings contents and size to the disk. A failed one leaves everything it
+// was to keep in doubt for good: the kernel calls the pages clean all the same.
+func (h *file) Sync() error {
+	in, err := h.enter(Op{Kind: OpSync})
+	if in == nil {
+		return err
+	}
+	if err != nil {
+		in.stuck = in.stuck || in.size != in.synced
+		for i := range in.dirty {
+			in.dirty[i].stuck = true
+		}
+		return err
+	}
+	in.dirty = slices.DeleteFunc(in.dirty, func(s sector) bool { return !s.stuck })
+	if !in.stuck {
+		in.synced = in.size
+	}
+	return nil
+}
+
+// Truncate sets the size.
+func (h *file) Truncate(size int64) error {
+	in, err := h.enter(Op{Kind: OpTruncate, Off: size})
+	if err != nil {
+		return err
+	}
+	if err := h.fs.room(in, size); err != nil {
+		return fail("truncate", h.name, err)
+	}
+	h.fs.resize(in, size)
+	return nil
+}
+
+// Preallocate grows the file with zeros.
+func (h *file) Preallocate(size int64) error {
+	in, err := h.enter(Op{Kind: OpPreallocate, Off: size})
+	if err != nil {
+		return err
+	}
+	if err := h.fs.room(in, size); err != nil {
+		return fail("preallocate", h.name, err)
+	}
+	if size > in.size {
+		h.fs.resize(in, size)
+	}
+	return nil
+}
+
+// Size returns the length.
+func (h *file) Size() (int64, error) {
+	in, err := h.enter(Op{Kind: OpSize})
+	if err != nil {
+		return 0, err
+	}
+	return in.size, nil
+}
+
+// Close closes the file; closing does not sync.
+func (h *file) Close() error {
+	if h.closed || h.epoch != h.fs.epoch {
+		h.closed = true
+		return nil
+	}
+	h.closed = true
+	if in := h.fs.inodes[h.ino]; in.open > 0 {
+		in.open--
+	}
+	return nil
+}
+
+// read copies from the cache; the range is within the size.
+func (in *inode) read(p []byte, off int64) {
+	for len(p) > 0 {
+		at, from := int(off/pageBytes), int(off%pageBytes)
+		n := min(len(p), pageBytes-from)
+		if at < len(in.pages) && in.pages[at] != nil {
+			copy(p[:n], in.pages[at].b[from:])
+		} else {
+			clear(p[:n])
+		}
+		p, off = p[n:], off+int64(n)
+	}
+}
+
+// write changes the cache and remembers what the disk holds instead.
+func (f *FS) write(in *inode, p []byte, off int64) {
+	if len(p) == 0 {
+		return
+	}
+	end := off + int64(len(p))
+	for no := off / SectorBytes; no*SectorBytes < end; no++ {
+		in.touch(no)
+	}
+	f.put(in, p, off)
+	if end > in.size {
+		in.size, in.stuck = end, false
+	}
+}
+
+// put copies into the cache, nothing more.
+func (f *FS) put(in *inode, p []byte, off int64) {
+	for len(p) > 0 {
+		at, from := int(off/pageBytes), int(off%pageBytes)
+		n := min(len(p), pageBytes-from)
+		copy(f.own(in, at).b[from:], p[:n])
+		p, off = p[n:], off+int64(n)
+	}
+}
+
+// own returns a page that may be written to.
+func (f *FS) own(in *inode, at int) *page {
+	for len(in.pages) <= at {
+		in.pages = append(in.pages, nil)
+	}
+	switch pg := in.pages[at]; {
+	case pg == nil:
+		in.pages[at] = &page{owner: f.owner}
+	case pg.owner != f.owner:
+		in.pages[at] = &page{owner: f.owner, b: pg.b}
+	}
+	return in.pages[at]
+}
+
+// touch makes a sector dirty. The disk's contents are what the cache held when it
+// was last clean.
+func (in *inode) touch(no int64) {
+	at, ok := slices.BinarySearchFunc(in.dirty, no, func(s sector, no int64) int { return int(s.no - no) })
+	if ok {
+		in.dirty[at].stuck = false
+		return
+	}
+	in.dirty = slices.Insert(in.dirty, at, sector{no: no})
+	in.read(in.dirty[at].old[:], no*SectorBytes)
+}
+
+// resize sets the size; what lies behind a smaller one reads as zeros later.
+func (f *FS) resize(in *inode, size int64) {
+	if size < in.size {
+		var zeros [SectorBytes]byte
+		for off := size; off < in.size; {
+			n := min(SectorBytes-off%SectorBytes, in.size-off)
+			if at := int(off / pageBytes); at < len(in.pages) && in.pages[at] != nil {
+				in.touch(off / SectorBytes)
+				f.put(in, zeros[:n], off)
+			}
+			off += n
+		}
+	}
+	in.size, in.stuck = size, false
+}
+
+// room says whether a file may grow to a size.
+func (f *FS) room(in *inode, size int64) error {
+	if f.capacity == 0 || size <= in.size {
+		return nil
+	}
+	used := size - in.size
+	for _, other := range f.inodes {
+		if other != nil {
+			used += other.size
+		}
+	}
+	if used > f.capacity {
+		return vfs.ErrNoSpace
+	}
+	return nil
+}

@@ -1,0 +1,373 @@
+// Package memfs is a file system in memory that keeps two truths apart: what a
+// process sees (the cache) and what a machine would find after losing its power
+// (the disk). Between the two lie the unsynced items, and a crash of the
+// machine decides about each of them:
+//
+//	write  ─►  cache  ──Sync──►  disk         a sector of 512 bytes is one item,
+//	create ─►  names  ─SyncDir─► disk         so is a size, so is a directory entry
+//
+//	CrashProcess   open files die, locks drop, the cache survives
+//	CrashMachine   the same, and every unsynced item is kept, dropped or torn, by choice
+//
+// On top of that it can be made to fail: a hook sees every operation before it
+// happens and may refuse it, a capacity fills up, bits flip, a write lands in
+// the wrong place. Everything is a function of the calls made; nothing here
+// is drawn from a clock or a global source of chance.
+//
+// Reading order: memfs.go (names), file.go (contents), crash.go (what survives),
+// fault.go (what goes wrong).
+package memfs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"parley/raft/vfs"
+)
+
+// FS is the file system. It is for one goroutine.
+type FS struct {
+	seed    uint64
+	crashes uint64 // machine crashes so far: no two tear alike
+
+	names   []entry   // what processes see, sorted by name
+	durable []entry   // what the disk holds, sorted by name
+	pending []nameOp  // what lies between, in the order it was done
+	inodes  []*inode  // by number; nil once nothing refers to it
+	owner   *token    // pages with another owner are shared with a clone
+
+	epoch int      // rises at a crash; files opened before are dead
+	locks []string // sorted
+
+	faults
+}
+
+// entry is one name. Its parent directory is the part before the last slash.
+type entry struct {
+	name string
+	ino  int
+}
+
+// nameOp is one unsynced change of a directory: after it, name is inode ino, or
+// gone if ino is none; a rename also takes away gone.
+type nameOp struct {
+	name  string
+	ino   int
+	gone  string
+	stuck bool // a SyncDir failed over it: no later one makes it durable
+}
+
+const none = -1
+
+// errDead is what a file opened before a crash says.
+var errDead = errors.New("the process that opened it has crashed")
+
+// New returns an empty file system. The seed only decides where torn sectors tear
+// and what Chance chooses.
+func New(seed uint64) *FS {
+	return &FS{seed: seed, owner: new(token)}
+}
+
+// Clone returns a copy that shares pages until one side writes. Open files and
+// locks stay with the original: to the clone they are a process that is gone.
+func (f *FS) Clone() *FS {
+	c := &FS{
+		seed:    f.seed,
+		crashes: f.crashes,
+		names:   slices.Clone(f.names),
+		durable: slices.Clone(f.durable),
+		pending: slices.Clone(f.pending),
+		inodes:  make([]*inode, len(f.inodes)),
+		epoch:   f.epoch + 1,
+	}
+	for i, in := range f.inodes {
+		if in != nil {
+			c.inodes[i] = in.clone()
+		}
+	}
+	c.faults = f.faults.clone()
+	f.owner, c.owner = new(token), new(token)
+	return c
+}
+
+// Open opens an existing file.
+func (f *FS) Open(name string) (vfs.File, error) {
+	if err := f.before(Op{Kind: OpOpen, Name: name}); err != nil {
+		return nil, err
+	}
+	ino := f.lookup(name)
+	if ino == none {
+		return nil, fail("open", name, vfs.ErrNotExist)
+	}
+	if f.inodes[ino].dir {
+		return nil, fail("open", name, errors.New("is a directory"))
+	}
+	return f.handle(name, ino), nil
+}
+
+// Create makes an empty file.
+func (f *FS) Create(name string) (vfs.File, error) {
+	if err := f.before(Op{Kind: OpCreate, Name: name}); err != nil {
+		return nil, err
+	}
+	ino, err := f.create("create", name, false)
+	if err != nil {
+		return nil, err
+	}
+	return f.handle(name, ino), nil
+}
+
+// Rename gives a file another name within its directory.
+func (f *FS) Rename(oldName, newName string) error {
+	if err := f.before(Op{Kind: OpRename, Name: oldName, To: newName}); err != nil {
+		return err
+	}
+	ino := f.lookup(oldName)
+	if ino == none {
+		return fail("rename", oldName, vfs.ErrNotExist)
+	}
+	if parent(oldName) != parent(newName) {
+		return fail("rename", oldName, errors.New("the new name is in another directory"))
+	}
+	if to := f.lookup(newName); to != none && f.inodes[to].dir || f.inodes[ino].dir {
+		return fail("rename", oldName, errors.New("is a directory"))
+	}
+	if oldName == newName {
+		return nil
+	}
+	f.change(nameOp{name: newName, ino: ino, gone: oldName})
+	return nil
+}
+
+// Remove removes a file or an empty directory.
+func (f *FS) Remove(name string) error {
+	if err := f.before(Op{Kind: OpRemove, Name: name}); err != nil {
+		return err
+	}
+	ino := f.lookup(name)
+	if ino == none {
+		return fail("remove", name, vfs.ErrNotExist)
+	}
+	if f.inodes[ino].dir && len(f.within(name)) > 0 {
+		return fail("remove", name, errors.New("directory not empty"))
+	}
+	f.change(nameOp{name: name, ino: none})
+	return nil
+}
+
+// MkdirAll makes a directory and its parents.
+func (f *FS) MkdirAll(name string) error {
+	if err := f.before(Op{Kind: OpMkdir, Name: name}); err != nil {
+		return err
+	}
+	if name == "." {
+		return nil
+	}
+	for end := 0; end < len(name); {
+		if next := strings.IndexByte(name[end+1:], '/'); next >= 0 {
+			end += 1 + next
+		} else {
+			end = len(name)
+		}
+		dir := name[:end]
+		if ino := f.lookup(dir); ino == none {
+			if _, err := f.create("mkdir", dir, true); err != nil {
+				return err
+			}
+		} else if !f.inodes[ino].dir {
+			return fail("mkdir", dir, vfs.ErrExist)
+		}
+	}
+	return nil
+}
+
+// List returns the names in a directory, sorted.
+func (f *FS) List(dir string) ([]string, error) {
+	if err := f.before(Op{Kind: OpList, Name: dir}); err != nil {
+		return nil, err
+	}
+	if !f.isDir(dir) {
+		return nil, fail("list", dir, vfs.ErrNotExist)
+	}
+	names := []string{}
+	for _, e := range f.within(dir) {
+		names = append(names, e.name[strings.LastIndexByte(e.name, '/')+1:])
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// SyncDir makes what was done to a directory durable.
+func (f *FS) SyncDir(dir string) error {
+	if err := f.before(Op{Kind: OpSyncDir, Name: dir}); err != nil {
+		for i := range f.pending {
+			f.pending[i].stuck = f.pending[i].stuck || parent(f.pending[i].name) == dir
+		}
+		return err
+	}
+	if !f.isDir(dir) {
+		return fail("sync directory", dir, vfs.ErrNotExist)
+	}
+	kept := f.pending[:0]
+	for _, op := range f.pending {
+		if parent(op.name) == dir && !op.stuck {
+			f.durable = apply(f.durable, op)
+		} else {
+			kept = append(kept, op)
+		}
+	}
+	clear(f.pending[len(kept):])
+	f.pending = kept
+	f.collect()
+	return nil
+}
+
+// Lock takes a lock on a name, making the file if there is none.
+func (f *FS) Lock(name string) (io.Closer, error) {
+	if err := f.before(Op{Kind: OpLock, Name: name}); err != nil {
+		return nil, err
+	}
+	at, taken := slices.BinarySearch(f.locks, name)
+	if taken {
+		return nil, fail("lock", name, vfs.ErrLocked)
+	}
+	if f.lookup(name) == none {
+		if _, err := f.create("lock", name, false); err != nil {
+			return nil, err
+		}
+	}
+	f.locks = slices.Insert(f.locks, at, name)
+	return &lock{fs: f, name: name, epoch: f.epoch}, nil
+}
+
+// lock is a held lock.
+type lock struct {
+	fs    *FS
+	name  string
+	epoch int
+}
+
+// Close gives the lock back, unless a crash already did.
+func (l *lock) Close() error {
+	if l.epoch != l.fs.epoch {
+		return nil
+	}
+	l.epoch = none
+	if at, held := slices.BinarySearch(l.fs.locks, l.name); held {
+		l.fs.locks = slices.Delete(l.fs.locks, at, at+1)
+	}
+	return nil
+}
+
+// token is an owner of pages. It has a size, so that no two are at one address.
+type token struct{ _ byte }
+
+// fail wraps an error with operation and file.
+func fail(op, name string, err error) error {
+	return fmt.Errorf("memfs: %s %s: %w", op, name, err)
+}
+
+// create makes a file or directory under a name that is free.
+func (f *FS) create(op, name string, dir bool) (int, error) {
+	if f.lookup(name) != none {
+		return none, fail(op, name, vfs.ErrExist)
+	}
+	if !f.isDir(parent(name)) {
+		return none, fail(op, name, vfs.ErrNotExist)
+	}
+	f.inodes = append(f.inodes, &inode{dir: dir})
+	ino := len(f.inodes) - 1
+	f.change(nameOp{name: name, ino: ino})
+	return ino, nil
+}
+
+// change does one thing to a directory: at once in the cache, some day on disk.
+func (f *FS) change(op nameOp) {
+	f.names = apply(f.names, op)
+	f.pending = append(f.pending, op)
+}
+
+// apply returns the names after one change.
+func apply(names []entry, op nameOp) []entry {
+	if op.gone != "" {
+		if at, ok := find(names, op.gone); ok {
+			names = slices.Delete(names, at, at+1)
+		}
+	}
+	at, ok := find(names, op.name)
+	switch {
+	case op.ino == none && ok:
+		return slices.Delete(names, at, at+1)
+	case op.ino == none:
+		return names
+	case ok:
+		names[at].ino = op.ino
+		return names
+	}
+	return slices.Insert(names, at, entry{name: op.name, ino: op.ino})
+}
+
+func find(names []entry, name string) (int, bool) {
+	return slices.BinarySearchFunc(names, name, func(e entry, name string) int {
+		return strings.Compare(e.name, name)
+	})
+}
+
+func (f *FS) lookup(name string) int {
+	if at, ok := find(f.names, name); ok {
+		return f.names[at].ino
+	}
+	return none
+}
+
+func (f *FS) isDir(name string) bool {
+	if name == "." {
+		return true
+	}
+	ino := f.lookup(name)
+	return ino != none && f.inodes[ino].dir
+}
+
+// within returns the entries directly inside a directory.
+func (f *FS) within(dir string) []entry {
+	var in []entry
+	for _, e := range f.names {
+		if parent(e.name) == dir {
+			in = append(in, e)
+		}
+	}
+	return in
+}
+
+// parent returns the directory that a name is in; the root is ".".
+func parent(name string) string {
+	if i := strings.LastIndexByte(name, '/'); i >= 0 {
+		return name[:i]
+	}
+	return "."
+}
+
+// collect forgets inodes that no name, no unsynced change and no open file
+// refers to.
+func (f *FS) collect() {
+	used := make([]bool, len(f.inodes))
+	for _, e := range f.names {
+		used[e.ino] = true
+	}
+	for _, e := range f.durable {
+		used[e.ino] = true
+	}
+	for _, op := range f.pending {
+		if op.ino != none {
+			used[op.ino] = true
+		}
+	}
+	for i, in := range f.inodes {
+		if in != nil && !used[i] && in.open == 0 {
+			f.inodes[i] = nil
+		}
+	}
+}
