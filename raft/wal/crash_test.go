@@ -1,0 +1,378 @@
+package wal_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"parley/raft"
+	"parley/raft/vfs/memfs"
+	"parley/raft/wal"
+)
+
+// The central test of the log. A workload that rolls segments, truncates, seals
+// and prepares is stopped before every single file operation. Then the process
+// crashes, or the machine does, with every legal subset of what was not synced
+// (1,000 samples where there are more than 10 items). Whatever is left, recovery
+// must find the log as it was at the last acknowledged batch, or one batch further;
+// what it found is durable from then on; and the same holds for a crash at every
+// operation of the recovery.
+
+// fingerprint is a log's whole contents as bytes.
+type fingerprint []byte
+
+func printOf(hard raft.HardState, config raft.Index, entries []raft.Entry) fingerprint {
+	p := fmt.Appendf(nil, "%d %d %d %d ", hard.Term, hard.Vote.ID, hard.Vote.Inc, config)
+	for i := range entries {
+		p = raft.AppendEntry(p, &entries[i])
+	}
+	return p
+}
+
+// step is one thing that the workload does.
+type step struct {
+	batch   *wal.Batch
+	seal    bool
+	prepare bool
+}
+
+// workload makes the steps and the log's fingerprint after each batch; the first is
+// that of the empty log.
+func workload() (steps []step, states []fingerprint) {
+	var log []raft.Entry
+	hard := raft.HardState{}
+	config := raft.Index(0)
+	states = append(states, printOf(hard, config, log))
+	add := func(truncate raft.Index, term raft.Term, payloads ...string) {
+		b := &wal.Batch{Truncate: truncate}
+		if truncate != 0 {
+			log = log[: truncate-1 : truncate-1]
+		}
+		for _, p := range payloads {
+			e := entry(raft.Index(len(log)+1), term, p)
+			b.Entries = append(b.Entries, e)
+			log = append(log, e)
+		}
+		hard = raft.HardState{Term: term, Vote: raft.Ident{ID: raft.NodeID(len(states)), Inc: 9}}
+		config = raft.Index(min(len(log), 1))
+		b.Hard, b.ConfigIndex = hard, config
+		steps = append(steps, step{batch: b})
+		states = append(states, printOf(hard, config, log))
+	}
+	seal := func() { steps = append(steps, step{seal: true}) }
+	prepare := func() { steps = append(steps, step{prepare: true}) }
+	big := strings.Repeat("large ", 100)
+
+	add(0, 1)
+	add(0, 1, "a", "b")
+	add(0, 1, big, "c")
+	seal()
+	add(0, 2, "d")
+	prepare()
+	add(4, 3, "D", big)
+	add(0, 3, big, big)
+	seal()
+	add(0, 4)
+	add(6, 4)
+	seal()
+	add(0, 5, "e", "f", "g")
+	add(0, 5, strings.Repeat("larger than a segment ", 80))
+	prepare()
+	add(3, 6, "C", "", "E")
+	seal()
+	seal()
+	add(0, 6, "z")
+	return steps, states
+}
+
+var tiny = wal.Options{Cluster: cluster, SegmentBytes: 8192 + 5*512}
+
+var errCrash = errors.New("crash")
+
+// perform runs the workload until it fails: how many batches were acknowledged,
+// and how many were begun.
+func perform(fs *memfs.FS, steps []step) (acked, begun int, err error) {
+	l, _, err := wal.Open(fs, dir, tiny)
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, s := range steps {
+		switch {
+		case s.seal:
+			err = l.Seal()
+		case s.prepare:
+			_, err = l.Prepare()
+		default:
+			begun++
+			if err = l.Append(s.batch); err == nil {
+				err = l.Sync()
+			}
+			if err == nil {
+				acked++
+			}
+		}
+		if err != nil {
+			return acked, begun, err
+		}
+	}
+	return acked, begun, l.Close()
+}
+
+// stopAt fails operation k and all after it. A short write lets its first bytes
+// through.
+func stopAt(fs *memfs.FS, k, short int) {
+	fs.SetHook(func(op memfs.Op) error {
+		switch {
+		case op.Seq == k && short > 0:
+			return &memfs.ShortWrite{N: short, Err: errCrash}
+		case op.Seq >= k:
+			return errCrash
+		}
+		return nil
+	})
+}
+
+// operations lists what a run does to a file system.
+func operations(fs *memfs.FS, run func()) []memfs.Op {
+	var ops []memfs.Op
+	fs.SetHook(func(op memfs.Op) error { ops = append(ops, op); return nil })
+	run()
+	fs.SetHook(nil)
+	return ops
+}
+
+// crashes calls each with every way that the file system can come out of a crash:
+// of the process, and of the machine.
+func crashes(fs *memfs.FS, key uint64, samples int, each func(how string, crashed *memfs.FS)) {
+	c := fs.Clone()
+	c.CrashProcess()
+	each("process", c)
+	n := len(fs.Unsynced())
+	if n <= 10 {
+		for bits := range uint64(1) << n {
+			c := fs.Clone()
+			c.CrashMachine(memfs.Subset(bits))
+			each(fmt.Sprintf("machine, subset %b", bits), c)
+		}
+		samples /= 100 // only for what tears within a sector
+	}
+	for i := range samples {
+		c := fs.Clone()
+		c.CrashMachine(memfs.Chance(raft.Mix(key, uint64(i))))
+		each(fmt.Sprintf("machine, sample %d", i), c)
+	}
+}
+
+// judge opens a crashed log and checks it against the states that are allowed.
+type judge struct {
+	t       *testing.T
+	states  []fingerprint
+	opened  int
+	farther int // how often the batch that was not acknowledged survived
+}
+
+func (j *judge) open(fs *memfs.FS, acked, begun int, how func() string) (int, *wal.Log) {
+	j.opened++
+	l, was, err := wal.Open(fs, dir, tiny)
+	if err != nil {
+		j.t.Fatalf("%s: %v", how(), err)
+	}
+	p := printOf(was.Hard, was.ConfigIndex, was.Entries)
+	for n := acked; n <= begun; n++ {
+		if bytes.Equal(p, j.states[n]) {
+			if n > acked {
+				j.farther++
+			}
+			return n, l
+		}
+	}
+	j.t.Fatalf("%s: %d batches acknowledged, %d begun, and the log holds\n%q\nwanted\n%q", how(), acked, begun, p, j.states[acked:begun+1])
+	return 0, nil
+}
+
+// check judges one crashed file system: what is found once is found again after
+// the harshest crash, and the log can be written further.
+func (j *judge) check(fs *memfs.FS, acked, begun int, how func() string) {
+	n, _ := j.open(fs, acked, begun, how)
+	again := fs.Clone()
+	again.CrashProcess()
+	j.open(again, n, n, func() string { return how() + ", opened again" })
+
+	fs.CrashMachine(memfs.DropAll)
+	_, l := j.open(fs, n, n, func() string { return how() + ", opened, machine crashed" })
+	if n+1 < len(j.states) {
+		require.NoError(j.t, l.Append(j.batch(n)), how())
+		require.NoError(j.t, l.Sync(), how())
+		fs.CrashMachine(memfs.DropAll)
+		j.open(fs, n+1, n+1, func() string { return how() + ", opened, written, machine crashed" })
+	}
+}
+
+// batch returns the workload's batch that leads on from state n.
+func (j *judge) batch(n int) *wal.Batch {
+	steps, _ := workload()
+	for _, s := range steps {
+		if s.batch != nil {
+			if n == 0 {
+				return s.batch
+			}
+			n--
+		}
+	}
+	return nil
+}
+
+func TestACrashAtEveryFileOperationLosesNothingAcknowledged(t *testing.T) {
+	steps, states := workload()
+	fs := memfs.New(1)
+	ops := operations(fs, func() {
+		_, _, err := perform(fs, steps)
+		require.NoError(t, err)
+	})
+	names, err := fs.List(dir)
+	require.NoError(t, err)
+	require.Greater(t, len(names), 4, "the workload rolls segments")
+
+	j := &judge{t: t, states: states}
+	for _, op := range ops {
+		if !op.Kind.Changes() {
+			continue
+		}
+		for _, short := range shorts(op) {
+			fs := memfs.New(1)
+			stopAt(fs, op.Seq, short)
+			acked, begun, err := perform(fs, steps)
+			require.ErrorIs(t, err, errCrash)
+			crashes(fs, uint64(op.Seq), 1000, func(how string, crashed *memfs.FS) {
+				j.check(crashed, acked, begun, func() string {
+					return fmt.Sprintf("stopped at operation %d (%s %s, %d bytes of it), crash of the %s", op.Seq, op.Kind, op.Name, short, how)
+				})
+			})
+		}
+	}
+	require.NotZero(t, j.farther, "sometimes the batch in flight survives")
+	t.Logf("%d operations, %d logs opened, %d with the batch in flight", len(ops), j.opened, j.farther)
+}
+
+// shorts are the lengths at which a write may be cut; zero is not at all begun.
+func shorts(op memfs.Op) []int {
+	if op.Kind != memfs.OpWrite {
+		return []int{0}
+	}
+	cuts := []int{0, 1, op.Len - 1}
+	for n := 512; n < op.Len; n += 512 {
+		cuts = append(cuts, n)
+	}
+	return cuts
+}
+
+func TestACrashAtEveryFileOperationOfARecoveryLosesNothingAcknowledged(t *testing.T) {
+	steps, states := workload()
+	fs := memfs.New(1)
+	ops := operations(fs, func() {
+		_, _, err := perform(fs, steps)
+		require.NoError(t, err)
+	})
+	j := &judge{t: t, states: states}
+	for _, op := range ops {
+		if !op.Kind.Changes() {
+			continue
+		}
+		fs := memfs.New(1)
+		stopAt(fs, op.Seq, 0)
+		acked, begun, err := perform(fs, steps)
+		require.ErrorIs(t, err, errCrash)
+		for i := range 4 {
+			first := fs.Clone()
+			switch i {
+			case 0:
+				first.CrashProcess()
+			case 1:
+				first.CrashMachine(memfs.DropAll)
+			default:
+				first.CrashMachine(memfs.Chance(raft.Mix(uint64(op.Seq), uint64(i))))
+			}
+			j.recovery(first, acked, begun, func() string {
+				return fmt.Sprintf("stopped at operation %d (%s %s), crash %d", op.Seq, op.Kind, op.Name, i)
+			})
+		}
+	}
+	t.Logf("%d operations, %d logs opened", len(ops), j.opened)
+}
+
+// recovery stops the recovery of a crashed log at every operation.
+func (j *judge) recovery(crashed *memfs.FS, acked, begun int, how func() string) {
+	whole := crashed.Clone()
+	ops := operations(whole, func() { j.open(whole, acked, begun, how) })
+	for _, op := range ops {
+		if !op.Kind.Changes() {
+			continue
+		}
+		fs := crashed.Clone()
+		stopAt(fs, op.Seq, 0)
+		_, _, err := wal.Open(fs, dir, tiny)
+		require.ErrorIs(j.t, err, errCrash)
+		crashes(fs, uint64(op.Seq), 100, func(kind string, again *memfs.FS) {
+			j.open(again, acked, begun, func() string {
+				return fmt.Sprintf("%s, recovery stopped at operation %d (%s %s), crash of the %s", how(), op.Seq, op.Kind, op.Name, kind)
+			})
+		})
+	}
+}
+
+// A disk that fails once and then works again must not be believed: the kernel calls
+// pages clean that it could not write. The node stops, starts again, and
+// may count only what it has written anew.
+func TestAnErrorOfAnyOperationLosesNothingAcknowledged(t *testing.T) {
+	steps, states := workload()
+	fs := memfs.New(1)
+	ops := operations(fs, func() {
+		_, _, err := perform(fs, steps)
+		require.NoError(t, err)
+	})
+	j := &judge{t: t, states: states}
+	for _, op := range ops {
+		for _, short := range shorts(op) {
+			fs := memfs.New(1)
+			fs.SetHook(func(o memfs.Op) error {
+				if o.Seq != op.Seq {
+					return nil
+				}
+				return &memfs.ShortWrite{N: short, Err: errCrash}
+			})
+			acked, begun, err := perform(fs, steps)
+			require.ErrorIs(t, err, errCrash)
+			fs.CrashProcess()
+			j.check(fs, acked, begun, func() string {
+				return fmt.Sprintf("operation %d (%s %s) failed after %d bytes", op.Seq, op.Kind, op.Name, short)
+			})
+		}
+	}
+}
+
+// A second call after a failure must not succeed: its caller would take it for a
+// promise kept.
+func TestALogThatFailedOnceFailsForGood(t *testing.T) {
+	fs := memfs.New(1)
+	l, _ := open(t, fs)
+	require.NoError(t, l.Append(batch(1, 1, 1)))
+	fs.SetHook(func(op memfs.Op) error {
+		if op.Kind == memfs.OpSync {
+			return errCrash
+		}
+		return nil
+	})
+	err := l.Sync()
+	require.ErrorIs(t, err, errCrash)
+	require.EqualError(t, err, "wal: segment 1: memfs: sync wal/0000000000000001.wal: crash")
+	fs.SetHook(nil)
+	require.Equal(t, err, l.Sync())
+	require.Equal(t, err, l.Append(batch(1, 2, 2)))
+	require.Equal(t, err, l.Seal())
+	_, again := l.Prepare()
+	require.Equal(t, err, again)
+}

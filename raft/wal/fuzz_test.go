@@ -1,0 +1,80 @@
+package wal_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"parley/raft"
+	"parley/raft/vfs/memfs"
+	"parley/raft/wal"
+)
+
+// FuzzRecovery: whatever bytes stand in the files of a log, opening it never
+// panics. It gives a log that opens again to the same contents and can be
+// written, or an error with a type.
+func FuzzRecovery(f *testing.F) {
+	add := func(fs *memfs.FS) {
+		var parts [3][]byte
+		for i, name := range []string{segment1, segment2, sealFile} {
+			if b, err := fs.Contents(name); err == nil {
+				parts[i] = b
+			}
+		}
+		f.Add(parts[0], parts[1], parts[2])
+	}
+	add(story(f, 2))
+	add(story(f, 4))
+	rolled := memfs.New(1)
+	l, _, err := wal.Open(rolled, dir, tiny)
+	require.NoError(f, err)
+	for i := raft.Index(1); i <= 4; i++ {
+		store(f, l, batch(1, i, i))
+	}
+	add(rolled)
+	f.Add([]byte{}, []byte{}, []byte{})
+
+	f.Fuzz(func(t *testing.T, one, two, seal []byte) {
+		if len(one)+len(two)+len(seal) > 1<<18 {
+			return
+		}
+		fs := memfs.New(1)
+		require.NoError(t, fs.MkdirAll(dir))
+		for i, b := range [][]byte{one, two, seal} {
+			if len(b) == 0 {
+				continue
+			}
+			file, err := fs.Create([]string{segment1, segment2, sealFile}[i])
+			require.NoError(t, err)
+			_, err = file.WriteAt(b, 0)
+			require.NoError(t, err)
+		}
+		_, err := wal.Inspect(fs, dir)
+		typed(t, err)
+		l, was, err := wal.Open(fs, dir, small)
+		typed(t, err)
+		if err != nil {
+			return
+		}
+		want := printOf(was.Hard, was.ConfigIndex, was.Entries)
+		next := batch(was.Hard.Term+1, was.Last+1, was.Last+1)
+		if was.LastTerm > was.Hard.Term {
+			return
+		}
+		fs.CrashProcess()
+		l, was, err = wal.Open(fs, dir, small)
+		require.NoError(t, err)
+		require.Equal(t, want, printOf(was.Hard, was.ConfigIndex, was.Entries))
+		store(t, l, next)
+	})
+}
+
+// typed checks that an error is one that the node can explain.
+func typed(t *testing.T, err error) {
+	if err == nil {
+		return
+	}
+	known := errors.As(err, new(*wal.DamagedError)) || errors.As(err, new(*wal.FormatError)) || errors.As(err, new(*wal.ClusterError))
+	require.True(t, known, "%v", err)
+}

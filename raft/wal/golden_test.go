@@ -1,0 +1,118 @@
+package wal_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"parley/raft"
+	"parley/raft/vfs/memfs"
+	"parley/raft/wal"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// dump prints a file, 16 bytes a line, without the lines that are zero.
+func dump(contents []byte) string {
+	var s strings.Builder
+	for at := 0; at < len(contents); at += 16 {
+		line := contents[at:min(at+16, len(contents))]
+		if len(bytes.Trim(line, "\x00")) == 0 {
+			continue
+		}
+		text := bytes.Clone(line)
+		for i, c := range text {
+			if c < ' ' || c > '~' {
+				text[i] = '.'
+			}
+		}
+		fmt.Fprintf(&s, "%06x  % x  %s\n", at, line, text)
+	}
+	fmt.Fprintf(&s, "%06x  end\n", len(contents))
+	return s.String()
+}
+
+// undump is its inverse.
+func undump(t *testing.T, text string) []byte {
+	var contents []byte
+	for line := range strings.Lines(text) {
+		var at int
+		_, err := fmt.Sscanf(line, "%x", &at)
+		require.NoError(t, err)
+		contents = append(contents, make([]byte, at-len(contents))...)
+		if strings.Contains(line, "  end") {
+			break
+		}
+		b, err := hex.DecodeString(strings.ReplaceAll(line[8:8+47], " ", ""))
+		require.NoError(t, err)
+		contents = append(contents, b...)
+	}
+	return contents
+}
+
+// goldenLog is a small log with a bit of everything: runs of two terms, an empty
+// payload, a truncation, a batch of a hard state alone, a batch of several
+// sectors, a roll, a seal.
+func goldenLog(t *testing.T) *memfs.FS {
+	fs := memfs.New(1)
+	l, _, err := wal.Open(fs, dir, tiny)
+	require.NoError(t, err)
+	vote := raft.HardState{Term: 7, Vote: raft.Ident{ID: 3, Inc: 0x1122334455667788}}
+	store(t, l, &wal.Batch{Hard: raft.HardState{Term: 5}, ConfigIndex: 1, Entries: []raft.Entry{
+		entry(1, 5, "first"), entry(2, 5, ""), entry(3, 6, "third"),
+	}})
+	store(t, l, &wal.Batch{Hard: vote, ConfigIndex: 1})
+	store(t, l, &wal.Batch{Hard: vote, ConfigIndex: 1, Truncate: 3, Entries: []raft.Entry{
+		entry(3, 7, strings.Repeat("sector ", 100)),
+	}})
+	require.NoError(t, l.Seal())
+	store(t, l, &wal.Batch{Hard: vote, ConfigIndex: 1, Truncate: 3})
+	require.NoError(t, l.Close())
+	return fs
+}
+
+var goldenFiles = []string{"seal", "0000000000000001.wal", "0000000000000002.wal"}
+
+// A byte that moves makes the logs of all running nodes unreadable. If the format
+// has to change, its version does too, and the old files stay here beside the new.
+func TestTheFormatOnDiskStandsStill(t *testing.T) {
+	fs := goldenLog(t)
+	names, err := fs.List(dir)
+	require.NoError(t, err)
+	require.ElementsMatch(t, goldenFiles, names)
+	for _, name := range goldenFiles {
+		contents, err := fs.Contents(dir + "/" + name)
+		require.NoError(t, err)
+		golden := "testdata/golden/" + name + ".hex"
+		if *update {
+			require.NoError(t, os.MkdirAll("testdata/golden", 0o755))
+			require.NoError(t, os.WriteFile(golden, []byte(dump(contents)), 0o644))
+		}
+		want, err := os.ReadFile(golden)
+		require.NoError(t, err)
+		require.Equal(t, string(want), dump(contents), name)
+	}
+}
+
+func TestLogsOfFormat1StayReadable(t *testing.T) {
+	fs := memfs.New(1)
+	require.NoError(t, fs.MkdirAll(dir))
+	for _, name := range goldenFiles {
+		text, err := os.ReadFile("testdata/golden/" + name + ".hex")
+		require.NoError(t, err)
+		f, err := fs.Create(dir + "/" + name)
+		require.NoError(t, err)
+		_, err = f.WriteAt(undump(t, string(text)), 0)
+		require.NoError(t, err)
+	}
+	_, was, err := wal.Open(fs, dir, tiny)
+	require.NoError(t, err)
+	require.Equal(t, []raft.Entry{entry(1, 5, "first"), entry(2, 5, "")}, was.Entries)
+	require.Equal(t, raft.HardState{Term: 7, Vote: raft.Ident{ID: 3, Inc: 0x1122334455667788}}, was.Hard)
+}

@@ -1,0 +1,155 @@
+package wal_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"parley/raft"
+	"parley/raft/vfs/memfs"
+	"parley/raft/wal"
+)
+
+// model is a log as a slice: what the log on disk must be equal to.
+type model struct {
+	hard    raft.HardState
+	config  raft.Index
+	entries []raft.Entry
+}
+
+func (m *model) apply(b *wal.Batch) {
+	if b.Truncate != 0 {
+		m.entries = m.entries[: b.Truncate-1 : b.Truncate-1]
+	}
+	m.entries = append(m.entries, b.Entries...)
+	m.hard, m.config = b.Hard, b.ConfigIndex
+}
+
+func (m *model) clone() model {
+	c := *m
+	c.entries = append([]raft.Entry(nil), m.entries...)
+	return c
+}
+
+// drawBatch makes any batch that may follow.
+func (m *model) drawBatch(t *rapid.T) *wal.Batch {
+	b := &wal.Batch{ConfigIndex: raft.Index(rapid.IntRange(0, 3).Draw(t, "config"))}
+	last := raft.Index(len(m.entries))
+	term := m.hard.Term
+	if last > 0 && rapid.IntRange(0, 4).Draw(t, "truncate?") == 0 {
+		b.Truncate = raft.Index(rapid.Uint64Range(1, uint64(last)).Draw(t, "truncate"))
+		last = b.Truncate - 1
+		term++
+	}
+	term = max(term, 1)
+	for range rapid.IntRange(0, 6).Draw(t, "entries") {
+		term += raft.Term(rapid.IntRange(0, 8).Draw(t, "term") / 8)
+		last++
+		size := rapid.SampledFrom([]int{0, 1, 20, 300, 504, 505, 2000}).Draw(t, "size")
+		b.Entries = append(b.Entries, entry(last, term, string(make([]byte, size))))
+	}
+	b.Hard = raft.HardState{Term: term, Vote: raft.Ident{ID: raft.NodeID(rapid.IntRange(0, 3).Draw(t, "vote"))}}
+	return b
+}
+
+// The log against the model: any batches, seals, preparations, clean restarts and
+// both crashes, in any order, with any size of segment.
+func TestTheLogIsWhatItsBatchesAddUpTo(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		options := wal.Options{Cluster: cluster, SegmentBytes: rapid.Int64Range(1, 32<<10).Draw(t, "segment")}
+		fs := memfs.New(1)
+		l, _, err := wal.Open(fs, dir, options)
+		require.NoError(t, err)
+		var m, flying model
+		unsynced := false
+		reopen := func() {
+			var was wal.Recovered
+			l, was, err = wal.Open(fs, dir, options)
+			require.NoError(t, err)
+			got := printOf(was.Hard, was.ConfigIndex, was.Entries)
+			if unsynced && string(got) == string(printOf(flying.hard, flying.config, flying.entries)) {
+				m = flying
+			}
+			unsynced = false
+			require.Equal(t, string(printOf(m.hard, m.config, m.entries)), string(got))
+			require.Equal(t, raft.Index(len(m.entries)), was.Last)
+		}
+		sync := func() {
+			require.NoError(t, l.Sync())
+			if unsynced {
+				m, unsynced = flying, false
+			}
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"append": func(t *rapid.T) {
+				sync()
+				flying = m.clone()
+				b := flying.drawBatch(t)
+				require.NoError(t, l.Append(b))
+				flying.apply(b)
+				unsynced = true
+			},
+			"sync": func(*rapid.T) { sync() },
+			"seal": func(*rapid.T) {
+				sync()
+				require.NoError(t, l.Seal())
+			},
+			"prepare": func(*rapid.T) {
+				_, err := l.Prepare()
+				require.NoError(t, err)
+			},
+			"restart": func(*rapid.T) {
+				sync()
+				require.NoError(t, l.Close())
+				reopen()
+			},
+			"crash of the process": func(*rapid.T) {
+				fs.CrashProcess()
+				reopen()
+			},
+			"crash of the machine": func(t *rapid.T) {
+				fs.CrashMachine(memfs.Chance(rapid.Uint64().Draw(t, "chance")))
+				reopen()
+			},
+		})
+	})
+}
+
+// The hot path is one write and one sync; it makes no garbage.
+func TestAppendOfManyEntriesIsOneWriteAndNoAllocation(t *testing.T) {
+	fs := memfs.New(1)
+	l, _, err := wal.Open(fs, dir, wal.Options{Cluster: cluster, SegmentBytes: 64 << 20})
+	require.NoError(t, err)
+	b := &wal.Batch{Hard: raft.HardState{Term: 1}}
+	last := raft.Index(0)
+	fill := func() {
+		b.Entries = b.Entries[:0]
+		for range 200 {
+			last++
+			e := raft.Entry{Index: last, Term: 1, Kind: raft.EntryCommand, Payload: payload[:]}
+			e.Sum = raft.EntrySum(cluster, &e)
+			b.Entries = append(b.Entries, e)
+		}
+	}
+	fill()
+	store(t, l, b)
+	fill()
+	ops := operations(fs, func() { store(t, l, b) })
+	require.Equal(t, "write sync", fmt.Sprint(ops[0].Kind, " ", ops[1].Kind))
+	require.Len(t, ops, 2)
+	// Truncating what was just written lets the same batch be written again.
+	b.Truncate = b.Entries[0].Index
+	store(t, l, b)
+	allocs := testing.AllocsPerRun(100, func() {
+		if l.Append(b) != nil || l.Sync() != nil {
+			t.Fatal("append failed")
+		}
+	})
+	// The file in memory makes a page of 4 KiB where none was; the log adds nothing.
+	pages := float64(ops[0].Len)/4096 + 2
+	require.LessOrEqual(t, allocs, pages)
+}
+
+var payload [128]byte

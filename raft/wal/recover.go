@@ -1,0 +1,148 @@
+package wal
+
+import (
+	"parley/raft/vfs"
+)
+
+// Open opens the log in a directory, which it makes if there is none, and says
+// what it held. Nothing that Recovered tells is only in the page cache: the last
+// batch, unless it is sealed, was written again into a fresh segment and synced.
+//
+// A damaged log is a *DamagedError; Recovered then tells which entries are
+// present, absent, torn and damaged, and nothing was changed. A newer format is a
+// *FormatError, another cluster's log a *ClusterError.
+func Open(fs vfs.FS, dir string, o Options) (*Log, Recovered, error) {
+	if err := fs.MkdirAll(dir); err != nil {
+		return nil, Recovered{}, err
+	}
+	s, err := look(fs, dir, o.Cluster)
+	if err != nil {
+		return nil, Recovered{}, err
+	}
+	if n := len(s.was.Damage); n > 0 {
+		return nil, s.was, &DamagedError{Damage: s.was.Damage[0], More: n - 1}
+	}
+	l := &Log{fs: fs, dir: dir, options: o}
+	l.enc.cluster = o.Cluster
+	if err := l.resume(s); err != nil {
+		closeAll(l.file, l.sealFile, l.next)
+		return nil, Recovered{}, err
+	}
+	return l, s.was, nil
+}
+
+// resume makes the log writable behind what was found.
+func (l *Log) resume(s *scan) error {
+	for _, name := range s.temps {
+		if err := l.fs.Remove(l.path(name)); err != nil {
+			return err
+		}
+	}
+	if err := l.resumeSeal(s); err != nil {
+		return err
+	}
+	for i := range s.was.Entries {
+		l.runs = extendRuns(l.runs, &s.was.Entries[i])
+	}
+	l.claim = claim{hard: s.was.Hard, config: s.was.ConfigIndex, last: s.was.Last, lastTerm: s.was.LastTerm}
+	l.lowest = s.lowest
+	if s.canGoOn() {
+		return l.goOn(s)
+	}
+	return l.startAnew(s)
+}
+
+// resumeSeal opens the seal file, making it if the log is new. A seal file without
+// segments may never have reached the disk: it is made again.
+func (l *Log) resumeSeal(s *scan) error {
+	l.sealed = s.seal
+	if len(s.numbers) == 0 {
+		// The directory itself must outlive the promises made in it.
+		if err := l.fs.SyncDir(parent(l.dir)); err != nil {
+			return err
+		}
+		if s.sealFile {
+			if err := l.fs.Remove(l.path(sealName)); err != nil {
+				return err
+			}
+		}
+		if err := l.createSeal(); err != nil {
+			return err
+		}
+	}
+	f, err := l.fs.Open(l.path(sealName))
+	l.sealFile = f
+	return err
+}
+
+// canGoOn says whether the newest segment can be written further: the sealed batch
+// is its last, and nothing is behind it. Only that the batch was acknowledged
+// proves that the segment's name is on the disk; seeing the name does not.
+func (s *scan) canGoOn() bool {
+	newest := len(s.read) - 1
+	return newest >= 0 && s.read[newest].batches > 0 && s.seal.at.batch == s.tail.batch && s.was.Torn == nil
+}
+
+// goOn opens the newest segment behind its last batch.
+func (l *Log) goOn(s *scan) error {
+	newest := len(s.chain) - 1
+	h := s.chain[newest]
+	f, err := l.fs.Open(l.path(segmentName(h.segment)))
+	if err != nil {
+		return err
+	}
+	l.file = f
+	if l.size, err = f.Size(); err != nil {
+		return err
+	}
+	l.tail = place{segment: h.segment, offset: s.read[newest].end, batch: s.tail.batch, frame: s.tail.frame}
+	return nil
+}
+
+// startAnew makes a fresh segment. The last batch, unless sealed, may be in the page
+// cache only, and a sync now would not help it if one failed before: it is
+// written again, and the fresh segment continues from the batch before.
+func (l *Log) startAnew(s *scan) error {
+	number := uint64(1)
+	if n := len(s.numbers); n > 0 {
+		number = s.numbers[n-1] + 1
+	}
+	if s.last == nil || s.seal.at.batch == s.tail.batch {
+		if err := l.begin(number, s.tail, 0, nil); err != nil {
+			return err
+		}
+		return l.removeSuperseded(s, s.tail.segment)
+	}
+	b := s.last.block
+	b.segment, b.offset = number, bodyStart
+	sectors, frame := l.enc.encode(&b, s.last.entries)
+	if err := l.begin(number, s.before, int64(len(sectors)), sectors); err != nil {
+		return err
+	}
+	l.tail.batch, l.tail.frame = b.batch, frame
+	return l.removeSuperseded(s, s.before.segment)
+}
+
+// removeSuperseded removes the segments that the fresh one does not continue from,
+// directly or through others. That the removal is durable matters to nobody.
+func (l *Log) removeSuperseded(s *scan, newest uint64) error {
+	for _, number := range s.numbers {
+		if s.headerOf(number).segment == number && number <= newest {
+			continue
+		}
+		if err := l.fs.Remove(l.path(segmentName(number))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parent returns the directory that a directory is in.
+func parent(dir string) string {
+	for i := len(dir) - 1; i >= 0; i-- {
+		if dir[i] == '/' {
+			return dir[:i]
+		}
+	}
+	return "."
+}

@@ -1,0 +1,156 @@
+package wal
+
+import (
+	"errors"
+
+	"parley/raft/vfs"
+)
+
+// nextName is a segment before it has a number. Whatever stands in it is no part
+// of the log; recovery removes it.
+const nextName = "next.tmp"
+
+// prepareStep is how much Prepare does at a time: about 2 ms of a disk's time.
+const prepareStep = 1 << 20
+
+// Prepare makes the next segment ready, a piece at each call, and reports whether
+// it is. Call it when the disk is idle; what is missing when a segment is full
+// Append does on the spot. It costs nothing when all is done.
+func (l *Log) Prepare() (done bool, err error) {
+	if l.err != nil {
+		return false, l.err
+	}
+	size := l.options.segmentBytes()
+	if l.next != nil && l.nextSize >= size {
+		return true, nil
+	}
+	if err := l.grow(min(l.nextSize+prepareStep, size)); err != nil {
+		return false, l.fail(err)
+	}
+	return l.nextSize >= size, nil
+}
+
+// grow makes the next segment at least so long, with zeros that are on disk.
+func (l *Log) grow(size int64) error {
+	if l.next == nil {
+		f, err := l.fs.Create(l.path(nextName))
+		if err != nil {
+			return err
+		}
+		l.next, l.nextSize = f, 0
+	}
+	if l.nextSize >= size {
+		return nil
+	}
+	if err := l.next.Preallocate(size); err != nil {
+		return err
+	}
+	l.nextSize = size
+	return l.next.Sync()
+}
+
+// roll goes on in a new segment with room for need bytes. All batches before it
+// are synced, so its header may name the tail.
+func (l *Log) roll(need int64) error {
+	old := l.file
+	if err := l.begin(l.tail.segment+1, l.tail, need, nil); err != nil {
+		return err
+	}
+	return old.Close()
+}
+
+// begin makes the segment that continues from a place, with sectors as its first
+// batch if there are any, and moves the log to it. It gets its name only when it
+// is complete and synced, and counts only when the name is synced too: until then
+// a crash finds the log as it was.
+func (l *Log) begin(number uint64, from place, need int64, sectors []byte) error {
+	if err := l.grow(max(l.options.segmentBytes(), bodyStart+need)); err != nil {
+		return err
+	}
+	h := appendHeader(nil, header{cluster: l.options.Cluster, segment: number, from: from})
+	for at := int64(0); at < bodyStart; at += blockBytes {
+		if _, err := l.next.WriteAt(h, at); err != nil {
+			return err
+		}
+	}
+	if len(sectors) > 0 {
+		if _, err := l.next.WriteAt(sectors, bodyStart); err != nil {
+			return err
+		}
+	}
+	if err := l.next.Sync(); err != nil {
+		return err
+	}
+	if err := l.fs.Rename(l.path(nextName), l.path(segmentName(number))); err != nil {
+		return err
+	}
+	if err := l.fs.SyncDir(l.dir); err != nil {
+		return err
+	}
+	l.size, l.nextSize = l.nextSize, 0
+	if err := l.reopen(number); err != nil {
+		return err
+	}
+	l.tail = place{segment: number, offset: bodyStart + int64(len(sectors)), batch: from.batch, frame: from.frame}
+	return nil
+}
+
+// reopen opens the new segment under its name, so that errors tell it.
+func (l *Log) reopen(number uint64) error {
+	temp := l.next
+	l.next = nil
+	if err := temp.Close(); err != nil {
+		return err
+	}
+	f, err := l.fs.Open(l.path(segmentName(number)))
+	if err != nil {
+		return err
+	}
+	l.file = f
+	return nil
+}
+
+// createSeal makes a seal file whose slots both say that nothing is sealed. It is
+// there before the first segment is, so that its absence means a loss.
+func (l *Log) createSeal() error {
+	const temp = sealName + ".tmp"
+	f, err := l.fs.Create(l.path(temp))
+	if err != nil {
+		return err
+	}
+	err = f.Preallocate(sealBytes)
+	for i := uint64(0); i < 2 && err == nil; i++ {
+		slot := appendSeal(nil, l.options.Cluster, seal{sequence: i})
+		_, err = f.WriteAt(slot, int64(i)*blockBytes)
+	}
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := l.fs.Rename(l.path(temp), l.path(sealName)); err != nil {
+		return err
+	}
+	l.sealed = seal{sequence: 1}
+	return l.fs.SyncDir(l.dir)
+}
+
+func (l *Log) path(name string) string { return join(l.dir, name) }
+
+// join puts a file's name behind its directory's.
+func join(dir, name string) string {
+	if dir == "." {
+		return name
+	}
+	return dir + "/" + name
+}
+
+// closeAll closes what a failed Open leaves.
+func closeAll(files ...vfs.File) {
+	for _, f := range files {
+		if f != nil {
+			_ = f.Close() // the error that led here is the one to tell
+		}
+	}
+}
