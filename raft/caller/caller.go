@@ -1,0 +1,450 @@
+package caller
+
+import (
+	"time"
+
+	"parley/raft"
+	"parley/raft/node"
+)
+
+// Config is what a caller is told at its start. Zero fields take the defaults.
+type Config struct {
+	// Targets are the addresses of the nodes, at least one. Any can be asked.
+	Targets []string
+	// Seed keys nonces and jitter: drawn at random, for two processes with the same
+	// seed and principal would share one session.
+	Seed uint64
+	// Principal is under whom the session is opened.
+	Principal string
+	// WindowMax bounds the commands between the oldest unanswered and the newest. It must
+	// not exceed node.Rules.WindowMax.
+	WindowMax int
+	// PendingMax bounds the operations submitted and not ended; one more is
+	// refused with CodeBusy.
+	PendingMax int
+	// BackoffMin and BackoffMax bound the wait after a failed attempt, which doubles
+	// from one to the other: the first is a round trip, the second a good part of
+	// an election, so that a new leader is found soon and not asked to death.
+	BackoffMin time.Duration
+	BackoffMax time.Duration
+	// AttemptTimeout is when a request without answer counts as lost: well above
+	// any round trip and sync, well below what a person waits.
+	AttemptTimeout time.Duration
+}
+
+func (c Config) withDefaults() Config {
+	if c.WindowMax == 0 {
+		c.WindowMax = 64
+	}
+	if c.PendingMax == 0 {
+		c.PendingMax = 1024
+	}
+	if c.BackoffMin == 0 {
+		c.BackoffMin = 10 * time.Millisecond
+	}
+	if c.BackoffMax == 0 {
+		c.BackoffMax = 200 * time.Millisecond
+	}
+	if c.AttemptTimeout == 0 {
+		c.AttemptTimeout = 3 * time.Second
+	}
+	return c
+}
+
+// Op is one thing that somebody wants.
+type Op struct {
+	Ticket      uint64 // comes back in Result; the driver's, never used twice
+	Body        []byte // of the command or query; never changed from here on
+	Query       bool
+	Consistency node.Consistency // of a query
+	Deadline    raft.Mono        // end it by then; zero or raft.Never: no deadline
+}
+
+// InputKind says which fields of an Input are meant.
+type InputKind uint8
+
+// The inputs.
+const (
+	InputSubmit   InputKind = iota + 1 // Op is wanted
+	InputResponse                      // request ID was answered
+	InputLost                          // request ID will not be answered
+	InputCancel                        // nobody wants Op.Ticket any more
+)
+
+// Input is one thing that happened outside the caller.
+type Input struct {
+	Kind     InputKind
+	Op       Op
+	ID       uint64
+	Answer   node.Answer
+	HintAddr string // where the node in Answer.Hint takes clients, if known
+}
+
+// RequestKind names what is asked of a node.
+type RequestKind uint8
+
+// The requests.
+const (
+	RequestOpenSession RequestKind = iota + 1 // Command.Principal and Command.Nonce
+	RequestCommand                            // Command.Session, Seq, AckedBelow and Body
+	RequestQuery                              // Query
+)
+
+// Request is one message to one node.
+type Request struct {
+	ID      uint64
+	Target  string
+	Kind    RequestKind
+	Command node.Command
+	Query   node.Query
+}
+
+// Result ends an operation.
+type Result struct {
+	Ticket   uint64
+	Outcome  node.Outcome
+	Code     node.Code // why, if not Done: what the last attempt was told
+	Position raft.Position
+	Reply    []byte
+}
+
+// Output is what a Step wants done.
+type Output struct {
+	Send   []Request
+	Done   []Result
+	WakeAt raft.Mono
+}
+
+// Reset empties the output and keeps its memory.
+func (o *Output) Reset() {
+	clear(o.Send)
+	clear(o.Done)
+	o.Send = o.Send[:0]
+	o.Done = o.Done[:0]
+	o.WakeAt = raft.Never
+}
+
+// Caller is one client process. It is a value that only Step changes.
+type Caller struct {
+	cfg Config
+
+	ops     []*pending // submitted and not ended, in that order
+	lastID  uint64     // of requests
+	session session
+	route   route
+
+	now raft.Mono
+	out *Output
+}
+
+// pending is an operation under way.
+type pending struct {
+	op      Op
+	session node.SessionID // under which seq counts
+	seq     uint64         // zero: none yet
+	attempt attempt
+	doubt   bool      // an attempt may be in the log
+	code    node.Code // what the last attempt was told
+	ended   bool
+}
+
+// attempt is a request under way; the zero attempt is none.
+type attempt struct {
+	id     uint64
+	epoch  uint64 // of the route it was sent by
+	lostAt raft.Mono
+}
+
+// session is the caller's client session.
+type session struct {
+	id      node.SessionID // zero: none
+	next    uint64         // the next seq
+	opening attempt
+	nonce   uint64 // of the opening; zero: none drawn
+	opened  uint64 // how many nonces were drawn
+}
+
+// New returns a caller that has said nothing yet.
+func New(cfg Config, now raft.Mono) *Caller {
+	cfg = cfg.withDefaults()
+	if len(cfg.Targets) == 0 {
+		panic("caller: no targets")
+	}
+	return &Caller{cfg: cfg, now: now, route: route{target: cfg.Targets[0], gate: now}}
+}
+
+// Step tells the caller what happened and what time it is, and appends to out what
+// is to be sent and what has ended.
+func (c *Caller) Step(now raft.Mono, in []Input, out *Output) {
+	c.now, c.out = now, out
+	for i := range in {
+		c.input(&in[i])
+	}
+	c.expire()
+	c.dropEnded()
+	c.send()
+	c.dropEnded()
+	c.wake()
+	c.out = nil
+}
+
+func (c *Caller) input(in *Input) {
+	switch in.Kind {
+	case InputSubmit:
+		c.submit(in.Op)
+	case InputResponse:
+		c.response(in)
+	case InputLost:
+		c.lost(in.ID)
+	case InputCancel:
+		for _, p := range c.ops {
+			if p.op.Ticket == in.Op.Ticket {
+				c.giveUp(p)
+			}
+		}
+	}
+}
+
+func (c *Caller) submit(op Op) {
+	if op.Deadline == 0 {
+		op.Deadline = raft.Never
+	}
+	if len(c.ops) >= c.cfg.PendingMax {
+		c.out.Done = append(c.out.Done, Result{Ticket: op.Ticket, Outcome: node.Refused, Code: node.CodeBusy})
+		return
+	}
+	c.ops = append(c.ops, &pending{op: op})
+}
+
+// response hands an answer to whoever asked. One that nobody waits for any more
+// came too late and says nothing.
+func (c *Caller) response(in *Input) {
+	if in.ID != 0 && in.ID == c.session.opening.id {
+		c.openAnswered(in)
+		return
+	}
+	p := c.asked(in.ID)
+	if p == nil {
+		return
+	}
+	tried := p.attempt
+	p.attempt = attempt{}
+	a := &in.Answer
+	switch a.Outcome {
+	case node.Done:
+		c.route.succeeded()
+		c.end(p, Result{Outcome: node.Done, Position: a.Position, Reply: a.Reply})
+		return
+	case node.Unknown:
+		p.doubt = true
+	}
+	p.code = a.Code
+	switch a.Code {
+	case node.CodeTooLarge, node.CodeBelowWindow:
+		c.giveUp(p) // it would be told the same again
+	case node.CodeSessionUnknown:
+		c.sessionGone(p.session)
+		c.failed(tried, a.Code, "")
+	default:
+		c.failed(tried, a.Code, in.HintAddr)
+	}
+}
+
+// lost: no answer will come. The request may have arrived all the same.
+func (c *Caller) lost(id uint64) {
+	if id != 0 && id == c.session.opening.id {
+		tried := c.session.opening
+		c.session.opening = attempt{}
+		c.failed(tried, node.CodeNone, "")
+		return
+	}
+	p := c.asked(id)
+	if p == nil {
+		return
+	}
+	tried := p.attempt
+	p.attempt, p.doubt = attempt{}, true
+	c.failed(tried, node.CodeNone, "")
+}
+
+func (c *Caller) asked(id uint64) *pending {
+	if id == 0 {
+		return nil
+	}
+	for _, p := range c.ops {
+		if p.attempt.id == id && !p.ended {
+			return p
+		}
+	}
+	return nil
+}
+
+// openAnswered: the session is open, or the same question is asked again.
+func (c *Caller) openAnswered(in *Input) {
+	tried := c.session.opening
+	c.session.opening = attempt{}
+	a := &in.Answer
+	if a.Outcome == node.Done && a.Session != 0 {
+		c.session.id, c.session.next, c.session.nonce = a.Session, 1, 0
+		return
+	}
+	for _, p := range c.ops {
+		if !p.op.Query {
+			p.code = a.Code
+			if a.Code == node.CodeTooLarge {
+				c.giveUp(p) // this principal will never get a session
+			}
+		}
+	}
+	c.failed(tried, a.Code, in.HintAddr)
+}
+
+// sessionGone: the session has expired, and with it the memory of what was
+// executed. Each command learns it by itself, for an answer may be on its way.
+func (c *Caller) sessionGone(id node.SessionID) {
+	if c.session.id == id {
+		c.session.id = 0
+	}
+}
+
+// expire ends what took too long: requests, then operations.
+func (c *Caller) expire() {
+	if o := c.session.opening; o.id != 0 && c.now >= o.lostAt {
+		c.lost(o.id)
+	}
+	for _, p := range c.ops {
+		if p.attempt.id != 0 && c.now >= p.attempt.lostAt {
+			c.lost(p.attempt.id)
+		}
+		if c.now >= p.op.Deadline {
+			c.giveUp(p)
+		}
+	}
+}
+
+// send sends what may be sent: nothing before the gate opens, commands only under
+// a session and within its window.
+func (c *Caller) send() {
+	if c.now < c.route.gate {
+		return
+	}
+	for _, p := range c.ops {
+		if p.attempt.id != 0 || p.ended {
+			continue
+		}
+		if p.op.Query {
+			p.attempt = c.request(Request{Kind: RequestQuery, Query: node.Query{Consistency: p.op.Consistency, Body: p.op.Body}})
+			continue
+		}
+		if c.numbered(p) {
+			p.attempt = c.request(Request{Kind: RequestCommand, Command: node.Command{
+				Session: p.session, Seq: p.seq, AckedBelow: c.ackedBelow(), Body: p.op.Body}})
+		}
+	}
+}
+
+// numbered gives a command its place in the session, once and for all while the
+// session lives. Without a session it asks for one.
+func (c *Caller) numbered(p *pending) bool {
+	if p.seq != 0 && p.session != c.session.id {
+		if p.doubt {
+			c.giveUp(p)
+			return false
+		}
+		p.session, p.seq = 0, 0 // refused whenever it was tried: nobody ever executes it
+	}
+	switch {
+	case c.session.id == 0:
+		c.open()
+		return false
+	case p.seq != 0:
+		return true
+	case c.session.next-c.ackedBelow() >= uint64(c.cfg.WindowMax):
+		return false
+	}
+	p.session, p.seq = c.session.id, c.session.next
+	c.session.next++
+	return true
+}
+
+// open asks for a session; a repetition carries the same nonce and means the same
+// session.
+func (c *Caller) open() {
+	s := &c.session
+	if s.opening.id != 0 {
+		return
+	}
+	for s.nonce == 0 {
+		s.opened++
+		s.nonce = raft.Mix(c.cfg.Seed, purposeNonce, s.opened)
+	}
+	s.opening = c.request(Request{Kind: RequestOpenSession, Command: node.Command{Principal: c.cfg.Principal, Nonce: s.nonce}})
+}
+
+// ackedBelow is the lowest seq whose answer is still awaited. Whatever was given
+// up counts as answered: it is not repeated.
+func (c *Caller) ackedBelow() uint64 {
+	below := c.session.next
+	for _, p := range c.ops {
+		if p.seq != 0 && p.session == c.session.id && !p.ended {
+			below = min(below, p.seq)
+		}
+	}
+	return below
+}
+
+func (c *Caller) request(r Request) attempt {
+	c.lastID++
+	r.ID, r.Target = c.lastID, c.route.target
+	c.out.Send = append(c.out.Send, r)
+	return attempt{id: r.ID, epoch: c.route.epoch, lostAt: c.now.Add(c.cfg.AttemptTimeout)}
+}
+
+// giveUp ends an operation without an answer: as unknown if it may have been
+// executed, or may be yet.
+func (c *Caller) giveUp(p *pending) {
+	outcome := node.Refused
+	if !p.op.Query && (p.doubt || p.attempt.id != 0) {
+		outcome = node.Unknown
+	}
+	c.end(p, Result{Outcome: outcome, Code: p.code})
+}
+
+func (c *Caller) end(p *pending, r Result) {
+	if p.ended {
+		return
+	}
+	p.ended = true
+	r.Ticket = p.op.Ticket
+	c.out.Done = append(c.out.Done, r)
+}
+
+func (c *Caller) dropEnded() {
+	kept := c.ops[:0]
+	for _, p := range c.ops {
+		if !p.ended {
+			kept = append(kept, p)
+		}
+	}
+	clear(c.ops[len(kept):])
+	c.ops = kept
+}
+
+// wake names the next deadline: of an operation, of an attempt, or the gate for what
+// waits behind it.
+func (c *Caller) wake() {
+	at := raft.Never
+	if c.session.opening.id != 0 {
+		at = c.session.opening.lostAt
+	}
+	for _, p := range c.ops {
+		at = min(at, p.op.Deadline)
+		switch {
+		case p.attempt.id != 0:
+			at = min(at, p.attempt.lostAt)
+		case c.now < c.route.gate:
+			at = min(at, c.route.gate)
+		}
+	}
+	c.out.WakeAt = min(c.out.WakeAt, at)
+}

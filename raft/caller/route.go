@@ -1,0 +1,98 @@
+package caller
+
+import (
+	"time"
+
+	"parley/raft"
+	"parley/raft/node"
+)
+
+// route is whom to ask next, and when. All operations share it: what one
+// attempt learned about the leader holds for all.
+//
+// Attempts fail in bunches, since many were sent to the same dead node. An epoch
+// numbers the decisions: only the first failure of the newest epoch makes a new one, so
+// that a bunch counts as one failure.
+type route struct {
+	target   string
+	next     int    // the target to try when there is no hint
+	epoch    uint64 // decisions so far
+	failures int    // decisions since the last success
+	followed bool   // the last decision followed a hint at once
+	gate     raft.Mono
+	draws    uint64
+}
+
+// The purposes of draws.
+const (
+	purposeNonce   = 1
+	purposeBackoff = 2
+)
+
+// succeeded: the target answers, so that the next failure is a fresh one.
+func (r *route) succeeded() {
+	r.failures, r.followed = 0, false
+}
+
+// failed decides where to go after a failed attempt. A hint is followed at once,
+// but a second one in a row waits like any failure: two nodes that each take
+// the other for the leader must not make the caller spin. The first failure after a
+// success moves on at once, too; a busy node is given time and asked again. That a
+// session was opened is no success yet: a command must have been answered.
+func (c *Caller) failed(tried attempt, code node.Code, hint string) {
+	r := &c.route
+	if tried.epoch != r.epoch {
+		return
+	}
+	r.epoch++
+	r.failures++
+	switch {
+	case code == node.CodeBusy:
+		// The right node, at a bad moment.
+	case code == node.CodeSessionUnknown:
+		// The right node; only the session is gone.
+		if r.failures == 1 {
+			return
+		}
+	case hint != "" && hint != r.target:
+		r.target = hint
+		if !r.followed {
+			r.followed = true
+			r.gate = c.now
+			return
+		}
+	default:
+		c.rotate()
+		if r.failures == 1 {
+			r.gate = c.now
+			return
+		}
+	}
+	r.followed = false
+	r.gate = c.now.Add(c.backoff())
+}
+
+// rotate takes the next configured target, not the one that just failed.
+func (c *Caller) rotate() {
+	r := &c.route
+	for range c.cfg.Targets {
+		r.next = (r.next + 1) % len(c.cfg.Targets)
+		if c.cfg.Targets[r.next] != r.target {
+			break
+		}
+	}
+	r.target = c.cfg.Targets[r.next]
+}
+
+// backoff doubles with every failure and is drawn from [1/2, 1) of that, so that
+// many callers of one dead leader do not come back as one.
+func (c *Caller) backoff() time.Duration {
+	r := &c.route
+	d := c.cfg.BackoffMax
+	if shift := r.failures - 1; shift < 30 && c.cfg.BackoffMin<<shift < d {
+		d = c.cfg.BackoffMin << shift
+	}
+	r.draws++
+	half := uint64(d/2) + 1
+	return d/2 + time.Duration(raft.Mix(c.cfg.Seed, purposeBackoff, r.draws)%half)
+}

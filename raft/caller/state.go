@@ -1,0 +1,69 @@
+package caller
+
+import (
+	"encoding/binary"
+
+	"parley/raft"
+)
+
+// Clone returns a caller in the same state that shares nothing that changes.
+func (c *Caller) Clone() *Caller {
+	d := *c
+	d.out = nil
+	d.ops = make([]*pending, len(c.ops))
+	for i, p := range c.ops {
+		q := *p
+		d.ops[i] = &q
+	}
+	return &d
+}
+
+// AppendState appends a canonical encoding of everything that can influence what
+// the caller does next. Times are relative to now.
+func (c *Caller) AppendState(dst []byte) []byte {
+	u := func(vs ...uint64) {
+		for _, v := range vs {
+			dst = binary.LittleEndian.AppendUint64(dst, v)
+		}
+	}
+	t := func(m raft.Mono) {
+		if m != raft.Never {
+			m -= c.now
+		}
+		u(uint64(m))
+	}
+	text := func(s []byte) {
+		u(uint64(len(s)))
+		dst = append(dst, s...)
+	}
+	flags := func(bs ...bool) {
+		for _, b := range bs {
+			v := byte(0)
+			if b {
+				v = 1
+			}
+			dst = append(dst, v)
+		}
+	}
+	try := func(a attempt) {
+		u(a.id, a.epoch)
+		if a.id != 0 {
+			t(a.lostAt)
+		}
+	}
+	u(c.lastID, uint64(c.session.id), c.session.next, c.session.nonce, c.session.opened)
+	try(c.session.opening)
+	text([]byte(c.route.target))
+	u(uint64(c.route.next), c.route.epoch, uint64(c.route.failures), c.route.draws)
+	flags(c.route.followed)
+	t(max(c.route.gate, c.now))
+	u(uint64(len(c.ops)))
+	for _, p := range c.ops {
+		u(p.op.Ticket, uint64(p.op.Consistency), uint64(p.session), p.seq, uint64(p.code))
+		text(p.op.Body)
+		t(p.op.Deadline)
+		try(p.attempt)
+		flags(p.op.Query, p.doubt)
+	}
+	return dst
+}

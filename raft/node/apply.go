@@ -1,0 +1,172 @@
+package node
+
+import (
+	"cmp"
+	"fmt"
+
+	"parley/raft"
+)
+
+// apply executes one committed entry, here and now: the reply leaves in the
+// same Step. Entries come in order, each once per process.
+func (n *Node) apply(e *raft.Entry) {
+	if e.Index != n.applied+1 || e.Time < n.logTime {
+		broken("entry %d of log time %d is applied after entry %d of log time %d", e.Index, e.Time, n.applied, n.logTime)
+	}
+	n.applied, n.logTime, n.appliedAt = e.Index, e.Time, n.now
+	n.form.open = false // the log has an entry that stays: the cluster is formed
+	n.sessions.expire(e.Time)
+	a := n.execute(e)
+	a.Position = cmp.Or(a.Position, positionOf(e.Index))
+
+	note := raft.Note{Kind: raft.NoteApply, Term: e.Term, Index: e.Index, A: uint64(e.Kind)}
+	for n.waiters.len() > 0 && n.waiters.front().index <= e.Index {
+		w := n.waiters.popFront()
+		if w.index != e.Index || w.term != e.Term {
+			n.unknown(w) // another leader's entry stands there
+			continue
+		}
+		note.Trace = w.trace
+		if w.ticket != 0 {
+			a.Ticket, a.Hint = w.ticket, n.leader
+			n.answer(a)
+		}
+	}
+	n.note(note)
+}
+
+// execute changes the replicated state. It must do the same on every node and
+// cope with any bytes; what it returns is the answer for whoever waits here.
+func (n *Node) execute(e *raft.Entry) Answer {
+	switch e.Kind {
+	case raft.EntryCommand:
+		c, err := decodeEnvelope(e.Payload)
+		switch {
+		case err != nil:
+			return Answer{Outcome: Unknown} // nobody waits: this node did not encode it
+		case c.kind == envelopeOpen:
+			return n.executeOpen(e, &c)
+		}
+		return n.executeCommand(e, &c)
+	case raft.EntryLevel:
+		n.executeLevel(e)
+	case raft.EntryClock:
+		n.clock.applied(e)
+	}
+	return Answer{Outcome: Done}
+}
+
+func (n *Node) executeOpen(e *raft.Entry, c *envelope) Answer {
+	id, code := n.sessions.open(e.Index, e.Time, c.nonce, c.principal)
+	if code != CodeNone {
+		return Answer{Outcome: Refused, Code: code}
+	}
+	n.note(raft.Note{Kind: NoteSession, Term: e.Term, Index: e.Index, A: uint64(id)})
+	return Answer{Outcome: Done, Session: id}
+}
+
+// executeCommand executes a command unless it was executed before or its
+// session does not let it through [§8, T§6.3].
+func (n *Node) executeCommand(e *raft.Entry, c *envelope) Answer {
+	slot, kept, code := n.sessions.begin(e.Time, c)
+	if code != CodeNone {
+		return Answer{Outcome: Refused, Code: code}
+	}
+	if kept != nil {
+		return Answer{Outcome: Done, Position: kept.position, Reply: kept.reply}
+	}
+	at := positionOf(e.Index)
+	reply := n.sm.Apply(Applied{
+		Position:  at,
+		Time:      e.Time,
+		Session:   c.session,
+		Principal: n.sessions.slots[slot].principal,
+	}, c.body)
+	n.sessions.finish(slot, c.seq, at, reply)
+	return Answer{Outcome: Done, Position: at, Reply: reply}
+}
+
+// executeLevel raises the level. A node that does not know it must not apply
+// what follows: it would do so in the old way.
+func (n *Node) executeLevel(e *raft.Entry) {
+	level, ok := decodeLevel(e.Payload)
+	if !ok || level <= n.level {
+		return
+	}
+	if level > n.settings.MaxLevel {
+		n.stop(fmt.Errorf("%w (level %d at entry %d, this program: %d)", ErrLevel, level, e.Index, n.settings.MaxLevel))
+		return
+	}
+	n.level = level
+}
+
+// clock is the leader's duty to let log time pass when nobody writes, so that
+// what expires by log time does expire.
+type clock struct {
+	pending   bool // a clock entry was proposed in this term and not applied yet
+	term      raft.Term
+	notBefore raft.Mono
+}
+
+// tickClock appends a clock entry when a session's deadline has passed and no
+// other entry is under way that would carry the time.
+func (n *Node) tickClock() {
+	if n.now < n.clockAt() || n.proposing() {
+		return
+	}
+	n.clock.pending, n.clock.term = true, n.term
+	n.clock.notBefore = n.now.Add(clockEvery)
+	n.in = append(n.in, raft.Input{Kind: raft.InputPropose, Proposal: raft.Proposal{Kind: raft.EntryClock}})
+}
+
+// clockAt is when the leader's log time will have passed the next deadline: it
+// runs with Mono from the stamp of the last entry on.
+func (n *Node) clockAt() raft.Mono {
+	deadline, ok := n.sessions.nextDeadline()
+	if !ok || n.role != raft.Leader || n.clock.pending || n.waiters.len() > 0 {
+		return raft.Never // with waiters: their entries carry the time
+	}
+	wait := max(0, raft.Mono(deadline-n.logTime))
+	if n.appliedAt+wait < n.appliedAt {
+		return raft.Never
+	}
+	return max(n.clock.notBefore, n.appliedAt+wait)
+}
+
+func (n *Node) proposing() bool {
+	for i := range n.in {
+		if n.in[i].Kind == raft.InputPropose {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *clock) appended(p raft.Proposed) { c.term = p.Term }
+
+func (c *clock) refused(now raft.Mono) {
+	c.pending = false
+	c.notBefore = now.Add(clockEvery)
+}
+
+func (c *clock) applied(e *raft.Entry) {
+	if e.Term == c.term {
+		c.pending = false
+	}
+}
+
+func (c *clock) deposed(leads bool, term raft.Term) {
+	if !leads || c.term != term {
+		c.pending = false
+	}
+}
+
+// StateHash is the canonical hash of all replicated state at a position: the state machine's,
+// the sessions', the level's and the clock's. Nodes that applied the
+// same position have the same hash.
+func (n *Node) StateHash() (raft.Position, Hash) {
+	h := n.sm.StateHash()
+	h.add(n.sessions.hash)
+	h.add(newHasher(tableClock).u64(uint64(n.applied)).u64(uint64(n.logTime)).u64(uint64(n.level)).sum())
+	return positionOf(n.applied), h
+}

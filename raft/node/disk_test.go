@@ -1,0 +1,251 @@
+package node
+
+import (
+	"encoding/hex"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"parley/raft"
+	"parley/raft/vfs"
+	"parley/raft/vfs/memfs"
+)
+
+var record = raft.Configuration{Members: []raft.Member{{Ident: raft.Ident{ID: 2, Inc: 7}, Voter: true, PeerAddr: "p", ClientAddr: "c"}}}
+
+// diskOf returns a directory of node 2, a member if cluster is not zero.
+func diskOf(t require.TestingT, fs *memfs.FS, cluster raft.ClusterID) *Disk {
+	d, boot, err := OpenDisk(fs, "data", DiskOptions{ID: 2, Inc: 7})
+	require.NoError(t, err)
+	require.Equal(t, Identity{Self: raft.Ident{ID: 2, Inc: 7}}, boot.Identity)
+	if cluster != 0 {
+		require.NoError(t, d.SaveIdentity(Identity{Self: boot.Identity.Self, Cluster: cluster, Members: record}))
+	}
+	return d
+}
+
+func entry(cluster raft.ClusterID, i raft.Index, term raft.Term, kind raft.EntryKind, payload string) raft.Entry {
+	e := raft.Entry{Index: i, Term: term, Time: raft.LogTime(i), Kind: kind, Payload: []byte(payload)}
+	e.Sum = raft.EntrySum(cluster, &e)
+	return e
+}
+
+func reopen(fs vfs.FS, id raft.NodeID) (Boot, error) {
+	d, boot, err := OpenDisk(fs, "data", DiskOptions{ID: id, Inc: 99})
+	if err != nil {
+		return boot, err
+	}
+	return boot, d.Close()
+}
+
+func TestTheIdentityFileIsTheseBytes(t *testing.T) {
+	id := Identity{Self: raft.Ident{ID: 2, Inc: 7}, Cluster: 0xabcd, Members: record}
+	p := encodeIdentity(&id)
+	require.Equal(t, "5041524c45594944"+"01000000"+"0200000000000000"+"0700000000000000"+"cdab000000000000"+
+		"0101000000"+"0200000000000000"+"0700000000000000"+"01"+"0100"+"70"+"0100"+"63"+"8511e6e9", hex.EncodeToString(p))
+	got, err := decodeIdentity(p)
+	require.NoError(t, err)
+	require.Equal(t, id, got)
+}
+
+func TestEveryDamagedByteOfTheIdentityFileIsNoticed(t *testing.T) {
+	p := encodeIdentity(&Identity{Self: raft.Ident{ID: 2, Inc: 7}, Cluster: 5, Members: record})
+	for i := range p {
+		for bit := range 8 {
+			q := append([]byte(nil), p...)
+			q[i] ^= 1 << bit
+			_, err := decodeIdentity(q)
+			require.ErrorIs(t, err, ErrIdentityDamaged)
+		}
+		_, err := decodeIdentity(p[:i])
+		require.ErrorIs(t, err, ErrIdentityDamaged)
+	}
+}
+
+func TestADirectoryThatIsNotThisNodesSaysWhoseItIs(t *testing.T) {
+	fs := memfs.New(1)
+	require.NoError(t, diskOf(t, fs, 5).Close())
+	_, err := reopen(fs, 3)
+	var other *OtherNodeError
+	require.ErrorAs(t, err, &other)
+	require.EqualError(t, err, "this directory belongs to node 2, not 3")
+
+	boot, err := reopen(fs, 0)
+	require.NoError(t, err, "without an id the directory says who it is")
+	require.Equal(t, raft.NodeID(2), boot.Identity.Self.ID)
+	require.Equal(t, raft.Incarnation(7), boot.Identity.Self.Inc, "the incarnation is drawn once")
+}
+
+func TestADirectoryInUseIsRefused(t *testing.T) {
+	fs := memfs.New(1)
+	diskOf(t, fs, 5)
+	_, err := reopen(fs, 2)
+	require.ErrorIs(t, err, vfs.ErrLocked)
+}
+
+func TestADirectoryThatCannotBeTrustedIsRefusedWithTheWayOut(t *testing.T) {
+	member := func() *memfs.FS {
+		fs := memfs.New(1)
+		require.NoError(t, diskOf(t, fs, 5).Close())
+		return fs
+	}
+	for name, c := range map[string]struct {
+		spoil func(*memfs.FS)
+		want  error
+	}{
+		"damaged identity": {func(fs *memfs.FS) { require.NoError(t, fs.FlipBit("data/identity", 100)) }, ErrIdentityDamaged},
+		"identity gone":    {func(fs *memfs.FS) { require.NoError(t, fs.Remove("data/identity")) }, ErrIdentityMissing},
+		"log gone": {func(fs *memfs.FS) {
+			names, err := fs.List("data/wal")
+			require.NoError(t, err)
+			for _, n := range names {
+				require.NoError(t, fs.Remove("data/wal/"+n))
+			}
+		}, ErrLogMissing},
+		"newer format": {func(fs *memfs.FS) {
+			id, err := ReadIdentity(fs, "data")
+			require.NoError(t, err)
+			p := encodeIdentity(&id)
+			p[8] = identityVersion + 1
+			p = appendSum(p[:len(p)-4])
+			require.NoError(t, fs.Overwrite("data/identity", 0, p))
+		}, ErrNewerFormat},
+		"read-only": {func(fs *memfs.FS) {
+			fs.SetHook(func(o memfs.Op) error {
+				if o.Kind == memfs.OpLock {
+					return vfs.ErrReadOnly
+				}
+				return nil
+			})
+		}, vfs.ErrReadOnly},
+	} {
+		fs := member()
+		c.spoil(fs)
+		_, err := reopen(fs, 2)
+		require.ErrorIs(t, err, c.want, name)
+		fs.SetHook(nil)
+		_, err = reopen(fs, 2)
+		if name == "read-only" {
+			require.NoError(t, err, "nothing was harmed")
+		} else {
+			require.ErrorIs(t, err, c.want, "%s: the second look says the same", name)
+		}
+	}
+	_, err := reopen(memfs.New(2), 0)
+	require.ErrorIs(t, err, ErrNoID)
+}
+
+func TestAnIdentityIsTheOldOrTheNewOneAfterACrashAtAnyOperation(t *testing.T) {
+	for op := 1; ; op++ {
+		for _, choose := range []memfs.Chooser{memfs.KeepAll, memfs.DropAll, memfs.Chance(uint64(op)), memfs.Chance(uint64(op) + 1000)} {
+			fs := memfs.New(1)
+			d := diskOf(t, fs, 0)
+			crashed := false
+			fs.SetHook(func(o memfs.Op) error {
+				if o.Seq >= op {
+					crashed = true
+					return errCrash
+				}
+				return nil
+			})
+			err := d.SaveIdentity(Identity{Self: d.Identity().Self, Cluster: 5, Members: record})
+			if !crashed {
+				require.Greater(t, op, 8)
+				return
+			}
+			require.Error(t, err)
+			fs.SetHook(nil)
+			fs.CrashMachine(choose)
+			boot, err := reopen(fs, 2)
+			require.NoError(t, err)
+			require.Equal(t, raft.Incarnation(7), boot.Identity.Self.Inc)
+			require.Contains(t, []raft.ClusterID{0, 5}, boot.Identity.Cluster)
+
+			// Another cluster may be tried after that, if none was accepted.
+			if boot.Identity.Cluster == 0 {
+				d, _, err := OpenDisk(fs, "data", DiskOptions{ID: 2})
+				require.NoError(t, err)
+				require.NoError(t, d.SaveIdentity(Identity{Self: boot.Identity.Self, Cluster: 6, Members: record}))
+			}
+		}
+	}
+}
+
+func TestManyStoresAreOneBatchAndTheLogIsWhatTheySayOneByOne(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const cluster = 5
+		fs := memfs.New(1)
+		d := diskOf(t, fs, cluster)
+		var model []raft.Entry
+		hard := raft.HardState{Term: 1}
+		seq := raft.WriteSeq(0)
+		for range rapid.IntRange(1, 6).Draw(t, "writes") {
+			var stores []raft.Store
+			for range rapid.IntRange(1, 5).Draw(t, "stores") {
+				seq++
+				s := raft.Store{Seq: seq, Hard: hard}
+				if len(model) > 0 && rapid.IntRange(0, 2).Draw(t, "cut") == 0 {
+					hard.Term++
+					s.Hard = hard
+					s.Truncate = raft.Index(rapid.IntRange(1, len(model)).Draw(t, "from"))
+					model = model[:s.Truncate-1]
+				}
+				for range rapid.IntRange(0, 3).Draw(t, "entries") {
+					kind := raft.EntryCommand
+					if rapid.IntRange(0, 3).Draw(t, "config") == 0 {
+						kind = raft.EntryConfig
+					}
+					e := entry(cluster, raft.Index(len(model)+1), hard.Term, kind, "x")
+					s.Entries = append(s.Entries, e)
+					model = append(model, e)
+				}
+				stores = append(stores, s)
+			}
+			require.NoError(t, d.Write(stores))
+			require.NoError(t, d.Sync())
+			var configs []raft.Index
+			for _, e := range model {
+				if e.Kind == raft.EntryConfig {
+					configs = append(configs, e.Index)
+				}
+			}
+			require.Equal(t, len(configs), len(d.configs))
+			for i := range configs {
+				require.Equal(t, configs[i], d.configs[i])
+			}
+		}
+		fs.CrashMachine(memfs.DropAll)
+		boot, err := reopen(fs, 2)
+		require.NoError(t, err)
+		require.Equal(t, hard, boot.Hard)
+		require.Equal(t, len(model), len(boot.Entries))
+		for i := range model {
+			require.Equal(t, model[i], boot.Entries[i])
+		}
+	})
+}
+
+func TestAStoreThatOnlyPromisesWritesNothing(t *testing.T) {
+	fs := memfs.New(1)
+	d := diskOf(t, fs, 5)
+	require.NoError(t, d.Write([]raft.Store{{Seq: 1, Hard: raft.HardState{Term: 1}}}))
+	require.NoError(t, d.Sync())
+	fs.SetHook(func(o memfs.Op) error { return errors.New("no operation is expected: " + o.Kind.String()) })
+	require.NoError(t, d.Write([]raft.Store{{Seq: 2, Hard: raft.HardState{Term: 1}, Then: []raft.Message{{}}}}))
+	require.NoError(t, d.Sync())
+}
+
+func TestANodeSealsItsLogAndStartsFromIt(t *testing.T) {
+	c := formed(t, 1)
+	m := c.leader()
+	s := m.open(1)
+	m.do(command(s, 1, "a"))
+	require.NoError(t, m.disk.Seal())
+	m.crash(memfs.DropAll)
+	require.NoError(t, m.start())
+	c.advance(2 * time.Second)
+	require.Equal(t, []string{"a"}, m.sm.lines)
+}

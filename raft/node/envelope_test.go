@@ -1,0 +1,50 @@
+package node
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"hash/crc32"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func appendSum(p []byte) []byte {
+	return binary.LittleEndian.AppendUint32(p, crc32.Checksum(p, castagnoli))
+}
+
+func TestEnvelopesAreTheseBytes(t *testing.T) {
+	for _, c := range []struct {
+		golden string
+		got    []byte
+	}{
+		{"0101" + "0807060504030201" + "616e6f6e", encodeOpen(0x0102030405060708, "anon")},
+		{"0102" + "0300000000000000" + "0200000000000000" + "0100000000000000" + "6869",
+			encodeCommand(&Command{Session: 3, Seq: 2, AckedBelow: 1, Body: []byte("hi")})},
+		{"01" + "07000000", AppendLevel(nil, 7)},
+	} {
+		require.Equal(t, c.golden, hex.EncodeToString(c.got))
+	}
+	e, err := decodeEnvelope(encodeCommand(&Command{Session: 3, Seq: 2, AckedBelow: 1, Body: []byte("hi")}))
+	require.NoError(t, err)
+	require.Equal(t, envelope{kind: envelopeCommand, session: 3, seq: 2, ackedBelow: 1, body: []byte("hi")}, e)
+	e, err = decodeEnvelope(encodeOpen(9, "anon"))
+	require.NoError(t, err)
+	require.Equal(t, envelope{kind: envelopeOpen, nonce: 9, principal: []byte("anon")}, e)
+}
+
+func TestAnEnvelopeIsEncodedInOneAllocation(t *testing.T) {
+	c := &Command{Session: 3, Seq: 2, Body: make([]byte, 100)}
+	require.Equal(t, 1.0, testing.AllocsPerRun(100, func() { encodeCommand(c) }))
+}
+
+func TestWhatIsNoEnvelopeIsRefused(t *testing.T) {
+	for _, p := range [][]byte{nil, {1}, {2, 1, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 3, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 1, 0}, make([]byte, 40)} {
+		_, err := decodeEnvelope(p)
+		require.ErrorIs(t, err, errEnvelope)
+	}
+	for _, p := range [][]byte{nil, {1}, {2, 0, 0, 0, 0}, {1, 0, 0, 0, 0, 0}} {
+		_, ok := decodeLevel(p)
+		require.False(t, ok)
+	}
+}

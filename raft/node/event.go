@@ -1,0 +1,202 @@
+package node
+
+import (
+	"time"
+
+	"parley/raft"
+)
+
+// Ticket is the driver's name for a caller that waits: an answer carries the
+// ticket of its request. Tickets are never used twice in a process; zero is the
+// node's own.
+type Ticket uint64
+
+// SessionID names a client session: the index of the entry that opened it.
+// Zero is no session.
+type SessionID uint64
+
+// EventKind says which fields of an Event are meant.
+type EventKind uint8
+
+// The events. Time itself is none: every Step gets it as an argument.
+const (
+	EventMessage        EventKind = iota + 1 // Message arrived from a peer
+	EventOpenSession                         // Ticket wants a client session under Principal
+	EventCommand                             // Ticket wants Command applied exactly once
+	EventQuery                               // Ticket wants Query answered
+	EventSubscribe                           // Ticket wants the events after From, from now on
+	EventCancel                              // the caller behind Ticket went away
+	EventStored                              // the disk has all writes up to Stored
+	EventIdentityStored                      // the disk has the identity of Output.Identity
+	EventDiskFailed                          // a write or sync failed for good: Err
+	EventPeerLost                            // messages to Peer were dropped
+	EventTaken                               // the subscriber behind Ticket took Frames frames, the last at From
+)
+
+// Event is one thing that happened outside the node.
+type Event struct {
+	Kind    EventKind
+	Ticket  Ticket
+	Message *raft.Message // the node keeps its payloads, not the struct
+	Command Command
+	Query   Query
+	From    raft.Position // EventSubscribe, EventTaken: the last position the caller has seen
+	Frames  int           // EventTaken: frames taken since the last EventTaken, progress notes included
+	Stored  raft.WriteSeq
+	Peer    raft.NodeID
+	Err     error
+	Trace   uint64
+}
+
+// Command asks for one change of the state, exactly once: a repetition with the
+// same (Session, Seq) gets the first answer [§8, T§6.3].
+type Command struct {
+	Session    SessionID
+	Seq        uint64 // 1, 2, 3, … within the session
+	AckedBelow uint64 // the caller has all answers below this Seq and needs none again
+	Principal  string // EventOpenSession: under whom the session is opened
+	Nonce      uint64 // EventOpenSession: random; a repetition with it gets the same session
+	Body       []byte // what the state machine reads; never changed from here on
+}
+
+// Consistency says how fresh an answer must be.
+type Consistency uint8
+
+// Linearizable answers wait for a heartbeat round of the leader [T§6.4]; stale
+// ones come at once from whatever this node has applied, with the position.
+const (
+	Linearizable Consistency = iota
+	Stale
+)
+
+// Query asks the state machine without changing it.
+type Query struct {
+	Consistency Consistency
+	Body        []byte
+}
+
+// Outcome says how a request ended. There are no other ways.
+type Outcome uint8
+
+// The three ways a request ends.
+const (
+	// Done: applied (or answered), with Reply and Position.
+	Done Outcome = iota + 1
+	// Refused: it was not executed and never will be. Nearly always it never
+	// entered the log; what only Apply can judge (CodeSessionUnknown, CodeBelowWindow,
+	// CodeBusy of a full session table) is refused there, by every node alike. Code and Hint
+	// tell the way out. It says nothing about other copies of the request.
+	Refused
+	// Unknown: it entered the log and may still commit or be cut. The caller
+	// repeats the same request, never a new one in its place.
+	Unknown
+)
+
+// Code says why a request was refused, or what its outcome hangs on.
+type Code uint8
+
+// The codes, with what the caller does about each.
+const (
+	CodeNone           Code = iota
+	CodeNotLeader           // ask Hint, or another node
+	CodeBusy                // wait a little, then repeat
+	CodeTooLarge            // make it smaller
+	CodeSessionUnknown      // never opened, or expired: open another; outcomes of the old are unknown
+	CodeBelowWindow         // the Seq was acknowledged, or is beyond the window: a caller's bug
+	CodeNotFormed           // the cluster is not formed yet: wait
+	CodeStopping            // the node is on its way down: ask another
+	CodeCompacted           // events after From are no longer kept: read the state, then go on from Position
+	CodeTooSlow             // a subscriber fell too far behind: resume from Position
+	CodeLeaderLost          // leadership ended while the request was under way
+)
+
+// String says the code in a few words, as logs and the command line show it.
+func (c Code) String() string {
+	switch c {
+	case CodeNone:
+		return "ok"
+	case CodeNotLeader:
+		return "not leader"
+	case CodeBusy:
+		return "busy"
+	case CodeTooLarge:
+		return "too large"
+	case CodeSessionUnknown:
+		return "session unknown"
+	case CodeBelowWindow:
+		return "outside the session's window"
+	case CodeNotFormed:
+		return "cluster not formed yet"
+	case CodeStopping:
+		return "node stops"
+	case CodeCompacted:
+		return "events compacted"
+	case CodeTooSlow:
+		return "subscriber too slow"
+	case CodeLeaderLost:
+		return "leadership lost"
+	}
+	return "unknown code"
+}
+
+// String names the outcome.
+func (o Outcome) String() string {
+	switch o {
+	case Done:
+		return "done"
+	case Refused:
+		return "refused"
+	case Unknown:
+		return "unknown"
+	}
+	return "no outcome"
+}
+
+// Answer ends a request, or a subscription.
+type Answer struct {
+	Ticket   Ticket
+	Outcome  Outcome
+	Code     Code
+	Position raft.Position // of the entry (Done), of the view (queries), to resume from (streams)
+	Session  SessionID     // EventOpenSession
+	Reply    []byte
+	Hint     raft.NodeID // the leader as far as known, or zero
+}
+
+// Frame is all that happened at one position, for one subscriber. Frames come
+// in rising positions without gap and without repetition. A frame
+// without a body is a progress note: everything up to Position was delivered.
+type Frame struct {
+	Ticket      Ticket
+	Position    raft.Position
+	Body        []byte
+	LeaderQuiet time.Duration // progress notes: time since the leader was last heard
+}
+
+// Output is what a Step wants done.
+type Output struct {
+	Identity *Identity      // to the disk before all else; then EventIdentityStored
+	Store    []raft.Store   // to the disk, in order; Then leaves when stored
+	Send     []raft.Message // to peers, may leave at once
+	Done     []Answer       // to callers
+	Push     []Frame        // to subscribers, in order
+	Notes    []raft.Note    // for traces, metrics and judges
+	Stop     error          // not nil: the node can't go on and says why
+	WakeAt   raft.Mono      // call Step no later than this
+}
+
+// Reset empties the output and keeps its memory.
+func (o *Output) Reset() {
+	clear(o.Store)
+	clear(o.Send)
+	clear(o.Done)
+	clear(o.Push)
+	o.Identity = nil
+	o.Store = o.Store[:0]
+	o.Send = o.Send[:0]
+	o.Done = o.Done[:0]
+	o.Push = o.Push[:0]
+	o.Notes = o.Notes[:0]
+	o.Stop = nil
+	o.WakeAt = raft.Never
+}

@@ -1,0 +1,127 @@
+package node
+
+import (
+	"time"
+
+	"parley/raft"
+)
+
+// Limits bounds everything a node holds for its own callers. They may differ
+// from node to node. Zero fields take the defaults. With Rules and raft.Limits a
+// node's worst case, beside the log and the state machine, is about
+//
+//	  WaitersMax x 32 B                                             (   2 MiB)
+//	+ ReadsMax x (QueryBytesMax + 40 B)                             ( 256 MiB if every query is of full size; 1 MiB typical)
+//	+ SubscribersMax x 128 B                                        ( 0.5 MiB)
+//	+ SubscribersMax x SubscriberFramesMax x 72 B                   ( 288 MiB if every subscriber hangs at once; bodies are shared)
+//	+ Rules.SessionsMax x (200 B + Rules.PrincipalBytesMax)         (  29 MiB)
+//	+ Rules.ReplyBytesMax + one reply                               (  64 MiB)
+//	+ the protocol's own, see raft.Limits
+type Limits struct {
+	// CommandBytesMax bounds a command's body: 1 MiB of document. It leaves room
+	// for the envelope below raft.Limits.CommandBytesMax.
+	CommandBytesMax int
+	// QueryBytesMax bounds a query's body; queries name things, they carry none.
+	QueryBytesMax int
+	// WaitersMax bounds the callers whose command is appended and not yet applied:
+	// 64 Ki at 100 bytes each is what raft.Limits lets wait anyway.
+	WaitersMax int
+	// ReadsMax bounds the linearizable queries that wait for a heartbeat round.
+	ReadsMax int
+	// SubscribersMax bounds the event streams of one node.
+	SubscribersMax int
+	// SubscriberFramesMax bounds the frames pushed to one subscriber and not yet
+	// taken by it. When it is reached the subscriber's backlog waits in the state machine,
+	// where it costs nothing.
+	SubscriberFramesMax int
+	// PushFramesMax bounds the frames one Step pushes to one subscriber, so that
+	// a long backlog does not hold up everybody's heartbeat.
+	PushFramesMax int
+}
+
+// Bounds and intervals that nobody needs to set.
+const (
+	// subscriberStallMax is how long a subscriber may hold frames without
+	// taking any before it is cut off: longer than a phone's radio sleeps, shorter
+	// than a person waits for a dead stream.
+	subscriberStallMax = 10 * time.Second
+	// progressEvery is how often a subscriber hears that nothing happened.
+	progressEvery = time.Second
+	// formRetry is how often formation repeats what was not answered. It happens
+	// once in a cluster's life, and a person is waiting.
+	formRetry = 100 * time.Millisecond
+	// clockEvery bounds how often clock entries are appended, so that a thousand
+	// sessions that expire one by one do not cost a thousand writes.
+	clockEvery = time.Second
+	// expiriesPerEntryMax bounds the sessions one entry drops, so that Apply stays
+	// short. A session past its deadline is unknown even before its turn.
+	expiriesPerEntryMax = 256
+)
+
+func (l Limits) withDefaults() Limits {
+	def := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	def(&l.CommandBytesMax, 1<<20)
+	def(&l.QueryBytesMax, 16<<10)
+	def(&l.WaitersMax, 1<<16)
+	def(&l.ReadsMax, 1<<14)
+	def(&l.SubscribersMax, 1<<12)
+	def(&l.SubscriberFramesMax, 1<<10)
+	def(&l.PushFramesMax, 1<<8)
+	return l
+}
+
+// Rules are the bounds that Apply judges by. They are part of what the
+// log means: every node of a cluster must have the same, or the nodes' states
+// drift apart. Production runs on the defaults; tests and the simulator choose
+// small ones. Zero fields take the defaults.
+type Rules struct {
+	// SessionIdleMax is the log time after its last command at which a session
+	// expires: longer than any client repeats a request.
+	SessionIdleMax time.Duration
+	// SessionsMax bounds the sessions; the next one is refused with CodeBusy. Nobody's
+	// session is evicted early: that would turn its commands' outcomes unknown.
+	SessionsMax int
+	// WindowMax bounds the commands of one session between the oldest whose answer
+	// the client has not acknowledged and the newest.
+	WindowMax uint64
+	// ReplyBytesMax bounds the kept replies of all sessions; a command that comes
+	// when they exceed it is refused with CodeBusy.
+	ReplyBytesMax int
+	// PrincipalBytesMax bounds the name under which a session is opened.
+	PrincipalBytesMax int
+}
+
+// DefaultWindow is the default of Rules.WindowMax; a client that keeps to it
+// never meets CodeBelowWindow.
+const DefaultWindow = 256
+
+func (r Rules) withDefaults() Rules {
+	def := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	if r.SessionIdleMax == 0 {
+		r.SessionIdleMax = 15 * time.Minute
+	}
+	if r.WindowMax == 0 {
+		r.WindowMax = DefaultWindow
+	}
+	def(&r.SessionsMax, 1<<16)
+	def(&r.ReplyBytesMax, 64<<20)
+	def(&r.PrincipalBytesMax, 256)
+	return r
+}
+
+// addLog adds without wrapping around: log times come from entries, and a
+// deadline at the end of time is never, not the beginning.
+func addLog(t raft.LogTime, d time.Duration) raft.LogTime {
+	if sum := t.Add(d); sum >= t {
+		return sum
+	}
+	return 1<<63 - 1
+}

@@ -1,0 +1,42 @@
+package node
+
+import "parley/raft"
+
+// Applied tells the state machine where in the log a command stands.
+type Applied struct {
+	Position  raft.Position
+	Time      raft.LogTime // of the entry: the only clock Apply may read
+	Session   SessionID
+	Principal string // under whom the session was opened
+}
+
+// Hash is a 128-bit state hash: the order-free sum of hash(table, key, value)
+// over all replicated state.
+type Hash [2]uint64
+
+// StateMachine is the replicated state above the node. Every method is a
+// function of the state and its arguments: no clock, no chance, no order of
+// a Go map. Apply must cope with any bytes: it never panics, and a
+// command that makes no sense gets a reply that says so.
+type StateMachine interface {
+	// Apply executes one committed command and returns the reply. It copies
+	// what it keeps of command.
+	Apply(at Applied, command []byte) (reply []byte)
+	// Query answers from the state as it is. The reply is not changed later.
+	Query(query []byte) (reply []byte)
+	// EventsAfter returns frames of positions above from, oldest first, at most
+	// max of them. compacted says that some are no longer kept; the
+	// subscriber must then read the state and go on from the last position applied.
+	EventsAfter(from raft.Position, max int) (frames []EventFrame, compacted bool)
+	// StateHash returns the hash of all replicated state.
+	StateHash() Hash
+	// Clone returns an independent copy that shares immutable values.
+	Clone() StateMachine
+}
+
+// EventFrame is everything that happened at one position, encoded once for all
+// subscribers. Its body is never empty: a frame without one is a progress note.
+type EventFrame struct {
+	Position raft.Position
+	Body     []byte
+}

@@ -1,0 +1,401 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"parley/raft"
+)
+
+// Notes of the node's own, beside those of raft.
+const (
+	// NoteDropped: a message from Peer was not for this node; A: its kind,
+	// B: 1 other cluster, 2 other receiver, 3 no sender, 4 makes no sense.
+	NoteDropped raft.NoteKind = 100 + iota
+	// NoteSession: the session with id A was opened at Index.
+	NoteSession
+)
+
+// Why a message was dropped, in NoteDropped.
+const (
+	droppedCluster uint64 = iota + 1
+	droppedReceiver
+	droppedSender
+	droppedGarbage
+)
+
+// ErrLevel is in Output.Stop when the cluster moved on to a level that this
+// program does not know.
+var ErrLevel = errors.New("the cluster runs at a newer level than this program knows: upgrade it")
+
+// Node is one member of a cluster. It is a value that only Step changes.
+type Node struct {
+	settings Settings
+	self     raft.Ident
+	identity Identity // as on disk
+	sm       StateMachine
+	form     forming
+	raft     *raft.Raft // nil until the directory belongs to a cluster
+
+	// The protocol's, as of its last Step.
+	role   raft.Role
+	term   raft.Term
+	leader raft.NodeID // of term, as far as known
+
+	applied   raft.Index
+	logTime   raft.LogTime // of the last entry applied: the only clock of the replicated state
+	appliedAt raft.Mono    // when it was applied
+	level     uint32
+	sessions  sessions
+
+	waiters  waiters
+	reads    reads
+	hub      hub
+	clock    clock
+	heardAt  raft.Mono   // last word from heardFrom
+	heard    raft.NodeID // the last node that spoke as a leader
+	started  raft.Mono
+	stopping error
+
+	// One Step.
+	now raft.Mono
+	out *Output
+	in  []raft.Input
+	ro  raft.Output
+}
+
+// New returns a node that remembers what its directory knew, with an empty state
+// machine: committed entries are applied again from the first. Call Step at once.
+func New(s Settings, boot Boot, sm StateMachine, now raft.Mono) *Node {
+	s = s.withDefaults()
+	n := &Node{
+		settings:  s,
+		self:      boot.Identity.Self,
+		identity:  boot.Identity,
+		sm:        sm,
+		sessions:  newSessions(s.Rules),
+		level:     1,
+		now:       now,
+		started:   now,
+		appliedAt: now,
+	}
+	n.form.retryAt = now
+	if n.identity.Cluster != 0 {
+		n.join(boot)
+	}
+	return n
+}
+
+// join starts the protocol: from now on the node is a member.
+func (n *Node) join(boot Boot) {
+	n.raft = raft.New(raft.Config{
+		Self:            n.self,
+		Cluster:         n.identity.Cluster,
+		Seed:            n.settings.Seed,
+		ElectionTimeout: n.settings.ElectionTimeout,
+		Heartbeat:       n.settings.Heartbeat,
+		Priority:        n.settings.Priority,
+		Limits:          n.settings.Raft,
+	}, raft.Restored{Hard: boot.Hard, Base: n.identity.Members, Entries: boot.Entries}, n.now)
+	n.role, n.term, n.leader = n.raft.Role(), n.raft.Term(), n.raft.Leader().ID
+	n.form.open = len(boot.Entries) == 0 && formerOf(&n.identity.Members) == n.self
+}
+
+// Step tells the node what happened and what time it is, and appends to out what
+// is to be done. However many events there are, they cost one write, one message per
+// peer and one pass over the subscribers.
+func (n *Node) Step(now raft.Mono, in []Event, out *Output) {
+	if now < n.now {
+		broken("time fell from %d to %d", n.now, now)
+	}
+	n.now, n.out = now, out
+	for i := range in {
+		n.event(&in[i])
+	}
+	if n.stopping == nil {
+		n.tickForm()
+		n.tickClock()
+		n.protocol()
+		n.publish()
+		n.wake(n.clockAt())
+	}
+	if n.stopping != nil {
+		n.abandon()
+	}
+	n.check()
+	n.out = nil
+}
+
+func (n *Node) event(ev *Event) {
+	if n.stopping != nil {
+		n.eventWhileStopping(ev)
+		return
+	}
+	switch ev.Kind {
+	case EventMessage:
+		n.message(ev.Message)
+	case EventOpenSession:
+		n.open(ev)
+	case EventCommand:
+		n.command(ev)
+	case EventQuery:
+		n.query(ev)
+	case EventSubscribe:
+		n.subscribe(ev)
+	case EventTaken:
+		n.taken(ev)
+	case EventCancel:
+		n.cancel(ev.Ticket)
+	case EventStored:
+		if n.raft != nil {
+			n.in = append(n.in, raft.Input{Kind: raft.InputStored, Stored: ev.Stored})
+		}
+	case EventIdentityStored:
+		n.identityStored()
+	case EventDiskFailed:
+		n.stop(fmt.Errorf("the disk failed, and what it holds is in doubt: %w", ev.Err))
+	case EventPeerLost:
+		if n.raft != nil {
+			n.in = append(n.in, raft.Input{Kind: raft.InputPeerLost, Peer: ev.Peer})
+		}
+	default:
+		broken("event of kind %d", ev.Kind)
+	}
+}
+
+// eventWhileStopping refuses what would wait for an answer.
+func (n *Node) eventWhileStopping(ev *Event) {
+	switch ev.Kind {
+	case EventOpenSession, EventCommand, EventQuery, EventSubscribe:
+		n.refuse(ev.Ticket, CodeStopping)
+	}
+}
+
+// message sorts out what is not for this node. A message is refused for its
+// cluster or for its ends, never because the configuration in force here, which
+// may lag, does not know the sender.
+func (n *Node) message(m *raft.Message) {
+	switch {
+	case m.From.ID == 0 || m.From.ID == n.self.ID:
+		n.drop(m, droppedSender)
+	case m.Kind >= raft.MsgFormAsk:
+		n.formMessage(m)
+	case n.raft == nil || m.Cluster != n.identity.Cluster:
+		n.drop(m, droppedCluster)
+	case m.To != n.self:
+		n.drop(m, droppedReceiver)
+	default:
+		if m.Term >= n.term && (m.Kind == raft.MsgAppend || m.Kind == raft.MsgHeartbeat) {
+			n.heard, n.heardAt = m.From.ID, n.now
+		}
+		n.in = append(n.in, raft.Input{Kind: raft.InputMessage, Message: m})
+	}
+}
+
+func (n *Node) drop(m *raft.Message, why uint64) {
+	n.note(raft.Note{Kind: NoteDropped, Peer: m.From.ID, A: uint64(m.Kind), B: why})
+}
+
+// open proposes to open a session.
+func (n *Node) open(ev *Event) {
+	if len(ev.Command.Principal) > n.settings.Rules.PrincipalBytesMax {
+		n.refuse(ev.Ticket, CodeTooLarge)
+		return
+	}
+	if n.admit(ev.Ticket) {
+		n.propose(ev, encodeOpen(ev.Command.Nonce, ev.Command.Principal))
+	}
+}
+
+// command proposes a command, unless its answer is known already: what was
+// executed once is answered the same by everybody who executed it.
+func (n *Node) command(ev *Event) {
+	c := &ev.Command
+	if k, ok := n.sessions.kept(c.Session, c.Seq); ok {
+		n.answer(Answer{Ticket: ev.Ticket, Outcome: Done, Position: k.position, Reply: k.reply, Hint: n.leader})
+		return
+	}
+	if len(c.Body) > n.settings.Limits.CommandBytesMax {
+		n.refuse(ev.Ticket, CodeTooLarge)
+		return
+	}
+	if n.admit(ev.Ticket) {
+		n.propose(ev, encodeCommand(c))
+	}
+}
+
+// admit says whether a proposal can be taken now, before anything is encoded.
+func (n *Node) admit(t Ticket) bool {
+	switch {
+	case n.raft == nil:
+		n.refuse(t, CodeNotFormed)
+	case n.role != raft.Leader:
+		n.refuse(t, CodeNotLeader)
+	case n.waiters.len()+len(n.in) >= n.settings.Limits.WaitersMax:
+		n.refuse(t, CodeBusy)
+	default:
+		return true
+	}
+	return false
+}
+
+func (n *Node) propose(ev *Event, payload []byte) {
+	n.in = append(n.in, raft.Input{Kind: raft.InputPropose, Proposal: raft.Proposal{
+		Ticket: uint64(ev.Ticket), Kind: raft.EntryCommand, Payload: payload, Trace: ev.Trace}})
+}
+
+// cancel forgets a caller. What it asked for may happen all the same, and an
+// answer that was on its way in this Step may still come.
+func (n *Node) cancel(t Ticket) {
+	if n.hub.remove(t) || n.waiters.cancel(t) {
+		return
+	}
+	n.reads.take(t)
+}
+
+// protocol hands this Step's inputs to raft and acts on what it says, in the
+// order in which it became true: what was appended, what was committed, what was
+// refused, and what may be read.
+func (n *Node) protocol() {
+	if n.raft == nil {
+		return
+	}
+	ro := &n.ro
+	ro.Reset()
+	ro.Store, ro.Send, ro.Notes = n.out.Store, n.out.Send, n.out.Notes
+	n.raft.Step(n.now, n.in, ro)
+	n.role, n.term, n.leader = n.raft.Role(), n.raft.Term(), n.raft.Leader().ID
+	n.out.Store, n.out.Send, n.out.Notes = ro.Store, ro.Send, ro.Notes
+	ro.Store, ro.Send, ro.Notes = nil, nil, nil
+	n.out.WakeAt = min(n.out.WakeAt, ro.WakeAt)
+
+	n.appended(ro.Proposed)
+	for i := range ro.Committed {
+		if n.apply(&ro.Committed[i]); n.stopping != nil {
+			break
+		}
+	}
+	n.deposed()
+	n.refused(ro.Refused)
+	n.answerReads(ro.Reads)
+	clear(n.in)
+	n.in = n.in[:0]
+}
+
+// appended notes where the proposals of this Step stand. They come in the order
+// of the inputs, so that one pass finds their traces.
+func (n *Node) appended(proposed []raft.Proposed) {
+	i := 0
+	for _, p := range proposed {
+		for n.in[i].Kind != raft.InputPropose || n.in[i].Proposal.Ticket != p.Ticket {
+			i++
+		}
+		trace := n.in[i].Proposal.Trace
+		i++
+		if p.Ticket == 0 {
+			n.clock.appended(p)
+			continue
+		}
+		// A new entry at an index shows that what stood there was cut.
+		for n.waiters.len() > 0 && n.waiters.back().index >= p.Index {
+			n.unknown(n.waiters.popBack())
+		}
+		n.waiters.push(waiter{p.Index, p.Term, Ticket(p.Ticket), trace})
+	}
+}
+
+// deposed tells the callers of a lost leadership that their entries may still
+// be committed by another leader, or be cut.
+func (n *Node) deposed() {
+	for n.waiters.len() > 0 && (n.role != raft.Leader || n.waiters.front().term != n.term) {
+		n.unknown(n.waiters.popFront())
+	}
+	n.clock.deposed(n.role == raft.Leader, n.term)
+}
+
+func (n *Node) unknown(w waiter) {
+	if w.ticket != 0 {
+		n.answer(Answer{Ticket: w.ticket, Outcome: Unknown, Code: CodeLeaderLost, Hint: n.leader})
+	}
+}
+
+// refused passes on what the protocol did not take.
+func (n *Node) refused(refusals []raft.Refusal) {
+	for _, r := range refusals {
+		if r.Ticket == 0 {
+			n.clock.refused(n.now)
+			continue
+		}
+		n.reads.take(Ticket(r.Ticket))
+		n.answer(Answer{Ticket: Ticket(r.Ticket), Outcome: Refused, Code: codeOf(r.Reason), Hint: r.Hint})
+	}
+}
+
+func codeOf(r raft.Reason) Code {
+	switch r {
+	case raft.RefusedNotLeader:
+		return CodeNotLeader
+	case raft.RefusedBusy:
+		return CodeBusy
+	case raft.RefusedTooLarge:
+		return CodeTooLarge
+	case raft.RefusedLostTerm:
+		return CodeLeaderLost
+	}
+	return CodeBusy
+}
+
+// stop ends the node's life: it says why, once and for all.
+func (n *Node) stop(err error) {
+	if n.stopping == nil {
+		n.stopping = err
+	}
+}
+
+// abandon answers everybody who waits and repeats why the node stopped.
+func (n *Node) abandon() {
+	for n.waiters.len() > 0 {
+		n.unknown(n.waiters.popFront())
+	}
+	for i := range n.in {
+		if in := &n.in[i]; in.Kind == raft.InputPropose && in.Proposal.Ticket != 0 {
+			n.refuse(Ticket(in.Proposal.Ticket), CodeStopping) // never reached the protocol
+		}
+	}
+	clear(n.in)
+	n.in = n.in[:0]
+	for _, p := range n.reads.pending {
+		n.refuse(p.ticket, CodeStopping)
+	}
+	n.reads.pending = nil
+	n.hub.abandon(n)
+	n.out.Stop = n.stopping
+	n.out.WakeAt = raft.Never
+}
+
+func (n *Node) answer(a Answer) { n.out.Done = append(n.out.Done, a) }
+
+func (n *Node) refuse(t Ticket, c Code) {
+	n.answer(Answer{Ticket: t, Outcome: Refused, Code: c, Hint: n.leader})
+}
+
+func (n *Node) note(note raft.Note) {
+	if note.Term == 0 {
+		note.Term = n.term
+	}
+	n.out.Notes = append(n.out.Notes, note)
+}
+
+func (n *Node) wake(at raft.Mono) { n.out.WakeAt = min(n.out.WakeAt, at) }
+
+// leaderQuiet is the time since the leader was last heard; a leader hears itself.
+func (n *Node) leaderQuiet() time.Duration {
+	switch {
+	case n.role == raft.Leader:
+		return 0
+	case n.heardAt == 0 && n.heard == 0:
+		return n.now.Sub(n.started)
+	}
+	return n.now.Sub(n.heardAt)
+}

@@ -1,0 +1,314 @@
+package node
+
+import (
+	"slices"
+
+	"parley/raft"
+)
+
+// sessions is the replicated table of client sessions [§8, T§6.3]: which
+// commands were executed, and what was answered. It changes only by applying
+// entries, so that every node judges a repetition alike, whoever leads.
+//
+// A session is one process's exactly-once window:
+//
+//	below acked        acked ............ acked + WindowMax
+//	answered, dropped  executed or not, each seq on its own   beyond: refused
+//
+// Sessions expire by log time alone. They stand in a list in the order of their
+// last use, which is the order of their deadlines, because log time never falls.
+type sessions struct {
+	rules   Rules
+	slots   []session
+	free    []int32
+	byID    map[SessionID]int32
+	byNonce map[nonceKey]int32
+	oldest  int32 // ends of the list; none if empty
+	newest  int32
+	used    int
+	bytes   int  // of all kept replies
+	hash    Hash // sum over sessions and kept replies
+}
+
+// none is no slot.
+const none = int32(-1)
+
+type session struct {
+	id        SessionID // zero: the slot is free
+	nonce     uint64
+	principal string
+	lastUse   raft.LogTime
+	acked     uint64      // every seq below is answered for good
+	replies   []keptReply // of executed commands from acked on, by rising seq
+	prev      int32
+	next      int32
+}
+
+type keptReply struct {
+	seq      uint64
+	position raft.Position
+	reply    []byte
+}
+
+// nonceKey finds the session that a repeated open means.
+type nonceKey struct {
+	nonce     uint64
+	principal string
+}
+
+func newSessions(rules Rules) sessions {
+	return sessions{
+		rules:   rules,
+		byID:    map[SessionID]int32{},
+		byNonce: map[nonceKey]int32{},
+		oldest:  none,
+		newest:  none,
+	}
+}
+
+// open opens a session, or finds the one that the same nonce opened.
+func (s *sessions) open(at raft.Index, time raft.LogTime, nonce uint64, principal []byte) (SessionID, Code) {
+	if len(principal) > s.rules.PrincipalBytesMax {
+		return 0, CodeTooLarge
+	}
+	key := nonceKey{nonce, string(principal)}
+	if slot, ok := s.byNonce[key]; ok {
+		if !s.expired(slot, time) {
+			s.use(slot, time)
+			return s.slots[slot].id, CodeNone
+		}
+		s.remove(slot)
+	}
+	if s.used >= s.rules.SessionsMax {
+		return 0, CodeBusy
+	}
+	slot := s.take()
+	s.slots[slot] = session{id: SessionID(at), nonce: nonce, principal: key.principal, lastUse: time, acked: 1, prev: none, next: none}
+	s.byID[SessionID(at)] = slot
+	s.byNonce[key] = slot
+	s.used++
+	s.link(slot)
+	s.hash.add(s.slots[slot].hash())
+	return SessionID(at), CodeNone
+}
+
+// begin judges a command before it is executed. With a kept reply, or with a
+// code, it must not be.
+func (s *sessions) begin(time raft.LogTime, c *envelope) (slot int32, kept *keptReply, code Code) {
+	slot, ok := s.byID[c.session]
+	if !ok || s.expired(slot, time) {
+		return none, nil, CodeSessionUnknown
+	}
+	s.use(slot, time)
+	if c.seq == 0 || c.ackedBelow > c.seq {
+		return slot, nil, CodeBelowWindow
+	}
+	s.acknowledge(slot, c.ackedBelow)
+	e := &s.slots[slot]
+	if c.seq < e.acked || c.seq-e.acked >= s.rules.WindowMax {
+		return slot, nil, CodeBelowWindow
+	}
+	if i, found := e.find(c.seq); found {
+		return slot, &e.replies[i], CodeNone
+	}
+	if s.bytes > s.rules.ReplyBytesMax {
+		return slot, nil, CodeBusy
+	}
+	return slot, nil, CodeNone
+}
+
+// finish keeps the reply of a command that begin let through.
+func (s *sessions) finish(slot int32, seq uint64, position raft.Position, reply []byte) {
+	e := &s.slots[slot]
+	i, found := e.find(seq)
+	if found {
+		broken("session %d executed seq %d twice", e.id, seq)
+	}
+	k := keptReply{seq, position, reply}
+	e.replies = slices.Insert(e.replies, i, k)
+	s.bytes += len(reply)
+	s.hash.add(k.hash(e.id))
+}
+
+// kept looks up a reply without touching the session: what was executed stays
+// answered the same for as long as it is kept.
+func (s *sessions) kept(id SessionID, seq uint64) (keptReply, bool) {
+	slot, ok := s.byID[id]
+	if !ok {
+		return keptReply{}, false
+	}
+	e := &s.slots[slot]
+	if i, found := e.find(seq); found {
+		return e.replies[i], true
+	}
+	return keptReply{}, false
+}
+
+// expire drops sessions whose deadline has passed, some per entry.
+func (s *sessions) expire(time raft.LogTime) {
+	for range expiriesPerEntryMax {
+		if s.oldest == none || !s.expired(s.oldest, time) {
+			return
+		}
+		s.remove(s.oldest)
+	}
+}
+
+// nextDeadline is the log time at which the next session expires.
+func (s *sessions) nextDeadline() (raft.LogTime, bool) {
+	if s.oldest == none {
+		return 0, false
+	}
+	return s.deadline(s.oldest), true
+}
+
+func (s *sessions) deadline(slot int32) raft.LogTime {
+	return addLog(s.slots[slot].lastUse, s.rules.SessionIdleMax)
+}
+
+func (s *sessions) expired(slot int32, time raft.LogTime) bool {
+	return time >= s.deadline(slot)
+}
+
+// use moves the session to the young end of the list.
+func (s *sessions) use(slot int32, time raft.LogTime) {
+	e := &s.slots[slot]
+	if e.lastUse != time {
+		s.hash.sub(e.hash())
+		e.lastUse = time
+		s.hash.add(e.hash())
+	}
+	if s.newest != slot {
+		s.unlink(slot)
+		s.link(slot)
+	}
+}
+
+// acknowledge drops the replies that the client has and asks for no more.
+func (s *sessions) acknowledge(slot int32, below uint64) {
+	e := &s.slots[slot]
+	if below <= e.acked {
+		return
+	}
+	s.hash.sub(e.hash())
+	e.acked = below
+	s.hash.add(e.hash())
+	i, _ := e.find(below)
+	s.forget(e, i)
+}
+
+// forget drops the first n replies.
+func (s *sessions) forget(e *session, n int) {
+	for i := range e.replies[:n] {
+		s.bytes -= len(e.replies[i].reply)
+		s.hash.sub(e.replies[i].hash(e.id))
+	}
+	e.replies = slices.Delete(e.replies, 0, n)
+}
+
+func (s *sessions) remove(slot int32) {
+	e := &s.slots[slot]
+	s.forget(e, len(e.replies))
+	s.hash.sub(e.hash())
+	delete(s.byID, e.id)
+	delete(s.byNonce, nonceKey{e.nonce, e.principal})
+	s.unlink(slot)
+	*e = session{}
+	s.free = append(s.free, slot)
+	s.used--
+}
+
+// take returns a free slot.
+func (s *sessions) take() int32 {
+	if n := len(s.free); n > 0 {
+		slot := s.free[n-1]
+		s.free = s.free[:n-1]
+		return slot
+	}
+	s.slots = append(s.slots, session{})
+	return int32(len(s.slots) - 1)
+}
+
+func (s *sessions) link(slot int32) {
+	e := &s.slots[slot]
+	e.prev, e.next = s.newest, none
+	if s.newest == none {
+		s.oldest = slot
+	} else {
+		s.slots[s.newest].next = slot
+	}
+	s.newest = slot
+}
+
+func (s *sessions) unlink(slot int32) {
+	e := &s.slots[slot]
+	if e.prev == none {
+		s.oldest = e.next
+	} else {
+		s.slots[e.prev].next = e.next
+	}
+	if e.next == none {
+		s.newest = e.prev
+	} else {
+		s.slots[e.next].prev = e.prev
+	}
+}
+
+// find returns where the reply of seq stands, or belongs. Nearly always it is the
+// newest.
+func (e *session) find(seq uint64) (int, bool) {
+	n := len(e.replies)
+	if n == 0 || e.replies[n-1].seq < seq {
+		return n, false
+	}
+	return slices.BinarySearchFunc(e.replies, seq, func(k keptReply, seq uint64) int {
+		switch {
+		case k.seq < seq:
+			return -1
+		case k.seq > seq:
+			return 1
+		}
+		return 0
+	})
+}
+
+func (e *session) hash() Hash {
+	h := newHasher(tableSessions).u64(uint64(e.id)).u64(e.nonce).u64(uint64(e.lastUse)).u64(e.acked)
+	h = h.u64(uint64(len(e.principal)))
+	for i := range len(e.principal) {
+		h = h.u64(uint64(e.principal[i]))
+	}
+	return h.sum()
+}
+
+func (k *keptReply) hash(id SessionID) Hash {
+	return newHasher(tableReplies).u64(uint64(id)).u64(k.seq).u64(uint64(k.position)).bytes(k.reply).sum()
+}
+
+// rehash computes the hash from the records. It must equal the kept sum.
+func (s *sessions) rehash() Hash {
+	var h Hash
+	for slot := s.oldest; slot != none; slot = s.slots[slot].next {
+		e := &s.slots[slot]
+		h.add(e.hash())
+		for i := range e.replies {
+			h.add(e.replies[i].hash(e.id))
+		}
+	}
+	return h
+}
+
+func (s *sessions) clone() sessions {
+	c := *s
+	c.slots = slices.Clone(s.slots)
+	c.free = slices.Clone(s.free)
+	c.byID = make(map[SessionID]int32, len(s.byID))
+	c.byNonce = make(map[nonceKey]int32, len(s.byNonce))
+	for slot := s.oldest; slot != none; slot = s.slots[slot].next {
+		e := &c.slots[slot]
+		e.replies = slices.Clone(e.replies)
+		c.byID[e.id] = slot
+		c.byNonce[nonceKey{e.nonce, e.principal}] = slot
+	}
+	return c
+}

@@ -1,0 +1,88 @@
+package node
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"parley/raft"
+)
+
+// LevelMax is the newest level this program knows. Every change of what Apply
+// does with an entry gets a level of its own.
+const LevelMax = 1
+
+// Settings is what the operator decides.
+type Settings struct {
+	// Seeds are the founding members, this node among them. They are read until
+	// the cluster is formed and never again. Without seeds a directory that
+	// belongs to no cluster waits.
+	Seeds []Seed
+	// Cluster is the id that a new cluster gets if this node forms it: drawn at
+	// random by the driver at every start.
+	Cluster raft.ClusterID
+	// Seed keys every draw the node makes.
+	Seed uint64
+	// ElectionTimeout, Heartbeat and Priority: see raft.Config.
+	ElectionTimeout time.Duration
+	Heartbeat       time.Duration
+	Priority        int
+	// MaxLevel is the newest level this node takes part in, LevelMax if zero. A lower
+	// one plays an older release.
+	MaxLevel uint32
+
+	Limits Limits
+	Rules  Rules
+	Raft   raft.Limits
+}
+
+// Seed is a founding member and where it listens, "host:port". ClientAddr
+// matters for this node alone: the others tell theirs.
+type Seed struct {
+	ID         raft.NodeID
+	PeerAddr   string
+	ClientAddr string
+}
+
+// Validate reports what keeps a node with this id from starting on the settings.
+func (s *Settings) Validate(self raft.NodeID) error {
+	if len(s.Seeds) == 0 {
+		return nil
+	}
+	ids := make([]raft.NodeID, 0, len(s.Seeds))
+	for _, seed := range s.Seeds {
+		if seed.ID == 0 {
+			return fmt.Errorf("founding member with id 0: ids start at 1")
+		}
+		if slices.Contains(ids, seed.ID) {
+			return fmt.Errorf("founding member %d is named twice", seed.ID)
+		}
+		ids = append(ids, seed.ID)
+	}
+	if !slices.Contains(ids, self) {
+		return fmt.Errorf("node %d is not among the founding members %v", self, ids)
+	}
+	if s.Cluster == 0 {
+		return fmt.Errorf("cluster id 0 means none: draw one")
+	}
+	return nil
+}
+
+func (s Settings) withDefaults() Settings {
+	s.Seeds = slices.Clone(s.Seeds)
+	slices.SortFunc(s.Seeds, func(a, b Seed) int { return cmp.Compare(a.ID, b.ID) })
+	if s.MaxLevel == 0 {
+		s.MaxLevel = LevelMax
+	}
+	s.Limits = s.Limits.withDefaults()
+	s.Rules = s.Rules.withDefaults()
+	return s
+}
+
+// Boot is what the data directory knew when the process started.
+type Boot struct {
+	Identity Identity
+	Hard     raft.HardState
+	Entries  []raft.Entry // from index 1 on
+}

@@ -1,0 +1,131 @@
+package node
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"parley/raft"
+)
+
+// Clone returns a node in the same state that shares nothing that changes.
+func (n *Node) Clone() *Node {
+	c := *n
+	c.sm = n.sm.Clone()
+	if n.raft != nil {
+		c.raft = n.raft.Clone()
+	}
+	c.form.met = slices.Clone(n.form.met)
+	c.form.accepted = slices.Clone(n.form.accepted)
+	if n.form.storing != nil {
+		storing := *n.form.storing
+		c.form.storing = &storing
+	}
+	c.sessions = n.sessions.clone()
+	c.waiters = n.waiters.clone()
+	c.reads.pending = slices.Clone(n.reads.pending)
+	c.hub.subs = slices.Clone(n.hub.subs)
+	c.out, c.in, c.ro = nil, nil, raft.Output{}
+	return &c
+}
+
+// AppendState appends a canonical encoding of everything that can influence what
+// the node does next: equal bytes mean equal behaviour, but for the state
+// machine, which is told by its hash. Times are relative to now.
+func (n *Node) AppendState(dst []byte) []byte {
+	w := stateWriter{dst: dst, now: n.now}
+	w.ident(n.self)
+	w.u(uint64(n.identity.Cluster), uint64(len(n.identity.Members.Members)))
+	w.dst = raft.AppendConfiguration(w.dst, &n.identity.Members)
+	w.forming(&n.form)
+	w.flag(n.raft != nil)
+	if n.raft != nil {
+		w.dst = n.raft.AppendState(w.dst)
+	}
+	w.flag(n.stopping != nil)
+	w.u(uint64(n.leader), uint64(n.applied), uint64(n.logTime), uint64(n.level), uint64(n.heard))
+	w.time(n.appliedAt)
+	w.time(n.heardAt)
+	w.flag(n.clock.pending)
+	w.u(uint64(n.clock.term))
+	w.time(max(n.clock.notBefore, n.now))
+	_, h := n.StateHash()
+	w.u(h[0], h[1])
+	w.sessions(&n.sessions)
+	w.u(uint64(n.waiters.len()))
+	for i := range n.waiters.len() {
+		x := n.waiters.at(i)
+		w.u(uint64(x.index), uint64(x.term), uint64(x.ticket), x.trace)
+	}
+	w.u(uint64(len(n.reads.pending)))
+	for _, r := range n.reads.pending {
+		w.u(uint64(r.ticket))
+		w.bytes(r.query)
+	}
+	w.u(uint64(len(n.hub.subs)))
+	for i := range n.hub.subs {
+		s := &n.hub.subs[i]
+		w.u(uint64(s.ticket), uint64(s.cursor), uint64(s.taken), uint64(s.untaken))
+		w.time(s.movedAt)
+		w.time(s.noteAt)
+	}
+	return w.dst
+}
+
+// stateWriter appends fixed-width fields.
+type stateWriter struct {
+	dst []byte
+	now raft.Mono
+}
+
+func (w *stateWriter) u(vs ...uint64) {
+	for _, v := range vs {
+		w.dst = binary.LittleEndian.AppendUint64(w.dst, v)
+	}
+}
+
+func (w *stateWriter) time(t raft.Mono) { w.u(uint64(t - w.now)) }
+
+func (w *stateWriter) flag(b bool) {
+	if b {
+		w.u(1)
+	} else {
+		w.u(0)
+	}
+}
+
+func (w *stateWriter) bytes(p []byte) {
+	w.u(uint64(len(p)))
+	w.dst = append(w.dst, p...)
+}
+
+func (w *stateWriter) ident(i raft.Ident) { w.u(uint64(i.ID), uint64(i.Inc)) }
+
+func (w *stateWriter) forming(f *forming) {
+	w.time(max(f.retryAt, w.now))
+	w.flag(f.open)
+	w.flag(f.storing != nil)
+	if f.storing != nil {
+		w.u(uint64(f.storing.Cluster))
+		w.dst = raft.AppendConfiguration(w.dst, &f.storing.Members)
+	}
+	met := raft.Configuration{Members: f.met}
+	w.dst = raft.AppendConfiguration(w.dst, &met)
+	w.u(uint64(len(f.accepted)))
+	for _, a := range f.accepted {
+		w.ident(a)
+	}
+}
+
+// sessions writes them in the order of their last use.
+func (w *stateWriter) sessions(s *sessions) {
+	w.u(uint64(s.used))
+	for slot := s.oldest; slot != none; slot = s.slots[slot].next {
+		e := &s.slots[slot]
+		w.u(uint64(e.id), e.nonce, uint64(e.lastUse), e.acked, uint64(len(e.replies)))
+		w.bytes([]byte(e.principal))
+		for i := range e.replies {
+			w.u(e.replies[i].seq, uint64(e.replies[i].position))
+			w.bytes(e.replies[i].reply)
+		}
+	}
+}

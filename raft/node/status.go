@@ -1,0 +1,94 @@
+package node
+
+import (
+	"time"
+
+	"parley/raft"
+)
+
+// Status is what an operator, a judge or a page may know about a node.
+type Status struct {
+	Self    raft.Ident
+	Cluster raft.ClusterID // zero: not formed
+	Waiting []raft.NodeID  // founding members that formation waits for
+	Stopped error
+
+	Role        raft.Role
+	Term        raft.Term
+	Leader      raft.NodeID
+	LeaderQuiet time.Duration // since the leader was last heard, as of the last Step
+
+	Commit  raft.Index
+	Applied raft.Index
+	Last    raft.Index
+	Stored  raft.Index
+	LogTime raft.LogTime
+	Level   uint32
+
+	Members []MemberStatus // of the configuration in force
+
+	Sessions    int
+	Waiters     int
+	Reads       int
+	Subscribers int
+}
+
+// MemberStatus is a member as this node sees it. Match, Lag and Alive are known
+// to the leader only.
+type MemberStatus struct {
+	raft.Member
+	Match raft.Index
+	Lag   uint64 // entries behind the leader's last
+	Alive bool   // answered within the last four heartbeats, or is this node
+}
+
+// Status returns a copy of what the node knows.
+func (n *Node) Status() Status {
+	s := Status{
+		Self: n.self, Cluster: n.identity.Cluster, Waiting: n.waiting(), Stopped: n.stopping,
+		Role: n.role, Term: n.term, Leader: n.leader, LeaderQuiet: n.leaderQuiet(),
+		Applied: n.applied, LogTime: n.logTime, Level: n.level,
+		Sessions: n.sessions.used, Waiters: n.waiters.len(), Reads: len(n.reads.pending), Subscribers: len(n.hub.subs),
+	}
+	if n.raft == nil {
+		return s
+	}
+	r := n.raft.Status()
+	s.Commit, s.Last, s.Stored = r.Commit, r.Last, r.Stored
+	for _, m := range n.raft.Config().Members {
+		s.Members = append(s.Members, n.memberStatus(m, &r))
+	}
+	return s
+}
+
+func (n *Node) memberStatus(m raft.Member, r *raft.Status) MemberStatus {
+	s := MemberStatus{Member: m}
+	if m.Ident == n.self {
+		s.Match, s.Alive = r.Stored, true
+		return s
+	}
+	heartbeat := n.settings.Heartbeat
+	if heartbeat == 0 {
+		heartbeat = raft.DefaultHeartbeat
+	}
+	for _, p := range r.Peers {
+		if p.Ident == m.Ident {
+			s.Match, s.Lag = p.Match, uint64(r.Last-p.Match)
+			s.Alive = n.now.Sub(p.Heard) <= 4*heartbeat
+		}
+	}
+	return s
+}
+
+// Raft returns the protocol's state machine, for judges. They must not call
+// Step on it; nil before the node belongs to a cluster.
+func (n *Node) Raft() *raft.Raft { return n.raft }
+
+// Machine returns the state machine, for judges that compare states.
+func (n *Node) Machine() StateMachine { return n.sm }
+
+// Identity returns what the data directory knows about itself.
+func (n *Node) Identity() Identity { return n.identity }
+
+// Applied returns the index of the last entry applied.
+func (n *Node) Applied() raft.Index { return n.applied }
