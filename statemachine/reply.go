@@ -1,0 +1,168 @@
+package statemachine
+
+import (
+	"fmt"
+
+	"parley/raft"
+)
+
+// Code says what became of a command or query. Codes are in replicated replies;
+// they never change.
+type Code uint8
+
+// The codes.
+const (
+	CodeOK             Code = 0
+	CodeMalformed      Code = 1 // the bytes are no command or query
+	CodeVersion        Code = 2 // the bytes are of a version that this state does not read
+	CodeUnknownChannel Code = 3 // no channel has this name
+	CodeEmptyText      Code = 4 // nothing but blanks
+	CodeTextTooLong    Code = 5 // more than Limits.TextBytesMax
+	CodeNotUTF8        Code = 6 // the text is not UTF-8
+)
+
+// String names the code as traces print it.
+func (c Code) String() string {
+	switch c {
+	case CodeOK:
+		return "ok"
+	case CodeMalformed:
+		return "malformed"
+	case CodeVersion:
+		return "unknown version"
+	case CodeUnknownChannel:
+		return "unknown channel"
+	case CodeEmptyText:
+		return "empty text"
+	case CodeTextTooLong:
+		return "text too long"
+	case CodeNotUTF8:
+		return "text not UTF-8"
+	}
+	return fmt.Sprintf("code%d", uint8(c))
+}
+
+// Refusal is a reply that says why a command changed nothing, or why a query
+// has no answer. Reason is one sentence for a person. It is an error so that
+// callers of the Decode functions can return it as it is.
+//
+//	u8 version | u8 code≠0 | string reason
+type Refusal struct {
+	Code   Code
+	Reason string
+}
+
+// Error returns the reason.
+func (r *Refusal) Error() string { return r.Reason }
+
+func refuse(code Code, format string, args ...any) []byte {
+	dst := []byte{codecVersion, byte(code)}
+	return appendString(dst, fmt.Sprintf(format, args...))
+}
+
+// readReply reads what all replies begin with; a refusal comes back as error.
+func readReply(r *reader) error {
+	code, err := r.header()
+	if err != nil {
+		return err
+	}
+	if Code(code) == CodeOK {
+		return nil
+	}
+	refusal := &Refusal{Code: Code(code), Reason: r.string()}
+	if err := r.done(); err != nil {
+		return err
+	}
+	return refusal
+}
+
+// SendReply answers Send.
+//
+//	u8 version | u8 code=0 | u64 position | string channel
+type SendReply struct {
+	ID       string // of the message, see MessageID
+	Position raft.Position
+	Channel  string
+}
+
+func appendSendReply(dst []byte, s SendReply) []byte {
+	dst = append(dst, codecVersion, byte(CodeOK))
+	dst = appendU64(dst, uint64(s.Position))
+	return appendString(dst, s.Channel)
+}
+
+// DecodeSendReply reads the reply to a Send. The error is a *Refusal if the
+// state machine refused it, ErrMalformed or ErrVersion if the bytes are no reply.
+func DecodeSendReply(src []byte) (SendReply, error) {
+	r := reader{src: src}
+	if err := readReply(&r); err != nil {
+		return SendReply{}, err
+	}
+	s := SendReply{Position: raft.Position(r.u64()), Channel: r.string()}
+	s.ID = MessageID(s.Position)
+	return s, r.done()
+}
+
+// Message is one message of a channel.
+//
+//	u64 position | u64 log time | u64 wall | string sender | string text
+type Message struct {
+	ID       string // see MessageID
+	Position raft.Position
+	Time     raft.LogTime // of the entry
+	Wall     raft.Wall    // the sender's edge's clock: what a person is shown
+	Sender   string
+	Text     string
+}
+
+func appendMessage(dst []byte, m Message) []byte {
+	dst = appendU64(dst, uint64(m.Position))
+	dst = appendU64(dst, uint64(m.Time))
+	dst = appendU64(dst, uint64(m.Wall))
+	dst = appendString(dst, m.Sender)
+	return appendString(dst, m.Text)
+}
+
+func readMessage(r *reader) Message {
+	m := Message{
+		Position: raft.Position(r.u64()),
+		Time:     raft.LogTime(r.u64()),
+		Wall:     raft.Wall(r.u64()),
+		Sender:   r.string(),
+		Text:     r.string(),
+	}
+	m.ID = MessageID(m.Position)
+	return m
+}
+
+// HistoryReply answers History: messages oldest first.
+//
+//	u8 version | u8 code=0 | u8 more | u64 count | count messages
+type HistoryReply struct {
+	Messages []Message
+	More     bool // messages within the asked range were left out by a limit
+}
+
+func appendHistoryReply(dst []byte, h HistoryReply) []byte {
+	dst = append(dst, codecVersion, byte(CodeOK))
+	dst = appendBool(dst, h.More)
+	dst = appendU64(dst, uint64(len(h.Messages)))
+	for _, m := range h.Messages {
+		dst = appendMessage(dst, m)
+	}
+	return dst
+}
+
+// DecodeHistoryReply reads the reply to a History, with errors as in
+// DecodeSendReply.
+func DecodeHistoryReply(src []byte) (HistoryReply, error) {
+	r := reader{src: src}
+	if err := readReply(&r); err != nil {
+		return HistoryReply{}, err
+	}
+	h := HistoryReply{More: r.bool()}
+	for n := r.u64(); n > 0 && !r.bad; n-- {
+		h.Messages = append(h.Messages, readMessage(&r))
+	}
+	return h, r.done()
+}
