@@ -2,7 +2,6 @@ package wal_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"parley/raft"
+	"parley/raft/vfs"
 	"parley/raft/vfs/memfs"
 	"parley/raft/wal"
 )
@@ -40,13 +40,13 @@ type step struct {
 	prepare bool
 }
 
-// workload makes the steps and the log's fingerprint after each batch; the first is
-// that of the empty log.
-func workload() (steps []step, states []fingerprint) {
+// workload makes the steps, and the log's fingerprint and entries after each batch;
+// the first are those of the empty log.
+func workload() (steps []step, states []fingerprint, logs [][]raft.Entry) {
 	var log []raft.Entry
 	hard := raft.HardState{}
 	config := raft.Index(0)
-	states = append(states, printOf(hard, config, log))
+	states, logs = append(states, printOf(hard, config, log)), append(logs, log)
 	add := func(truncate raft.Index, term raft.Term, payloads ...string) {
 		b := &wal.Batch{Truncate: truncate}
 		if truncate != 0 {
@@ -61,7 +61,7 @@ func workload() (steps []step, states []fingerprint) {
 		config = raft.Index(min(len(log), 1))
 		b.Hard, b.ConfigIndex = hard, config
 		steps = append(steps, step{batch: b})
-		states = append(states, printOf(hard, config, log))
+		states, logs = append(states, printOf(hard, config, log)), append(logs, log)
 	}
 	seal := func() { steps = append(steps, step{seal: true}) }
 	prepare := func() { steps = append(steps, step{prepare: true}) }
@@ -79,19 +79,20 @@ func workload() (steps []step, states []fingerprint) {
 	add(0, 4)
 	add(6, 4)
 	seal()
-	add(0, 5, "e", "f", "g")
+	add(0, 5, "e", big, "g")
+	add(0, 5, big)
 	add(0, 5, strings.Repeat("larger than a segment ", 80))
 	prepare()
 	add(3, 6, "C", "", "E")
+	add(0, 6)
+	add(0, 6, "F")
 	seal()
 	seal()
 	add(0, 6, "z")
-	return steps, states
+	return steps, states, logs
 }
 
-var tiny = wal.Options{Cluster: cluster, SegmentBytes: 8192 + 5*512}
-
-var errCrash = errors.New("crash")
+var tiny = wal.Options{Cluster: cluster, SegmentBytes: 8192 + 8*512}
 
 // perform runs the workload until it fails: how many batches were acknowledged,
 // and how many were begun.
@@ -128,9 +129,9 @@ func stopAt(fs *memfs.FS, k, short int) {
 	fs.SetHook(func(op memfs.Op) error {
 		switch {
 		case op.Seq == k && short > 0:
-			return &memfs.ShortWrite{N: short, Err: errCrash}
+			return &memfs.ShortWrite{N: short, Err: memfs.ErrStopped}
 		case op.Seq >= k:
-			return errCrash
+			return memfs.ErrStopped
 		}
 		return nil
 	})
@@ -171,6 +172,7 @@ func crashes(fs *memfs.FS, key uint64, samples int, each func(how string, crashe
 type judge struct {
 	t       *testing.T
 	states  []fingerprint
+	entries [][]raft.Entry
 	opened  int
 	farther int // how often the batch that was not acknowledged survived
 }
@@ -195,39 +197,30 @@ func (j *judge) open(fs *memfs.FS, acked, begun int, how func() string) (int, *w
 }
 
 // check judges one crashed file system: what is found once is found again after
-// the harshest crash, and the log can be written further.
+// the harshest crash, and what is written from there on is found too.
 func (j *judge) check(fs *memfs.FS, acked, begun int, how func() string) {
-	n, _ := j.open(fs, acked, begun, how)
-	again := fs.Clone()
-	again.CrashProcess()
-	j.open(again, n, n, func() string { return how() + ", opened again" })
+	n, l := j.open(fs, acked, begun, how)
+	crashed := fs.Clone()
+	crashed.CrashMachine(memfs.DropAll)
+	j.open(crashed, n, n, func() string { return how() + ", opened, machine crashed" })
 
+	// A batch smaller than the one in flight must not let that one's remains show.
+	b := &wal.Batch{Hard: raft.HardState{Term: 99}}
+	require.NoError(j.t, l.Append(b), how())
+	require.NoError(j.t, l.Sync(), how())
 	fs.CrashMachine(memfs.DropAll)
-	_, l := j.open(fs, n, n, func() string { return how() + ", opened, machine crashed" })
-	if n+1 < len(j.states) {
-		require.NoError(j.t, l.Append(j.batch(n)), how())
-		require.NoError(j.t, l.Sync(), how())
-		fs.CrashMachine(memfs.DropAll)
-		j.open(fs, n+1, n+1, func() string { return how() + ", opened, written, machine crashed" })
+	j.opened++
+	_, was, err := wal.Open(fs, dir, tiny)
+	require.NoError(j.t, err, how())
+	want := printOf(b.Hard, 0, j.entries[n])
+	if got := printOf(was.Hard, was.ConfigIndex, was.Entries); !bytes.Equal(want, got) {
+		j.t.Fatalf("%s, opened, written, machine crashed: the log holds\n%q\nwanted\n%q", how(), got, want)
 	}
-}
-
-// batch returns the workload's batch that leads on from state n.
-func (j *judge) batch(n int) *wal.Batch {
-	steps, _ := workload()
-	for _, s := range steps {
-		if s.batch != nil {
-			if n == 0 {
-				return s.batch
-			}
-			n--
-		}
-	}
-	return nil
 }
 
 func TestACrashAtEveryFileOperationLosesNothingAcknowledged(t *testing.T) {
-	steps, states := workload()
+	t.Parallel()
+	steps, states, logs := workload()
 	fs := memfs.New(1)
 	ops := operations(fs, func() {
 		_, _, err := perform(fs, steps)
@@ -237,7 +230,7 @@ func TestACrashAtEveryFileOperationLosesNothingAcknowledged(t *testing.T) {
 	require.NoError(t, err)
 	require.Greater(t, len(names), 4, "the workload rolls segments")
 
-	j := &judge{t: t, states: states}
+	j := &judge{t: t, states: states, entries: logs}
 	for _, op := range ops {
 		if !op.Kind.Changes() {
 			continue
@@ -246,7 +239,7 @@ func TestACrashAtEveryFileOperationLosesNothingAcknowledged(t *testing.T) {
 			fs := memfs.New(1)
 			stopAt(fs, op.Seq, short)
 			acked, begun, err := perform(fs, steps)
-			require.ErrorIs(t, err, errCrash)
+			require.ErrorIs(t, err, memfs.ErrStopped)
 			crashes(fs, uint64(op.Seq), 1000, func(how string, crashed *memfs.FS) {
 				j.check(crashed, acked, begun, func() string {
 					return fmt.Sprintf("stopped at operation %d (%s %s, %d bytes of it), crash of the %s", op.Seq, op.Kind, op.Name, short, how)
@@ -271,13 +264,14 @@ func shorts(op memfs.Op) []int {
 }
 
 func TestACrashAtEveryFileOperationOfARecoveryLosesNothingAcknowledged(t *testing.T) {
-	steps, states := workload()
+	t.Parallel()
+	steps, states, logs := workload()
 	fs := memfs.New(1)
 	ops := operations(fs, func() {
 		_, _, err := perform(fs, steps)
 		require.NoError(t, err)
 	})
-	j := &judge{t: t, states: states}
+	j := &judge{t: t, states: states, entries: logs}
 	for _, op := range ops {
 		if !op.Kind.Changes() {
 			continue
@@ -285,7 +279,7 @@ func TestACrashAtEveryFileOperationOfARecoveryLosesNothingAcknowledged(t *testin
 		fs := memfs.New(1)
 		stopAt(fs, op.Seq, 0)
 		acked, begun, err := perform(fs, steps)
-		require.ErrorIs(t, err, errCrash)
+		require.ErrorIs(t, err, memfs.ErrStopped)
 		for i := range 4 {
 			first := fs.Clone()
 			switch i {
@@ -315,7 +309,7 @@ func (j *judge) recovery(crashed *memfs.FS, acked, begun int, how func() string)
 		fs := crashed.Clone()
 		stopAt(fs, op.Seq, 0)
 		_, _, err := wal.Open(fs, dir, tiny)
-		require.ErrorIs(j.t, err, errCrash)
+		require.ErrorIs(j.t, err, memfs.ErrStopped)
 		crashes(fs, uint64(op.Seq), 100, func(kind string, again *memfs.FS) {
 			j.open(again, acked, begun, func() string {
 				return fmt.Sprintf("%s, recovery stopped at operation %d (%s %s), crash of the %s", how(), op.Seq, op.Kind, op.Name, kind)
@@ -328,13 +322,13 @@ func (j *judge) recovery(crashed *memfs.FS, acked, begun int, how func() string)
 // pages clean that it could not write. The node stops, starts again, and
 // may count only what it has written anew.
 func TestAnErrorOfAnyOperationLosesNothingAcknowledged(t *testing.T) {
-	steps, states := workload()
+	steps, states, logs := workload()
 	fs := memfs.New(1)
 	ops := operations(fs, func() {
 		_, _, err := perform(fs, steps)
 		require.NoError(t, err)
 	})
-	j := &judge{t: t, states: states}
+	j := &judge{t: t, states: states, entries: logs}
 	for _, op := range ops {
 		for _, short := range shorts(op) {
 			fs := memfs.New(1)
@@ -342,10 +336,10 @@ func TestAnErrorOfAnyOperationLosesNothingAcknowledged(t *testing.T) {
 				if o.Seq != op.Seq {
 					return nil
 				}
-				return &memfs.ShortWrite{N: short, Err: errCrash}
+				return &memfs.ShortWrite{N: short, Err: vfs.ErrIO}
 			})
 			acked, begun, err := perform(fs, steps)
-			require.ErrorIs(t, err, errCrash)
+			require.ErrorIs(t, err, vfs.ErrIO)
 			fs.CrashProcess()
 			j.check(fs, acked, begun, func() string {
 				return fmt.Sprintf("operation %d (%s %s) failed after %d bytes", op.Seq, op.Kind, op.Name, short)
@@ -362,13 +356,13 @@ func TestALogThatFailedOnceFailsForGood(t *testing.T) {
 	require.NoError(t, l.Append(batch(1, 1, 1)))
 	fs.SetHook(func(op memfs.Op) error {
 		if op.Kind == memfs.OpSync {
-			return errCrash
+			return vfs.ErrIO
 		}
 		return nil
 	})
 	err := l.Sync()
-	require.ErrorIs(t, err, errCrash)
-	require.EqualError(t, err, "wal: segment 1: memfs: sync wal/0000000000000001.wal: crash")
+	require.ErrorIs(t, err, vfs.ErrIO)
+	require.EqualError(t, err, "wal: segment 1: memfs: sync wal/0000000000000001.wal: input/output error")
 	fs.SetHook(nil)
 	require.Equal(t, err, l.Sync())
 	require.Equal(t, err, l.Append(batch(1, 2, 2)))

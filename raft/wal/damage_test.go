@@ -3,6 +3,7 @@ package wal_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -71,116 +72,117 @@ func lose(t *testing.T, fs *memfs.FS, name string) {
 
 // Each case is a row of the table in docs/storage.md, by name. The answers are one letter
 // an index: present, absent, torn, damaged.
+var recoveryCases = []struct {
+	name    string
+	sealed  int
+	damage  func(t *testing.T, fs *memfs.FS)
+	answers string // of indexes 1 to 8
+	err     string // of a damaged log
+	unsure  bool   // last index and hard state are in doubt
+	worn    int
+}{
+	{name: "an intact sealed log is present", sealed: 4,
+		damage: func(*testing.T, *memfs.FS) {}, answers: "ppppppaa"},
+	{name: "an intact log without a seal is present",
+		damage: func(*testing.T, *memfs.FS) {}, answers: "ppppppaa"},
+	{name: "a last batch without its trailer is torn",
+		damage:  func(t *testing.T, fs *memfs.FS) { zero(t, fs, segment1, body+3*1024+512, 1) },
+		answers: "ppppptaa"},
+	{name: "a last batch without its header is torn",
+		damage:  func(t *testing.T, fs *memfs.FS) { zero(t, fs, segment1, body+3*1024, 1) },
+		answers: "ppppptaa"},
+	{name: "a last batch that never reached the disk is absent",
+		damage:  func(t *testing.T, fs *memfs.FS) { zero(t, fs, segment1, body+3*1024, 2) },
+		answers: "pppppaaa"},
+	{name: "a sealed last batch without its trailer is damaged", sealed: 4,
+		damage:  func(t *testing.T, fs *memfs.FS) { zero(t, fs, segment1, body+3*1024+512, 1) },
+		answers: "ppppppaa", // every entry is readable, and yet the disk lost a sector
+		err:     "wal: segment 1, offset 11264: batch is cut off"},
+	{name: "a sealed last batch that is gone is damaged", sealed: 4,
+		damage:  func(t *testing.T, fs *memfs.FS) { zero(t, fs, segment1, body+3*1024, 2) },
+		answers: "pppppdaa",
+		err:     "wal: segment 1, offset 11264: no batch where one should begin"},
+	{name: "rot in a payload damages its entry alone",
+		damage:  func(t *testing.T, fs *memfs.FS) { flip(t, fs, segment1, body+1024+8+144+2*20) },
+		answers: "ppdpppaa",
+		err:     "wal: segment 1, offset 9216: entry checksum mismatch"},
+	{name: "rot in a table damages the entries of its batch",
+		damage:  func(t *testing.T, fs *memfs.FS) { flip(t, fs, segment1, body+8+144) },
+		answers: "ddppppaa",
+		err:     "wal: segment 1, offset 8192: batch frame checksum mismatch"},
+	{name: "rot in a header is bridged by the trailer",
+		damage:  func(t *testing.T, fs *memfs.FS) { flip(t, fs, segment1, body+2*1024+8+40) },
+		answers: "pppddpaa",
+		err:     "wal: segment 1, offset 10240: batch header checksum mismatch"},
+	{name: "a first sector that is gone is bridged by the trailer",
+		damage:  func(t *testing.T, fs *memfs.FS) { zero(t, fs, segment1, body+2*1024, 1) },
+		answers: "pppddpaa",
+		err:     "wal: segment 1, offset 10240: first sector of the batch is missing"},
+	{name: "rot in a trailer damages the batch and none of its entries",
+		damage:  func(t *testing.T, fs *memfs.FS) { flip(t, fs, segment1, body+1024+512+8+40) },
+		answers: "ppppppaa",
+		err:     "wal: segment 1, offset 9216: batch trailer does not match its header"},
+	{name: "a whole batch that is gone is bounded by the next batch",
+		damage:  func(t *testing.T, fs *memfs.FS) { zero(t, fs, segment1, body+2*1024, 2) },
+		answers: "pppddpaa",
+		err:     "wal: segment 1, offset 10240: no batch where one should begin"},
+	{name: "two batches that are gone leave every older index in doubt",
+		damage:  func(t *testing.T, fs *memfs.FS) { zero(t, fs, segment1, body+1024, 4) },
+		answers: "dddddpaa",
+		err:     "wal: segment 1, offset 9216: no batch where one should begin"},
+	{name: "a sector of a later batch proves that the batch before was synced",
+		damage: func(t *testing.T, fs *memfs.FS) {
+			zero(t, fs, segment1, body+2*1024, 3) // batch 3, and the header of batch 4
+			flip(t, fs, segment1, body+3*1024+512+100)
+		},
+		answers: "dddddddd", unsure: true,
+		err: "wal: segment 1, offset 10240: no batch where one should begin"},
+	{name: "a stray sector behind the end is damage",
+		damage: func(t *testing.T, fs *memfs.FS) {
+			require.NoError(t, fs.Overwrite(segment1, body+12*512, []byte{9}))
+		},
+		answers: "dddddddd", unsure: true,
+		err: "wal: segment 1, offset 12288: no batch where one should begin"},
+	{name: "one bad copy of a segment header is wear",
+		damage:  func(t *testing.T, fs *memfs.FS) { flip(t, fs, segment1, 30) },
+		answers: "ppppppaa", worn: 1},
+	{name: "two bad copies of a segment header are damage",
+		damage: func(t *testing.T, fs *memfs.FS) {
+			flip(t, fs, segment1, 30)
+			flip(t, fs, segment1, 4096+30)
+		},
+		answers: "dddddddd", unsure: true,
+		err: "wal: segment 1, offset 0: header checksum mismatch, in both copies"},
+	{name: "one bad slot of the seal is wear", sealed: 4,
+		damage:  func(t *testing.T, fs *memfs.FS) { flip(t, fs, sealFile, 4096+30) },
+		answers: "ppppppaa", worn: 1},
+	{name: "two bad slots of the seal are damage", sealed: 4,
+		damage: func(t *testing.T, fs *memfs.FS) {
+			flip(t, fs, sealFile, 30)
+			flip(t, fs, sealFile, 4096+30)
+		},
+		answers: "ppppppaa", worn: 2,
+		err: "wal: seal, offset 0: both slots are damaged"},
+	{name: "a missing seal file is damage",
+		damage:  func(t *testing.T, fs *memfs.FS) { lose(t, fs, sealFile) },
+		answers: "ppppppaa",
+		err:     "wal: seal, offset 0: the file is missing"},
+	{name: "a sealed log without segments is damage", sealed: 2,
+		damage:  func(t *testing.T, fs *memfs.FS) { lose(t, fs, segment1) },
+		answers: "dddddddd", unsure: true,
+		err: "wal: seal, offset 0: batch 2 was sealed, but there is no segment"},
+	{name: "a batch of another place is damage",
+		damage: func(t *testing.T, fs *memfs.FS) {
+			b, err := fs.Contents(segment1)
+			require.NoError(t, err)
+			require.NoError(t, fs.Overwrite(segment1, body+1024, b[body:body+1024]))
+		},
+		answers: "ppdpppaa", // entry 4 was replaced by batch 3
+		err:     "wal: segment 1, offset 9216: no batch where one should begin"},
+}
+
 func TestRecoveryTellsPresentAbsentTornAndDamagedApart(t *testing.T) {
-	cases := []struct {
-		name    string
-		sealed  int
-		damage  func(t *testing.T, fs *memfs.FS)
-		answers string // of indexes 1 to 8
-		err     string // of a damaged log
-		unsure  bool   // last index and hard state are in doubt
-		worn    int
-	}{
-		{name: "an intact sealed log is present", sealed: 4,
-			damage: func(*testing.T, *memfs.FS) {}, answers: "ppppppaa"},
-		{name: "an intact log without a seal is present",
-			damage: func(*testing.T, *memfs.FS) {}, answers: "ppppppaa"},
-		{name: "a last batch without its trailer is torn",
-			damage:  func(t *testing.T, fs *memfs.FS) { zero(t, fs, segment1, body+3*1024+512, 1) },
-			answers: "ppppptaa"},
-		{name: "a last batch without its header is torn",
-			damage:  func(t *testing.T, fs *memfs.FS) { zero(t, fs, segment1, body+3*1024, 1) },
-			answers: "ppppptaa"},
-		{name: "a last batch that never reached the disk is absent",
-			damage:  func(t *testing.T, fs *memfs.FS) { zero(t, fs, segment1, body+3*1024, 2) },
-			answers: "pppppaaa"},
-		{name: "a sealed last batch without its trailer is damaged", sealed: 4,
-			damage:  func(t *testing.T, fs *memfs.FS) { zero(t, fs, segment1, body+3*1024+512, 1) },
-			answers: "ppppppaa", // every entry is readable, and yet the disk lost a sector
-			err:     "wal: segment 1, offset 11264: batch is cut off"},
-		{name: "a sealed last batch that is gone is damaged", sealed: 4,
-			damage:  func(t *testing.T, fs *memfs.FS) { zero(t, fs, segment1, body+3*1024, 2) },
-			answers: "pppppdaa",
-			err:     "wal: segment 1, offset 11264: no batch where one should begin"},
-		{name: "rot in a payload damages its entry alone",
-			damage:  func(t *testing.T, fs *memfs.FS) { flip(t, fs, segment1, body+1024+8+144+2*20) },
-			answers: "ppdpppaa",
-			err:     "wal: segment 1, offset 9216: entry checksum mismatch"},
-		{name: "rot in a table damages the entries of its batch",
-			damage:  func(t *testing.T, fs *memfs.FS) { flip(t, fs, segment1, body+8+144) },
-			answers: "ddppppaa",
-			err:     "wal: segment 1, offset 8192: batch frame checksum mismatch"},
-		{name: "rot in a header is bridged by the trailer",
-			damage:  func(t *testing.T, fs *memfs.FS) { flip(t, fs, segment1, body+2*1024+8+40) },
-			answers: "pppddpaa",
-			err:     "wal: segment 1, offset 10240: batch header checksum mismatch"},
-		{name: "a first sector that is gone is bridged by the trailer",
-			damage:  func(t *testing.T, fs *memfs.FS) { zero(t, fs, segment1, body+2*1024, 1) },
-			answers: "pppddpaa",
-			err:     "wal: segment 1, offset 10240: first sector of the batch is missing"},
-		{name: "rot in a trailer damages the batch and none of its entries",
-			damage:  func(t *testing.T, fs *memfs.FS) { flip(t, fs, segment1, body+1024+512+8+40) },
-			answers: "ppppppaa",
-			err:     "wal: segment 1, offset 9216: batch trailer does not match its header"},
-		{name: "a whole batch that is gone is bounded by the next batch",
-			damage:  func(t *testing.T, fs *memfs.FS) { zero(t, fs, segment1, body+2*1024, 2) },
-			answers: "pppddpaa",
-			err:     "wal: segment 1, offset 10240: no batch where one should begin"},
-		{name: "two batches that are gone leave every older index in doubt",
-			damage:  func(t *testing.T, fs *memfs.FS) { zero(t, fs, segment1, body+1024, 4) },
-			answers: "dddddpaa",
-			err:     "wal: segment 1, offset 9216: no batch where one should begin"},
-		{name: "a sector of a later batch proves that the batch before was synced",
-			damage: func(t *testing.T, fs *memfs.FS) {
-				zero(t, fs, segment1, body+2*1024, 3) // batch 3, and the header of batch 4
-				flip(t, fs, segment1, body+3*1024+512+100)
-			},
-			answers: "dddddddd", unsure: true,
-			err: "wal: segment 1, offset 10240: no batch where one should begin"},
-		{name: "a stray sector behind the end is damage",
-			damage: func(t *testing.T, fs *memfs.FS) {
-				require.NoError(t, fs.Overwrite(segment1, body+12*512, []byte{9}))
-			},
-			answers: "dddddddd", unsure: true,
-			err: "wal: segment 1, offset 12288: no batch where one should begin"},
-		{name: "one bad copy of a segment header is wear",
-			damage:  func(t *testing.T, fs *memfs.FS) { flip(t, fs, segment1, 30) },
-			answers: "ppppppaa", worn: 1},
-		{name: "two bad copies of a segment header are damage",
-			damage: func(t *testing.T, fs *memfs.FS) {
-				flip(t, fs, segment1, 30)
-				flip(t, fs, segment1, 4096+30)
-			},
-			answers: "dddddddd", unsure: true,
-			err: "wal: segment 1, offset 0: header checksum mismatch, in both copies"},
-		{name: "one bad slot of the seal is wear", sealed: 4,
-			damage:  func(t *testing.T, fs *memfs.FS) { flip(t, fs, sealFile, 4096+30) },
-			answers: "ppppppaa", worn: 1},
-		{name: "two bad slots of the seal are damage", sealed: 4,
-			damage: func(t *testing.T, fs *memfs.FS) {
-				flip(t, fs, sealFile, 30)
-				flip(t, fs, sealFile, 4096+30)
-			},
-			answers: "ppppppaa", worn: 2,
-			err: "wal: seal, offset 0: both slots are damaged"},
-		{name: "a missing seal file is damage",
-			damage:  func(t *testing.T, fs *memfs.FS) { lose(t, fs, sealFile) },
-			answers: "ppppppaa",
-			err:     "wal: seal, offset 0: the file is missing"},
-		{name: "a sealed log without segments is damage", sealed: 2,
-			damage:  func(t *testing.T, fs *memfs.FS) { lose(t, fs, segment1) },
-			answers: "dddddddd", unsure: true,
-			err: "wal: seal, offset 0: batch 2 was sealed, but there is no segment"},
-		{name: "a batch of another place is damage",
-			damage: func(t *testing.T, fs *memfs.FS) {
-				b, err := fs.Contents(segment1)
-				require.NoError(t, err)
-				require.NoError(t, fs.Overwrite(segment1, body+1024, b[body:body+1024]))
-			},
-			answers: "ppdpppaa", // entry 4 was replaced by batch 3
-			err:     "wal: segment 1, offset 9216: no batch where one should begin"},
-	}
-	for _, c := range cases {
+	for _, c := range recoveryCases {
 		t.Run(c.name, func(t *testing.T) {
 			fs := story(t, c.sealed)
 			c.damage(t, fs)
@@ -218,6 +220,49 @@ func files(t testing.TB, fs *memfs.FS) string {
 		s += name + "\n" + string(b) + "\n"
 	}
 	return s
+}
+
+// A write that the disk lost leaves the sectors of an earlier life, whole and with
+// the right numbers. The next batch names its predecessor's frame checksum, and
+// that one is another.
+func TestALostWriteThatLeftAnOlderBatchIsDamage(t *testing.T) {
+	fs := memfs.New(1)
+	l, _ := open(t, fs)
+	store(t, l, batch(1, 1, 2))
+	require.NoError(t, l.Seal())
+	fork := fs.Clone()
+	fork.CrashProcess()
+	store(t, l, batch(1, 3, 4))
+	other, _ := open(t, fork)
+	store(t, other, batch(2, 3, 4))
+	store(t, other, batch(2, 5, 6))
+	old, err := fs.Contents(segment1)
+	require.NoError(t, err)
+	require.NoError(t, fork.Overwrite(segment1, body+1024, old[body+1024:body+2048]))
+	_, was, err := wal.Open(fork, dir, small)
+	require.EqualError(t, err, "wal: segment 1, offset 10240: batch does not follow the one before")
+	require.Equal(t, "dddddd", answers(&was, 6), "which of the two is left over nobody knows")
+}
+
+// A seal is written beside the last one, never over it: while a crash may tear
+// the new one, the old one vouches.
+func TestATornSealLeavesTheOneBefore(t *testing.T) {
+	for slot, want := range map[int64]string{
+		0: "ddd", // the newest seal stands: two batches are missing, and who knows what they changed
+		1: "ppd", // the one before stands: batch 3 is missing
+	} {
+		fs := memfs.New(1)
+		l, _ := open(t, fs)
+		for i := raft.Index(1); i <= 4; i++ {
+			store(t, l, batch(1, i, i))
+			require.NoError(t, l.Seal())
+		}
+		flip(t, fs, sealFile, slot*4096+40)
+		zero(t, fs, segment1, body+2*1024, 4)
+		_, was, err := wal.Open(fs, dir, small)
+		require.EqualError(t, err, "wal: segment 1, offset 10240: no batch where one should begin")
+		require.Equal(t, want, answers(&was, 3))
+	}
 }
 
 // The chain of segments has its own ways to break.
@@ -274,10 +319,11 @@ func TestRotInTheLastBatchBeforeItsSealPassesForATornWrite(t *testing.T) {
 // Every bit of a sealed log is flipped, one after the other. Either the log is
 // found damaged, or it is what it was: no flip is ever taken for other contents.
 func TestNoFlippedBitOfASealedLogIsTakenForOtherContents(t *testing.T) {
+	t.Parallel()
 	fs := memfs.New(1)
 	l, was, err := wal.Open(fs, dir, tiny)
 	require.NoError(t, err)
-	for i := raft.Index(1); i <= 4; i++ {
+	for i := raft.Index(1); i <= 5; i++ {
 		store(t, l, batch(1, i, i))
 	}
 	require.NoError(t, l.Seal())
@@ -286,7 +332,11 @@ func TestNoFlippedBitOfASealedLogIsTakenForOtherContents(t *testing.T) {
 	require.NoError(t, err)
 	want := printOf(was.Hard, was.ConfigIndex, was.Entries)
 	damaged, same := 0, 0
-	for _, name := range []string{segment1, segment2, sealFile} {
+	names, err := fs.List(dir)
+	require.NoError(t, err)
+	require.Len(t, names, 3, "two segments and the seal")
+	for _, name := range names {
+		name = dir + "/" + name
 		contents, err := fs.Contents(name)
 		require.NoError(t, err)
 		for bit := range int64(len(contents)) * 8 {
@@ -307,7 +357,7 @@ func TestNoFlippedBitOfASealedLogIsTakenForOtherContents(t *testing.T) {
 				same++
 				require.Equal(t, want, printOf(was.Hard, was.ConfigIndex, was.Entries), "%s, bit %d", name, bit)
 			}
-			checkAnswers(t, &was, 4, fmt.Sprintf("%s, bit %d", name, bit))
+			checkAnswers(t, &was, 5, fmt.Sprintf("%s, bit %d", name, bit))
 			require.NoError(t, fs.FlipBit(name, bit))
 		}
 	}
@@ -366,4 +416,25 @@ func TestInspectReportsAndChangesNothing(t *testing.T) {
 	require.Equal(t, "segment 1, offset 9216: entry checksum mismatch", r.Was.Damage[0].String())
 	require.Equal(t, raft.Index(3), r.Was.Damage[0].First)
 	require.Equal(t, raft.Index(3), r.Was.Damage[0].Last)
+}
+
+// The table in docs/storage.md is the promise; a case without a row, or a row without
+// a case, is a promise nobody checks.
+func TestEveryRecoveryCaseHasItsRowInTheDocument(t *testing.T) {
+	text, err := os.ReadFile("../../docs/storage.md")
+	require.NoError(t, err)
+	rows := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		if cells := strings.Split(line, "|"); len(cells) == 5 {
+			rows[strings.TrimSpace(cells[3])] = true
+		}
+	}
+	for _, c := range recoveryCases {
+		require.True(t, rows[c.name], "no row for %q", c.name)
+		delete(rows, c.name)
+	}
+	for row := range rows {
+		known := strings.HasPrefix(row, "`Test") || strings.HasPrefix(row, "`Fuzz") || strings.HasPrefix(row, "Test (of") || strings.HasPrefix(row, "---")
+		require.True(t, known, "no case for the row %q", row)
+	}
 }

@@ -30,7 +30,8 @@
 //	segment.go  how a new segment comes to count
 //	read.go     what the sectors at one place hold
 //	replay.go   the log that batches add up to; the four answers
-//	scan.go     damaged or torn
+//	scan.go     the files, the chain of segments, damaged or torn
+//	gap.go      what damage costs
 //	recover.go  how an opened log goes on
 //
 // The argument why all this survives every crash is in docs/storage.md.

@@ -11,6 +11,7 @@ import (
 	"parley/raft"
 	"parley/raft/vfs"
 	"parley/raft/vfs/memfs"
+	"parley/raft/vfs/osfs"
 	"parley/raft/wal"
 )
 
@@ -106,6 +107,87 @@ func TestTruncationIsReplayed(t *testing.T) {
 	require.Equal(t, "1 1 2", terms(was))
 	require.Equal(t, raft.HardState{Term: 4}, was.Hard)
 	require.Equal(t, wal.Absent, was.At(4))
+}
+
+// What recovery concludes from a sector of a later batch holds only if nobody ever
+// writes one early.
+func TestTwoBatchesAreNeverUnsyncedAtATime(t *testing.T) {
+	l, _ := open(t, memfs.New(1))
+	require.NoError(t, l.Append(batch(1, 1, 1)))
+	require.PanicsWithValue(t, "wal: append of a batch while batch 1 is not synced", func() { _ = l.Append(batch(1, 2, 2)) })
+	require.PanicsWithValue(t, "wal: seal while batch 1 is not synced", func() { _ = l.Seal() })
+	require.NoError(t, l.Sync())
+	require.NoError(t, l.Seal())
+}
+
+func TestEntriesThatDoNotFollowTheLogAreACallersBug(t *testing.T) {
+	l, _ := open(t, memfs.New(1))
+	store(t, l, batch(2, 1, 3))
+	require.PanicsWithValue(t, "wal: entry 5 appended behind 3", func() { _ = l.Append(batch(2, 5, 5)) })
+	require.PanicsWithValue(t, "wal: entry 4 of term 1 follows term 2", func() { _ = l.Append(batch(1, 4, 4)) })
+	require.PanicsWithValue(t, "wal: truncate at 5, but the log ends at 3", func() { _ = l.Append(&wal.Batch{Truncate: 5}) })
+}
+
+// The leader's checksum is checked before anything is written: what memory or the
+// network changed must not be acknowledged.
+func TestAnEntryThatChangedOnItsWayIsNotWritten(t *testing.T) {
+	fs := memfs.New(1)
+	l, _ := open(t, fs)
+	b := batch(1, 1, 2)
+	b.Entries[1].Payload[3] ^= 1
+	ops := operations(fs, func() {
+		err := l.Append(b)
+		require.ErrorAs(t, err, new(*wal.SumError))
+		require.Equal(t, err, l.Sync(), "the log is failed for good")
+	})
+	require.Empty(t, ops)
+}
+
+// Preparing in pieces spares Append the whole cost of a new segment.
+func TestAPreparedSegmentIsRolledToWithoutPreallocation(t *testing.T) {
+	fs := memfs.New(1)
+	l, _, err := wal.Open(fs, dir, wal.Options{Cluster: cluster, SegmentBytes: 3 << 20})
+	require.NoError(t, err)
+	pieces := 0
+	for done := false; !done; pieces++ {
+		done, err = l.Prepare()
+		require.NoError(t, err)
+	}
+	require.Equal(t, 3, pieces)
+	require.Empty(t, operations(fs, func() {
+		done, err := l.Prepare()
+		require.NoError(t, err)
+		require.True(t, done)
+	}))
+	b := batch(1, 1, 1)
+	b.Entries[0].Payload = make([]byte, 2<<20)
+	b.Entries[0].Sum = raft.EntrySum(cluster, &b.Entries[0])
+	store(t, l, b)
+	b.Entries[0].Index = 2
+	b.Entries[0].Sum = raft.EntrySum(cluster, &b.Entries[0])
+	for _, op := range operations(fs, func() { store(t, l, b) }) {
+		require.NotEqual(t, memfs.OpPreallocate, op.Kind)
+	}
+	_, was, err := wal.Open(fs, dir, wal.Options{Cluster: cluster, SegmentBytes: 3 << 20})
+	require.NoError(t, err)
+	require.Len(t, was.Entries, 2)
+}
+
+func TestTheLogWorksOnTheRealFileSystem(t *testing.T) {
+	fs, err := osfs.New(t.TempDir())
+	require.NoError(t, err)
+	for start := range raft.Index(3) {
+		l, was := open(t, fs)
+		require.Len(t, was.Entries, int(start)*30)
+		for i := start*30 + 1; i <= start*30+30; i++ {
+			store(t, l, batch(1, i, i))
+		}
+		if start == 1 {
+			require.NoError(t, l.Seal())
+		}
+		require.NoError(t, l.Close())
+	}
+	require.NoError(t, fs.Close())
 }
 
 // crc is the checksum of the format, in the bytes of the file.

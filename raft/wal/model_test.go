@@ -57,6 +57,7 @@ func (m *model) drawBatch(t *rapid.T) *wal.Batch {
 // The log against the model: any batches, seals, preparations, clean restarts and
 // both crashes, in any order, with any size of segment.
 func TestTheLogIsWhatItsBatchesAddUpTo(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		options := wal.Options{Cluster: cluster, SegmentBytes: rapid.Int64Range(1, 32<<10).Draw(t, "segment")}
 		fs := memfs.New(1)

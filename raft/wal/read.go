@@ -6,12 +6,14 @@ import (
 
 // reading is what the sectors at one place turned out to hold.
 type reading struct {
-	block   block
-	known   bool // header or trailer is readable: block is what was claimed
-	listed  bool // the frame checksum matches: every entry can be judged by itself
-	whole   bool // everything is as it was written
-	what    string
-	entries []raft.Entry // whole: all; listed: those that are good
+	block  block
+	known  bool // header or trailer is readable: block is what was claimed
+	listed bool // the frame checksum matches: every entry can be judged by itself
+	// complete: everything the writer wrote is there, so that no crash cut it off.
+	complete bool
+	whole    bool // complete, and it follows the batch before
+	what     string
+	entries  []raft.Entry // whole: all; listed: those that are good
 }
 
 // expected is what the next batch must say.
@@ -47,9 +49,9 @@ func readBatch(data []byte, want expected) reading {
 	case !trailerMatches(stream, &blk):
 		r.what = "batch trailer does not match its header"
 	case blk.prev != want.at.frame:
-		r.listed, r.what = false, "batch does not follow the one before"
+		r.complete, r.what = true, "batch does not follow the one before"
 	default:
-		r.whole = true
+		r.complete, r.whole = true, true
 	}
 	if !r.listed {
 		r.entries = nil
@@ -198,15 +200,27 @@ func tagAt(data []byte, at int64) uint64 { return le.Uint64(data[at:]) }
 // n was synced.
 func behind(data []byte, at int64, n uint64) (own, other bool) {
 	for ; at+sectorBytes <= int64(len(data)); at += sectorBytes {
-		switch tagAt(data, at) {
-		case 0:
-		case n:
+		switch tag := tagAt(data, at); {
+		case tag == 0:
+		case tag == n || tornTag(tag, n):
 			own = true
 		default:
 			other = true
 		}
 	}
 	return own, other
+}
+
+// tornTag says whether a tag is what a sector of batch n holds whose write broke
+// off within the tag: its first bytes, and the zeros of a sector never
+// written before. It is no tag of batch n+1, which differs in the first byte.
+func tornTag(tag, n uint64) bool {
+	for bits := 8; bits < 64; bits += 8 {
+		if tag == n&(1<<bits-1) {
+			return true
+		}
+	}
+	return false
 }
 
 // findBatch looks for the first readable header of a batch after n.

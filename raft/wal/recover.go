@@ -53,18 +53,16 @@ func (l *Log) resume(s *scan) error {
 }
 
 // resumeSeal opens the seal file, making it if the log is new. A seal file without
-// segments may never have reached the disk: it is made again.
+// segments may be in the page cache only: it is made again in its place.
 func (l *Log) resumeSeal(s *scan) error {
 	l.sealed = s.seal
 	if len(s.numbers) == 0 {
+		if err := l.remakeDir(s); err != nil {
+			return err
+		}
 		// The directory itself must outlive the promises made in it.
 		if err := l.fs.SyncDir(parent(l.dir)); err != nil {
 			return err
-		}
-		if s.sealFile {
-			if err := l.fs.Remove(l.path(sealName)); err != nil {
-				return err
-			}
 		}
 		if err := l.createSeal(); err != nil {
 			return err
@@ -73,6 +71,18 @@ func (l *Log) resumeSeal(s *scan) error {
 	f, err := l.fs.Open(l.path(sealName))
 	l.sealFile = f
 	return err
+}
+
+// remakeDir makes an empty directory again: the one that is there may be left from
+// an earlier start whose sync of the parent failed, and would be lost for good.
+func (l *Log) remakeDir(s *scan) error {
+	if !s.empty || l.dir == "." {
+		return nil
+	}
+	if err := l.fs.Remove(l.dir); err != nil {
+		return err
+	}
+	return l.fs.MkdirAll(l.dir)
 }
 
 // canGoOn says whether the newest segment can be written further: the sealed batch

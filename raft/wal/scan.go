@@ -16,6 +16,7 @@ type scan struct {
 	dir     string
 	cluster raft.ClusterID // zero: of whatever the first file says
 
+	empty    bool     // the directory holds nothing at all
 	temps    []string // files that are no part of the log
 	numbers  []uint64 // of all segments there are
 	chain    []header // of those that are part of the log, oldest first
@@ -49,6 +50,7 @@ func look(fs vfs.FS, dir string, cluster raft.ClusterID) (*scan, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.empty = len(names) == 0
 	for _, name := range names {
 		if number, ok := segmentNumber(name); ok {
 			s.numbers = append(s.numbers, number)
@@ -203,7 +205,7 @@ func (s *scan) lookSegment(i int) error {
 	}
 	at := place{segment: h.segment, offset: bodyStart, batch: h.from.batch, frame: h.from.frame}
 	first := h.from.batch
-	for !newest && at.offset < limit || newest {
+	for newest || at.offset < limit {
 		r := readBatch(data, expected{cluster: s.cluster, at: at})
 		if r.whole && s.follows(&r.block) {
 			s.take(&r, at)
@@ -293,11 +295,12 @@ func endOf(at place, b *block) place {
 }
 
 // isEnd says whether the log ends here: cleanly, or with a batch that a crash tore.
-// Nothing of a later batch may lie behind, and no seal may cover it.
+// It must not be complete, nothing of a later batch may lie behind, and no seal may
+// cover it.
 func (s *scan) isEnd(data []byte, at place, r *reading) bool {
 	n := at.batch + 1
 	own, other := behind(data, at.offset, n)
-	if other || s.seal.at.batch >= n || r.whole {
+	if other || s.seal.at.batch >= n || r.complete {
 		return false
 	}
 	if own {
@@ -307,120 +310,6 @@ func (s *scan) isEnd(data []byte, at place, r *reading) bool {
 		}
 	}
 	return true
-}
-
-// skip notes a damaged batch and finds the next one.
-func (s *scan) skip(data []byte, at place, r *reading) (next place, ok bool) {
-	d := Damage{File: segmentName(at.segment), Number: at.segment, Offset: at.offset, Batch: at.batch + 1, What: r.what}
-	if r.whole {
-		d.What = "batch does not fit the log before it"
-	}
-	if r.known && !r.whole && s.follows(&r.block) && r.block.sane() {
-		s.found(&r.block)
-		s.was.apply(&r.block, r.entries)
-		s.lowest = r.block.lowest()
-		d.First, d.Last = s.missing(&r.block)
-		s.damage(d)
-		return endOf(at, &r.block), true
-	}
-	s.damage(d)
-	s.lose(at.batch + 1)
-	b, ok := findBatch(data, at.segment, at.offset+sectorBytes, at.batch)
-	if !ok {
-		return place{}, false
-	}
-	return place{segment: at.segment, offset: b.offset, batch: b.batch - 1, frame: b.prev}, true
-}
-
-// sane says whether a block whose table is unknown may be replayed.
-func (b *block) sane() bool {
-	if b.sectors == 0 {
-		return false
-	}
-	if b.entries == 0 {
-		return b.first == 0
-	}
-	last := b.first + raft.Index(b.entries) - 1
-	return b.first != 0 && last >= b.first && last == b.claim.last && last != indexMax &&
-		(b.truncate == 0 || b.truncate == b.first)
-}
-
-// missing returns the range of a batch's entries that are not present.
-func (s *scan) missing(b *block) (first, last raft.Index) {
-	for _, d := range s.was.damaged {
-		if b.entries > 0 && d.last >= b.first {
-			if first == 0 {
-				first = max(d.first, b.first)
-			}
-			last = d.last
-		}
-	}
-	return first, last
-}
-
-// lose notes that what a batch changed is not known; zero is "more than one".
-func (s *scan) lose(batch uint64) {
-	if s.lost {
-		batch = 0
-	}
-	s.lost, s.lostFrom, s.lostNote = true, batch, len(s.was.Damage)-1
-	s.was.Certain = false
-}
-
-// found closes a gap at a batch that is known: if only the batch before it is
-// missing, it tells how far down that one reached, else any index may be
-// another than it seems.
-func (s *scan) found(b *block) {
-	if !s.lost {
-		return
-	}
-	from := raft.Index(1)
-	if s.lostFrom == b.batch-1 && s.lostFrom != 0 {
-		from = b.prevLowest
-	}
-	s.condemn(from, b.claim.last-min(b.claim.last, raft.Index(b.entries)))
-}
-
-// condemn marks everything from an index to the end of the log as damaged and
-// ends the gap. From zero, nothing was changed.
-func (s *scan) condemn(from, last raft.Index) {
-	s.lost, s.lostFrom = false, 0
-	s.was.Certain = true
-	s.was.truncate(last + 1)
-	if from != 0 && from <= last {
-		s.was.condemn(span{from, last})
-		s.was.Damage[s.lostNote].First, s.was.Damage[s.lostNote].Last = from, last
-	}
-}
-
-// conclude checks what the seal vouches for and closes a gap at the end.
-func (s *scan) conclude() {
-	end := s.tail.batch
-	if len(s.chain) == 0 && s.seal.at.batch > 0 && len(s.was.Damage) == 0 {
-		s.damage(Damage{File: sealName, What: fmt.Sprintf("batch %d was sealed, but there is no segment", s.seal.at.batch)})
-		s.lose(0)
-	}
-	if s.seal.at.batch > end && len(s.was.Damage) == 0 {
-		s.damage(Damage{File: segmentName(s.tail.segment), Number: s.tail.segment, Offset: s.tail.offset,
-			What: fmt.Sprintf("batch %d was sealed, but the log ends with %d", s.seal.at.batch, end)})
-		s.lose(0)
-	}
-	if s.lost {
-		s.concludeLost()
-	}
-	s.was.finish()
-}
-
-// concludeLost closes a gap at the end: by the seal's copy of the claim, if it was
-// the sealed batch that is lost, else with everything in doubt.
-func (s *scan) concludeLost() {
-	if c := s.seal.claim; s.lostFrom != 0 && s.lostFrom == s.seal.at.batch {
-		s.condemn(s.seal.from, c.last)
-		s.was.claim(c)
-		return
-	}
-	s.was.condemn(span{1, indexMax})
-	s.was.Damage[s.lostNote].First, s.was.Damage[s.lostNote].Last = 1, indexMax
 }
 
 // readFile reads a file up to a limit; a negative limit is none.

@@ -1,6 +1,7 @@
 package memfs
 
 import (
+	"errors"
 	"fmt"
 
 	"parley/raft/vfs"
@@ -50,6 +51,11 @@ func (k OpKind) Changes() bool {
 	}
 	return true
 }
+
+// ErrStopped is for a hook to return when the process is to end before an
+// operation: that one never happens, and even a Sync leaves no more doubt behind
+// than there was.
+var ErrStopped = errors.New("the process has stopped")
 
 // Op is an operation that is about to happen.
 type Op struct {

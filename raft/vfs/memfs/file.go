@@ -93,13 +93,13 @@ func (h *file) ReadAt(p []byte, off int64) (int, error) {
 // WriteAt writes p at off, into the cache.
 func (h *file) WriteAt(p []byte, off int64) (int, error) {
 	in, err := h.enter(Op{Kind: OpWrite, Off: off, Len: len(p)})
-	if short := (*ShortWrite)(nil); errors.As(err, &short) {
-		n := min(short.N, len(p))
-		h.fs.write(in, p[:n], off)
-		return n, err
-	}
 	if err != nil {
-		return 0, err
+		n := 0
+		if short := (*ShortWrite)(nil); errors.As(err, &short) {
+			n = min(short.N, len(p))
+			h.fs.write(in, p[:n], off)
+		}
+		return n, err
 	}
 	off = h.fs.misdirected(h.name, off)
 	if err := h.fs.room(in, off+int64(len(p))); err != nil {
@@ -113,7 +113,7 @@ func (h *file) WriteAt(p []byte, off int64) (int, error) {
 // was to keep in doubt for good: the kernel calls the pages clean all the same.
 func (h *file) Sync() error {
 	in, err := h.enter(Op{Kind: OpSync})
-	if in == nil {
+	if in == nil || errors.Is(err, ErrStopped) {
 		return err
 	}
 	if err != nil {

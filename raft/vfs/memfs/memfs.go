@@ -33,11 +33,11 @@ type FS struct {
 	seed    uint64
 	crashes uint64 // machine crashes so far: no two tear alike
 
-	names   []entry   // what processes see, sorted by name
-	durable []entry   // what the disk holds, sorted by name
-	pending []nameOp  // what lies between, in the order it was done
-	inodes  []*inode  // by number; nil once nothing refers to it
-	owner   *token    // pages with another owner are shared with a clone
+	names   []entry  // what processes see, sorted by name
+	durable []entry  // what the disk holds, sorted by name
+	pending []nameOp // what lies between, in the order it was done
+	inodes  []*inode // by number; nil once nothing refers to it
+	owner   *token   // pages with another owner are shared with a clone
 
 	epoch int      // rises at a crash; files opened before are dead
 	locks []string // sorted
@@ -203,6 +203,9 @@ func (f *FS) List(dir string) ([]string, error) {
 // SyncDir makes what was done to a directory durable.
 func (f *FS) SyncDir(dir string) error {
 	if err := f.before(Op{Kind: OpSyncDir, Name: dir}); err != nil {
+		if errors.Is(err, ErrStopped) {
+			return err
+		}
 		for i := range f.pending {
 			f.pending[i].stuck = f.pending[i].stuck || parent(f.pending[i].name) == dir
 		}

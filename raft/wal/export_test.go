@@ -1,0 +1,39 @@
+package wal
+
+import "parley/raft"
+
+// Resum gives every header, trailer, segment header and seal slot of a file the
+// checksums that its contents call for, as a writer with a bug would have.
+func Resum(file []byte, cluster raft.ClusterID) {
+	for at := int64(0); at+sectorBytes <= int64(len(file)); at += sectorBytes {
+		sector := file[at : at+sectorBytes]
+		switch {
+		case string(sector[:8]) == segmentMagic:
+			le.PutUint32(sector[60:], checksum(sector[:60]))
+		case string(sector[:8]) == sealMagic:
+			le.PutUint32(sector[120:], checksum(sector[:120]))
+		case le.Uint32(sector[tagBytes:]) == headerMagic:
+			resumBatch(file[at:], tagAt(file, at), cluster)
+		}
+	}
+}
+
+// resumBatch puts new sums into header and trailer if they lie in their first sectors.
+func resumBatch(data []byte, batch uint64, cluster raft.ClusterID) {
+	stream, _ := destuff(data, batch)
+	length := int(le.Uint32(stream[4:]))
+	end := length + int(le.Uint32(stream[112:]))*recordBytes
+	if length < blockMin || length > sectorRoom || end < length || end > len(stream) {
+		return
+	}
+	frame := frameSum(cluster, stream[8:length-blockSums], stream[length:end])
+	last := int64(le.Uint32(stream[32:])-1) * sectorBytes
+	for _, at := range []int64{0, last} {
+		if at < 0 || at+sectorBytes > int64(len(data)) {
+			continue
+		}
+		b := data[at+tagBytes : at+sectorBytes]
+		le.PutUint32(b[length-8:], frame)
+		le.PutUint32(b[length-4:], checksum(b[:length-4]))
+	}
+}
