@@ -58,13 +58,16 @@ func (p *progress) beat(round uint64) {
 	p.lastBeat = p.next - 1
 }
 
-// lost reports whether the answer to a heartbeat shows that Appends were lost.
-func (p *progress) lost(round uint64, accepted Index) bool {
+// overdue looks at the answer to a heartbeat. It reports whether Appends were lost, or
+// else whether the acknowledgement of an accepted one is missing: it was lost
+// itself, or the peer's disk is slow.
+func (p *progress) overdue(round uint64, accepted Index) (lost, silent bool) {
 	if p.markRound == 0 || round < p.markRound {
-		return false
+		return false, false
 	}
 	p.markRound = 0
-	return accepted < p.markSent
+	lost = accepted < p.markSent
+	return lost, !lost && p.match < p.markSent
 }
 
 // acknowledged notes that the peer stores everything up to match.

@@ -92,16 +92,24 @@ func (r *Raft) handleHeartbeat(m *Message) {
 
 // handleHeartbeatReply counts the answer and looks for losses. The follower must
 // by now have accepted what was sent well before the heartbeat that it answers; if not,
-// the pipeline starts again. A probe that a later heartbeat overtook is sent again.
+// the pipeline starts again. If it has, but never acknowledged it, it is asked again:
+// nothing else would, once the pipeline is full or nobody proposes. A probe that a later
+// heartbeat overtook is sent again.
 func (r *Raft) handleHeartbeatReply(m *Message) {
 	p := r.answeredBy(m)
 	if p == nil {
 		return
 	}
 	p.round = max(p.round, m.Round)
+	lost, silent := false, false
+	if !p.probing {
+		lost, silent = p.overdue(m.Round, m.Accepted)
+	}
 	switch {
-	case !p.probing && p.lost(m.Round, m.Accepted):
+	case lost:
 		p.probe(m.Accepted + 1)
+	case silent && m.Accepted <= r.log.last:
+		r.askAgain(p, m.Accepted)
 	case p.probed && m.Round > p.probeRound && r.now.Sub(p.probeAt) >= 2*r.cfg.Heartbeat:
 		p.probed = false
 	}

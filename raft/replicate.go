@@ -158,6 +158,17 @@ func (r *Raft) sendAppend(p *progress, end Index) {
 	p.sent(end, bytes)
 }
 
+// askAgain sends an Append without entries behind what the peer accepted. Its answer
+// acknowledges all of that once more.
+func (r *Raft) askAgain(p *progress, accepted Index) {
+	term, ok := r.log.term(accepted)
+	if !ok {
+		impossible("no entry %d, which %v accepted", accepted, p.who)
+	}
+	p.seq++
+	r.send(Message{Kind: MsgAppend, To: p.who, Seq: p.seq, PrevIndex: accepted, PrevTerm: term, Commit: r.commit})
+}
+
 // handleAppend is AppendEntries, receiver [Figure 2], rules 1 to 5.
 func (r *Raft) handleAppend(m *Message) {
 	if m.Term < r.hard.Term {
