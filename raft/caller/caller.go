@@ -181,9 +181,9 @@ func (c *Caller) Step(now raft.Mono, in []Input, out *Output) {
 		c.input(&in[i])
 	}
 	c.expire()
+	c.leaveDeadSession()
 	c.dropEnded()
 	c.send()
-	c.dropEnded()
 	c.wake()
 	c.out = nil
 }
@@ -343,16 +343,25 @@ func (c *Caller) send() {
 	}
 }
 
+// leaveDeadSession ends the commands of an expired session that are in doubt. Those
+// that were refused whenever they were tried are executed by nobody, and
+// get a place in the next session.
+func (c *Caller) leaveDeadSession() {
+	for _, p := range c.ops {
+		if p.seq == 0 || p.session == c.session.id || p.attempt.id != 0 {
+			continue
+		}
+		if p.doubt {
+			c.giveUp(p)
+		} else {
+			p.session, p.seq = 0, 0
+		}
+	}
+}
+
 // numbered gives a command its place in the session, once and for all while the
 // session lives. Without a session it asks for one.
 func (c *Caller) numbered(p *pending) bool {
-	if p.seq != 0 && p.session != c.session.id {
-		if p.doubt {
-			c.giveUp(p)
-			return false
-		}
-		p.session, p.seq = 0, 0 // refused whenever it was tried: nobody ever executes it
-	}
 	switch {
 	case c.session.id == 0:
 		c.open()

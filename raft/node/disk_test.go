@@ -12,13 +12,17 @@ import (
 	"parley/raft"
 	"parley/raft/vfs"
 	"parley/raft/vfs/memfs"
+	"parley/raft/wal"
 )
 
 var record = raft.Configuration{Members: []raft.Member{{Ident: raft.Ident{ID: 2, Inc: 7}, Voter: true, PeerAddr: "p", ClientAddr: "c"}}}
 
+// small makes segments that a test rolls.
+var small = wal.Options{SegmentBytes: 8 << 10}
+
 // diskOf returns a directory of node 2, a member if cluster is not zero.
 func diskOf(t require.TestingT, fs *memfs.FS, cluster raft.ClusterID) *Disk {
-	d, boot, err := OpenDisk(fs, "data", DiskOptions{ID: 2, Inc: 7})
+	d, boot, err := OpenDisk(fs, "data", DiskOptions{ID: 2, Inc: 7, WAL: small})
 	require.NoError(t, err)
 	require.Equal(t, Identity{Self: raft.Ident{ID: 2, Inc: 7}}, boot.Identity)
 	if cluster != 0 {
@@ -34,7 +38,7 @@ func entry(cluster raft.ClusterID, i raft.Index, term raft.Term, kind raft.Entry
 }
 
 func reopen(fs vfs.FS, id raft.NodeID) (Boot, error) {
-	d, boot, err := OpenDisk(fs, "data", DiskOptions{ID: id, Inc: 99})
+	d, boot, err := OpenDisk(fs, "data", DiskOptions{ID: id, Inc: 99, WAL: small})
 	if err != nil {
 		return boot, err
 	}
@@ -166,7 +170,7 @@ func TestAnIdentityIsTheOldOrTheNewOneAfterACrashAtAnyOperation(t *testing.T) {
 
 			// Another cluster may be tried after that, if none was accepted.
 			if boot.Identity.Cluster == 0 {
-				d, _, err := OpenDisk(fs, "data", DiskOptions{ID: 2})
+				d, _, err := OpenDisk(fs, "data", DiskOptions{ID: 2, WAL: small})
 				require.NoError(t, err)
 				require.NoError(t, d.SaveIdentity(Identity{Self: boot.Identity.Self, Cluster: 6, Members: record}))
 			}

@@ -295,6 +295,23 @@ func TestARecordFromAnybodyButTheFormerIsGarbage(t *testing.T) {
 	require.Equal(t, NoteDropped, m.notes[len(m.notes)-1].Kind)
 }
 
+func TestAMemberRefusesASecondRecord(t *testing.T) {
+	c := formed(t, 3)
+	m := c.member(2)
+	second := Identity{Cluster: 77, Members: m.node.identity.Members}
+	g := raft.Message{Kind: raft.MsgFormRecord, From: c.member(1).node.self, To: m.node.self, Payload: encodeRecord(&second)}
+	m.step(Event{Kind: EventMessage, Message: &g})
+	reply := c.wire[len(c.wire)-1]
+	require.Equal(t, raft.MsgFormRefuse, reply.Kind)
+	require.NotEqual(t, raft.ClusterID(77), m.disk.Identity().Cluster)
+
+	g.Payload = encodeRecord(&m.node.identity)
+	m.step(Event{Kind: EventMessage, Message: &g})
+	require.Equal(t, raft.MsgFormAccept, c.wire[len(c.wire)-1].Kind, "the same record again is accepted again")
+	c.deliver()
+	require.NoError(t, c.member(1).stopped, "a refusal means nothing to a node whose cluster is formed")
+}
+
 func TestSettingsThatCannotFormAreRefusedAtTheStart(t *testing.T) {
 	seeds := func(ids ...raft.NodeID) Settings {
 		s := Settings{Cluster: 1}

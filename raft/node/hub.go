@@ -16,7 +16,14 @@ import (
 // subscriber without credit costs nothing, its backlog stays where it is; one that
 // takes nothing for subscriberStallMax is cut off with the position to resume from.
 type hub struct {
-	subs []subscriber // in the order they came
+	subs  []subscriber   // in the order they came
+	place map[Ticket]int // of each in subs
+
+	// When nothing was applied since and no subscriber stirred, publishing again
+	// before quietUntil would push nothing.
+	published  raft.Position
+	stirred    bool
+	quietUntil raft.Mono
 }
 
 type subscriber struct {
@@ -38,17 +45,17 @@ func (n *Node) subscribe(ev *Event) {
 	case len(n.hub.subs) >= n.settings.Limits.SubscribersMax:
 		n.refuse(ev.Ticket, CodeBusy)
 	default:
-		n.hub.subs = append(n.hub.subs, subscriber{
-			ticket: ev.Ticket, cursor: ev.From, taken: ev.From, movedAt: n.now, noteAt: n.now})
+		n.hub.add(subscriber{ticket: ev.Ticket, cursor: ev.From, taken: ev.From, movedAt: n.now, noteAt: n.now})
 	}
 }
 
 // taken gives credit back.
 func (n *Node) taken(ev *Event) {
-	i := n.hub.index(ev.Ticket)
-	if i < 0 {
+	i, ok := n.hub.place[ev.Ticket]
+	if !ok {
 		return // cut off a moment ago
 	}
+	n.hub.stirred = true
 	s := &n.hub.subs[i]
 	s.untaken = max(0, s.untaken-max(0, ev.Frames))
 	s.taken = min(max(s.taken, ev.From), s.cursor)
@@ -58,18 +65,27 @@ func (n *Node) taken(ev *Event) {
 // publish pushes what is new to everybody, and ends the streams that cannot go
 // on.
 func (n *Node) publish() {
-	if len(n.hub.subs) == 0 {
+	h := &n.hub
+	if len(h.subs) == 0 {
 		return
 	}
-	var last backlog
-	for i := range n.hub.subs {
-		s := &n.hub.subs[i]
-		n.push(s, &last)
-		if !s.finished {
-			n.progress(s)
+	if h.stirred || h.published != positionOf(n.applied) || n.now >= h.quietUntil {
+		h.stirred, h.published, h.quietUntil = false, positionOf(n.applied), raft.Never
+		var last backlog
+		finished := false
+		for i := range h.subs {
+			s := &h.subs[i]
+			n.push(s, &last)
+			if !s.finished {
+				n.progress(s)
+			}
+			finished = finished || s.finished
+		}
+		if finished {
+			h.keep(func(s *subscriber) bool { return !s.finished })
 		}
 	}
-	n.hub.subs = slices.DeleteFunc(n.hub.subs, func(s subscriber) bool { return s.finished })
+	n.wake(h.quietUntil)
 }
 
 // backlog is what the state machine answered last: subscribers at the same
@@ -116,7 +132,7 @@ func (n *Node) push(s *subscriber, b *backlog) {
 	case len(b.frames) < b.max:
 		s.cursor = applied
 	case s.untaken < n.settings.Limits.SubscriberFramesMax:
-		n.wake(n.now) // there may be more, and there is credit for it
+		n.hub.wake(n.now) // there may be more, and there is credit for it
 	}
 }
 
@@ -128,7 +144,7 @@ func (n *Node) progress(s *subscriber) {
 		if stalled := s.movedAt.Add(subscriberStallMax); n.now >= stalled {
 			n.finish(s, CodeTooSlow, s.taken)
 		} else {
-			n.wake(stalled)
+			n.hub.wake(stalled)
 		}
 		return
 	}
@@ -137,7 +153,7 @@ func (n *Node) progress(s *subscriber) {
 		s.untaken, s.movedAt = 1, n.now
 		s.noteAt = n.now.Add(progressEvery)
 	}
-	n.wake(s.noteAt)
+	n.hub.wake(s.noteAt)
 }
 
 // finish ends a stream. Frames after the position may or may not have arrived:
@@ -147,17 +163,48 @@ func (n *Node) finish(s *subscriber, c Code, resume raft.Position) {
 	n.answer(Answer{Ticket: s.ticket, Outcome: Refused, Code: c, Position: resume, Hint: n.leader})
 }
 
-func (h *hub) index(t Ticket) int {
-	return slices.IndexFunc(h.subs, func(s subscriber) bool { return s.ticket == t })
+func (h *hub) wake(at raft.Mono) { h.quietUntil = min(h.quietUntil, at) }
+
+func (h *hub) add(s subscriber) {
+	if h.place == nil {
+		h.place = map[Ticket]int{}
+	}
+	h.place[s.ticket] = len(h.subs)
+	h.subs = append(h.subs, s)
+	h.stirred = true
 }
 
 func (h *hub) remove(t Ticket) bool {
-	i := h.index(t)
-	if i < 0 {
+	if _, ok := h.place[t]; !ok {
 		return false
 	}
-	h.subs = slices.Delete(h.subs, i, i+1)
+	h.keep(func(s *subscriber) bool { return s.ticket != t })
 	return true
+}
+
+// keep drops the subscribers that are not wanted, and keeps the order of the rest.
+func (h *hub) keep(wanted func(*subscriber) bool) {
+	kept := h.subs[:0]
+	for i := range h.subs {
+		s := h.subs[i]
+		if !wanted(&s) {
+			delete(h.place, s.ticket)
+			continue
+		}
+		h.place[s.ticket] = len(kept)
+		kept = append(kept, s)
+	}
+	h.subs = kept
+}
+
+func (h *hub) clone() hub {
+	c := *h
+	c.subs = slices.Clone(h.subs)
+	c.place = make(map[Ticket]int, len(h.subs))
+	for i := range c.subs {
+		c.place[c.subs[i].ticket] = i
+	}
+	return c
 }
 
 // abandon ends all streams because the node stops.
@@ -165,5 +212,5 @@ func (h *hub) abandon(n *Node) {
 	for i := range h.subs {
 		n.finish(&h.subs[i], CodeStopping, h.subs[i].taken)
 	}
-	h.subs = nil
+	*h = hub{}
 }

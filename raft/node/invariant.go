@@ -17,8 +17,8 @@ func broken(format string, args ...any) {
 // check holds after every Step.
 func (n *Node) check() {
 	if n.raft == nil {
-		if n.applied != 0 || n.waiters.len() != 0 || len(n.reads.pending) != 0 {
-			broken("%v has no log and has applied %d, %d waiters, %d reads", n.self, n.applied, n.waiters.len(), len(n.reads.pending))
+		if n.applied != 0 || n.waiters.len() != 0 || n.reads.len() != 0 {
+			broken("%v has no log and has applied %d, %d waiters, %d reads", n.self, n.applied, n.waiters.len(), n.reads.len())
 		}
 		return
 	}

@@ -279,6 +279,7 @@ func (n *Node) protocol() {
 	n.deposed()
 	n.refused(ro.Refused)
 	n.answerReads(ro.Reads)
+	n.reads.settle()
 	clear(n.in)
 	n.in = n.in[:0]
 }
@@ -327,7 +328,11 @@ func (n *Node) refused(refusals []raft.Refusal) {
 			n.clock.refused(n.now)
 			continue
 		}
-		n.reads.take(Ticket(r.Ticket))
+		if r.Reason == raft.RefusedLostTerm {
+			n.reads.take(Ticket(r.Ticket)) // whichever read waited for that term
+		} else {
+			n.reads.takeFresh(Ticket(r.Ticket)) // a command, or a read of this Step
+		}
 		n.answer(Answer{Ticket: Ticket(r.Ticket), Outcome: Refused, Code: codeOf(r.Reason), Hint: r.Hint})
 	}
 }
@@ -365,10 +370,10 @@ func (n *Node) abandon() {
 	}
 	clear(n.in)
 	n.in = n.in[:0]
-	for _, p := range n.reads.pending {
+	for _, p := range n.reads.pending[n.reads.head:] {
 		n.refuse(p.ticket, CodeStopping)
 	}
-	n.reads.pending = nil
+	n.reads = reads{}
 	n.hub.abandon(n)
 	n.out.Stop = n.stopping
 	n.out.WakeAt = raft.Never

@@ -194,7 +194,7 @@ func TestManyReadsShareRoundsAndEachIsAnsweredOnce(t *testing.T) {
 		}
 	}
 	c.advance(100 * time.Millisecond)
-	require.Empty(t, l.node.reads.pending)
+	require.Zero(t, l.node.reads.len())
 	for i, ticket := range tickets {
 		n := 0
 		for _, a := range l.answers {

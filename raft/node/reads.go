@@ -7,9 +7,12 @@ import (
 )
 
 // reads are the linearizable queries that wait for a heartbeat round [T§6.4], in
-// the order they came. The protocol answers them in nearly that order.
+// the order they came. The protocol answers and fails them in that order too, so that
+// the one that is looked for nearly always stands at the head.
 type reads struct {
 	pending []pendingRead
+	head    int // those before were answered in this Step
+	fresh   int // those from here on came in this Step
 }
 
 type pendingRead struct {
@@ -17,16 +20,47 @@ type pendingRead struct {
 	query  []byte
 }
 
+func (r *reads) len() int { return len(r.pending) - r.head }
+
+func (r *reads) add(p pendingRead) { r.pending = append(r.pending, p) }
+
 // take removes the read with this ticket.
 func (r *reads) take(t Ticket) (pendingRead, bool) {
-	for i := range r.pending {
-		if r.pending[i].ticket == t {
-			p := r.pending[i]
-			r.pending = slices.Delete(r.pending, i, i+1)
-			return p, true
+	return r.takeFrom(r.head, t)
+}
+
+// takeFresh removes the read with this ticket if it came in this Step.
+func (r *reads) takeFresh(t Ticket) {
+	r.takeFrom(max(r.head, r.fresh), t)
+}
+
+func (r *reads) takeFrom(from int, t Ticket) (pendingRead, bool) {
+	for i := min(from, len(r.pending)); i < len(r.pending); i++ {
+		if r.pending[i].ticket != t {
+			continue
 		}
+		p := r.pending[i]
+		if i == r.head {
+			r.head++
+		} else {
+			r.pending = slices.Delete(r.pending, i, i+1)
+			r.fresh = min(r.fresh, len(r.pending))
+		}
+		return p, true
 	}
 	return pendingRead{}, false
+}
+
+// settle ends a Step.
+func (r *reads) settle() {
+	r.pending = slices.Delete(r.pending, 0, r.head)
+	r.head, r.fresh = 0, len(r.pending)
+}
+
+func (r *reads) clone() reads {
+	c := *r
+	c.pending = slices.Clone(r.pending)
+	return c
 }
 
 // query answers a stale query at once and asks the protocol about any other.
@@ -38,10 +72,10 @@ func (n *Node) query(ev *Event) {
 		n.refuse(ev.Ticket, CodeTooLarge)
 	case ev.Query.Consistency == Stale:
 		n.answerQuery(ev.Ticket, ev.Query.Body)
-	case len(n.reads.pending) >= n.settings.Limits.ReadsMax:
+	case n.reads.len() >= n.settings.Limits.ReadsMax:
 		n.refuse(ev.Ticket, CodeBusy)
 	default:
-		n.reads.pending = append(n.reads.pending, pendingRead{ev.Ticket, ev.Query.Body})
+		n.reads.add(pendingRead{ev.Ticket, ev.Query.Body})
 		n.in = append(n.in, raft.Input{Kind: raft.InputRead, Ticket: uint64(ev.Ticket)})
 	}
 }
@@ -49,19 +83,11 @@ func (n *Node) query(ev *Event) {
 // answerReads answers what the protocol says may be answered. All that
 // was committed is applied by now, so the state is never older than asked.
 func (n *Node) answerReads(ready []raft.ReadReady) {
-	head := 0 // one round answers many, nearly always in order
 	for _, r := range ready {
-		pending := n.reads.pending
-		if head < len(pending) && pending[head].ticket == Ticket(r.Ticket) {
-			n.answerRead(pending[head], r.Index)
-			head++
-			continue
-		}
 		if p, ok := n.reads.take(Ticket(r.Ticket)); ok { // else the caller went away
 			n.answerRead(p, r.Index)
 		}
 	}
-	n.reads.pending = slices.Delete(n.reads.pending, 0, head)
 }
 
 func (n *Node) answerRead(p pendingRead, at raft.Index) {

@@ -22,8 +22,8 @@ func (n *Node) Clone() *Node {
 	}
 	c.sessions = n.sessions.clone()
 	c.waiters = n.waiters.clone()
-	c.reads.pending = slices.Clone(n.reads.pending)
-	c.hub.subs = slices.Clone(n.hub.subs)
+	c.reads = n.reads.clone()
+	c.hub = n.hub.clone()
 	c.out, c.in, c.ro = nil, nil, raft.Output{}
 	return &c
 }
@@ -61,6 +61,7 @@ func (n *Node) AppendState(dst []byte) []byte {
 		w.u(uint64(r.ticket))
 		w.bytes(r.query)
 	}
+	w.flag(n.hub.stirred || n.hub.published != positionOf(n.applied))
 	w.u(uint64(len(n.hub.subs)))
 	for i := range n.hub.subs {
 		s := &n.hub.subs[i]

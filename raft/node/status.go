@@ -48,7 +48,7 @@ func (n *Node) Status() Status {
 		Self: n.self, Cluster: n.identity.Cluster, Waiting: n.waiting(), Stopped: n.stopping,
 		Role: n.role, Term: n.term, Leader: n.leader, LeaderQuiet: n.leaderQuiet(),
 		Applied: n.applied, LogTime: n.logTime, Level: n.level,
-		Sessions: n.sessions.used, Waiters: n.waiters.len(), Reads: len(n.reads.pending), Subscribers: len(n.hub.subs),
+		Sessions: n.sessions.used, Waiters: n.waiters.len(), Reads: n.reads.len(), Subscribers: len(n.hub.subs),
 	}
 	if n.raft == nil {
 		return s

@@ -1,0 +1,416 @@
+package caller
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"parley/raft"
+	"parley/raft/node"
+)
+
+// talk is a caller and a test that plays all nodes: a conversation is a script of lines.
+//
+//	submit T [within D]      operation T is wanted
+//	query T                  a linearizable read
+//	cancel T
+//	wait D                   time passes, WakeAt by WakeAt
+//	ID open S                request ID opened session S
+//	ID done R                request ID is answered
+//	ID unknown | busy | gone | below | large
+//	ID notleader [ADDR]
+//	ID lost
+//
+// What the caller says comes out as lines: "1 -> a: open", "2 -> a: s7 #1 <1", "T done R".
+type talk struct {
+	t   *testing.T
+	c   *Caller
+	now raft.Mono
+	out Output
+	log []string
+
+	nonces []uint64 // of the sessions asked for
+}
+
+func newTalk(t *testing.T, cfg Config) *talk {
+	if cfg.Targets == nil {
+		cfg.Targets = []string{"a", "b", "c"}
+	}
+	cfg.Principal = "anonymous"
+	return &talk{t: t, c: New(cfg, 1), now: 1}
+}
+
+func (k *talk) step(in ...Input) {
+	k.out.Reset()
+	k.c.Step(k.now, in, &k.out)
+	for _, d := range k.out.Done {
+		line := fmt.Sprintf("%d %s", d.Ticket, d.Outcome)
+		if d.Outcome == node.Done {
+			line += " " + string(d.Reply)
+		} else if d.Code != node.CodeNone {
+			line += ": " + d.Code.String()
+		}
+		k.log = append(k.log, line)
+	}
+	for _, r := range k.out.Send {
+		line := fmt.Sprintf("%d -> %s: ", r.ID, r.Target)
+		switch r.Kind {
+		case RequestOpenSession:
+			line += "open"
+			k.nonces = append(k.nonces, r.Command.Nonce)
+		case RequestCommand:
+			line += fmt.Sprintf("s%d #%d <%d %s", r.Command.Session, r.Command.Seq, r.Command.AckedBelow, r.Command.Body)
+		case RequestQuery:
+			line += "query " + string(r.Query.Body)
+		}
+		k.log = append(k.log, line)
+	}
+}
+
+func (k *talk) say(line string) {
+	w := strings.Fields(line)
+	number := func(s string) uint64 {
+		n, err := strconv.ParseUint(s, 10, 64)
+		require.NoError(k.t, err, line)
+		return n
+	}
+	duration := func(s string) time.Duration {
+		d, err := time.ParseDuration(s)
+		require.NoError(k.t, err, line)
+		return d
+	}
+	switch w[0] {
+	case "submit", "query":
+		op := Op{Ticket: number(w[1]), Body: []byte("op" + w[1]), Query: w[0] == "query"}
+		if len(w) > 3 {
+			op.Deadline = k.now.Add(duration(w[3]))
+		}
+		k.step(Input{Kind: InputSubmit, Op: op})
+		return
+	case "cancel":
+		k.step(Input{Kind: InputCancel, Op: Op{Ticket: number(w[1])}})
+		return
+	case "wait":
+		for end := k.now.Add(duration(w[1])); k.now < end; {
+			k.now = min(end, max(k.now+1, k.out.WakeAt))
+			k.step()
+		}
+		return
+	}
+	in := Input{Kind: InputResponse, ID: number(w[0])}
+	switch w[1] {
+	case "open":
+		in.Answer = node.Answer{Outcome: node.Done, Session: node.SessionID(number(w[2]))}
+	case "done":
+		in.Answer = node.Answer{Outcome: node.Done, Position: 9, Reply: []byte(w[2])}
+	case "unknown":
+		in.Answer = node.Answer{Outcome: node.Unknown, Code: node.CodeLeaderLost}
+	case "lost":
+		in.Kind = InputLost
+	case "notleader":
+		in.Answer = node.Answer{Outcome: node.Refused, Code: node.CodeNotLeader}
+		if len(w) > 2 {
+			in.HintAddr = w[2]
+		}
+	default:
+		code, ok := map[string]node.Code{"busy": node.CodeBusy, "gone": node.CodeSessionUnknown, "below": node.CodeBelowWindow,
+			"large": node.CodeTooLarge, "stopping": node.CodeStopping}[w[1]]
+		require.True(k.t, ok, line)
+		in.Answer = node.Answer{Outcome: node.Refused, Code: code}
+	}
+	k.step(in)
+}
+
+// converse runs a script of "> input" lines and compares all that the caller said with
+// the other lines.
+func (k *talk) converse(script string) {
+	var want []string
+	for line := range strings.Lines(script) {
+		line = strings.TrimSpace(line)
+		if input, ok := strings.CutPrefix(line, "> "); ok {
+			require.Equal(k.t, want, k.log, "before: %s", line)
+			k.log, want = nil, nil
+			k.say(input)
+		} else if line != "" {
+			want = append(want, line)
+		}
+	}
+	require.Equal(k.t, want, k.log, "at the end")
+}
+
+func TestConversations(t *testing.T) {
+	for name, script := range map[string]string{
+		"a session is opened once and commands are numbered in it": `
+			> submit 1
+			1 -> a: open
+			> submit 2
+			> 1 open 7
+			2 -> a: s7 #1 <1 op1
+			3 -> a: s7 #2 <1 op2
+			> 3 done y
+			2 done y
+			> 2 done x
+			1 done x
+			> submit 3
+			4 -> a: s7 #3 <3 op3`,
+
+		"a lost reply leads to the same command again": `
+			> submit 1
+			1 -> a: open
+			> 1 open 7
+			2 -> a: s7 #1 <1 op1
+			> 2 lost
+			3 -> b: s7 #1 <1 op1
+			> 3 done x
+			1 done x
+			> 2 done late`,
+
+		"a hint is followed at once": `
+			> submit 1
+			1 -> a: open
+			> 1 notleader c
+			2 -> c: open
+			> 2 open 7
+			3 -> c: s7 #1 <1 op1`,
+
+		"a hint may name a node that is not configured": `
+			> submit 1
+			1 -> a: open
+			> 1 notleader z
+			2 -> z: open
+			> 2 lost
+			> wait 1s
+			3 -> b: open`,
+
+		"a stale hint costs one attempt, then a wait": `
+			> submit 1
+			1 -> a: open
+			> 1 notleader b
+			2 -> b: open
+			> 2 notleader a
+			> wait 20ms
+			3 -> a: open`,
+
+		"an open that was lost is repeated with the same nonce": `
+			> submit 1
+			1 -> a: open
+			> 1 lost
+			2 -> b: open
+			> 2 unknown
+			> wait 1s
+			3 -> c: open
+			> 3 open 7
+			4 -> c: s7 #1 <1 op1`,
+
+		"a busy node is asked again, after a wait": `
+			> submit 1
+			1 -> a: open
+			> 1 open 7
+			2 -> a: s7 #1 <1 op1
+			> 2 busy
+			> wait 100ms
+			3 -> a: s7 #1 <1 op1
+			> 3 done x
+			1 done x`,
+
+		"a node that stops is left": `
+			> submit 1
+			1 -> a: open
+			> 1 stopping
+			2 -> b: open`,
+
+		"a command in doubt whose session is gone is unknown and never sent anew": `
+			> submit 1
+			1 -> a: open
+			> 1 open 7
+			2 -> a: s7 #1 <1 op1
+			> 2 lost
+			3 -> b: s7 #1 <1 op1
+			> 3 gone
+			1 unknown: session unknown
+			> submit 2
+			> wait 1s
+			4 -> b: open`,
+
+		"a command that was refused whenever it was tried gets another session": `
+			> submit 1
+			1 -> a: open
+			> 1 open 7
+			2 -> a: s7 #1 <1 op1
+			> 2 gone
+			3 -> a: open
+			> 3 open 8
+			4 -> a: s8 #1 <1 op1
+			> 4 done x
+			1 done x`,
+
+		"an answer under way outlives its session": `
+			> submit 1
+			1 -> a: open
+			> 1 open 7
+			2 -> a: s7 #1 <1 op1
+			> submit 2
+			3 -> a: s7 #2 <1 op2
+			> 3 gone
+			4 -> a: open
+			> 2 done x
+			1 done x`,
+
+		"a deadline with a request under way is unknown": `
+			> submit 1 within 50ms
+			1 -> a: open
+			> 1 open 7
+			2 -> a: s7 #1 <1 op1
+			> wait 49ms
+			> wait 1ms
+			1 unknown`,
+
+		"a deadline before anything was sent is a refusal": `
+			> submit 1 within 50ms
+			1 -> a: open
+			> 1 notleader
+			2 -> b: open
+			> wait 50ms
+			1 refused: not leader`,
+
+		"giving up after nothing but refusals is a refusal": `
+			> submit 1
+			1 -> a: open
+			> 1 open 7
+			2 -> a: s7 #1 <1 op1
+			> 2 busy
+			> wait 3ms
+			> cancel 1
+			1 refused: busy`,
+
+		"a refusal does not take back the doubt of an earlier attempt": `
+			> submit 1
+			1 -> a: open
+			> 1 open 7
+			2 -> a: s7 #1 <1 op1
+			> 2 unknown
+			3 -> b: s7 #1 <1 op1
+			> 3 notleader
+			> cancel 1
+			1 unknown: not leader`,
+
+		"a command that is too large is refused for good": `
+			> submit 1
+			1 -> a: open
+			> 1 open 7
+			2 -> a: s7 #1 <1 op1
+			> 2 large
+			1 refused: too large`,
+
+		"what was given up counts as acknowledged": `
+			> submit 1
+			1 -> a: open
+			> 1 open 7
+			2 -> a: s7 #1 <1 op1
+			> cancel 1
+			1 unknown
+			> submit 2
+			3 -> a: s7 #2 <2 op2`,
+
+		"queries need no session and are never in doubt": `
+			> query 1
+			1 -> a: query op1
+			> 1 lost
+			2 -> b: query op1
+			> cancel 1
+			1 refused`,
+
+		"a request without answer is lost after a while": `
+			> query 1
+			1 -> a: query op1
+			> wait 2999ms
+			> wait 1ms
+			2 -> b: query op1`,
+
+		"many failures of one dead node are one failure": `
+			> query 1
+			1 -> a: query op1
+			> query 2
+			2 -> a: query op2
+			> query 3
+			3 -> a: query op3
+			> 1 lost
+			4 -> b: query op1
+			> 2 lost
+			5 -> b: query op2
+			> 3 lost
+			6 -> b: query op3`,
+	} {
+		t.Run(name, func(t *testing.T) { newTalk(t, Config{Seed: 1}).converse(script) })
+	}
+}
+
+func TestAWindowHoldsBackWhatTheNodeWouldRefuse(t *testing.T) {
+	newTalk(t, Config{WindowMax: 2, PendingMax: 4}).converse(`
+		> submit 1
+		1 -> a: open
+		> submit 2
+		> submit 3
+		> submit 4
+		> submit 5
+		5 refused: busy
+		> 1 open 7
+		2 -> a: s7 #1 <1 op1
+		3 -> a: s7 #2 <1 op2
+		> 3 done y
+		2 done y
+		> 2 done x
+		1 done x
+		4 -> a: s7 #3 <3 op3
+		5 -> a: s7 #4 <3 op4`)
+}
+
+func TestARedirectLoopIsAskedAtABoundedRate(t *testing.T) {
+	// Two nodes that each take the other for the leader, and answer at once, for
+	// ten seconds: the caller must not spin.
+	k := newTalk(t, Config{Seed: 3, Targets: []string{"a", "b"}})
+	k.step(Input{Kind: InputSubmit, Op: Op{Ticket: 1}})
+	sent := 0
+	for end := k.now.Add(10 * time.Second); k.now < end; {
+		if len(k.out.Send) == 0 {
+			require.Greater(t, k.out.WakeAt, k.now)
+			k.now = k.out.WakeAt
+			k.step()
+			continue
+		}
+		sent++
+		r := k.out.Send[0]
+		hint := map[string]string{"a": "b", "b": "a"}[r.Target]
+		k.step(Input{Kind: InputResponse, ID: r.ID, Answer: node.Answer{Outcome: node.Refused, Code: node.CodeNotLeader}, HintAddr: hint})
+	}
+	require.Less(t, sent, 220, "two attempts per backoff of 100 to 200 ms")
+	require.Greater(t, sent, 50, "and it does not give up")
+}
+
+func TestTheSameNonceIsUsedUntilTheSessionIsOpenAndAnotherAfterwards(t *testing.T) {
+	k := newTalk(t, Config{Seed: 3})
+	for _, line := range []string{"submit 1", "1 lost", "2 open 7", "3 gone", "wait 1s"} {
+		k.say(line)
+	}
+	nonces := k.nonces
+	require.Len(t, nonces, 3)
+	require.Equal(t, nonces[0], nonces[1])
+	require.NotEqual(t, nonces[0], nonces[2])
+	require.NotContains(t, nonces, uint64(0))
+}
+
+func TestACloneGoesItsOwnWay(t *testing.T) {
+	k := newTalk(t, Config{Seed: 3})
+	k.say("submit 1")
+	k.say("1 open 7")
+	clone := k.c.Clone()
+	require.Equal(t, k.c.AppendState(nil), clone.AppendState(nil))
+	before := clone.AppendState(nil)
+	k.say("2 done x")
+	require.Equal(t, before, clone.AppendState(nil))
+	require.NotEqual(t, before, k.c.AppendState(nil))
+}
