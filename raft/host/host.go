@@ -1,0 +1,258 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"parley/raft"
+	"parley/raft/node"
+	"parley/raft/vfs/osfs"
+)
+
+// Host runs one node in this process. Its methods may be called from any
+// goroutine.
+type Host struct {
+	cfg   Config
+	root  io.Closer // of the file system, if it is this host's
+	log   *slog.Logger
+	node  *node.Node // the loop's, once it runs
+	self  raft.Ident
+	inbox *inbox
+	calls *calls
+	subs  subscriptions
+	disk  *disk
+	start time.Time // Mono zero
+
+	stop     chan struct{} // closed to ask for a clean stop
+	stopOnce sync.Once
+	done     chan struct{} // closed when nothing runs any more
+	err      error         // read after done
+	last     node.Status   // read after done
+}
+
+// ErrBusy tells that a subscription was not taken because too many requests wait.
+var ErrBusy = errors.New("host: too many requests wait; try again")
+
+// Start opens the data directory, recovers the node and runs it. When Start
+// returns an error, nothing runs and directory and transport are closed.
+func Start(cfg Config) (*Host, error) {
+	h, err := open(cfg)
+	if err != nil && cfg.Transport != nil {
+		err = errors.Join(err, cfg.Transport.Close())
+	}
+	return h, err
+}
+
+// open finds the file system.
+func open(cfg Config) (*Host, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.FS != nil {
+		return start(cfg, nil)
+	}
+	root, err := osfs.New(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	cfg.FS, cfg.Dir = root, "."
+	h, err := start(cfg, root)
+	if err != nil {
+		_ = root.Close() // err is the one that matters
+	}
+	return h, err
+}
+
+// start runs a node in a file system; root, if not nil, is closed in the end.
+func start(cfg Config, root io.Closer) (*Host, error) {
+	dir, boot, err := node.OpenDisk(cfg.FS, cfg.Dir, node.DiskOptions{
+		ID:  cfg.ID,
+		Inc: raft.Incarnation(draw()),
+		WAL: cfg.WAL,
+	})
+	if err != nil {
+		return nil, err
+	}
+	h := &Host{
+		cfg:   cfg,
+		root:  root,
+		log:   cfg.Logger.With("node", uint64(cfg.ID)),
+		self:  boot.Identity.Self,
+		inbox: newInbox(),
+		calls: newCalls(),
+		subs:  subscriptions{live: make(map[node.Ticket]*Subscription)},
+		disk:  newDisk(dir),
+		start: time.Now(),
+		stop:  make(chan struct{}),
+		done:  make(chan struct{}),
+	}
+	// Nodes that write the same bytes should not prepare at the same moment.
+	h.disk.unpaced = rand.IntN(prepareEvery)
+	h.disk.send = cfg.Transport.Send
+	h.disk.report = h.inbox.note
+	h.disk.saved = func(id *node.Identity) {
+		cfg.Transport.SetLocal(h.local(id.Cluster, id.Members.Members))
+	}
+	h.node = node.New(cfg.Settings, boot, cfg.Machine, h.now())
+	if err := cfg.Transport.Start(h.localNow(), h); err != nil {
+		_ = dir.Close() // nothing was written
+		return nil, fmt.Errorf("host: start transport: %w", err)
+	}
+	go h.disk.run()
+	go h.run()
+	return h, nil
+}
+
+// now reads the monotonic clock.
+func (h *Host) now() raft.Mono { return raft.Mono(time.Since(h.start)) }
+
+// local is what the transport must know: who this node is, and the members of
+// the configuration in force, or before there is a cluster the seeds that it is
+// to be formed of.
+func (h *Host) local(cluster raft.ClusterID, members []raft.Member) Local {
+	l := Local{Self: h.self, Cluster: cluster}
+	for _, m := range members {
+		if m.ID != h.self.ID {
+			l.Peers = append(l.Peers, m)
+		}
+	}
+	if cluster != 0 {
+		return l
+	}
+	for _, s := range h.cfg.Settings.Seeds {
+		if s.ID != h.self.ID {
+			l.Peers = append(l.Peers, raft.Member{
+				Ident:      raft.Ident{ID: s.ID},
+				PeerAddr:   s.PeerAddr,
+				ClientAddr: s.ClientAddr,
+			})
+		}
+	}
+	return l
+}
+
+// localNow asks the node itself. Only the loop may, once it runs.
+func (h *Host) localNow() Local {
+	s := h.node.Status()
+	members := make([]raft.Member, len(s.Members))
+	for i := range members {
+		members[i] = s.Members[i].Member
+	}
+	return h.local(s.Cluster, members)
+}
+
+// Do hands an EventOpenSession, EventCommand or EventQuery to the node and waits
+// for its answer. Do gives the event its ticket. The error is that of
+// the context and comes with Outcome Unknown, since the node may have acted; a
+// full or stopping host is an answer, not an error. A query never ends Unknown:
+// it changes nothing, so that one without an answer is Refused.
+func (h *Host) Do(ctx context.Context, e node.Event) (node.Answer, error) {
+	w, ticket, ok := h.calls.open()
+	if !ok {
+		return node.Answer{Outcome: node.Refused, Code: node.CodeBusy}, nil
+	}
+	defer h.calls.close(ticket)
+	e.Ticket = ticket
+	if at := h.inbox.call(e); at != placedIn {
+		w.leave(ticket)
+		code := node.CodeBusy
+		if at == placedClosed {
+			code = node.CodeStopping
+		}
+		return node.Answer{Ticket: ticket, Outcome: node.Refused, Code: code}, nil
+	}
+	select {
+	case a := <-w.answer:
+		return certain(&e, a), nil
+	case <-ctx.Done():
+	}
+	if a, ok := w.leave(ticket); ok {
+		return certain(&e, a), nil
+	}
+	h.inbox.note(node.Event{Kind: node.EventCancel, Ticket: ticket})
+	return certain(&e, node.Answer{Ticket: ticket, Outcome: node.Unknown}), ctx.Err()
+}
+
+// certain makes an unknown query a refused one.
+func certain(e *node.Event, a node.Answer) node.Answer {
+	if e.Kind == node.EventQuery && a.Outcome == node.Unknown {
+		a.Outcome = node.Refused
+	}
+	return a
+}
+
+// Subscribe begins a stream of the frames after position from: first what is
+// kept, then what happens. If the node refuses it, Next tells.
+func (h *Host) Subscribe(ctx context.Context, from raft.Position) (*Subscription, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s := &Subscription{host: h, wake: make(chan struct{}, 1), last: from}
+	h.subs.add(s)
+	switch h.inbox.call(node.Event{Kind: node.EventSubscribe, Ticket: s.ticket, From: from}) {
+	case placedFull:
+		h.subs.remove(s.ticket)
+		return nil, ErrBusy
+	case placedClosed:
+		h.subs.remove(s.ticket)
+		s.end(h.stoppingAnswer(s))
+	}
+	return s, nil
+}
+
+// Status returns what the node says of itself, as of its latest Step; of a
+// stopped host, as of its last.
+func (h *Host) Status() node.Status {
+	reply := make(chan node.Status, 1)
+	if h.inbox.ask(reply) {
+		select {
+		case s := <-reply:
+			return s
+		case <-h.done:
+		}
+	}
+	<-h.done
+	return h.last
+}
+
+// Self returns the node's id and incarnation.
+func (h *Host) Self() raft.Ident { return h.self }
+
+// Deliver hands over messages from peers; see Receiver.
+func (h *Host) Deliver(msgs []raft.Message) { h.inbox.deliver(msgs) }
+
+// PeerLost tells that messages to the peer may be lost; see Receiver.
+func (h *Host) PeerLost(peer raft.NodeID) { h.inbox.peerLost(peer) }
+
+// Stop ends the host cleanly: requests under way are answered, what the node
+// wanted stored is stored, the log is sealed. It returns when nothing runs any
+// more, or when the context ends, whichever is first.
+func (h *Host) Stop(ctx context.Context) error {
+	h.stopOnce.Do(func() { close(h.stop) })
+	select {
+	case <-h.done:
+		return h.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Done is closed when the host has stopped, by Stop or by itself.
+func (h *Host) Done() <-chan struct{} { return h.done }
+
+// Err says why the host stopped; nil after a clean stop, and before Done is closed.
+func (h *Host) Err() error {
+	select {
+	case <-h.done:
+		return h.err
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,66 @@
+package host
+
+import "time"
+
+// The bounds of one host. Its memory beside the node's own is at most about
+//
+//	  callsMax x 400 B                              (6 MiB)
+//	+ 2 x inboxBytesMax + 8192 events x 400 B       (131 MiB, twice that while a Step works on one batch)
+//	+ peers x QueueLimits.Bytes                     (16 MiB each, payloads shared with the log)
+//
+// What waits for the disk is bounded by raft.Limits, and what waits for
+// subscribers by node.Limits.
+const (
+	// callsMax bounds the requests under way, in the inbox and in the node: the
+	// closed loops of a busy service, times ten.
+	callsMax = 1 << callBits
+	callBits = 14
+	// inboxCallsMax bounds the requests that wait for a Step. At 100,000 requests
+	// a second it is 40 ms of work; whoever comes later is better told so at
+	// once than answered late.
+	inboxCallsMax = 4096
+	// inboxMessagesMax bounds the peers' messages that wait for a Step. It exceeds
+	// what a few peers may have in flight, so that only a stalled loop ever
+	// holds a transport back. Callers have a budget of their own: no flood of theirs
+	// delays a heartbeat.
+	inboxMessagesMax = 4096
+	// inboxBytesMax bounds the bodies of the requests that wait, and again the
+	// payloads of the messages: as much as a leader may have uncommitted
+	// (raft.Limits.UncommittedBytesMax), since more would be refused one Step later.
+	inboxBytesMax = 64 << 20
+	// sealAfter is how long the disk is idle before it is sealed: beyond any gap
+	// within a burst, below what a person notices.
+	sealAfter = 50 * time.Millisecond
+	// prepareEvery is how much is written for each piece of the next segment that a busy
+	// disk prepares. wal prepares 1 MiB at a time; two thirds of that leave room for
+	// the log's own overhead, so that the next segment is ready first.
+	prepareEvery = 640 << 10
+)
+
+// QueueLimits bounds what waits for one peer. A live peer never drops as long as
+// both exceed what the protocol may have in flight to one peer: Appends to a
+// follower, and, right after a change of roles, the replies to the former
+// leader beside them.
+type QueueLimits struct {
+	// Messages: four times raft.Limits.InflightMessagesMax by default.
+	Messages int
+	// Bytes of payloads: twice raft.Limits.InflightBytesMax by default.
+	Bytes int
+	// Urgent bounds the slot of votes and heartbeats, which are small and of
+	// which only the latest count.
+	Urgent int
+}
+
+// WithDefaults replaces zero fields.
+func (l QueueLimits) WithDefaults() QueueLimits {
+	if l.Messages == 0 {
+		l.Messages = 256
+	}
+	if l.Bytes == 0 {
+		l.Bytes = 16 << 20
+	}
+	if l.Urgent == 0 {
+		l.Urgent = 64
+	}
+	return l
+}

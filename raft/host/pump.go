@@ -1,0 +1,183 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"parley/raft"
+	"parley/raft/node"
+)
+
+// run is the loop: the only goroutine that calls the node.
+func (h *Host) run() {
+	defer close(h.done)
+	err := h.pump()
+	h.shutDown(err)
+}
+
+// pump steps the node until it can't go on or is asked to stop.
+func (h *Host) pump() error {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	var (
+		out    node.Output
+		events []node.Event
+		asks   []chan<- node.Status
+		wakeAt raft.Mono                // when the node wants to be called
+		armed  = h.now().Add(time.Hour) // when the timer fires
+	)
+	for {
+		events, asks = h.inbox.take(events[:0], asks[:0])
+		now := h.now()
+		if len(events) > 0 || now >= wakeAt {
+			h.node.Step(now, events, &out)
+			wakeAt = out.WakeAt
+			err := h.carryOut(&out, events)
+			clear(events) // the payloads live on in the log, not here
+			if err != nil {
+				return err
+			}
+		}
+		for i, to := range asks {
+			to <- h.node.Status()
+			asks[i] = nil
+		}
+		if len(events) > 0 && !h.stopping() {
+			continue // more came meanwhile, likely
+		}
+		// The timer is only moved forward: deadlines mostly move away, and firing
+		// once too early is cheaper than moving the timer at every Step.
+		if wakeAt < armed || now >= armed {
+			armed = min(wakeAt, now.Add(time.Hour))
+			timer.Reset(armed.Sub(now))
+		}
+		select {
+		case <-h.stop:
+			return nil
+		case <-h.inbox.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// stopping reports whether Stop was called.
+func (h *Host) stopping() bool {
+	select {
+	case <-h.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// carryOut does what a Step wants done: first what others work on while this
+// goroutine goes on.
+func (h *Host) carryOut(out *node.Output, in []node.Event) error {
+	if out.Identity != nil || len(out.Store) > 0 {
+		h.disk.submit(out.Identity, out.Store)
+	}
+	if len(out.Send) > 0 {
+		h.cfg.Transport.Send(out.Send)
+	}
+	for i := range out.Done {
+		h.answer(&out.Done[i])
+	}
+	for i := range out.Push {
+		h.push(&out.Push[i])
+	}
+	if len(out.Notes) > 0 {
+		h.tell(out.Notes)
+	}
+	err := out.Stop
+	if err == nil {
+		err = diskFailure(in)
+	}
+	out.Reset()
+	return err
+}
+
+// diskFailure finds the event that no node survives.
+func diskFailure(in []node.Event) error {
+	for i := range in {
+		if in[i].Kind == node.EventDiskFailed {
+			return fmt.Errorf("the data directory failed: %w", in[i].Err)
+		}
+	}
+	return nil
+}
+
+// answer ends a call, or a subscription.
+func (h *Host) answer(a *node.Answer) {
+	if a.Ticket&streamBit == 0 {
+		h.calls.complete(a)
+		return
+	}
+	if s := h.subs.find(a.Ticket); s != nil {
+		h.subs.remove(a.Ticket)
+		s.end(*a)
+	}
+}
+
+// push hands a frame to its subscriber.
+func (h *Host) push(f *node.Frame) {
+	if s := h.subs.find(f.Ticket); s != nil {
+		s.put(f)
+	}
+}
+
+// tell passes the notes on, logs what an operator wants to know, and has the
+// transport follow the configuration.
+func (h *Host) tell(notes []raft.Note) {
+	for i := range notes {
+		switch n := &notes[i]; n.Kind {
+		case raft.NoteLeader:
+			h.log.Info("leader", "term", uint64(n.Term), "leader", uint64(n.Peer))
+		case raft.NoteConfig:
+			h.cfg.Transport.SetLocal(h.localNow())
+		case raft.NoteQuorumLost:
+			h.log.Warn("no quorum answers: stepped down", "term", uint64(n.Term))
+		case raft.NoteFormed:
+			h.log.Info("cluster formed", "cluster", raft.ClusterID(n.A))
+		case raft.NoteBreach:
+			h.log.Error("a peer contradicts what is proven: its message was dropped; look after its disk and memory",
+				"peer", uint64(n.Peer), "term", uint64(n.Term), "index", uint64(n.Index), "breach", n.A)
+		}
+	}
+	if h.cfg.OnNotes != nil {
+		h.cfg.OnNotes(notes)
+	}
+}
+
+// shutDown ends everything behind the last Step. Requests that no Step has seen
+// never happened; the others are unknown. The disk finishes before the transport
+// closes, so that the last promises still leave.
+func (h *Host) shutDown(cause error) {
+	h.inbox.close()
+	events, _ := h.inbox.take(nil, nil)
+	for i := range events {
+		switch events[i].Kind {
+		case node.EventOpenSession, node.EventCommand, node.EventQuery:
+			h.calls.complete(&node.Answer{Ticket: events[i].Ticket, Outcome: node.Refused, Code: node.CodeStopping})
+		}
+	}
+	h.calls.completeAll(node.Answer{Outcome: node.Unknown, Code: node.CodeStopping})
+	for _, s := range h.subs.drain() {
+		s.end(h.stoppingAnswer(s))
+	}
+	h.last = h.node.Status()
+	if err := h.disk.close(); cause == nil && err != nil {
+		cause = fmt.Errorf("the data directory failed: %w", err)
+	}
+	if err := h.cfg.Transport.Close(); err != nil {
+		cause = errors.Join(cause, fmt.Errorf("close transport: %w", err))
+	}
+	if h.root != nil {
+		_ = h.root.Close() // the lock and every file are closed already
+	}
+	h.err = cause
+}
+
+func (h *Host) stoppingAnswer(s *Subscription) node.Answer {
+	return node.Answer{Ticket: s.ticket, Outcome: node.Refused, Code: node.CodeStopping, Position: s.position()}
+}

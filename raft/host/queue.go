@@ -1,0 +1,145 @@
+package host
+
+import (
+	"sync"
+
+	"parley/raft"
+)
+
+// PeerQueue is what a Transport keeps for each peer: a bounded queue whose Put never
+// blocks, a slot for votes and heartbeats that passes it, and the account of what
+// was dropped.
+//
+// Every drop is followed by a call of lost, but a storm of drops by few: once
+// reported, further drops are owed and reported when the sender next
+// makes progress or the connection is back. So a dead peer costs one event,
+// and the protocol learns in any case that it has to send again.
+type PeerQueue struct {
+	limits QueueLimits
+	lost   func()
+	wake   chan struct{}
+
+	mu       sync.Mutex
+	up       bool
+	bulk     []raft.Message
+	bytes    int // payloads in bulk
+	urgent   []raft.Message
+	reported bool // lost was called since the sender last made progress
+	owed     bool // and something was dropped after that
+}
+
+// NewPeerQueue makes a queue without a connection: all is dropped until SetUp.
+// lost is called without a lock held and must not block.
+func NewPeerQueue(limits QueueLimits, lost func()) *PeerQueue {
+	return &PeerQueue{limits: limits.WithDefaults(), lost: lost, wake: make(chan struct{}, 1)}
+}
+
+// Put queues a message or drops it.
+func (q *PeerQueue) Put(m *raft.Message) {
+	if q.put(m) {
+		q.lost()
+	}
+}
+
+// put reports whether lost is to be called.
+func (q *PeerQueue) put(m *raft.Message) (tell bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch size := payloadBytes(m); {
+	case !q.up:
+		return q.drop()
+	case urgent(m.Kind):
+		if len(q.urgent) >= q.limits.Urgent {
+			q.urgent = append(q.urgent[:0], q.urgent[1:]...) // the oldest says least
+			tell = q.drop()
+		}
+		q.urgent = append(q.urgent, *m)
+	case len(q.bulk) >= q.limits.Messages || q.bytes+size > q.limits.Bytes && len(q.bulk) > 0:
+		return q.drop()
+	default:
+		q.bulk = append(q.bulk, *m)
+		q.bytes += size
+	}
+	q.ring()
+	return tell
+}
+
+// drop accounts for one dropped message.
+func (q *PeerQueue) drop() (tell bool) {
+	if q.reported {
+		q.owed = true
+		return false
+	}
+	q.reported = true
+	return true
+}
+
+// Take empties the queue into dst, urgent messages first, and may return none.
+// Wait on Wake before.
+func (q *PeerQueue) Take(dst []raft.Message) []raft.Message {
+	q.mu.Lock()
+	dst = append(append(dst, q.urgent...), q.bulk...)
+	q.empty()
+	tell := q.owed
+	q.reported, q.owed = tell, false
+	q.mu.Unlock()
+	if tell {
+		q.lost()
+	}
+	return dst
+}
+
+// Wake receives when there may be something to take.
+func (q *PeerQueue) Wake() <-chan struct{} { return q.wake }
+
+// SetUp tells that the connection is there, or broke. When it breaks, what is
+// queued is dropped with it, and what was sent may be lost.
+func (q *PeerQueue) SetUp(up bool) {
+	q.mu.Lock()
+	if q.up == up {
+		q.mu.Unlock()
+		return
+	}
+	q.up = up
+	q.empty()
+	tell := !up || q.owed
+	if tell {
+		q.reported, q.owed = true, false
+	}
+	q.mu.Unlock()
+	if tell {
+		q.lost()
+	}
+}
+
+func (q *PeerQueue) empty() {
+	clear(q.urgent)
+	clear(q.bulk)
+	q.urgent, q.bulk, q.bytes = q.urgent[:0], q.bulk[:0], 0
+}
+
+func (q *PeerQueue) ring() {
+	select {
+	case q.wake <- struct{}{}:
+	default: // rung already
+	}
+}
+
+// urgent messages keep a cluster alive: elections, signs of life, and the read rounds
+// that ride on them.
+func urgent(k raft.MessageKind) bool {
+	switch k {
+	case raft.MsgPreVote, raft.MsgPreVoteReply, raft.MsgVote, raft.MsgVoteReply,
+		raft.MsgHeartbeat, raft.MsgHeartbeatReply:
+		return true
+	}
+	return false
+}
+
+func payloadBytes(m *raft.Message) int {
+	n := len(m.Payload)
+	for i := range m.Entries {
+		n += len(m.Entries[i].Payload)
+	}
+	return n
+}

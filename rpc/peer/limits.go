@@ -1,0 +1,31 @@
+package peer
+
+import "time"
+
+// The bounds of a link.
+const (
+	// frameBytes is when a frame is full: what 1 Gbit/s carries in 2 ms, so that a
+	// heartbeat never waits longer behind one.
+	frameBytes = 256 << 10
+	// frameBytesMax bounds what is read: a full frame and one message of the largest
+	// kind (raft.Limits.AppendBytesMax and the overhead of its entries), twice.
+	frameBytesMax = 4 << 20
+	// windowBytes is how much may be on the way unread: 10 ms of 1 Gbit/s and a large
+	// Append on top. A fixed window spares gRPC its measuring pings.
+	windowBytes = 4 << 20
+	// streamsMax bounds the streams served at a time: several times the members
+	// a configuration can have, which dial once each.
+	streamsMax = 256
+
+	helloTimeout = 5 * time.Second // a hello is two packets
+	backoffMin   = 20 * time.Millisecond
+	backoffMax   = 500 * time.Millisecond // how long a peer that came back may go unnoticed
+	dialTimeout  = 2 * time.Second
+	// A connection that carries nothing for probeAfter is probed, and given up
+	// probeTimeout later. Raft's own heartbeats notice a dead peer much earlier;
+	// this is for the sockets.
+	probeAfter   = 10 * time.Second
+	probeTimeout = 5 * time.Second
+	// logEvery spaces the lines about one kind of trouble.
+	logEvery = 5 * time.Second
+)

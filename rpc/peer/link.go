@@ -1,0 +1,199 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
+
+	"parley/raft"
+	"parley/raft/host"
+)
+
+// link is the way to one peer: it dials, says hello, and writes what is queued. One
+// goroutine does that; a second one waits for the stream's end while it is up.
+type link struct {
+	t       *Transport
+	peer    raft.Member
+	queue   *host.PeerQueue
+	ctx     context.Context
+	cancel  context.CancelFunc
+	trouble seldom
+}
+
+func newLink(t *Transport, peer raft.Member) *link {
+	l := &link{t: t, peer: peer}
+	l.ctx, l.cancel = context.WithCancel(t.ctx)
+	l.queue = host.NewPeerQueue(t.opts.Queue, func() { t.to.PeerLost(peer.ID) })
+	return l
+}
+
+// serves reports whether the link still leads to one of the peers.
+func (l *link) serves(peers []raft.Member) bool {
+	for _, p := range peers {
+		if p.ID == l.peer.ID {
+			return p.PeerAddr == l.peer.PeerAddr
+		}
+	}
+	return false
+}
+
+// run keeps the link up until it is cancelled.
+func (l *link) run() {
+	conn, err := l.dial()
+	if err != nil {
+		l.t.log.Error("this peer can't be dialled", "peer", uint64(l.peer.ID), "address", l.peer.PeerAddr, "error", err)
+		return
+	}
+	defer conn.Close()
+	pause := backoffMin
+	for l.ctx.Err() == nil {
+		greeted, err := l.talk(conn)
+		if l.ctx.Err() != nil {
+			return
+		}
+		l.trouble.warn(l.t.log, "no connection to a peer", "peer", uint64(l.peer.ID), "address", l.peer.PeerAddr, "error", plain(err))
+		if greeted {
+			pause = backoffMin
+		}
+		wait(l.ctx, pause)
+		pause = min(2*pause, backoffMax)
+	}
+}
+
+func (l *link) dial() (*grpc.ClientConn, error) {
+	return grpc.NewClient("passthrough:///"+l.peer.PeerAddr,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(
+			grpc.ForceCodecV2(passCodec{}),
+			grpc.WaitForReady(true),
+			grpc.MaxCallRecvMsgSize(helloLen),
+			grpc.MaxCallSendMsgSize(frameBytesMax),
+		),
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: backoffMin, Multiplier: 2, Jitter: 0.2, MaxDelay: backoffMax},
+			MinConnectTimeout: dialTimeout,
+		}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: probeAfter, Timeout: probeTimeout}),
+		grpc.WithInitialWindowSize(windowBytes),
+		grpc.WithInitialConnWindowSize(windowBytes),
+		grpc.WithIdleTimeout(0),
+		grpc.WithNoProxy(),
+		grpc.WithDisableRetry(),
+		grpc.WithDisableServiceConfig(),
+	)
+}
+
+// talk is one stream's life. It returns why it ended, and whether the peer had
+// answered the hello.
+func (l *link) talk(conn *grpc.ClientConn) (greeted bool, err error) {
+	ctx, cancel := context.WithCancelCause(l.ctx)
+	defer cancel(nil)
+	stream, err := conn.NewStream(ctx, &serviceDesc.Streams[0], streamName)
+	if err != nil {
+		return false, err
+	}
+	if err := l.greet(ctx, stream, cancel); err != nil {
+		return false, err
+	}
+	l.t.log.Info("connected to a peer", "peer", uint64(l.peer.ID), "address", l.peer.PeerAddr)
+
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		var none incoming
+		err := stream.RecvMsg(&none) // the peer says nothing more until the end
+		if err == nil {
+			err = errors.New("the peer sent what nobody asked for")
+		}
+		cancel(err)
+	}()
+	l.queue.SetUp(true)
+	defer l.queue.SetUp(false)
+	err = l.write(ctx, stream)
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause // the peer's word says more than a failed write
+	}
+	cancel(nil)
+	<-ended
+	return true, err
+}
+
+// greet says hello and hears the peer's.
+func (l *link) greet(ctx context.Context, stream grpc.ClientStream, cancel context.CancelCauseFunc) error {
+	timer := time.AfterFunc(helloTimeout, func() { cancel(errors.New("the peer does not answer the hello")) })
+	defer timer.Stop()
+	local := l.t.localNow()
+	bytes := appendHello(nil, greet(&local, l.t.identOf(l.peer.ID)))
+	if err := stream.SendMsg(outgoing{&bytes}); err != nil && !errors.Is(err, io.EOF) {
+		return err // EOF: RecvMsg knows why
+	}
+	var answer incoming
+	if err := stream.RecvMsg(&answer); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
+		return err
+	}
+	h, err := decodeHello(answer.bytes)
+	if err != nil {
+		return err
+	}
+	if h.from.ID != l.peer.ID {
+		return fmt.Errorf("node %v answers at the address of node %d", h.from, l.peer.ID)
+	}
+	return h.judge(&local)
+}
+
+// write sends what is queued, as much in a frame as fits.
+func (l *link) write(ctx context.Context, stream grpc.ClientStream) error {
+	var msgs []raft.Message
+	for {
+		select {
+		case <-l.queue.Wake():
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		msgs = l.queue.Take(msgs[:0])
+		for rest := msgs; len(rest) > 0; {
+			size := nextFrameSize(rest)
+			if size > frameBytesMax {
+				l.trouble.warn(l.t.log, "a message is too large to be sent: lower raft.Limits", "kind", rest[0].Kind, "bytes", size)
+				rest = rest[1:]
+				continue
+			}
+			bytes := framePool.Get(size)
+			var n int
+			*bytes, n = appendFrame((*bytes)[:0], rest)
+			rest = rest[n:]
+			if err := stream.SendMsg(outgoing{bytes}); err != nil {
+				return err
+			}
+		}
+		clear(msgs)
+	}
+}
+
+// nextFrameSize is at least what the next frame of these messages takes.
+func nextFrameSize(msgs []raft.Message) int {
+	size := frameSize(&msgs[0])
+	for i := 1; i < len(msgs) && size < frameBytes; i++ {
+		size += frameSize(&msgs[i])
+	}
+	return size
+}
+
+// plain is what the peer said, without gRPC's wrapping.
+func plain(err error) string {
+	if s, ok := status.FromError(err); ok && s != nil {
+		return s.Message()
+	}
+	return err.Error()
+}

@@ -1,0 +1,144 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	grpcpeer "google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	"parley/raft"
+)
+
+const streamName = "/parley.peer.v1.Peer/Talk"
+
+// serviceDesc is written by hand: bytes in both directions need no generator.
+var serviceDesc = grpc.ServiceDesc{
+	ServiceName: "parley.peer.v1.Peer",
+	HandlerType: (*any)(nil),
+	Streams: []grpc.StreamDesc{{
+		StreamName:    "Talk",
+		Handler:       func(t any, s grpc.ServerStream) error { return t.(*Transport).serve(s) },
+		ServerStreams: true,
+		ClientStreams: true,
+	}},
+}
+
+// refusal and garbage are the two ways in which a stream ends by this node's
+// will. Each has log lines of its own, so that neither hides the other.
+type (
+	refusal struct{ error }
+	garbage struct{ error }
+)
+
+// serve takes what one peer sends, until the stream ends or can't be trusted.
+func (t *Transport) serve(stream grpc.ServerStream) error {
+	if n := t.streams.Add(1); n > streamsMax {
+		t.streams.Add(-1)
+		return status.Error(codes.ResourceExhausted, "too many streams are open")
+	}
+	defer t.streams.Add(-1)
+
+	// Only the end of this function ends a read, so that the read has a goroutine
+	// of its own and a peer that never says hello can be left.
+	greeted := make(chan struct{})
+	failed := make(chan error, 1)
+	t.run.Go(func() { failed <- t.receive(stream, greeted) })
+	timer := time.NewTimer(helloTimeout)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return status.Error(codes.DeadlineExceeded, "no hello came")
+	case err := <-failed:
+		return t.parted(stream.Context(), err)
+	case <-greeted:
+		return t.parted(stream.Context(), <-failed)
+	}
+}
+
+// receive answers the hello and hands over every frame.
+func (t *Transport) receive(stream grpc.ServerStream, greeted chan<- struct{}) error {
+	var f incoming
+	if err := stream.RecvMsg(&f); err != nil {
+		return err
+	}
+	h, err := decodeHello(f.bytes)
+	if err != nil {
+		return garbage{err}
+	}
+	local := t.localNow()
+	if err := h.judge(&local); err != nil {
+		return refusal{err}
+	}
+	answer := appendHello(nil, greet(&local, h.from))
+	if err := stream.SendMsg(outgoing{&answer}); err != nil {
+		return err
+	}
+	close(greeted)
+	for {
+		if err := stream.RecvMsg(&f); err != nil {
+			return err
+		}
+		msgs, err := t.accept(&h, f.bytes)
+		if err != nil {
+			return garbage{fmt.Errorf("node %v: %w", h.from, err)}
+		}
+		t.to.Deliver(msgs)
+	}
+}
+
+// accept decodes a frame and checks that all of it may come on this stream.
+func (t *Transport) accept(h *hello, frame []byte) ([]raft.Message, error) {
+	msgs, err := decodeFrame(frame)
+	if err != nil {
+		return nil, err
+	}
+	local := t.localNow()
+	for i := range msgs {
+		if err := h.judgeMessage(&msgs[i], &local); err != nil {
+			return nil, err
+		}
+	}
+	return msgs, nil
+}
+
+// parted logs why a stream ended if it was this node that ended it, and tells
+// the peer. A connection that broke is logged by the end that dialled it.
+func (t *Transport) parted(ctx context.Context, err error) error {
+	switch err.(type) {
+	case refusal:
+		t.refused.warn(t.log, "refused a peer", "address", remote(ctx), "reason", err)
+		return status.Error(codes.FailedPrecondition, err.Error())
+	case garbage:
+		t.garbage.warn(t.log, "closed the stream of a peer that sent garbage", "address", remote(ctx), "reason", err)
+		return status.Error(codes.InvalidArgument, err.Error())
+	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if status.Code(err) == codes.ResourceExhausted { // gRPC's word for a frame beyond frameBytesMax
+		t.garbage.warn(t.log, "closed the stream of a peer that sent garbage", "address", remote(ctx), "reason", plain(err))
+	}
+	return err
+}
+
+// unknown answers who calls something else on the peers' port: a client, most
+// likely, that was given the wrong address.
+func (t *Transport) unknown(_ any, stream grpc.ServerStream) error {
+	method, _ := grpc.MethodFromServerStream(stream)
+	t.garbage.warn(t.log, "refused a call that peers don't make", "address", remote(stream.Context()), "method", method)
+	return status.Error(codes.Unimplemented, "this is the address for peers: clients have another one")
+}
+
+// remote is where a stream comes from.
+func remote(ctx context.Context) string {
+	if p, ok := grpcpeer.FromContext(ctx); ok {
+		return p.Addr.String()
+	}
+	return "unknown"
+}
