@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"parley/cmd/node/internal/inspect"
+	"parley/cmd/node/internal/local"
+	"parley/cmd/node/internal/process"
+)
+
+func devCommand(stdout, stderr io.Writer) *cobra.Command {
+	o := local.Options{ClientPort: -1, PeerPort: -1}
+	cmd := &cobra.Command{
+		Use:   "dev",
+		Short: "Run a whole cluster on this machine",
+		Long: `Runs a cluster on this machine, each node a process of its own. When writes succeed it
+prints one line on stdout,
+
+  ready leader=<id> clients=<address,address,...>
+
+and runs until Ctrl-C, which stops every node under the directory. A node that
+dies stays down; the line that starts it again is printed on stderr. On the same
+directory the cluster resumes with all its data.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return local.Run(cmd.Context(), o, stdout, stderr)
+		},
+	}
+	f := cmd.Flags()
+	f.IntVar(&o.Nodes, "nodes", 0, fmt.Sprintf("how many nodes (default %d)", local.DefaultNodes))
+	f.StringVar(&o.Dir, "dir", "", fmt.Sprintf("where the data lies (default %q)", local.DefaultDir))
+	f.IntVar(&o.ClientPort, "client-port", -1, fmt.Sprintf("node i listens for clients at this port + i - 1; 0 chooses free ports (default %d)", local.DefaultClientPort))
+	f.IntVar(&o.PeerPort, "peer-port", -1, fmt.Sprintf("node i listens for its peers at this port + i - 1; 0 chooses free ports (default %d)", local.DefaultPeerPort))
+	f.BoolVar(&o.Ephemeral, "ephemeral", false, "keep the data in a temporary directory, and remove it at the end")
+	for _, name := range []string{"client-port", "peer-port"} {
+		f.Lookup(name).DefValue = "0" // -1 means "not given"; the text has the default
+	}
+	return cmd
+}
+
+func startCommand(stdout, stderr io.Writer) *cobra.Command {
+	var flags process.Flags
+	var check bool
+	cmd := &cobra.Command{
+		Use:   "start --dir DIR [--id N --client-addr A --peer-addr P --cluster 1=P1,2=P2,3=P3]",
+		Short: "Run one node",
+		Long: `Runs one node until SIGINT or SIGTERM. The first start on a directory needs all
+flags and saves them there; later ones need --dir alone. A cluster is formed when every
+node named in --cluster has been started once.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if check {
+				s, err := process.Check(flags)
+				if err == nil {
+					fmt.Fprintf(stdout, "node %d can start on %s\n", s.ID, flags.Dir)
+				}
+				return err
+			}
+			log := slog.New(slog.NewTextHandler(stderr, nil))
+			return process.Run(process.WithParent(cmd.Context()), flags, log)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&flags.Dir, "dir", "", "the node's data directory")
+	f.Uint64Var(&flags.ID, "id", 0, "the node's id, from 1 on")
+	f.StringVar(&flags.ClientAddr, "client-addr", "", "where to listen for clients, HOST:PORT")
+	f.StringVar(&flags.PeerAddr, "peer-addr", "", "where to listen for the other nodes, HOST:PORT")
+	f.StringVar(&flags.Cluster, "cluster", "", "all nodes that found the cluster and their peer addresses, 1=HOST:PORT,2=HOST:PORT,...")
+	f.BoolVar(&check, "check", false, "only tell whether the node could start")
+	return cmd
+}
+
+func inspectCommand(stdout io.Writer) *cobra.Command {
+	return &cobra.Command{
+		Use:   "inspect DIR",
+		Short: "Show what a stopped node's directory holds, and change nothing",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usageError{fmt.Errorf("name one data directory: see %s --help", cmd.CommandPath())}
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			return inspect.Run(args[0], stdout)
+		},
+	}
+}

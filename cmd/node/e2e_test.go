@@ -1,0 +1,212 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"parley/cmd/node/internal/process"
+	"parley/raft"
+	"parley/rpc/client"
+)
+
+// The story that Parley is for: what was sent stays, whoever dies.
+func TestAPersonKillsTheLeaderAndLosesNothing(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	d, leader, clients := dev(t, dir, freePorts...)
+	send(t, clients, "before")
+
+	require.NoError(t, syscall.Kill(pidOf(t, dir, leader), syscall.SIGKILL))
+	line := d.stderr.await(t, `(?m)^node `+leader+` is down: signal: killed\. To start it again: \S.* (start --dir (\S+))$`)
+	require.Equal(t, filepath.Join(dir, "node-"+leader), line[2])
+	send(t, clients, "without the leader")
+
+	again := launch(t, strings.Fields(line[1])...)
+	again.stderr.await(t, `msg="node is up"`)
+	send(t, clients, "with all three")
+
+	require.Zero(t, d.interrupt(), "Ctrl-C is a clean stop")
+	require.Zero(t, again.wait(), "it stops what was started by hand, too")
+	awaitGone(t, dir)
+	require.Equal(t, "ready leader="+leader+" clients="+clients+"\n", d.stdout.String(), "nothing else is on stdout")
+
+	d, _, resumed := dev(t, dir)
+	require.Equal(t, clients, resumed)
+	require.Equal(t, []string{"before", "without the leader", "with all three"}, texts(t, clients))
+
+	out, code := parley(t, clients, "cluster", "status", "--json")
+	require.Zero(t, code)
+	require.Equal(t, 3, strings.Count(out, `"alive":true`), out)
+	require.Zero(t, d.interrupt())
+	awaitGone(t, dir)
+
+	report, _, code := node("inspect", filepath.Join(dir, "node-1"))
+	require.Zero(t, code)
+	require.Contains(t, report, "cluster")
+	require.NotContains(t, report, "DAMAGED")
+}
+
+func TestNothingOutlivesADevThatIsKilled(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	d, _, _ := dev(t, dir, freePorts...)
+	require.NoError(t, d.cmd.Process.Kill())
+	d.wait()
+	awaitGone(t, dir)
+}
+
+// A tail goes on at another node, without a gap and without a repetition.
+func TestATailOutlivesTheNodeItReadsFrom(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	d, leader, clients := dev(t, dir, freePorts...)
+	send(t, clients, "one")
+
+	seen := make(chan string, 10)
+	go tailTexts(t, clients, seen)
+	require.Equal(t, "one", <-seen)
+
+	require.NoError(t, syscall.Kill(pidOf(t, dir, leader), syscall.SIGKILL))
+	for _, id := range []string{"1", "2", "3"} { // all but the leader once, so that the tail has to move
+		if id != leader {
+			stopped := pidOf(t, dir, id)
+			require.NoError(t, syscall.Kill(stopped, syscall.SIGTERM))
+			d.stderr.await(t, `(?m)^node `+id+` is down: it stopped`)
+			launch(t, "start", "--dir", filepath.Join(dir, "node-"+id)).stderr.await(t, `msg="node is up"`)
+		}
+	}
+	send(t, clients, "two")
+	require.Equal(t, "two", <-seen)
+	send(t, clients, "three")
+	require.Equal(t, "three", <-seen)
+	require.Zero(t, d.interrupt())
+}
+
+func TestGarbageAndStrangersHarmNothing(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	d, _, clients := dev(t, dir, freePorts...)
+	s, err := process.Load(filepath.Join(dir, "node-1"))
+	require.NoError(t, err)
+
+	noise := make([]byte, 4096)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(noise) // never fails
+	for _, addr := range []string{s.PeerAddr, s.ClientAddr} {
+		for _, bytes := range [][]byte{noise, []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), []byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + string(noise)), {}} {
+			c, err := net.Dial("tcp", addr)
+			require.NoError(t, err)
+			_, _ = c.Write(bytes) // the node may hang up at any byte
+			require.NoError(t, c.Close())
+		}
+	}
+	d.stderr.await(t, `node 1\| .*does not speak the peers' protocol.*`)
+	send(t, clients, "still here")
+	require.Equal(t, []string{"still here"}, texts(t, clients))
+
+	// A client that takes a peer's port for a node's.
+	_, code := parley(t, s.PeerAddr, "send", "#general", "x", "--timeout", "1s")
+	require.Equal(t, 7, code)
+	require.Zero(t, d.interrupt())
+}
+
+// tailTexts reads the channel from its beginning for as long as the test runs.
+func tailTexts(t *testing.T, clients string, seen chan<- string) {
+	c, err := client.New(client.Config{Addrs: strings.Split(clients, ",")})
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	beginning := raft.Position(0)
+	for m, err := range c.Tail(t.Context(), client.TailOptions{Channel: "general", From: &beginning}) {
+		if err != nil {
+			return
+		}
+		seen <- m.GetText()
+	}
+}
+
+// free returns n addresses that nobody listens on, below the ports that the system
+// gives to outgoing connections.
+func free(t *testing.T, n int) (addrs []string) {
+	t.Helper()
+	for len(addrs) < n {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
+		if err != nil {
+			continue // somebody's
+		}
+		defer l.Close()
+		addrs = append(addrs, l.Addr().String())
+	}
+	return addrs
+}
+
+func TestANodeOfAnotherClusterIsTurnedAway(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a := free(t, 6) // peers of ours, peers of the stranger, clients
+	start := func(name string, id int, client string, peers ...string) *proc {
+		var list []string
+		for i, addr := range peers {
+			list = append(list, fmt.Sprintf("%d=%s", i+1, addr))
+		}
+		return launch(t, "start", "--id", fmt.Sprint(id), "--dir", filepath.Join(dir, name), "--client-addr", client,
+			"--peer-addr", peers[id-1], "--cluster", strings.Join(list, ","))
+	}
+	// Two nodes form a cluster at a[1] and a[2] and stop. Then another cluster
+	// forms, whose second node takes a[2].
+	s1, s2 := start("stranger-1", 1, a[3], a[1], a[2]), start("stranger-2", 2, a[4], a[1], a[2])
+	s1.stderr.await(t, `msg=leader`)
+	s2.stderr.await(t, `msg=leader`)
+	require.Zero(t, s1.interrupt())
+	require.Zero(t, s2.interrupt())
+	o1, o2 := start("ours-1", 1, a[4], a[0], a[2]), start("ours-2", 2, a[5], a[0], a[2])
+	o1.stderr.await(t, `msg=leader`)
+	send(t, a[4], "ours")
+
+	s1 = launch(t, "start", "--dir", filepath.Join(dir, "stranger-1"))
+	s1.stderr.await(t, `node 1 is of cluster [0-9a-f]{16}, node 2 of cluster [0-9a-f]{16}: check the peer addresses`)
+	send(t, a[4], "still ours")
+	require.Equal(t, []string{"ours", "still ours"}, texts(t, a[4]))
+	for _, p := range []*proc{s1, o1, o2} {
+		require.Zero(t, p.interrupt())
+	}
+}
+
+func TestANodeWhoseDirectoryWasEmptiedIsNotTakenBack(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	d, _, clients := dev(t, dir, freePorts...)
+	send(t, clients, "kept")
+	s, err := process.Load(filepath.Join(dir, "node-2"))
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(pidOf(t, dir, "2"), syscall.SIGKILL))
+	d.stderr.await(t, `(?m)^node 2 is down`)
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "node-2")))
+
+	p := launch(t, "start", "--id", "2", "--dir", filepath.Join(dir, "node-2"), "--client-addr", s.ClientAddr,
+		"--peer-addr", s.PeerAddr, "--cluster", s.ClusterFlag())
+	require.Equal(t, 1, p.wait())
+	require.Regexp(t, `(?m)^node: .*formed without this directory.*remove and add it`, p.stderr.String())
+	require.Equal(t, []string{"kept"}, texts(t, clients))
+	require.Zero(t, d.interrupt())
+}
+
+func TestANodeThatHangsIsKilledByCtrlC(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	d, _, _ := dev(t, dir, freePorts...)
+	require.NoError(t, syscall.Kill(pidOf(t, dir, "3"), syscall.SIGSTOP))
+	began := time.Now()
+	require.Zero(t, d.interrupt())
+	t.Logf("stopped in %v", time.Since(began)) // the promise is 10 s; a busy machine is no bug
+	awaitGone(t, dir)
+}

@@ -1,0 +1,306 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"parley/raft"
+	"parley/raft/host"
+	"parley/raft/node"
+	"parley/raft/vfs"
+	"parley/raft/vfs/osfs"
+	"parley/raft/wal"
+	"parley/rpc/peer"
+	"parley/rpc/server"
+	"parley/statemachine"
+)
+
+// stopMax bounds a clean stop. What is not stored by then was not acknowledged.
+const stopMax = 5 * time.Second
+
+// Run runs the node until ctx ends, which is a clean stop and no error, or until
+// it can't go on.
+func Run(ctx context.Context, f Flags, log *slog.Logger) error {
+	s, saved, err := Resolve(f)
+	if err != nil {
+		return err
+	}
+	p, err := prepare(s, f.Dir, log)
+	if err != nil {
+		return err
+	}
+	defer p.release()
+	if saved {
+		if err := intact(f.Dir, false); err != nil {
+			return err
+		}
+	}
+	if err := p.start(s, f.Dir, log); err != nil {
+		return err
+	}
+	if !saved {
+		if err := s.save(f.Dir); err != nil {
+			return errors.Join(fmt.Errorf("save settings: %w", dirError(f.Dir, err)), p.stop())
+		}
+	}
+	log.Info("node is up", "node", s.ID, "clients", s.ClientAddr, "peers", s.PeerAddr, "dir", f.Dir, "version", Version())
+	return p.serve(ctx, log)
+}
+
+// Check tells whether Run would start, and changes nothing that matters: it
+// takes ports and lock for a moment and reads the directory.
+func Check(f Flags) (Settings, error) {
+	s, saved, err := Resolve(f)
+	if err != nil {
+		return s, err
+	}
+	if saved {
+		p, err := prepare(s, f.Dir, slog.New(slog.DiscardHandler))
+		if err != nil {
+			return s, err
+		}
+		p.release()
+		return s, intact(f.Dir, true)
+	}
+	// A first start: do not make the directory, only see that it could be made.
+	peers, clients, err := listen(s, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return s, err
+	}
+	return s, errors.Join(peers.Close(), clients.Close(), creatable(f.Dir))
+}
+
+// process is what a running node holds.
+type process struct {
+	peers   *peer.Transport
+	clients net.Listener
+	pid     *PidFile
+	host    *host.Host
+	server  *server.Server
+}
+
+// prepare takes what others may hold, ports first: they are the most common trouble, and
+// taking them changes nothing.
+func prepare(s Settings, dir string, log *slog.Logger) (*process, error) {
+	peers, clients, err := listen(s, log)
+	if err != nil {
+		return nil, err
+	}
+	p := &process{peers: peers, clients: clients}
+	if err := MakeDir(dir); err != nil {
+		p.release()
+		return nil, err
+	}
+	if p.pid, err = Claim(filepath.Join(dir, "pid")); err != nil {
+		p.release()
+		return nil, dirError(dir, err)
+	}
+	return p, nil
+}
+
+func listen(s Settings, log *slog.Logger) (*peer.Transport, net.Listener, error) {
+	peers, err := peer.Listen(s.PeerAddr, peer.Options{Logger: log})
+	if err != nil {
+		return nil, nil, listenError("--peer-addr", s.PeerAddr, err)
+	}
+	clients, err := net.Listen("tcp", s.ClientAddr)
+	if err != nil {
+		_ = peers.Close()
+		return nil, nil, listenError("--client-addr", s.ClientAddr, err)
+	}
+	return peers, clients, nil
+}
+
+// release gives back what prepare took; what was passed on is closed already.
+func (p *process) release() {
+	_ = p.clients.Close()
+	_ = p.peers.Close()
+	if p.pid != nil {
+		p.pid.Release()
+	}
+}
+
+// start recovers the node from its directory and runs it.
+func (p *process) start(s Settings, dir string, log *slog.Logger) (err error) {
+	var seeds []node.Seed
+	for _, m := range s.Cluster {
+		seed := node.Seed{ID: raft.NodeID(m.ID), PeerAddr: m.PeerAddr}
+		if m.ID == s.ID {
+			seed.ClientAddr = s.ClientAddr
+		}
+		seeds = append(seeds, seed)
+	}
+	p.host, err = host.Start(host.Config{
+		ID:        raft.NodeID(s.ID),
+		Dir:       dir,
+		Settings:  node.Settings{Seeds: seeds},
+		Machine:   statemachine.New(),
+		Transport: p.peers,
+		Logger:    log,
+	})
+	if err != nil {
+		return dirError(dir, err)
+	}
+	p.server = server.New(server.Config{Host: p.host, Version: Version(), Logger: log})
+	return nil
+}
+
+// serve answers clients until the context ends or something fails.
+func (p *process) serve(ctx context.Context, log *slog.Logger) error {
+	failed := make(chan error, 1)
+	go func() { failed <- p.server.Serve(p.clients) }()
+	var err error
+	select {
+	case <-ctx.Done():
+		log.Info("stopping", "reason", context.Cause(ctx))
+	case <-p.host.Done():
+	case err = <-failed:
+	}
+	return errors.Join(err, p.stop())
+}
+
+// stop ends host and server side by side: the host answers the calls that the
+// server waits for.
+func (p *process) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopMax)
+	defer cancel()
+	stopped := make(chan struct{})
+	go func() {
+		p.server.Stop()
+		close(stopped)
+	}()
+	err := p.host.Stop(ctx)
+	<-stopped
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("the disk did not finish within %v; everything acknowledged is stored", stopMax)
+	}
+	return err
+}
+
+// listenError says what to do about an address that can't be listened on.
+func listenError(flag, addr string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("address %s (%s) is in use: stop the program that listens there, or choose another address", addr, flag)
+	}
+	if errors.Is(err, syscall.EADDRNOTAVAIL) {
+		return fmt.Errorf("address %s (%s) is none of this machine's: choose an address of this machine, or 127.0.0.1", addr, flag)
+	}
+	if errors.Is(err, syscall.EACCES) {
+		return fmt.Errorf("address %s (%s) may not be used by this user: choose a port from 1024 on", addr, flag)
+	}
+	return fmt.Errorf("can't listen on %s (%s): %w: choose another address", addr, flag, err)
+}
+
+// intact looks into a directory that was started before, and changes nothing. A
+// node whose data is gone must not come back as itself: it would break what it
+// promised. log says whether to read the log as well.
+func intact(dir string, log bool) error {
+	fsys, err := osfs.New(dir)
+	if err != nil {
+		return dirError(dir, err)
+	}
+	defer fsys.Close()
+	id, err := node.ReadIdentity(fsys, ".")
+	if errors.Is(err, vfs.ErrNotExist) {
+		return fmt.Errorf("%s was emptied: its node can't come back without its data; restore the directory, or remove the node from the cluster and add it anew", dir)
+	}
+	if err == nil && log && id.Cluster != 0 {
+		_, err = wal.Inspect(fsys, "wal")
+	}
+	if err != nil {
+		return dirError(dir, err)
+	}
+	return nil
+}
+
+// MakeDir makes a data directory, or says why it can't be.
+func MakeDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return dirError(dir, err)
+	}
+	return nil
+}
+
+// dirError says what to do about a directory that can't be used.
+func dirError(dir string, err error) error {
+	if _, ok := errors.AsType[*InUseError](err); ok {
+		return err
+	}
+	switch {
+	case errors.Is(err, vfs.ErrLocked):
+		return &InUseError{Dir: dir}
+	case errors.Is(err, syscall.EROFS), errors.Is(err, vfs.ErrReadOnly):
+		return fmt.Errorf("%s is on a read-only file system: mount it writable, or choose another --dir", dir)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s may not be written by this user: change its owner, or choose another --dir", dir)
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, vfs.ErrNoSpace):
+		return fmt.Errorf("%s is on a full disk: make room, then start again", dir)
+	case errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("%s is no directory: choose another --dir", dir)
+	}
+	if _, ok := errors.AsType[*wal.FormatError](err); ok {
+		return fmt.Errorf("data directory %s: %w: run that release", dir, err)
+	}
+	if _, ok := errors.AsType[*wal.DamagedError](err); ok {
+		return fmt.Errorf("data directory %s: %w: node inspect %s shows all of it; remove the node from the cluster and add it with an empty directory", dir, err, dir)
+	}
+	return fmt.Errorf("data directory %s: %w", dir, err)
+}
+
+// creatable reports whether a directory that does not exist yet could be made:
+// whether the nearest one above it can be written.
+func creatable(dir string) error {
+	at, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	for {
+		info, err := os.Stat(at)
+		if err == nil && !info.IsDir() {
+			return dirError(dir, syscall.ENOTDIR)
+		}
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrNotExist) || at == filepath.Dir(at) {
+			return dirError(dir, err)
+		}
+		at = filepath.Dir(at)
+	}
+	probe, err := os.CreateTemp(at, ".parley-check-*")
+	if err != nil {
+		return dirError(dir, err)
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+// Version names the build for people: a release, or the commit it was made of.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	version, dirty := info.Main.Version, ""
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && (version == "" || version == "(devel)") {
+			version = "devel-" + s.Value[:min(12, len(s.Value))]
+		}
+		if s.Key == "vcs.modified" && s.Value == "true" && !strings.Contains(info.Main.Version, "dirty") {
+			dirty = "+dirty"
+		}
+	}
+	if version == "" || version == "(devel)" {
+		version = "devel"
+	}
+	return version + dirty
+}

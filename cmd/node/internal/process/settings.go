@@ -1,0 +1,207 @@
+package process
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Settings is what a node must know to start. They are saved in the data directory at
+// the first start, so that later ones need the directory alone.
+type Settings struct {
+	Version    int      `json:"version"`
+	ID         uint64   `json:"id"`
+	ClientAddr string   `json:"client_addr"`
+	PeerAddr   string   `json:"peer_addr"`
+	Cluster    []Member `json:"cluster"` // the founding members, by rising id
+}
+
+// Member is a founding member and where it listens for its peers.
+type Member struct {
+	ID       uint64 `json:"id"`
+	PeerAddr string `json:"peer_addr"`
+}
+
+const (
+	settingsFile    = "node.json"
+	settingsVersion = 1
+)
+
+// Flags is what the command line says; zero values were not given.
+type Flags struct {
+	Dir        string
+	ID         uint64
+	ClientAddr string
+	PeerAddr   string
+	Cluster    string // 1=host:port,2=host:port,...
+}
+
+// Resolve joins the command line with what the directory has saved. Saved
+// settings hold; a flag that says otherwise is an error, because ids and
+// addresses are part of the cluster's membership. saved reports whether there were any.
+func Resolve(f Flags) (s Settings, saved bool, err error) {
+	if f.Dir == "" {
+		return s, false, errors.New("--dir is missing: name the node's data directory")
+	}
+	asked, err := f.settings()
+	if err != nil {
+		return s, false, err
+	}
+	s, err = Load(f.Dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return asked, false, asked.complete(f.Dir)
+	case err != nil:
+		return s, false, err
+	}
+	return s, true, s.accept(f.Dir, asked)
+}
+
+// Load reads the saved settings of a data directory; without any it is
+// fs.ErrNotExist.
+func Load(dir string) (Settings, error) {
+	path := filepath.Join(dir, settingsFile)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Settings{}, err
+	}
+	if err != nil {
+		return Settings{}, dirError(dir, err)
+	}
+	var s Settings
+	if err := json.Unmarshal(data, &s); err != nil {
+		return s, fmt.Errorf("%s is no settings file (%w): restore it, or delete it and start with all flags", path, err)
+	}
+	if s.Version > settingsVersion {
+		return s, fmt.Errorf("%s was written by a newer release (version %d, this one reads %d): run that release", path, s.Version, settingsVersion)
+	}
+	return s, s.complete(dir)
+}
+
+// save writes the settings so that they are there whole or not at all.
+func (s Settings) save(dir string) error {
+	s.Version = settingsVersion
+	data, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	return WriteFile(filepath.Join(dir, settingsFile), append(data, '\n'))
+}
+
+// WriteFile replaces a file durably: the new content under another name,
+// synced, renamed, and the directory synced.
+func WriteFile(path string, data []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name()) // after the rename there is nothing to remove
+	_, err = tmp.Write(data)
+	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp.Name(), path); err != nil {
+		return err
+	}
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// settings reads the flags that were given.
+func (f Flags) settings() (Settings, error) {
+	s := Settings{ID: f.ID, ClientAddr: f.ClientAddr, PeerAddr: f.PeerAddr}
+	for _, addr := range []struct{ flag, value string }{{"--client-addr", f.ClientAddr}, {"--peer-addr", f.PeerAddr}} {
+		if err := checkAddr(addr.flag, addr.value); addr.value != "" && err != nil {
+			return s, err
+		}
+	}
+	if f.Cluster == "" {
+		return s, nil
+	}
+	for part := range strings.SplitSeq(f.Cluster, ",") {
+		id, addr, ok := strings.Cut(strings.TrimSpace(part), "=")
+		n, err := strconv.ParseUint(id, 10, 64)
+		if !ok || err != nil || n == 0 {
+			return s, fmt.Errorf("--cluster: %q is not ID=HOST:PORT with an id from 1 on; write 1=127.0.0.1:50151,2=127.0.0.1:50152,3=127.0.0.1:50153", part)
+		}
+		if err := checkAddr("--cluster", addr); err != nil {
+			return s, err
+		}
+		if slices.ContainsFunc(s.Cluster, func(m Member) bool { return m.ID == n }) {
+			return s, fmt.Errorf("--cluster names node %d twice: give each node an id of its own", n)
+		}
+		s.Cluster = append(s.Cluster, Member{n, addr})
+	}
+	slices.SortFunc(s.Cluster, func(a, b Member) int { return cmp.Compare(a.ID, b.ID) })
+	return s, nil
+}
+
+func checkAddr(flag, addr string) error {
+	if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
+		return fmt.Errorf("%s: %q is not HOST:PORT; write for example 127.0.0.1:50051", flag, addr)
+	}
+	return nil
+}
+
+// complete reports what is missing to start.
+func (s Settings) complete(dir string) error {
+	var missing []string
+	if s.ID == 0 {
+		missing = append(missing, "--id")
+	}
+	if s.ClientAddr == "" {
+		missing = append(missing, "--client-addr")
+	}
+	if s.PeerAddr == "" {
+		missing = append(missing, "--peer-addr")
+	}
+	if len(s.Cluster) == 0 {
+		missing = append(missing, "--cluster")
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%s holds no node yet, and %s is missing: a first start needs --id, --client-addr, --peer-addr and --cluster",
+			dir, strings.Join(missing, " and "))
+	}
+	if !slices.ContainsFunc(s.Cluster, func(m Member) bool { return m.ID == s.ID }) {
+		return fmt.Errorf("node %d is not in --cluster: add %d=%s to the list, the same on every node", s.ID, s.ID, s.PeerAddr)
+	}
+	return nil
+}
+
+// accept reports the first flag that contradicts the saved settings.
+func (s Settings) accept(dir string, asked Settings) error {
+	differs := func(flag, got, want string) error {
+		return fmt.Errorf("%s was started with %s %s, not %s: leave the flag out to resume it, or choose another --dir", dir, flag, want, got)
+	}
+	switch {
+	case asked.ID != 0 && asked.ID != s.ID:
+		return fmt.Errorf("%s is the directory of node %d, not of node %d: choose another --dir", dir, s.ID, asked.ID)
+	case asked.ClientAddr != "" && asked.ClientAddr != s.ClientAddr:
+		return differs("--client-addr", asked.ClientAddr, s.ClientAddr)
+	case asked.PeerAddr != "" && asked.PeerAddr != s.PeerAddr:
+		return differs("--peer-addr", asked.PeerAddr, s.PeerAddr)
+	case asked.Cluster != nil && !slices.Equal(asked.Cluster, s.Cluster):
+		return fmt.Errorf("%s is the directory of another cluster (%s): leave --cluster out to resume it, or choose another --dir", dir, s.ClusterFlag())
+	}
+	return nil
+}
+
+// ClusterFlag returns the founding members as --cluster takes them.
+func (s Settings) ClusterFlag() string {
+	parts := make([]string, len(s.Cluster))
+	for i, m := range s.Cluster {
+		parts[i] = fmt.Sprintf("%d=%s", m.ID, m.PeerAddr)
+	}
+	return strings.Join(parts, ",")
+}

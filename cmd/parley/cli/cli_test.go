@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"parley/raft/node"
+	"parley/rpc/client"
+)
+
+// nowhere is an address at which nobody answers.
+const nowhere = "127.0.0.1:1"
+
+func run(stdin string, args ...string) (stdout, stderr string, code int) {
+	var out, errs bytes.Buffer
+	code = Run(context.Background(), args, Streams{In: strings.NewReader(stdin), Out: &out, Err: &errs})
+	return out.String(), errs.String(), code
+}
+
+// Scripts live on exit codes.
+func TestExitCodesAreThoseOfTheContract(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		exit int
+		code string
+	}{
+		{errors.New("anything"), 1, "INTERNAL"},
+		{usagef("how"), 2, "USAGE"},
+		{&client.Error{Outcome: node.Done, Reason: "CHANNEL_NOT_FOUND"}, 3, "CHANNEL_NOT_FOUND"},
+		{&client.Error{Outcome: node.Done, Reason: "TEXT_EMPTY"}, 1, "TEXT_EMPTY"},
+		{&client.Error{Outcome: node.Refused, Reason: "TEXT_NOT_UTF8"}, 1, "TEXT_NOT_UTF8"},
+		{&client.Error{Outcome: node.Refused, Reason: client.ReasonUnavailable}, 7, "UNAVAILABLE"},
+		{&client.Error{Outcome: node.Unknown, Reason: client.ReasonOutcomeUnknown}, 8, "OUTCOME_UNKNOWN"},
+		{fmt.Errorf("wrapped: %w", &client.Error{Outcome: node.Unknown, Reason: "OUTCOME_UNKNOWN"}), 8, "OUTCOME_UNKNOWN"},
+		{errors.Join(ErrInterrupted, errors.New("interrupt")), 130, "INTERRUPTED"},
+	} {
+		f := describe(c.err)
+		require.Equal(t, c.exit, f.exit, "%v", c.err)
+		require.Equal(t, c.code, f.Code, "%v", c.err)
+	}
+}
+
+func TestMistakesInTheCommandLineAreUsageErrors(t *testing.T) {
+	for _, args := range []string{
+		"bogus", "--bogus", "send", "send #general", "send #general a b", "send # x", "send @bob x",
+		"history", "history #general -n 0", "history #general -n x", "history #general --before 0",
+		"history #general --before 1 --after 1", "history #general --bogus", "tail", "cluster bogus", "cluster status x",
+		"send #general x --addrs nowhere", "send #general x --addrs ,", "send #general x --timeout fast",
+	} {
+		stdout, stderr, code := run("", strings.Fields(args)...)
+		require.Equal(t, 2, code, args)
+		require.Empty(t, stdout, args)
+		require.True(t, strings.HasPrefix(stderr, "parley: "), args)
+
+		stdout, stderr, code = run("", append(strings.Fields(args), "--json")...)
+		require.Equal(t, 2, code, args)
+		require.Empty(t, stderr, args)
+		var j struct {
+			Error struct{ Code, Message, Hint string }
+		}
+		require.NoError(t, json.Unmarshal([]byte(stdout), &j), args)
+		require.Equal(t, "USAGE", j.Error.Code, args)
+		require.NotEmpty(t, j.Error.Message, args)
+	}
+}
+
+func TestAClusterThatDoesNotAnswerIsUnavailable(t *testing.T) {
+	t.Setenv("PARLEY_ADDRS", nowhere)
+	for _, args := range [][]string{
+		{"send", "#general", "x"}, {"history", "#general"}, {"history", "#general", "--stale"},
+		{"cluster", "status"}, {"tail", "#general"},
+	} {
+		_, stderr, code := run("", append(args, "--timeout", "100ms")...)
+		require.Equal(t, 7, code, "%v", args)
+		require.Contains(t, stderr, "parley: ", args)
+	}
+	stdout, _, code := run("some text\n", "--json", "--timeout", "100ms", "send", "general", "-")
+	require.Equal(t, 7, code)
+	require.True(t, strings.HasPrefix(stdout, `{"error":{"code":"UNAVAILABLE","message":"`), stdout)
+}
+
+func TestAnInterruptIsExitCode130(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(errors.Join(ErrInterrupted, errors.New("interrupt")))
+	var out, errs bytes.Buffer
+	code := Run(ctx, []string{"tail", "#general", "--addrs", nowhere}, Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
+	require.Equal(t, 130, code)
+}
+
+// A message is text of somebody else; at stake is a terminal that shows what was
+// never said.
+func TestCleanedTextCannotMoveTheCursorOrTheEye(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{"plain, ünïcödé, 漢字, 🙂", "plain, ünïcödé, 漢字, 🙂"},
+		{"\x1b[31mred\x1b[0m", "[31mred[0m"},
+		{"\x1b]0;title\x07", "]0;title"},
+		{"over\rwritten\b\b", "overwritten"},
+		{"c1 \u009b31m", "c1 31m"},
+		{"del\x7f", "del"},
+		{"abc\u202egpj.exe", "abcgpj.exe"},
+		{"\u2066isolate\u2069 \u200fmark\u061c", "isolate mark"},
+		{"line\u2028separator\u2029", "lineseparator"},
+		{"a\tb", "a b"},
+		{"one\ntwo", "one\n    two"},
+		{"\xff\xfe", "\uFFFD\uFFFD"},
+	} {
+		require.Equal(t, c.want, clean(c.in), "%q", c.in)
+	}
+}
+
+func TestTextFromStdinKeepsAllButTheLastNewLine(t *testing.T) {
+	a := &app{Streams: Streams{In: strings.NewReader("one\n\ntwo\n\n")}}
+	text, err := a.readText()
+	require.NoError(t, err)
+	require.Equal(t, "one\n\ntwo\n", text)
+
+	a.In = strings.NewReader(strings.Repeat("x", stdinMax+1))
+	_, err = a.readText()
+	require.Error(t, err)
+}
+
+func TestColourIsForTerminalsOnly(t *testing.T) {
+	require.Equal(t, "x", style(&bytes.Buffer{}, "1")("x"))
+}
+
+func TestEveryNodeHasOneStateInTheStatus(t *testing.T) {
+	alive := client.NodeStatus{ID: 1, Alive: true}
+	for _, c := range []struct {
+		s    client.ClusterStatus
+		n    client.NodeStatus
+		want string
+	}{
+		{client.ClusterStatus{Cluster: 1, Leader: 1}, alive, "serving"},
+		{client.ClusterStatus{Cluster: 1}, alive, "no-leader"},
+		{client.ClusterStatus{}, alive, "forming"},
+		{client.ClusterStatus{Cluster: 1, Leader: 1}, client.NodeStatus{ID: 2}, "unreachable"},
+	} {
+		require.Equal(t, c.want, stateOf(c.s, c.n))
+	}
+	b, err := json.Marshal(statusOf(client.ClusterStatus{Leader: 1, Term: 2, Nodes: []client.NodeStatus{{ID: 3, Address: "a:1"}}}))
+	require.NoError(t, err)
+	require.JSONEq(t, `{"leader":1,"term":2,"nodes":[{"id":3,"address":"a:1","role":"unknown","state":"unreachable",
+		"commit":0,"applied":0,"lag":0,"version":"","alive":false}]}`, string(b))
+}

@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"parley/rpc/client"
+)
+
+func (a *app) clusterCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "cluster",
+		Short: "See how the cluster is",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageOf(cmd, "there is no command %q", args[0])
+			}
+			return cmd.Help()
+		},
+	}
+	cmd.AddCommand(&cobra.Command{
+		Use:   "status",
+		Short: "Show every node, as far as any answers",
+		Args:  args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.dial()
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			ctx, cancel := a.bounded(cmd.Context())
+			defer cancel()
+			s, err := c.Status(ctx)
+			if err != nil {
+				return err
+			}
+			return a.printStatus(s)
+		},
+	})
+	return cmd
+}
+
+// statusJSON is the cluster as --json prints it.
+type statusJSON struct {
+	Leader uint64     `json:"leader"` // 0: none
+	Term   uint64     `json:"term"`
+	Nodes  []nodeJSON `json:"nodes"`
+}
+
+type nodeJSON struct {
+	ID      uint64 `json:"id"`
+	Address string `json:"address"`
+	Role    string `json:"role"`  // leader, follower, candidate, or unknown
+	State   string `json:"state"` // serving, no-leader, forming, or unreachable
+	Commit  uint64 `json:"commit"`
+	Applied uint64 `json:"applied"`
+	Lag     uint64 `json:"lag"` // entries behind the newest commit
+	Version string `json:"version"`
+	Alive   bool   `json:"alive"`
+}
+
+func statusOf(s client.ClusterStatus) statusJSON {
+	j := statusJSON{Leader: s.Leader, Term: s.Term, Nodes: []nodeJSON{}}
+	for _, n := range s.Nodes {
+		j.Nodes = append(j.Nodes, nodeJSON{
+			ID: n.ID, Address: n.Address, Role: n.Role(), State: stateOf(s, n), Commit: n.Self.GetCommit(),
+			Applied: n.Self.GetApplied(), Lag: n.Lag, Version: n.Self.GetVersion(), Alive: n.Alive,
+		})
+	}
+	return j
+}
+
+func stateOf(s client.ClusterStatus, n client.NodeStatus) string {
+	switch {
+	case !n.Alive:
+		return "unreachable"
+	case s.Cluster == 0:
+		return "forming"
+	case s.Leader == 0:
+		return "no-leader"
+	}
+	return "serving"
+}
+
+func (a *app) printStatus(s client.ClusterStatus) error {
+	j := statusOf(s)
+	if a.json {
+		return a.printJSON(j)
+	}
+	leader := "none"
+	if j.Leader != 0 {
+		leader = fmt.Sprint(j.Leader)
+	}
+	fmt.Fprintf(a.Out, "leader %s, term %d\n\n", leader, j.Term)
+	t := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, strings.Join([]string{"NODE", "ADDRESS", "ROLE", "STATE", "COMMIT", "APPLIED", "LAG", "VERSION"}, "\t"))
+	for _, n := range j.Nodes {
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%d\t%d\t%d\t%s\n", n.ID, clean(n.Address), n.Role, n.State, n.Commit, n.Applied, n.Lag, clean(n.Version))
+	}
+	return t.Flush()
+}

@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"parley/raft/node"
+	"parley/rpc/client"
+)
+
+// The exit codes.
+const (
+	exitError       = 1
+	exitUsage       = 2
+	exitNotFound    = 3
+	exitUnavailable = 7
+	exitUnknown     = 8
+	exitInterrupted = 130
+)
+
+// ErrInterrupted is the cause of a context that a signal ended.
+var ErrInterrupted = errors.New("interrupted")
+
+// usageError is an error in how the command was called.
+type usageError struct{ text, hint string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error {
+	return &usageError{fmt.Sprintf(format, args...), "see parley --help"}
+}
+
+// usageOf is an error in how one command was called.
+func usageOf(cmd *cobra.Command, format string, args ...any) error {
+	return &usageError{fmt.Sprintf(format, args...), "usage: " + cmd.UseLine() + "; see " + cmd.CommandPath() + " --help"}
+}
+
+// failure is an error as a person and a script get it.
+type failure struct {
+	Code    string `json:"code"`    // upper case, stable
+	Message string `json:"message"` // what happened
+	Hint    string `json:"hint"`    // what to do about it
+	exit    int
+}
+
+// describe is the one place where errors become exit codes and hints.
+func describe(err error) failure {
+	f := failure{Code: "INTERNAL", Message: err.Error(), exit: exitError}
+	if e, ok := errors.AsType[*usageError](err); ok {
+		return failure{Code: "USAGE", Message: e.text, Hint: e.hint, exit: exitUsage}
+	}
+	if errors.Is(err, ErrInterrupted) || errors.Is(err, context.Canceled) {
+		return failure{Code: "INTERRUPTED", Message: "interrupted", Hint: "what was being sent may have been sent", exit: exitInterrupted}
+	}
+	e, ok := errors.AsType[*client.Error](err)
+	if !ok {
+		return f
+	}
+	f.Code = e.Reason
+	switch {
+	case e.Reason == "CHANNEL_NOT_FOUND":
+		f.exit, f.Hint = exitNotFound, "every cluster has #general"
+	case e.Reason == "TEXT_TOO_LONG", e.Reason == "TEXT_EMPTY", e.Reason == "TEXT_NOT_UTF8":
+		f.Hint = "nothing was sent; change the text"
+	case e.Outcome == node.Done:
+		f.Hint = "nothing was changed"
+	case e.Outcome == node.Unknown:
+		f.exit, f.Hint = exitUnknown, "it may have happened: look with parley history before you repeat it"
+	case e.Outcome == node.Refused:
+		f.exit, f.Hint = exitUnavailable, "nothing happened; see which nodes run with parley cluster status, and check --addrs"
+	}
+	return f
+}
+
+// fail prints an error and returns the exit code.
+func (a *app) fail(err error) int {
+	f := describe(err)
+	if a.json {
+		// stdout is where scripts look; if even that fails there is nobody to tell.
+		_ = a.printJSON(struct {
+			Error failure `json:"error"`
+		}{f})
+		return f.exit
+	}
+	text := "parley: " + clean(f.Message)
+	if f.Hint != "" {
+		text += "\n  " + f.Hint
+	}
+	fmt.Fprintln(a.Err, text)
+	return f.exit
+}

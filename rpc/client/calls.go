@@ -1,0 +1,187 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"parley/raft"
+	"parley/raft/caller"
+	"parley/raft/node"
+	pb "parley/rpc/proto/parley/v1"
+)
+
+// calls drives the machine of raft/caller: it steps it on every request and
+// response and when its deadline comes, and puts on the wire what it says.
+type calls struct {
+	conns  *conns
+	start  time.Time // Mono zero
+	ctx    context.Context
+	cancel context.CancelFunc
+	wire   sync.WaitGroup // attempts under way
+
+	mu      sync.Mutex
+	machine *caller.Caller
+	out     caller.Output
+	timer   *time.Timer
+	last    uint64                          // ticket
+	waiting map[uint64]chan<- caller.Result // of capacity 1
+	closed  bool
+}
+
+func newCalls(addrs []string, conns *conns) *calls {
+	c := &calls{
+		conns:   conns,
+		start:   time.Now(),
+		waiting: make(map[uint64]chan<- caller.Result),
+		machine: caller.New(caller.Config{Targets: addrs, Seed: draw(), AttemptTimeout: attemptMax}, 0),
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.timer = time.AfterFunc(time.Hour, func() { c.step() }) // every step sets it anew
+	c.timer.Stop()
+	return c
+}
+
+// operation is what is to be done; see wire.go for the body.
+type operation struct {
+	body        []byte
+	query       bool
+	consistency node.Consistency
+}
+
+// do carries out an operation and decodes its response.
+func (c *calls) do(ctx context.Context, o operation, response proto.Message) error {
+	op := caller.Op{Body: o.body, Query: o.query, Consistency: o.consistency}
+	if deadline, ok := ctx.Deadline(); ok {
+		op.Deadline = max(1, raft.Mono(deadline.Sub(c.start)))
+	}
+	answer := make(chan caller.Result, 1)
+	if !c.submit(&op, answer) {
+		return &Error{Outcome: node.Refused, Reason: ReasonUnavailable, Text: "the client is closed"}
+	}
+	var r caller.Result
+	select {
+	case r = <-answer:
+	case <-ctx.Done():
+		// The machine ends what is cancelled at once; what it says about the outcome
+		// is the answer.
+		c.step(caller.Input{Kind: caller.InputCancel, Op: op})
+		r = <-answer
+	}
+	return result(r, response)
+}
+
+func (c *calls) submit(op *caller.Op, answer chan<- caller.Result) bool {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return false
+	}
+	c.last++
+	op.Ticket = c.last
+	c.waiting[op.Ticket] = answer
+	c.mu.Unlock()
+	c.step(caller.Input{Kind: caller.InputSubmit, Op: *op})
+	return true
+}
+
+// step tells the machine what happened and does what it wants.
+func (c *calls) step(in ...caller.Input) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := raft.Mono(time.Since(c.start))
+	c.out.Reset()
+	c.machine.Step(now, in, &c.out)
+	for _, r := range c.out.Send {
+		if !c.closed {
+			c.wire.Go(func() { c.attempt(r) })
+		}
+	}
+	for _, r := range c.out.Done {
+		if answer, ok := c.waiting[r.Ticket]; ok {
+			delete(c.waiting, r.Ticket)
+			answer <- r
+		}
+	}
+	if c.out.WakeAt == raft.Never {
+		c.timer.Stop()
+	} else {
+		c.timer.Reset(max(0, c.out.WakeAt.Sub(now)))
+	}
+}
+
+// attempt puts one request on the wire, once, and reports how it went.
+func (c *calls) attempt(r caller.Request) {
+	ctx, cancel := context.WithTimeout(c.ctx, attemptMax)
+	defer cancel()
+	in := caller.Input{Kind: caller.InputLost, ID: r.ID}
+	if conn, err := c.conns.get(r.Target); err == nil {
+		var ok bool
+		switch r.Kind {
+		case caller.RequestOpenSession:
+			in.Answer, in.HintAddr, ok = open(ctx, conn, r.Command.Nonce)
+		case caller.RequestCommand:
+			command := &pb.CommandContext{Session: uint64(r.Command.Session), Seq: r.Command.Seq, AckedBelow: r.Command.AckedBelow}
+			in.Answer, in.HintAddr, ok = perform(ctx, conn, command, r.Command.Body)
+		case caller.RequestQuery:
+			in.Answer, in.HintAddr, ok = perform(ctx, conn, nil, r.Query.Body)
+		}
+		if ok {
+			in.Kind = caller.InputResponse
+		}
+	}
+	c.step(in)
+}
+
+// result reads what became of an operation.
+func result(r caller.Result, response proto.Message) error {
+	switch {
+	case r.Outcome == node.Done:
+		return decodeReply(r.Reply, response)
+	case r.Outcome == node.Unknown:
+		return &Error{Outcome: node.Unknown, Reason: ReasonOutcomeUnknown,
+			Text: "the request was sent and no answer came" + lastSaid(r.Code)}
+	case r.Code == node.CodeTooLarge || r.Code == node.CodeBelowWindow:
+		return &Error{Outcome: node.Refused, Reason: "TOO_LARGE", Text: fmt.Sprintf("the cluster does not take it: %v", r.Code)}
+	}
+	return unavailable("no node took the request in time%s", lastSaid(r.Code))
+}
+
+func lastSaid(code node.Code) string {
+	if code == node.CodeNone {
+		return ""
+	}
+	return fmt.Sprintf(" (last answer: %v)", code)
+}
+
+// close ends all operations and waits for the attempts under way.
+func (c *calls) close() {
+	c.mu.Lock()
+	c.closed = true
+	tickets := make([]caller.Input, 0, len(c.waiting))
+	for ticket := range c.waiting {
+		tickets = append(tickets, caller.Input{Kind: caller.InputCancel, Op: caller.Op{Ticket: ticket}})
+	}
+	c.mu.Unlock()
+	c.step(tickets...)
+	c.cancel()
+	c.wire.Wait()
+	c.mu.Lock()
+	c.timer.Stop()
+	c.mu.Unlock()
+}
+
+// pause waits for d, or until the context ends.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

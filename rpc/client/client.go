@@ -1,0 +1,123 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"parley/raft"
+	"parley/raft/node"
+	pb "parley/rpc/proto/parley/v1"
+)
+
+// Config says how to reach a cluster.
+type Config struct {
+	// Addrs are the nodes' client addresses, "host:port"; at least one.
+	Addrs []string
+	// Dial adds options to every connection, for instance credentials.
+	Dial []grpc.DialOption
+}
+
+// Client talks to one cluster, over one connection for each node that it asks. Its
+// methods may be called from any goroutine.
+type Client struct {
+	addrs []string
+	conns *conns
+	calls *calls
+}
+
+// New returns a client. It connects to nobody until it is asked for something.
+func New(cfg Config) (*Client, error) {
+	if len(cfg.Addrs) == 0 {
+		return nil, errors.New("client: no addresses")
+	}
+	conns := newConns(cfg.Dial)
+	return &Client{addrs: cfg.Addrs, conns: conns, calls: newCalls(cfg.Addrs, conns)}, nil
+}
+
+// Close ends every call under way, as unknown where that is the truth, and hangs up.
+func (c *Client) Close() {
+	c.calls.close()
+	c.conns.close()
+}
+
+// Send puts a message into a channel. When it returns no error, the message is
+// stored on a majority of the nodes.
+func (c *Client) Send(ctx context.Context, channel, text string) (*pb.SendResponse, error) {
+	body, err := encodeBody(methodSend, &pb.SendRequest{Channel: channel, Text: text})
+	if err != nil { // only a text that is no UTF-8 can't be encoded
+		return nil, &Error{Outcome: node.Refused, Reason: "TEXT_NOT_UTF8", Text: "The text is not UTF-8."}
+	}
+	sent := &pb.SendResponse{}
+	return sent, c.calls.do(ctx, operation{body: body}, sent)
+}
+
+// HistoryOptions says which messages to return; see HistoryRequest in
+// parley/v1/chat.proto.
+type HistoryOptions struct {
+	Channel string
+	Limit   int           // 0 is 20
+	Before  raft.Position // 0 is no bound
+	After   raft.Position // 0 is no bound
+	Forward bool          // the first ones after After, not the last ones before Before; set whenever After is
+	Stale   bool          // any node may answer, from what it has
+}
+
+// History returns a page of a channel's messages, oldest first.
+func (c *Client) History(ctx context.Context, o HistoryOptions) (*pb.HistoryResponse, error) {
+	request := &pb.HistoryRequest{
+		Channel: o.Channel, Limit: uint32(max(0, min(o.Limit, 1<<30))), Before: uint64(o.Before),
+		Consistency: pb.Consistency_CONSISTENCY_LINEARIZABLE,
+	}
+	if o.Forward || o.After != 0 {
+		request.After = proto.Uint64(uint64(o.After))
+	}
+	op := operation{query: true, consistency: node.Linearizable}
+	if o.Stale {
+		request.Consistency, op.consistency = pb.Consistency_CONSISTENCY_STALE, node.Stale
+	}
+	var err error
+	if op.body, err = encodeBody(methodHistory, request); err != nil {
+		return nil, &Error{Outcome: node.Refused, Reason: "CHANNEL_NOT_FOUND", Text: "There is no channel of that name."}
+	}
+	page := &pb.HistoryResponse{}
+	return page, c.calls.do(ctx, op, page)
+}
+
+// Ready waits until the cluster takes writes: it opens a session, which is one,
+// and forgets it.
+func (c *Client) Ready(ctx context.Context) error {
+	nonce, hint := draw(), ""
+	for tries := 0; ; tries++ {
+		addr := cmp.Or(hint, c.addrs[tries%len(c.addrs)])
+		hint = ""
+		if conn, err := c.conns.get(addr); err == nil {
+			attempt, cancel := context.WithTimeout(ctx, attemptMax)
+			a, leader, ok := open(attempt, conn, nonce)
+			cancel()
+			if ok && a.Outcome == node.Done && a.Session != 0 {
+				return nil
+			}
+			hint = leader
+		}
+		if err := pause(ctx, readyEvery); err != nil {
+			return unavailable("no node of %v took a write: %v", c.addrs, err)
+		}
+	}
+}
+
+// draw returns a random number that is not zero.
+func draw() uint64 {
+	var b [8]byte
+	for {
+		rand.Read(b[:]) // never fails, says its documentation
+		if n := binary.LittleEndian.Uint64(b[:]); n != 0 {
+			return n
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package client
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+)
+
+const (
+	// A node that was down is tried again after at most reconnectMax, so that it
+	// takes part soon after its restart.
+	reconnectMin = 20 * time.Millisecond
+	reconnectMax = 500 * time.Millisecond
+	connectMax   = 2 * time.Second
+	// A connection that says nothing for pingAfter is asked for a sign of life:
+	// what a machine that vanished leaves behind looks like an idle connection.
+	pingAfter = 5 * time.Second
+	pingMax   = 3 * time.Second
+	// replyBytesMax bounds a response: 1 MiB of text, names and framing.
+	replyBytesMax = 4 << 20
+)
+
+// conns holds one connection for each address, made when it is first asked for.
+type conns struct {
+	mu      sync.Mutex
+	options []grpc.DialOption
+	byAddr  map[string]*grpc.ClientConn
+	closed  bool
+}
+
+func newConns(extra []grpc.DialOption) *conns {
+	options := []grpc.DialOption{
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithNoProxy(), // a cluster's addresses mean what they say
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: reconnectMin, Multiplier: 1.6, Jitter: 0.2, MaxDelay: reconnectMax},
+			MinConnectTimeout: connectMax,
+		}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingAfter, Timeout: pingMax}),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(replyBytesMax)),
+		grpc.WithDisableRetry(), // repeating is the caller's decision
+		grpc.WithDisableServiceConfig(),
+	}
+	return &conns{options: append(options, extra...), byAddr: make(map[string]*grpc.ClientConn)}
+}
+
+func (c *conns) get(addr string) (*grpc.ClientConn, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, fmt.Errorf("client: closed")
+	}
+	if conn := c.byAddr[addr]; conn != nil {
+		return conn, nil
+	}
+	conn, err := grpc.NewClient("passthrough:///"+addr, c.options...)
+	if err != nil {
+		return nil, fmt.Errorf("client: address %q: %w", addr, err)
+	}
+	c.byAddr[addr] = conn
+	return conn, nil
+}
+
+func (c *conns) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	for _, conn := range c.byAddr {
+		_ = conn.Close()
+	}
+}

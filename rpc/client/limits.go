@@ -1,0 +1,24 @@
+package client
+
+import "time"
+
+const (
+	// attemptMax bounds one try at one node: far beyond a healthy answer, yet a
+	// few of them fit into the 10 s that a person waits.
+	attemptMax = 2 * time.Second
+	// statusMax bounds the question to one node for its status.
+	statusMax = time.Second
+	// streamQuietMax is how long a stream may say nothing. Progress notes come
+	// every second.
+	streamQuietMax = 4 * time.Second
+	// leaderQuietMax is how long the node behind a stream may be without a leader
+	// before another node is tried: beyond any election, as every
+	// node is without one during an election.
+	leaderQuietMax = 4 * time.Second
+	// readyEvery is how often Ready asks.
+	readyEvery = 50 * time.Millisecond
+	// Between two rounds through all nodes a stream waits from tailBackoffMin on,
+	// doubling, up to tailBackoffMax.
+	tailBackoffMin = 50 * time.Millisecond
+	tailBackoffMax = time.Second
+)

@@ -1,0 +1,132 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+
+	"google.golang.org/grpc"
+
+	pb "parley/rpc/proto/parley/v1"
+)
+
+// ClusterStatus is the cluster as its nodes see it.
+type ClusterStatus struct {
+	Cluster uint64 // 0: not formed yet
+	Leader  uint64 // 0: none is known
+	Term    uint64
+	Nodes   []NodeStatus // ordered by id
+}
+
+// NodeStatus is one member.
+type NodeStatus struct {
+	ID      uint64
+	Address string // where it listens for clients; "" if nobody who answered knows it
+	Voter   bool
+	Alive   bool           // it answered
+	Self    *pb.NodeStatus // what it said of itself; nil if it did not answer
+	Lag     uint64         // entries between the newest commit that anybody knows and its applied
+}
+
+// Role names the node's part in the protocol.
+func (n *NodeStatus) Role() string {
+	switch n.Self.GetRole() {
+	case pb.Role_ROLE_LEADER:
+		return "leader"
+	case pb.Role_ROLE_FOLLOWER:
+		return "follower"
+	case pb.Role_ROLE_PRE_CANDIDATE, pb.Role_ROLE_CANDIDATE:
+		return "candidate"
+	}
+	return "unknown"
+}
+
+// Status asks every node that the client knows, and every member that those
+// name, and puts the answers together. It needs no quorum: one node that answers is
+// enough, with the others shown as not alive.
+func (c *Client) Status(ctx context.Context) (ClusterStatus, error) {
+	asked := make(map[string]bool)
+	var views []*pb.StatusResponse
+	next := c.addrs
+	for len(next) > 0 {
+		for _, addr := range next {
+			asked[addr] = true
+		}
+		views = append(views, c.askAll(ctx, next)...)
+		next = nil
+		for _, v := range views {
+			for _, m := range v.GetMembers() {
+				if addr := m.GetClientAddress(); addr != "" && !asked[addr] && !slices.Contains(next, addr) {
+					next = append(next, addr)
+				}
+			}
+		}
+	}
+	if len(views) == 0 {
+		return ClusterStatus{}, unavailable("none of the nodes at %v answers", c.addrs)
+	}
+	return merge(views), nil
+}
+
+// askAll returns the answers of those that answered.
+func (c *Client) askAll(ctx context.Context, addrs []string) []*pb.StatusResponse {
+	ctx, cancel := context.WithTimeout(ctx, statusMax)
+	defer cancel()
+	all := make([]*pb.StatusResponse, len(addrs))
+	var wg sync.WaitGroup
+	for i, addr := range addrs {
+		wg.Go(func() {
+			conn, err := c.conns.get(addr)
+			if err != nil {
+				return
+			}
+			// Wait for ready: a node that just started should not look dead
+			// because its connection is in its back-off.
+			if r, err := pb.NewClusterServiceClient(conn).Status(ctx, &pb.StatusRequest{}, grpc.WaitForReady(true)); err == nil {
+				all[i] = r
+			}
+		})
+	}
+	wg.Wait()
+	return slices.DeleteFunc(all, func(r *pb.StatusResponse) bool { return r == nil })
+}
+
+// merge makes one picture of several views: the membership of the view that knows the
+// newest commit, the leader of the newest term.
+func merge(views []*pb.StatusResponse) ClusterStatus {
+	newest := slices.MaxFunc(views, func(a, b *pb.StatusResponse) int {
+		return cmp.Compare(a.GetSelf().GetCommit(), b.GetSelf().GetCommit())
+	})
+	s := ClusterStatus{Cluster: newest.GetCluster()}
+	views = slices.DeleteFunc(slices.Clone(views), func(v *pb.StatusResponse) bool {
+		return v.GetCluster() != s.Cluster // somebody else's node at one of our addresses
+	})
+	for _, v := range views {
+		switch term := v.GetSelf().GetTerm(); {
+		case term > s.Term:
+			s.Term, s.Leader = term, v.GetLeader()
+		case term == s.Term && s.Leader == 0:
+			s.Leader = v.GetLeader()
+		}
+	}
+	for _, m := range newest.GetMembers() {
+		s.Nodes = append(s.Nodes, NodeStatus{ID: m.GetId(), Address: m.GetClientAddress(), Voter: m.GetVoter()})
+	}
+	for _, v := range views {
+		i := slices.IndexFunc(s.Nodes, func(n NodeStatus) bool { return n.ID == v.GetSelf().GetId() })
+		if i < 0 && len(newest.GetMembers()) > 0 {
+			continue // it was removed, or this membership is older than the node
+		}
+		if i < 0 { // not formed: whoever answers is there
+			i = len(s.Nodes)
+			s.Nodes = append(s.Nodes, NodeStatus{ID: v.GetSelf().GetId()})
+		}
+		s.Nodes[i].Alive, s.Nodes[i].Self = true, v.GetSelf()
+		if commit, applied := newest.GetSelf().GetCommit(), v.GetSelf().GetApplied(); commit > applied {
+			s.Nodes[i].Lag = commit - applied
+		}
+	}
+	slices.SortFunc(s.Nodes, func(a, b NodeStatus) int { return cmp.Compare(a.ID, b.ID) })
+	return s
+}

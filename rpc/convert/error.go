@@ -1,0 +1,202 @@
+// Package convert translates between what nodes say and what the wire says. It
+// is the one place where outcomes become gRPC errors and errors become outcomes
+// again; parley/v1/common.proto has the table for readers.
+package convert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"parley/raft"
+	"parley/raft/node"
+	"parley/statemachine"
+)
+
+// Domain is the domain of every ErrorInfo that a node makes.
+const Domain = "parley"
+
+// Keys of an ErrorInfo's metadata, and the values of keyOutcome.
+const (
+	keyOutcome       = "outcome"
+	keyLeader        = "leader"
+	keyLeaderAddress = "leader_address"
+	keyPosition      = "position"
+)
+
+// The reasons that don't come from a node.Code or a statemachine.Code.
+const (
+	ReasonOutcomeUnknown = "OUTCOME_UNKNOWN"
+	ReasonPanic          = "PANIC"
+	ReasonBadRequest     = "MALFORMED"
+)
+
+// retryDelay is what RetryInfo proposes: about a heartbeat for what clears up by
+// itself, less than an election.
+const retryDelay = 50 * time.Millisecond
+
+// rule is one line of the table of errors.
+type rule struct {
+	reason string
+	code   codes.Code
+	retry  bool
+}
+
+var nodeRules = map[node.Code]rule{
+	node.CodeNotLeader:      {"NOT_LEADER", codes.Unavailable, true},
+	node.CodeBusy:           {"BUSY", codes.ResourceExhausted, true},
+	node.CodeTooLarge:       {"TOO_LARGE", codes.InvalidArgument, false},
+	node.CodeSessionUnknown: {"SESSION_UNKNOWN", codes.FailedPrecondition, false},
+	node.CodeBelowWindow:    {"BELOW_WINDOW", codes.OutOfRange, false},
+	node.CodeNotFormed:      {"NOT_FORMED", codes.Unavailable, true},
+	node.CodeStopping:       {"STOPPING", codes.Unavailable, true},
+	node.CodeCompacted:      {"COMPACTED", codes.OutOfRange, false},
+	node.CodeTooSlow:        {"TOO_SLOW", codes.ResourceExhausted, true},
+	node.CodeLeaderLost:     {"LEADER_LOST", codes.Unavailable, true},
+}
+
+var stateRules = map[statemachine.Code]rule{
+	statemachine.CodeMalformed:      {ReasonBadRequest, codes.InvalidArgument, false},
+	statemachine.CodeVersion:        {"VERSION", codes.Unimplemented, false},
+	statemachine.CodeUnknownChannel: {"CHANNEL_NOT_FOUND", codes.NotFound, false},
+	statemachine.CodeEmptyText:      {"TEXT_EMPTY", codes.InvalidArgument, false},
+	statemachine.CodeTextTooLong:    {"TEXT_TOO_LONG", codes.InvalidArgument, false},
+	statemachine.CodeNotUTF8:        {"TEXT_NOT_UTF8", codes.InvalidArgument, false},
+}
+
+// AnswerError returns the error of an answer that is not Done. leaderAddr is
+// where the node in a.Hint listens for clients, if that is known.
+func AnswerError(a node.Answer, leaderAddr string) error {
+	r, ok := nodeRules[a.Code]
+	if !ok {
+		r = rule{ReasonOutcomeUnknown, codes.Unavailable, true}
+	}
+	meta := map[string]string{keyOutcome: a.Outcome.String()}
+	text := a.Code.String()
+	if a.Code == node.CodeNone {
+		text = "the outcome is unknown"
+	}
+	if a.Hint != 0 {
+		meta[keyLeader] = strconv.FormatUint(uint64(a.Hint), 10)
+		text += fmt.Sprintf("; the leader is node %d", a.Hint)
+		if leaderAddr != "" {
+			meta[keyLeaderAddress] = leaderAddr
+			text += " at " + leaderAddr
+		}
+	}
+	if a.Position != 0 {
+		meta[keyPosition] = strconv.FormatUint(uint64(a.Position), 10)
+	}
+	return build(r, text, meta)
+}
+
+// RefusalError returns the error of a reply in which the state machine refused
+// a request: an answer like any other, which a repetition gets again.
+func RefusalError(err error, at raft.Position) error {
+	refusal, ok := errors.AsType[*statemachine.Refusal](err)
+	if !ok { // a reply that this release can't read
+		return build(rule{"VERSION", codes.Unimplemented, false}, err.Error(),
+			map[string]string{keyOutcome: node.Done.String()})
+	}
+	r, ok := stateRules[refusal.Code]
+	if !ok {
+		r = rule{"VERSION", codes.Unimplemented, false}
+	}
+	return build(r, refusal.Reason, map[string]string{
+		keyOutcome:  node.Done.String(),
+		keyPosition: strconv.FormatUint(uint64(at), 10),
+	})
+}
+
+// ContextError returns the error of a request whose caller ran out of time
+// while the node had it.
+func ContextError(err error) error {
+	code := codes.DeadlineExceeded
+	if errors.Is(err, context.Canceled) {
+		code = codes.Canceled
+	}
+	return build(rule{ReasonOutcomeUnknown, code, false}, err.Error(),
+		map[string]string{keyOutcome: node.Unknown.String()})
+}
+
+// RequestError returns the error of a request that makes no sense and was not
+// executed.
+func RequestError(format string, args ...any) error {
+	return build(rule{ReasonBadRequest, codes.InvalidArgument, false}, fmt.Sprintf(format, args...),
+		map[string]string{keyOutcome: node.Refused.String()})
+}
+
+// PanicError returns the error of a handler that panicked; the log has the rest.
+func PanicError() error {
+	return build(rule{ReasonPanic, codes.Internal, false}, "internal error; the node's log has the details",
+		map[string]string{keyOutcome: node.Unknown.String()})
+}
+
+func build(r rule, text string, meta map[string]string) error {
+	details := []protoadapt.MessageV1{&errdetails.ErrorInfo{Reason: r.reason, Domain: Domain, Metadata: meta}}
+	if r.retry {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(retryDelay)})
+	}
+	s, err := status.New(r.code, text).WithDetails(details...)
+	if err != nil {
+		panic(err) // the details are ours and not OK
+	}
+	return s.Err()
+}
+
+// Failure is what an error of a node tells a client.
+type Failure struct {
+	Outcome    node.Outcome
+	Code       node.Code // CodeNone if the error has none: a refusal of the state machine, a broken connection
+	Reason     string    // of ErrorInfo; "" for an error that no node made
+	Text       string    // for a person
+	Position   raft.Position
+	Leader     raft.NodeID
+	LeaderAddr string
+	Retry      time.Duration // 0: the node proposes none
+}
+
+// ParseError reads an error that a call returned. An error that carries nothing of
+// ours (a broken connection, a deadline, a proxy) has outcome Unknown.
+func ParseError(err error) Failure {
+	s := status.Convert(err)
+	f := Failure{Outcome: node.Unknown, Text: s.Message()}
+	for _, detail := range s.Details() {
+		switch d := detail.(type) {
+		case *errdetails.ErrorInfo:
+			if d.Domain == Domain {
+				f.readInfo(d)
+			}
+		case *errdetails.RetryInfo:
+			f.Retry = d.RetryDelay.AsDuration()
+		}
+	}
+	return f
+}
+
+func (f *Failure) readInfo(info *errdetails.ErrorInfo) {
+	f.Reason = info.Reason
+	for code, r := range nodeRules {
+		if r.reason == info.Reason {
+			f.Code = code
+		}
+	}
+	for _, o := range []node.Outcome{node.Done, node.Refused} {
+		if info.Metadata[keyOutcome] == o.String() {
+			f.Outcome = o
+		}
+	}
+	// What does not parse is zero: not known.
+	position, _ := strconv.ParseUint(info.Metadata[keyPosition], 10, 53)
+	leader, _ := strconv.ParseUint(info.Metadata[keyLeader], 10, 64)
+	f.Position, f.Leader = raft.Position(position), raft.NodeID(leader)
+	f.LeaderAddr = info.Metadata[keyLeaderAddress]
+}
