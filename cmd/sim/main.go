@@ -1,0 +1,46 @@
+// Sim runs Parley in the simulator: one seed, many seeds, a plan from a file, or
+// the catalogue of planted bugs. Every run is a function of its plan, so that
+// whatever it shows can be shown again.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+// errFailed ends the program with status 1 after everything was said already.
+var errFailed = errors.New("failed")
+
+func main() {
+	if err := command().Execute(); err != nil {
+		if !errors.Is(err, errFailed) {
+			fmt.Fprintln(os.Stderr, "sim:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+func command() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "sim",
+		Short: "Break a simulated cluster on purpose, by a seed",
+		Long: `Sim runs whole clusters in one thread: delayed, lost and doubled messages, partitions,
+crashes of processes and machines, bad clocks and disks. A seed makes a plan; a plan is text
+that can be printed, edited and replayed. After every event judges look for broken promises.
+
+  sim run --seed 7                 one run, one line
+  sim run --seed 7 --trace -       told event by event
+  sim soak --seeds 1..10000        many runs on all processors
+  sim plan --seed 7 > my.plan      the plan of a seed, to edit
+  sim replay my.plan               and to run
+  sim mutants                      how many seeds find each planted bug`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(runCommand(), planCommand(), replayCommand(), soakCommand(), mutantsCommand())
+	return root
+}

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"parley/sim"
+)
+
+// mutant is a planted bug: a patch with the line "# <id> <one line>" before it.
+type mutant struct {
+	id    string
+	title string
+	files []filePatch
+}
+
+// mutantResult is what the catalogue's reader gets, one object a bug.
+type mutantResult struct {
+	ID         string `json:"id"`
+	Found      bool   `json:"found"`
+	Seeds      uint64 `json:"seeds"`
+	SeedsFound uint64 `json:"seeds_found"`
+	FirstSeed  uint64 `json:"first_seed"`
+	Invariant  string `json:"invariant"`
+}
+
+func mutantsCommand() *cobra.Command {
+	var ids, patches []string
+	var seeds uint64
+	var asJSON, first, blind bool
+	var dir string
+	c := &cobra.Command{
+		Use:   "mutants",
+		Short: "Plant bugs and count the seeds that find them",
+		Long: `Mutants applies each patch of testdata/mutants to a copy of the files it changes, builds the
+simulator with them (go build -overlay; the tree stays as it is) and runs the seeds. A patch
+that no longer applies is an error. It ends with status 1 if a bug was not found.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			root, err := moduleRoot()
+			if err != nil {
+				return err
+			}
+			list, err := loadMutants(root, dir, ids, patches)
+			if err != nil {
+				return err
+			}
+			missed := 0
+			for _, m := range list {
+				r, err := m.hunt(root, seeds, first, blind)
+				if err != nil {
+					return fmt.Errorf("%s: %w", m.id, err)
+				}
+				if !r.Found {
+					missed++
+				}
+				if err := printMutant(c.OutOrStdout(), m, r, asJSON); err != nil {
+					return err
+				}
+			}
+			if missed > 0 {
+				return errFailed
+			}
+			return nil
+		},
+	}
+	c.Flags().StringSliceVar(&ids, "id", nil, "plant only the bugs with these ids")
+	c.Flags().StringSliceVar(&patches, "patch", nil, "plant the bugs of these files instead of the catalogue's")
+	c.Flags().StringVar(&dir, "catalogue", filepath.Join("testdata", "mutants"), "where the patches are")
+	c.Flags().Uint64Var(&seeds, "seeds", 1000, "how many seeds hunt each bug")
+	c.Flags().BoolVar(&first, "first", false, "stop at the first seed that finds the bug")
+	c.Flags().BoolVar(&blind, "blind", false, "leave out the judges that look into disks")
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a bug")
+	return c
+}
+
+// moduleRoot is the directory of go.mod: patches name files from there.
+func moduleRoot() (string, error) {
+	out, err := exec.Command("go", "env", "GOMOD").Output()
+	file := strings.TrimSpace(string(out))
+	if err != nil || file == "" || file == os.DevNull {
+		return "", errors.New("planting bugs needs the source: run it inside Parley's tree")
+	}
+	return filepath.Dir(file), nil
+}
+
+func loadMutants(root, dir string, ids, patches []string) ([]*mutant, error) {
+	files := patches
+	if len(files) == 0 {
+		var err error
+		if files, err = filepath.Glob(filepath.Join(root, dir, "*.patch")); err != nil {
+			return nil, err
+		}
+	}
+	wanted := map[string]bool{}
+	for _, id := range ids {
+		wanted[id] = true
+	}
+	var list []*mutant
+	for _, file := range files {
+		m, err := readMutant(file)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		if len(ids) > 0 && !wanted[m.id] {
+			continue
+		}
+		delete(wanted, m.id)
+		list = append(list, m)
+	}
+	for _, id := range ids {
+		if wanted[id] {
+			return nil, fmt.Errorf("no planted bug has the id %s", id)
+		}
+	}
+	if len(list) == 0 {
+		return nil, errors.New("no planted bugs found")
+	}
+	return list, nil
+}
+
+func readMutant(file string) (*mutant, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	m := &mutant{id: strings.TrimSuffix(filepath.Base(file), ".patch")}
+	line, _, _ := strings.Cut(string(text), "\n")
+	if rest, ok := strings.CutPrefix(line, "# "); ok {
+		m.id, m.title, _ = strings.Cut(rest, " ")
+	}
+	m.files, err = parsePatch(string(text))
+	return m, err
+}
+
+// hunt builds the simulator with the bug and runs the seeds.
+func (m *mutant) hunt(root string, seeds uint64, first, blind bool) (mutantResult, error) {
+	work, err := os.MkdirTemp("", "parley-mutant-")
+	if err != nil {
+		return mutantResult{}, err
+	}
+	defer os.RemoveAll(work)
+	program, err := m.build(root, work)
+	if err != nil {
+		return mutantResult{}, err
+	}
+	args := []string{"soak", "--all", "--seeds", fmt.Sprintf("1..%d", seeds)}
+	if first {
+		args = append(args, "--until-found")
+	}
+	if blind {
+		args = append(args, "--blind")
+	}
+	var errs bytes.Buffer
+	soak := exec.Command(program, args...)
+	soak.Stderr = &errs
+	out, err := soak.Output()
+	if exit := (*exec.ExitError)(nil); err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) {
+		return mutantResult{}, fmt.Errorf("soak: %w\n%s", err, errs.Bytes())
+	}
+	return m.count(out)
+}
+
+// build compiles the simulator with the patched files in place of the tree's.
+func (m *mutant) build(root, work string) (program string, err error) {
+	overlay := struct{ Replace map[string]string }{map[string]string{}}
+	for i := range m.files {
+		f := &m.files[i]
+		path := filepath.Join(root, filepath.FromSlash(f.path))
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return "", err
+		}
+		changed, err := f.apply(string(text))
+		if err != nil {
+			return "", err
+		}
+		copied := filepath.Join(work, fmt.Sprintf("%d.go", i))
+		if err := os.WriteFile(copied, []byte(changed), 0o600); err != nil {
+			return "", err
+		}
+		overlay.Replace[path] = copied
+	}
+	list, err := json.Marshal(overlay)
+	if err != nil {
+		return "", err
+	}
+	listFile := filepath.Join(work, "overlay.json")
+	if err := os.WriteFile(listFile, list, 0o600); err != nil {
+		return "", err
+	}
+	program = filepath.Join(work, "sim")
+	build := exec.Command("go", "build", "-overlay", listFile, "-o", program, "./cmd/sim")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("does not build: %w\n%s", err, out)
+	}
+	return program, nil
+}
+
+// count reads the lines of a soak.
+func (m *mutant) count(out []byte) (mutantResult, error) {
+	r := mutantResult{ID: m.id}
+	lines := bufio.NewScanner(bytes.NewReader(out))
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		if !strings.HasPrefix(lines.Text(), "seed=") {
+			continue
+		}
+		var seed uint64
+		verdict := ""
+		for _, field := range strings.Fields(lines.Text()) {
+			switch key, value, _ := strings.Cut(field, "="); key {
+			case "seed":
+				fmt.Sscan(value, &seed)
+			case "verdict":
+				verdict = value
+			}
+		}
+		r.Seeds++
+		if verdict == "ok" {
+			continue
+		}
+		r.SeedsFound++
+		if !r.Found {
+			r.Found, r.FirstSeed, r.Invariant = true, seed, verdict
+		}
+	}
+	return r, lines.Err()
+}
+
+func printMutant(out io.Writer, m *mutant, r mutantResult, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(out).Encode(r)
+	}
+	if !r.Found {
+		_, err := fmt.Fprintf(out, "%-4s MISSED in %d seeds: %s\n", r.ID, r.Seeds, m.title)
+		return err
+	}
+	_, err := fmt.Fprintf(out, "%-4s found in %d of %d seeds, first in seed %d by %s: %s\n     %s\n",
+		r.ID, r.SeedsFound, r.Seeds, r.FirstSeed, r.Invariant, m.title, sim.Sentence(r.Invariant))
+	return err
+}

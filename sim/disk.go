@@ -1,0 +1,187 @@
+package sim
+
+import (
+	"time"
+
+	"parley/raft"
+	"parley/raft/node"
+)
+
+// disk is the disk goroutine of raft/host as events. Writes that come in while
+// one is under way wait, and leave together as one write and one sync:
+//
+//	submit ──▶ write ──▶ sync ──▶ stored ──▶ promises leave, node is told
+//	           |cache    |disk    |
+//	   a crash may come between any two, and the fault's stage says between which
+//
+// Each step takes its simulated time and is an event of its own; the file
+// operations inside happen on the node's memfs.
+type disk struct {
+	identity *node.Identity // waits for its turn
+	queue    []raft.Store   // wait for their turn
+	saving   *node.Identity // under way
+	flight   []raft.Store   // under way
+	busy     bool
+	writes   uint64 // counts writes for the draws of their times
+	stallTo  int64  // completes nothing before
+	seals    uint64 // number of the seal that is due; earlier ones are void
+}
+
+// reset forgets what died with a process.
+func (d *disk) reset() {
+	*d = disk{writes: d.writes, stallTo: d.stallTo, seals: d.seals + 1}
+}
+
+// sealAfter is how long a disk is idle before it seals, as in raft/host.
+const sealAfter = 50 * time.Millisecond
+
+// submit queues what a Step wants stored.
+func (d *disk) submit(s *server, identity *node.Identity, stores []raft.Store) {
+	if identity == nil && len(stores) == 0 {
+		return
+	}
+	if identity != nil {
+		copied := *identity
+		d.identity = &copied
+	}
+	d.queue = append(d.queue, stores...)
+	if s.springs(StageSubmit) {
+		return
+	}
+	d.begin(s)
+}
+
+// begin takes all that waits, if the disk is free.
+func (d *disk) begin(s *server) {
+	if d.busy || d.identity == nil && len(d.queue) == 0 {
+		return
+	}
+	d.busy = true
+	d.writes++
+	d.seals++
+	d.saving, d.identity = d.identity, nil
+	d.flight, d.queue = d.queue, d.flight[:0]
+	plan := &s.w.plan.Disk
+	x := s.w.chance.draw(purposeWriteTime, uint64(s.id), d.writes)
+	d.after(s, eventWrite, between(x, int64(plan.WriteMin), int64(plan.WriteMax)))
+}
+
+// after schedules the next stage of the write under way.
+func (d *disk) after(s *server, kind eventKind, delay int64) {
+	at := max(s.w.now+delay, d.stallTo)
+	s.w.heap.push(event{at: at, priority: priorityNormal, kind: kind, who: int32(s.id), arg: d.writes, epoch: s.epoch})
+}
+
+// write puts the bytes into the page cache.
+func (w *World) write(e *event) {
+	s := w.node(raft.NodeID(e.who))
+	if e.epoch != s.epoch {
+		return
+	}
+	d := &s.disk
+	w.trace.begin(e)
+	if w.trace.on() {
+		w.trace.say("writes %s", describeStores(d.flight))
+	}
+	if d.saving != nil {
+		if s.failed(s.dir.SaveIdentity(*d.saving)) {
+			return
+		}
+	}
+	if len(d.flight) > 0 {
+		if s.failed(s.dir.Write(d.flight)) {
+			return
+		}
+	}
+	if s.springs(StageWrite) {
+		return
+	}
+	plan := &w.plan.Disk
+	x := w.chance.draw(purposeSyncTime, uint64(s.id), d.writes)
+	delay := between(x, int64(plan.SyncMin), int64(plan.SyncMax))
+	if int64(below(raft.Mix(x, 1), 1000)) < plan.Slow {
+		delay += between(raft.Mix(x, 2), 0, int64(plan.SlowMax))
+	}
+	d.after(s, eventSync, delay)
+}
+
+// sync makes them durable.
+func (w *World) sync(e *event) {
+	s := w.node(raft.NodeID(e.who))
+	if e.epoch != s.epoch {
+		return
+	}
+	d := &s.disk
+	w.trace.begin(e)
+	if w.trace.on() {
+		w.trace.say("syncs")
+	}
+	if len(d.flight) > 0 {
+		if s.failed(s.dir.Sync()) {
+			return
+		}
+		w.judgeSynced(s, d.flight)
+	}
+	if s.springs(StageSync) {
+		return
+	}
+	d.after(s, eventStored, 1)
+}
+
+// stored lets go what was promised and tells the node.
+func (w *World) stored(e *event) {
+	s := w.node(raft.NodeID(e.who))
+	if e.epoch != s.epoch {
+		return
+	}
+	d := &s.disk
+	w.trace.begin(e)
+	if w.trace.on() {
+		w.trace.say("stored")
+	}
+	saved := d.saving != nil
+	d.saving = nil
+	last, voted := raft.WriteSeq(0), false
+	for i := range d.flight {
+		st := &d.flight[i]
+		last = st.Seq
+		for j := range st.Then {
+			w.judgePromise(&st.Then[j])
+			w.send(&st.Then[j])
+			voted = voted || votes(&st.Then[j])
+		}
+	}
+	clear(d.flight)
+	d.flight = d.flight[:0]
+	d.busy = false
+	if voted && s.springs(StageVote) {
+		return
+	}
+	epoch := s.epoch
+	if saved {
+		s.tell(node.Event{Kind: node.EventIdentityStored})
+	}
+	if last != 0 && s.epoch == epoch {
+		s.tell(node.Event{Kind: node.EventStored, Stored: last})
+	}
+	if s.epoch != epoch {
+		return
+	}
+	d.begin(s)
+	if !d.busy {
+		w.heap.push(event{at: w.now + int64(sealAfter), priority: priorityNormal, kind: eventSeal, who: int32(s.id), arg: d.seals, epoch: s.epoch})
+	}
+}
+
+// seal seals an idle log: all through here is synced.
+func (w *World) seal(e *event) {
+	s := w.node(raft.NodeID(e.who))
+	if e.epoch != s.epoch || e.arg != s.disk.seals {
+		return
+	}
+	w.trace.begin(e)
+	if w.trace.on() {
+		w.trace.say("seals")
+	}
+	s.failed(s.dir.Seal())
+}

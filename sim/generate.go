@@ -1,0 +1,306 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"parley/raft"
+)
+
+// Generate makes the plan of a seed. It is swarm testing: every seed draws
+// which kinds of faults exist in its world and how hard they strike, and turns
+// others off. A world that always has a little of everything never gets into
+// the corners that a world of nothing but machine crashes, or of one asymmetric
+// partition after another, lives in.
+func Generate(seed uint64, duration time.Duration) *Plan {
+	g := &generator{chance: chance{seed}, plan: &Plan{Seed: seed, Duration: duration}}
+	g.cluster()
+	g.links()
+	g.disks()
+	g.clocks()
+	g.workload()
+	g.trouble()
+	return g.plan
+}
+
+type generator struct {
+	chance chance
+	plan   *Plan
+}
+
+// Streams of the generator: one an idea, so that a change of one leaves the
+// others of the same seed alone.
+const (
+	ideaCluster uint64 = iota + 1
+	ideaLinks
+	ideaDisks
+	ideaClocks
+	ideaWorkload
+	ideaSwarm
+	ideaFaults
+)
+
+func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }
+
+// cluster draws size, timeouts and who is healed at the end.
+func (g *generator) cluster() {
+	s := g.stream(ideaCluster)
+	p := g.plan
+	p.Nodes = 3
+	if s.perMille(400) {
+		p.Nodes = 5
+	}
+	p.Node.Election = []time.Duration{150, 250, 250, 500}[s.below(4)] * time.Millisecond
+	p.Node.Heartbeat = p.Node.Election / 5
+	p.Node.Segment = []int64{4 << 10, 16 << 10, 64 << 10}[s.below(3)]
+
+	if s.perMille(500) {
+		p.Node.Loop = time.Duration(s.between(50, 2000)) * time.Microsecond
+	}
+
+	if s.perMille(300) {
+		p.Node.Append = s.between(1, 4)
+	}
+	if s.perMille(300) {
+		p.Node.Inflight = s.between(1, 4)
+	}
+	if s.perMille(200) {
+		p.Node.Uncommitted = s.between(100, 3000)
+	}
+	if s.perMille(200) {
+		p.Node.Idle = time.Duration(s.between(500, 5000)) * time.Millisecond
+	}
+
+	// A quarter of the time is the liveness phase.
+	p.Heal = p.Duration - p.Duration/4
+	ids := g.shuffled(&s)
+	core := p.Nodes/2 + 1
+	if s.perMille(300) {
+		core = p.Nodes
+	}
+	p.Core = slices.Clone(ids[:core])
+	slices.Sort(p.Core)
+	rest := slices.Clone(ids[core:])
+	slices.Sort(rest)
+	for _, id := range rest {
+		p.Rest = append(p.Rest, Rest{Node: id, Kind: RestKind(1 + s.below(5))})
+	}
+}
+
+// shuffled returns the node ids in random order.
+func (g *generator) shuffled(s *stream) []raft.NodeID {
+	ids := make([]raft.NodeID, g.plan.Nodes)
+	for i := range ids {
+		j := int(s.below(uint64(i + 1)))
+		ids[i] = ids[j]
+		ids[j] = raft.NodeID(i + 1)
+	}
+	return ids
+}
+
+// links draws a network between one rack's and a bad one's.
+func (g *generator) links() {
+	s := g.stream(ideaLinks)
+	l := &g.plan.Link
+	l.Delay = time.Duration(s.between(50, 1000)) * time.Microsecond
+	l.Spread = time.Duration(s.between(20, 1500)) * time.Microsecond
+	l.FIFO = s.perMille(500)
+	l.Told = []int64{0, 500, 1000}[s.below(3)]
+	if s.perMille(500) {
+		l.Tail = s.between(1, 20)
+		l.TailMax = time.Duration(s.between(5, 400)) * time.Millisecond
+	}
+	if s.perMille(500) {
+		l.Loss = s.between(1, 100)
+	}
+	if s.perMille(500) {
+		l.Duplicate = s.between(1, 50)
+	}
+}
+
+// disks draws disks between a good one and a shared spinning one.
+func (g *generator) disks() {
+	s := g.stream(ideaDisks)
+	d := &g.plan.Disk
+	d.WriteMin = time.Duration(s.between(5, 30)) * time.Microsecond
+	d.WriteMax = d.WriteMin * time.Duration(s.between(1, 8))
+	d.SyncMin = time.Duration(s.between(80, 800)) * time.Microsecond
+	d.SyncMax = d.SyncMin * time.Duration(s.between(1, 10))
+	if s.perMille(500) {
+		d.Slow = s.between(1, 20)
+		d.SlowMax = time.Duration(s.between(10, 300)) * time.Millisecond
+	}
+}
+
+// clocks draws how wrong each node's clocks are.
+func (g *generator) clocks() {
+	s := g.stream(ideaClocks)
+	worst := []int64{0, 200, 20_000}[s.below(3)]
+	for id := 1; id <= g.plan.Nodes; id++ {
+		g.plan.Clocks = append(g.plan.Clocks, ClockPlan{
+			Node: raft.NodeID(id),
+			PPM:  s.between(-worst, worst),
+			Wall: time.Duration(s.between(-10_000, 10_000)) * time.Millisecond,
+		})
+	}
+}
+
+// workload draws clients and subscribers.
+func (g *generator) workload() {
+	s := g.stream(ideaWorkload)
+	clients := 2 + int(s.below(3))
+	mean := s.between(60, 250) // of all clients together, so that seeds cost alike
+	for range clients {
+		g.plan.Clients = append(g.plan.Clients, ClientPlan{
+			Every:    time.Duration(mean*int64(clients)) * time.Millisecond / 2,
+			Pipeline: 1 + int(s.below(4)),
+			Read:     s.between(100, 600),
+			Stale:    s.between(0, 400),
+			Text:     []int64{20, 100, 1000}[s.below(3)],
+			Patience: time.Duration(s.between(1000, 8000)) * time.Millisecond,
+			Timeout:  time.Duration(s.between(300, 1500)) * time.Millisecond,
+			Quit:     s.between(0, 60),
+		})
+	}
+	for range 1 + s.below(2) {
+		g.plan.Subscribers = append(g.plan.Subscribers, SubscriberPlan{Stay: time.Duration(s.between(2, 20)) * time.Second})
+	}
+}
+
+// trouble draws the swarm, which kinds of faults this world has and how often
+// each, and then their times.
+func (g *generator) trouble() {
+	s := g.stream(ideaSwarm)
+	if s.perMille(40) {
+		return // a quiet world: nothing may go wrong in it either
+	}
+	var weights [len(faultWeights)]int64
+	total := int64(0)
+	for i, w := range faultWeights {
+		if s.perMille(500) {
+			weights[i] = w.weight * s.between(1, 4)
+			total += weights[i]
+		}
+	}
+	if total == 0 {
+		weights[0], total = 1, 1
+	}
+	gap := time.Duration(s.between(250, 3000)) * time.Millisecond
+	first := time.Duration(s.between(1000, 3000)) * time.Millisecond
+	if s.perMille(150) {
+		first = 0 // trouble before the cluster is formed
+	}
+	f := g.stream(ideaFaults)
+	for at := first; ; at += time.Duration(f.exponential(int64(gap))) {
+		at = at.Truncate(time.Microsecond)
+		if at >= g.plan.Heal-100*time.Millisecond {
+			break
+		}
+		pick := int64(f.below(uint64(total)))
+		for i, w := range faultWeights {
+			if pick -= weights[i]; pick < 0 {
+				fault := w.make(g, &f)
+				fault.At = at
+				g.plan.Faults = append(g.plan.Faults, fault)
+				break
+			}
+		}
+	}
+}
+
+// faultWeights is the swarm's menu: how often a kind is drawn if all are on, and
+// what one looks like. Crashes come in two sizes: one node, and all at once (a power
+// failure), which is the only one that shows a write acknowledged by a majority of
+// page caches.
+var faultWeights = [...]struct {
+	weight int64
+	make   func(*generator, *stream) Fault
+}{
+	{4, func(g *generator, s *stream) Fault { return g.crash(s, CrashProcess, g.anyone(s)) }},
+	{4, func(g *generator, s *stream) Fault { return g.crash(s, CrashMachine, g.anyone(s)) }},
+	{2, func(g *generator, s *stream) Fault { return g.crash(s, CrashMachine, NodeAll) }},
+	{2, func(g *generator, s *stream) Fault { return g.crash(s, CrashMachine, NodeMajority) }},
+	{2, func(g *generator, s *stream) Fault { return g.crash(s, CrashMachine, NodeLeader) }},
+	{5, func(g *generator, s *stream) Fault { return g.upset(s) }},
+	{3, func(g *generator, s *stream) Fault { return g.lasting(s, Isolate, NodeLeader, 4000) }},
+	{2, func(g *generator, s *stream) Fault { return g.lasting(s, Isolate, g.anyone(s), 4000) }},
+	{3, func(g *generator, s *stream) Fault { return g.split(s) }},
+	{3, func(g *generator, s *stream) Fault { return g.oneWay(s) }},
+	{2, func(g *generator, s *stream) Fault { return g.lasting(s, Deaf, g.anyone(s), 4000) }},
+	{2, func(g *generator, s *stream) Fault { return g.lasting(s, Mute, g.anyone(s), 4000) }},
+	{2, func(g *generator, s *stream) Fault { return g.lasting(s, Pause, g.anyone(s), 3000) }},
+	{1, func(g *generator, s *stream) Fault { return g.lasting(s, Freeze, g.anyone(s), 2000) }},
+	{1, func(g *generator, s *stream) Fault {
+		return Fault{Kind: Drift, Node: g.anyone(s), PPM: s.between(-30_000, 30_000)}
+	}},
+	{1, func(g *generator, s *stream) Fault {
+		return Fault{Kind: Jump, Node: g.anyone(s), By: time.Duration(s.between(-86_400, 86_400)) * time.Second}
+	}},
+	{2, func(g *generator, s *stream) Fault {
+		f := g.lasting(s, Loss, 0, 3000)
+		f.Rate = s.between(50, 700)
+		return f
+	}},
+	{2, func(g *generator, s *stream) Fault {
+		f := g.lasting(s, Slow, 0, 3000)
+		f.Factor = s.between(3, 100)
+		return f
+	}},
+	{2, func(g *generator, s *stream) Fault { return g.lasting(s, Stall, g.anyone(s), 2500) }},
+	{1, func(g *generator, s *stream) Fault { return g.lasting(s, DiskError, g.anyone(s), 2000) }},
+}
+
+// anyone draws a node: often the leader, else any.
+func (g *generator) anyone(s *stream) Target {
+	if s.perMille(350) {
+		return NodeLeader
+	}
+	return Target(1 + s.below(uint64(g.plan.Nodes)))
+}
+
+func (g *generator) crash(s *stream, kind FaultKind, who Target) Fault {
+	f := g.lasting(s, kind, who, 2500)
+	if s.perMille(600) {
+		f.On = []Stage{StageSubmit, StageWrite, StageSync, StageOperation, StageRecovery}[s.below(5)]
+	}
+	return f
+}
+
+// upset draws a crash in the midst of an election or right after a commit, of one node or
+// of all as each gets there, and mostly a short one: whoever comes back while the
+// others still argue must remember what it promised [§5.2, Figure 8].
+func (g *generator) upset(s *stream) Fault {
+	f := g.lasting(s, []FaultKind{CrashProcess, CrashMachine}[s.below(2)], g.anyone(s), 1500)
+	f.On = []Stage{StageVote, StageVote, StageElected, StageElected, StageCommit}[s.below(5)]
+	switch {
+	case f.On == StageVote:
+		f.For = time.Duration(s.between(1, 60)) * time.Millisecond
+		f.Node = []Target{NodeAll, NodeMajority, f.Node}[s.below(3)]
+	case f.On == StageElected:
+		f.Node = []Target{NodeAll, NodeMajority, f.Node}[s.below(3)]
+	}
+	return f
+}
+
+// lasting draws a fault that lasts up to so many milliseconds; short ones are
+// more likely.
+func (g *generator) lasting(s *stream, kind FaultKind, who Target, most int64) Fault {
+	d := min(20+s.exponential(most/4), most)
+	return Fault{Kind: kind, Node: who, For: time.Duration(d) * time.Millisecond}
+}
+
+// split draws two sides of any sizes.
+func (g *generator) split(s *stream) Fault {
+	f := g.lasting(s, Split, 0, 4000)
+	ids := g.shuffled(s)
+	f.Side = ids[:1+s.below(uint64(g.plan.Nodes-1))]
+	slices.Sort(f.Side)
+	return f
+}
+
+func (g *generator) oneWay(s *stream) Fault {
+	f := g.lasting(s, OneWay, 0, 5000)
+	ids := g.shuffled(s)
+	f.From, f.To = ids[0], ids[1]
+	return f
+}

@@ -1,0 +1,120 @@
+package sim
+
+// eventKind names what happens at an event. The numbers are in the trace's
+// hash: append, never renumber.
+type eventKind uint8
+
+// The events of a world.
+const (
+	eventFault     eventKind = iota + 1 // a line of the plan begins (index in arg)
+	eventFaultEnds                      // and ends
+	eventHeal                           // the liveness phase begins
+	eventStart                          // a node's process starts
+	eventMessage                        // a message reaches a node (packet in arg)
+	eventPeerLost                       // a node learns that messages to a peer were dropped
+	eventWake                           // a node's deadline is due
+	eventWrite                          // a disk writes what is queued to its cache
+	eventSync                           // a disk syncs it
+	eventStored                         // a node learns that it is stored
+	eventOperation                      // a client wants something
+	eventRequest                        // a client's request reaches a node
+	eventAnswer                         // a node's answer reaches a client
+	eventLost                           // a client learns that no answer will come
+	eventCaller                         // a client's deadline is due
+	eventFrame                          // frames reach a subscriber
+	eventSubscribe                      // a subscriber connects
+	eventSeal                           // an idle disk seals its log
+	eventCancel                         // a node learns that a caller went away
+	eventQuit                           // a caller goes away in the middle of an operation
+	eventStep                           // a node's loop takes what came in
+	eventTaken                          // a node learns that a subscriber took a frame
+)
+
+// Priorities order events of one instant. Faults come first, so that a crash at
+// t is seen by whatever else happens at t.
+const (
+	priorityFault  uint8 = 0
+	priorityNormal uint8 = 1
+)
+
+// event is one thing that will happen. Events are plain values: the heap moves
+// them without allocation.
+type event struct {
+	at       int64 // simulated nanoseconds since the start of the world
+	sequence uint64
+	priority uint8
+	kind     eventKind
+	who      int32  // node id or client number, by kind
+	arg      uint64 // by kind
+	epoch    uint32 // the process that the event belongs to; another one ignores it
+}
+
+// before is the world's one order: (time, priority, sequence). Sequence is
+// unique, so the order is total and nothing depends on the heap's shape.
+func (e *event) before(f *event) bool {
+	if e.at != f.at {
+		return e.at < f.at
+	}
+	if e.priority != f.priority {
+		return e.priority < f.priority
+	}
+	return e.sequence < f.sequence
+}
+
+// heap is a 4-ary heap of events, by hand: container/heap calls through an
+// interface and boxes every element, which costs a third of a run.
+type heap struct {
+	events []event
+	last   uint64 // the sequence given out last
+}
+
+// push gives the event its sequence and stores it.
+func (h *heap) push(e event) {
+	h.last++
+	e.sequence = h.last
+	h.events = append(h.events, e)
+	i := len(h.events) - 1
+	for i > 0 {
+		parent := (i - 1) / 4
+		if !e.before(&h.events[parent]) {
+			break
+		}
+		h.events[i] = h.events[parent]
+		i = parent
+	}
+	h.events[i] = e
+}
+
+// pop removes the first event; there must be one.
+func (h *heap) pop() event {
+	first := h.events[0]
+	n := len(h.events) - 1
+	e := h.events[n]
+	h.events = h.events[:n]
+	if n == 0 {
+		return first
+	}
+	i := 0
+	for {
+		child := 4*i + 1
+		if child >= n {
+			break
+		}
+		least := child
+		for c := child + 1; c < child+4 && c < n; c++ {
+			if h.events[c].before(&h.events[least]) {
+				least = c
+			}
+		}
+		if !h.events[least].before(&e) {
+			break
+		}
+		h.events[i] = h.events[least]
+		i = least
+	}
+	h.events[i] = e
+	return first
+}
+
+// empty reports whether nothing will ever happen again.
+func (h *heap) empty() bool { return len(h.events) == 0 }

@@ -1,0 +1,100 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+)
+
+// Violation says which invariant broke, in the paper's words, and where.
+type Violation struct {
+	Invariant string
+	Reason    string
+	Report    string        // who waits for what, for liveness
+	Event     uint64        // the event after which it was seen
+	At        time.Duration // in simulated time
+}
+
+// The invariants, as verdicts name them.
+const (
+	ElectionSafety     = "election-safety"
+	LeaderAppendOnly   = "leader-append-only"
+	LogMatching        = "log-matching"
+	LeaderCompleteness = "leader-completeness"
+	StateMachineSafety = "state-machine-safety"
+	CommitRule         = "commit-rule"
+	Promises           = "promises"
+	Durability         = "durability"
+	Recovery           = "recovery"
+	ExactlyOnce        = "exactly-once"
+	StateHash          = "state-hash"
+	Monotonic          = "monotonic"
+	Streams            = "streams"
+	SessionOrder       = "session-order"
+	Linearizability    = "linearizability"
+	Liveness           = "liveness"
+	Breaches           = "protocol-breach"
+	Codecs             = "codec"
+	Stopped            = "stopped"
+	Runaway            = "runaway"
+	Panicked           = "panic"
+)
+
+// invariants says each in a sentence, those of Figure 3 as the paper has them.
+var invariants = []struct{ name, sentence string }{
+	{ElectionSafety, "At most one leader can be elected in a given term."},
+	{LeaderAppendOnly, "A leader never overwrites or deletes entries in its log; it only appends new entries."},
+	{LogMatching, "If two logs contain an entry with the same index and term, then the logs are identical in all entries up through the given index."},
+	{LeaderCompleteness, "If a log entry is committed in a given term, then that entry will be present in the logs of the leaders for all higher-numbered terms."},
+	{StateMachineSafety, "If a server has applied a log entry at a given index to its state machine, no other server will ever apply a different log entry for the same index."},
+	{CommitRule, "A leader raises commitIndex only to an entry of its own term that a majority stores."},
+	{Promises, "A vote, a vote request or an acknowledgement leaves only when the disk holds what it promises."},
+	{Durability, "An acknowledged write is never lost."},
+	{Recovery, "After any crash a node starts, and finds what its disk had synced."},
+	{ExactlyOnce, "A command takes effect once, however often it is sent."},
+	{StateHash, "Nodes that applied the same entries hold the same state."},
+	{Monotonic, "currentTerm, commitIndex and lastApplied never fall."},
+	{Streams, "A subscriber sees every event once and in order."},
+	{SessionOrder, "A client's next operation takes effect after the one it has an answer to."},
+	{Linearizability, "Every operation takes effect at one instant between its call and its answer."},
+	{Liveness, "Once a majority is healthy, all that is pending finishes."},
+	{Breaches, "Nodes that keep to the protocol never see it broken."},
+	{Codecs, "What one node encodes another decodes."},
+	{Stopped, "A node stops only when its disk failed."},
+	{Runaway, "A run ends: no node works without end."},
+	{Panicked, "The impossible does not happen."},
+}
+
+// Sentence returns what an invariant says; empty for an unknown name.
+func Sentence(invariant string) string {
+	for _, i := range invariants {
+		if i.name == invariant {
+			return i.sentence
+		}
+	}
+	return ""
+}
+
+// judges watch a run. Each gets what happened, as it happens, and costs next to
+// nothing for an event that does not concern it.
+type judges struct {
+	election election
+	logs     logs
+	applied  applied
+	clients  witness
+}
+
+// violate ends the run with a verdict; the first one counts. Blind runs leave out
+// what only somebody who looks into disks could know.
+func (w *World) violate(invariant, format string, args ...any) {
+	if w.blind && (invariant == CommitRule || invariant == Promises || invariant == Recovery) {
+		return
+	}
+	if w.violation == nil {
+		w.violation = &Violation{
+			Invariant: invariant,
+			Reason:    fmt.Sprintf(format, args...),
+			Event:     w.trace.events,
+			At:        time.Duration(w.now),
+		}
+	}
+}

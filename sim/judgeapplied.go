@@ -1,0 +1,112 @@
+package sim
+
+import (
+	"bytes"
+
+	"parley/raft"
+	"parley/raft/node"
+	"parley/statemachine"
+)
+
+// applied judges what state machines are given: State Machine Safety, exactly
+// once, log time, and equal states at equal positions. It sits inside the node as
+// its state machine, so that it sees the commands themselves and not what the node
+// says about them.
+type applied struct {
+	log    []application // what the first node applied; the others are compared with it
+	byBody map[string]int
+	hashes []node.Hash // by position, of the whole node; zero if not seen
+}
+
+// application is one command applied.
+type application struct {
+	at      node.Applied
+	command []byte
+	reply   []byte
+	hash    node.Hash
+	frame   []byte // the event it caused; nil if none
+}
+
+// machine is the state machine of one simulated process, with the judge before it.
+type machine struct {
+	*statemachine.Machine
+	w    *World
+	s    *server
+	next int // its place in the judge's log
+}
+
+// Apply applies the command and compares the outcome.
+func (m *machine) Apply(at node.Applied, command []byte) []byte {
+	reply := m.Machine.Apply(at, command)
+	a := &m.w.judges.applied
+	if m.next == len(a.log) {
+		m.w.judgeFirst(m, at, command, reply)
+	} else {
+		m.w.judgeAgain(m, at, command, reply)
+	}
+	m.next++
+	return reply
+}
+
+// Clone returns the state without the judge: what is asked of it is a query.
+func (m *machine) Clone() node.StateMachine { return m.Machine.Clone() }
+
+// judgeFirst takes down what the first node applied at a place.
+func (w *World) judgeFirst(m *machine, at node.Applied, command, reply []byte) {
+	a := &w.judges.applied
+	if n := len(a.log); n > 0 {
+		if last := &a.log[n-1].at; at.Position <= last.Position || at.Time < last.Time {
+			w.violate(Monotonic, "Node %d applies position %d of log time %d after position %d of log time %d.",
+				m.s.id, at.Position, at.Time, last.Position, last.Time)
+		}
+	}
+	rec := application{at: at, command: command, reply: reply, hash: m.StateHash()}
+	if frames, _ := m.EventsAfter(at.Position-1, 1); len(frames) > 0 && frames[0].Position == at.Position {
+		rec.frame = frames[0].Body
+	}
+	a.log = append(a.log, rec)
+	number, known := a.byBody[string(command)]
+	if !known {
+		w.violate(ExactlyOnce, "Node %d applies at position %d a command that no client sent.", m.s.id, at.Position)
+		return
+	}
+	w.tookEffect(number, at.Position)
+}
+
+// judgeAgain compares with what the first node did at the same place.
+func (w *World) judgeAgain(m *machine, at node.Applied, command, reply []byte) {
+	rec := &w.judges.applied.log[m.next]
+	switch {
+	case rec.at.Position != at.Position:
+		w.violate(StateMachineSafety, "Node %d applies a command at position %d where another node's next one was at %d.",
+			m.s.id, at.Position, rec.at.Position)
+	case rec.at != at || !bytes.Equal(rec.command, command):
+		w.violate(StateMachineSafety, "Node %d applies another command at position %d than a node before it.", m.s.id, at.Position)
+	case !bytes.Equal(rec.reply, reply) || rec.hash != m.StateHash():
+		w.violate(StateHash, "Node %d gives another reply or has another state after position %d than a node before it.", m.s.id, at.Position)
+	}
+}
+
+// judgeApplied looks at a node's lastApplied.
+func (w *World) judgeApplied(s *server, n *raft.Note) {
+	m := &w.judges.logs.mirrors[s.id]
+	if n.Index != m.applied+1 || n.Index > m.commit {
+		w.violate(Monotonic, "lastApplied of node %d went from %d to %d with commitIndex at %d.", s.id, m.applied, n.Index, m.commit)
+	}
+	m.applied = n.Index
+}
+
+// judgeState compares a node's whole replicated state, sessions included, with
+// that of whoever stood at the same position before.
+func (w *World) judgeState(s *server) {
+	at, hash := s.node.StateHash()
+	hashes := w.judges.applied.hashes
+	for uint64(len(hashes)) <= uint64(at) {
+		hashes = append(hashes, node.Hash{})
+	}
+	if known := hashes[at]; known != (node.Hash{}) && known != hash {
+		w.violate(StateHash, "Node %d has another state at position %d than a node before it.", s.id, at)
+	}
+	hashes[at] = hash
+	w.judges.applied.hashes = hashes
+}

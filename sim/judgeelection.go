@@ -1,0 +1,60 @@
+package sim
+
+import "parley/raft"
+
+// election judges Election Safety and keeps who takes itself to be what.
+type election struct {
+	leaders []leadership // by term
+	roles   [nodesMax + 1]role
+}
+
+// leadership is who was elected in a term.
+type leadership struct {
+	who   raft.NodeID
+	epoch uint32
+}
+
+// role is a node's own opinion of itself, as its notes told it.
+type role struct {
+	is   raft.Role
+	term raft.Term
+}
+
+// judgeRole looks at a change of role.
+func (w *World) judgeRole(s *server, n *raft.Note) {
+	e := &w.judges.election
+	is := raft.Role(n.A)
+	e.roles[s.id] = role{is: is, term: n.Term}
+	if is != raft.Leader {
+		return
+	}
+	w.cover.Elections++
+	for uint64(len(e.leaders)) <= uint64(n.Term) {
+		e.leaders = append(e.leaders, leadership{})
+	}
+	// A node that crashed and is elected again in a term counts as another: it
+	// must have forgotten a vote.
+	if l := &e.leaders[n.Term]; l.who != 0 && *l != (leadership{s.id, s.epoch}) {
+		w.violate(ElectionSafety, "Nodes %d and %d were both elected in term %d.", l.who, s.id, n.Term)
+	}
+	e.leaders[n.Term] = leadership{s.id, s.epoch}
+	w.judgeCompleteness(s, n.Term)
+}
+
+// leads reports whether the node takes itself to be a leader, and of which term.
+func (w *World) leads(id raft.NodeID) (raft.Term, bool) {
+	r := &w.judges.election.roles[id]
+	return r.term, r.is == raft.Leader && w.node(id).up
+}
+
+// leader returns the leader of the highest term, or zero.
+func (w *World) leader() raft.NodeID {
+	var who raft.NodeID
+	var highest raft.Term
+	for id := raft.NodeID(1); int(id) <= w.plan.Nodes; id++ {
+		if term, ok := w.leads(id); ok && term >= highest {
+			who, highest = id, term
+		}
+	}
+	return who
+}

@@ -1,0 +1,180 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"parley/raft"
+)
+
+// heal begins the liveness phase: every fault ends, crashed nodes of the core come
+// back, links of the core lose nothing more. The rest lives on as the plan says.
+// From here on everything must finish.
+func (w *World) heal(e *event) {
+	w.trace.begin(e)
+	if w.trace.on() {
+		w.trace.say("heals nodes %s; the others: %s", formatIDs(w.plan.Core), w.describeRest())
+	}
+	w.healed = true
+	for i := range w.live {
+		if w.live[i].on {
+			w.lift(i)
+		}
+	}
+	w.net.calm = true
+	for _, s := range w.servers {
+		s.disarm()
+		s.disk.stallTo = min(s.disk.stallTo, w.now)
+		s.pausedUntil = min(s.pausedUntil, w.now)
+		switch w.restOf(s.id) {
+		case RestDown:
+			if s.up {
+				s.crash(CrashProcess, forGood)
+			} else {
+				s.epoch++ // the start that was due is void
+			}
+			continue
+		case RestCut:
+			w.cut(s.id, nil, 1, 1)
+		case RestDeaf:
+			w.cut(s.id, nil, 0, 1)
+		case RestMute:
+			w.cut(s.id, nil, 1, 0)
+		}
+		if !s.up {
+			s.epoch++
+			w.heap.push(event{at: w.now + 1, priority: priorityNormal, kind: eventStart, who: int32(s.id), epoch: s.epoch})
+		}
+	}
+}
+
+// restOf says how a node lives in the liveness phase.
+func (w *World) restOf(id raft.NodeID) RestKind {
+	for _, r := range w.plan.Rest {
+		if r.Node == id {
+			return r.Kind
+		}
+	}
+	return RestWell
+}
+
+// judgeLiveness looks at what is still pending when the time is over.
+func (w *World) judgeLiveness() {
+	pending := w.pending()
+	if len(pending) == 0 {
+		return
+	}
+	w.violate(Liveness, "After %s of good times %d things are not done: %s.", time.Duration(w.now-int64(w.plan.Heal)), len(pending), pending[0])
+	w.violation.Report = w.wedge(pending)
+}
+
+// pending lists what did not finish, most telling first.
+func (w *World) pending() []string {
+	var list []string
+	due := w.due()
+	if len(w.judges.logs.committed) == 0 {
+		list = append(list, "the cluster never committed anything")
+	}
+	for _, id := range w.plan.Core {
+		s := w.node(id)
+		switch m := &w.judges.logs.mirrors[id]; {
+		case !s.up:
+			list = append(list, fmt.Sprintf("node %d is down", id))
+		case m.applied < due:
+			list = append(list, fmt.Sprintf("node %d applied %d of %d entries committed long ago", id, m.applied, due))
+		}
+	}
+	for i := range w.operations {
+		if op := &w.operations[i]; !op.ended {
+			list = append(list, fmt.Sprintf("operation %d of client %d, called at %s, has no answer", op.number, op.client, formatClock(op.calledAt)))
+		}
+	}
+	last := raft.Position(0)
+	for i := range w.judges.applied.log {
+		if a := &w.judges.applied.log[i]; a.frame != nil && uint64(a.at.Position) <= uint64(due) {
+			last = a.at.Position
+		}
+	}
+	for _, s := range w.subscribers {
+		// A mute node hears its leader, so nothing tells its subscribers to leave.
+		if s.from < last && (s.at == 0 || w.restOf(s.at) != RestMute) {
+			list = append(list, fmt.Sprintf("subscriber %d, at node %d, saw events up to %d of %d", s.number, s.at, s.from, last))
+		}
+	}
+	return list
+}
+
+// due returns the last index that every node of the core must have applied by
+// now: what was committed a second ago.
+func (w *World) due() raft.Index {
+	c := w.judges.logs.committed
+	i := len(c)
+	for i > 0 && c[i-1].at > w.now-int64(time.Second) {
+		i--
+	}
+	return raft.Index(i)
+}
+
+// wedge tells who waits for what: what is pending, and each node's view of the
+// world beside the world's view of it.
+func (w *World) wedge(pending []string) string {
+	var b strings.Builder
+	b.WriteString("pending:\n")
+	const linesMax = 20
+	for i, p := range pending {
+		if i == linesMax {
+			fmt.Fprintf(&b, "  and %d more\n", len(pending)-linesMax)
+			break
+		}
+		fmt.Fprintf(&b, "  %s\n", p)
+	}
+	b.WriteString("nodes:\n")
+	for _, s := range w.servers {
+		fmt.Fprintf(&b, "  %s\n", w.describeServer(s))
+	}
+	b.WriteString("clients:\n")
+	for _, c := range w.clients {
+		fmt.Fprintf(&b, "  client %d: %d operations under way", c.number, c.under)
+		for _, r := range c.waiting {
+			fmt.Fprintf(&b, ", request %d at node %d", r.id, r.node)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// describeServer says one node's state in a line.
+func (w *World) describeServer(s *server) string {
+	where := "core"
+	if !w.plan.inCore(s.id) {
+		where = w.restOf(s.id).String()
+	}
+	if !s.up {
+		return fmt.Sprintf("node %d (%s): down", s.id, where)
+	}
+	st := s.node.Status()
+	line := fmt.Sprintf("node %d (%s): %s of term %d, leader %d, last %d, stored %d, commit %d, applied %d, waiters %d, reads %d, disk busy %s, queue %d",
+		s.id, where, st.Role, st.Term, st.Leader, st.Last, st.Stored, st.Commit, st.Applied, st.Waiters, st.Reads, yesNo(s.disk.busy), len(s.disk.queue))
+	if st.Role == raft.Leader {
+		for _, m := range st.Members {
+			line += fmt.Sprintf("; match of %d: %d", m.ID, m.Match)
+		}
+	}
+	if st.Cluster == 0 {
+		line += fmt.Sprintf("; not formed, waits for %v", slices.Clone(st.Waiting))
+	}
+	return line
+}
+
+func (w *World) describeRest() string {
+	if len(w.plan.Rest) == 0 {
+		return "none"
+	}
+	var parts []string
+	for _, r := range w.plan.Rest {
+		parts = append(parts, fmt.Sprintf("%d %s", r.Node, r.Kind))
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,191 @@
+package sim
+
+import "parley/raft"
+
+// fault begins a line of the plan. What it does is undone by faultEnds, or by heal;
+// a fault that is over by itself (a crash, a jump of the clock) has no end.
+func (w *World) fault(e *event) {
+	f := &w.plan.Faults[e.arg]
+	w.trace.begin(e)
+	if w.trace.on() {
+		w.trace.say("%s", f)
+	}
+	// Keyed by time and kind, not by place: a line less moves no other.
+	draw := w.chance.draw(purposeTarget, uint64(f.At), uint64(f.Kind))
+	live := &w.live[e.arg]
+	live.on = true
+	if f.needsNode() {
+		live.nodes = w.hit(f.Node, draw)
+	}
+	for i, id := range live.nodes {
+		w.strike(w.node(id), f, raft.Mix(draw, uint64(i)))
+	}
+	w.touchLinks(f, live.nodes, 1)
+	switch f.Kind {
+	case Loss:
+		w.net.loss += f.Rate
+	case Slow:
+		w.net.slow *= max(f.Factor, 1)
+	}
+	if f.lasts() {
+		w.heap.push(event{at: w.now + int64(f.For), priority: priorityFault, kind: eventFaultEnds, arg: e.arg})
+	}
+}
+
+// live is a fault that has begun: whom it hit, and whether it still holds.
+type live struct {
+	on    bool
+	nodes []raft.NodeID
+}
+
+// lasts reports whether the fault has an end.
+func (f *Fault) lasts() bool {
+	switch f.Kind {
+	case CrashProcess, CrashMachine, Drift, Jump, DiskError, Pause, Stall:
+		return false
+	}
+	return true
+}
+
+// strike does to one node what the fault does to nodes.
+func (w *World) strike(s *server, f *Fault, draw uint64) {
+	switch f.Kind {
+	case CrashProcess, CrashMachine, DiskError:
+		w.lay(s, f, draw)
+	case Pause:
+		w.pause(s, f)
+	case Stall:
+		s.disk.stallTo = w.now + int64(f.For)
+	case Drift:
+		s.clock.bend(w.now, f.PPM, s.clock.still)
+		s.rearm()
+	case Freeze:
+		s.clock.bend(w.now, s.clock.ppm, true)
+	case Jump:
+		s.clock.wall += int64(f.By)
+	}
+}
+
+// faultEnds ends a line of the plan.
+func (w *World) faultEnds(e *event) {
+	if !w.live[e.arg].on {
+		return // healed
+	}
+	w.trace.begin(e)
+	if w.trace.on() {
+		w.trace.say("ends: %s", &w.plan.Faults[e.arg])
+	}
+	w.lift(int(e.arg))
+}
+
+// lift undoes what a fault still does.
+func (w *World) lift(i int) {
+	f, l := &w.plan.Faults[i], &w.live[i]
+	l.on = false
+	w.touchLinks(f, l.nodes, -1)
+	switch f.Kind {
+	case Loss:
+		w.net.loss -= f.Rate
+	case Slow:
+		w.net.slow /= max(f.Factor, 1)
+	case Freeze:
+		for _, id := range l.nodes {
+			s := w.node(id)
+			s.clock.bend(w.now, s.clock.ppm, false)
+			s.rearm()
+		}
+	}
+}
+
+// touchLinks blocks (+1) or frees (-1) the links that a fault cuts.
+func (w *World) touchLinks(f *Fault, nodes []raft.NodeID, by int8) {
+	switch f.Kind {
+	case OneWay:
+		w.net.block(f.From, f.To, by)
+	case Split:
+		for _, a := range f.Side {
+			w.cut(a, f.Side, by, by)
+		}
+	case Isolate:
+		for _, id := range nodes {
+			w.cut(id, nil, by, by)
+		}
+	case Deaf:
+		for _, id := range nodes {
+			w.cut(id, nil, 0, by)
+		}
+	case Mute:
+		for _, id := range nodes {
+			w.cut(id, nil, by, 0)
+		}
+	}
+}
+
+// cut blocks or frees all links of a node but those to its own side.
+func (w *World) cut(id raft.NodeID, side []raft.NodeID, outward, inward int8) {
+	for other := raft.NodeID(1); int(other) <= w.plan.Nodes; other++ {
+		if !contains(side, other) {
+			w.net.block(id, other, outward)
+			w.net.block(other, id, inward)
+		}
+	}
+}
+
+func contains(ids []raft.NodeID, id raft.NodeID) bool {
+	for _, other := range ids {
+		if other == id {
+			return true
+		}
+	}
+	return false
+}
+
+// pause stops a process where it stands. Events for it wait; its clock goes on.
+func (w *World) pause(s *server, f *Fault) {
+	if s.up {
+		s.pausedUntil = max(s.pausedUntil, w.now+int64(f.For))
+	}
+}
+
+// rearm forgets the wake event under way: the clock that it was computed from bent.
+func (s *server) rearm() {
+	if s.up {
+		s.wakeOn = never
+		s.wakes++
+		s.arm()
+	}
+}
+
+// hit returns the servers that a target means, in order of their ids.
+func (w *World) hit(t Target, draw uint64) []raft.NodeID {
+	n := uint64(w.plan.Nodes)
+	leader := w.leader()
+	switch {
+	case t > 0:
+		return []raft.NodeID{raft.NodeID(t)}
+	case t == NodeLeader && leader != 0:
+		return []raft.NodeID{leader}
+	case t == NodeAll:
+		return w.someNodes(draw, int(n))
+	case t == NodeMajority:
+		return w.someNodes(draw, int(n)/2+1)
+	}
+	id := raft.NodeID(1 + below(draw, n))
+	if t == NodeFollower && id == leader {
+		id = raft.NodeID(uint64(id)%n + 1)
+	}
+	return []raft.NodeID{id}
+}
+
+// someNodes draws so many nodes and returns them in order.
+func (w *World) someNodes(draw uint64, count int) []raft.NodeID {
+	var ids []raft.NodeID
+	left := uint64(w.plan.Nodes)
+	for id := raft.NodeID(1); int(id) <= w.plan.Nodes; id++ {
+		if below(raft.Mix(draw, uint64(id)), left) < uint64(count-len(ids)) {
+			ids = append(ids, id)
+		}
+		left--
+	}
+	return ids
+}

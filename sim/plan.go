@@ -1,0 +1,177 @@
+package sim
+
+import (
+	"time"
+
+	"parley/raft"
+)
+
+// Plan is everything that a run depends on: the same plan gives the same trace.
+// A seed makes one (Generate); its text can be printed, edited and replayed
+// (Format, Parse).
+type Plan struct {
+	Seed     uint64
+	Nodes    int
+	Duration time.Duration
+
+	// The liveness phase begins at Heal: all faults end, and the nodes of Core,
+	// a majority, stay healthy from then on. Every other node lives on as Rest
+	// says, possibly broken for good.
+	Heal time.Duration
+	Core []raft.NodeID
+	Rest []Rest
+
+	Node        NodePlan
+	Link        LinkPlan
+	Disk        DiskPlan
+	Clocks      []ClockPlan
+	Clients     []ClientPlan
+	Subscribers []SubscriberPlan
+	Faults      []Fault
+}
+
+// NodePlan configures all nodes alike.
+type NodePlan struct {
+	Election  time.Duration
+	Heartbeat time.Duration
+	Segment   int64 // bytes of a log segment: small ones roll often
+	// Loop is the longest time the node's loop is busy with other things. What
+	// comes meanwhile is one Step. Zero: every event is a Step of its own.
+	Loop time.Duration
+
+	// Bounds small enough to be felt; zero: production's.
+	Append      int64         // entries of one Append: replication in pieces
+	Inflight    int64         // Appends under way to one peer
+	Uncommitted int64         // bytes that a leader may hold uncommitted: callers are told it is busy
+	Idle        time.Duration // after which a client session expires
+}
+
+// LinkPlan says how messages travel. Rates are per 1,000 messages.
+type LinkPlan struct {
+	Delay     time.Duration // least one-way delay
+	Spread    time.Duration // mean of the exponential part on top
+	Tail      int64         // rate of messages that take up to TailMax more
+	TailMax   time.Duration
+	Loss      int64
+	Duplicate int64
+	Told      int64 // rate of lost messages whose sender is told (a broken connection)
+	FIFO      bool  // a link keeps the order of its messages, as one connection would
+}
+
+// DiskPlan says how long the disk takes.
+type DiskPlan struct {
+	WriteMin, WriteMax time.Duration
+	SyncMin, SyncMax   time.Duration
+	Slow               int64 // rate of syncs that take up to SlowMax more
+	SlowMax            time.Duration
+}
+
+// ClockPlan says how one node's clocks differ from simulated time.
+type ClockPlan struct {
+	Node raft.NodeID
+	PPM  int64         // parts per million that Mono runs fast
+	Wall time.Duration // by which Wall is ahead
+}
+
+// ClientPlan is one client: a caller with a stream of operations.
+type ClientPlan struct {
+	Every    time.Duration // mean time between operations
+	Pipeline int           // operations under way at a time
+	Read     int64         // rate of reads per 1,000 operations
+	Stale    int64         // rate of stale ones per 1,000 reads
+	Text     int64         // longest text in bytes
+	Patience time.Duration // deadline of an operation before Heal
+	Timeout  time.Duration // after which a request is given up as lost
+	Quit     int64         // rate per 1,000 operations whose caller goes away
+}
+
+// SubscriberPlan is one follower of the event stream. It moves to another
+// node whenever its own goes away, and after about Stay.
+type SubscriberPlan struct {
+	Stay time.Duration
+}
+
+// RestKind says how a node outside the core lives in the liveness phase.
+type RestKind uint8
+
+// The ways.
+const (
+	RestWell RestKind = iota + 1 // healthy
+	RestDown                     // crashed
+	RestCut                      // reaches nobody
+	RestDeaf                     // hears nobody, and talks
+	RestMute                     // hears, and is not heard
+)
+
+// Rest is one node outside the core.
+type Rest struct {
+	Node raft.NodeID
+	Kind RestKind
+}
+
+// FaultKind names a fault.
+type FaultKind uint8
+
+// The faults. Those with a duration end after Fault.For, at the latest at Heal.
+const (
+	CrashProcess FaultKind = iota + 1 // the process dies: the page cache survives
+	CrashMachine                      // the machine dies: unsynced sectors survive or not
+	Isolate                           // no messages from or to Node
+	Split                             // Side and the others don't reach each other
+	OneWay                            // no messages from From to To
+	Deaf                              // Node hears nobody
+	Mute                              // nobody hears Node
+	Pause                             // Node's process stands still; nothing is lost
+	Drift                             // Node's Mono runs PPM fast
+	Freeze                            // Node's Mono stands still
+	Jump                              // Node's Wall jumps by By
+	Loss                              // Rate more messages per 1,000 are lost
+	Slow                              // delays are Factor times as long
+	Stall                             // Node's disk completes nothing
+	DiskError                         // Node's next sync fails: the node must stop
+)
+
+// Target says whom a fault hits. Positive: the node with this id. The others
+// are resolved when the fault begins.
+type Target int32
+
+// The targets that depend on what is going on.
+const (
+	NodeLeader   Target = -1 // the leader of the highest term, else by chance
+	NodeAll      Target = -2
+	NodeFollower Target = -3 // by chance, one that does not lead
+	NodeMajority Target = -4 // by chance, the smallest majority
+)
+
+// Stage is a moment of a write at which a crash may strike.
+type Stage uint8
+
+// The stages, in the order of a write's life. A fault with a stage lies in wait
+// until its node gets there.
+const (
+	StageNow       Stage = iota // at once
+	StageSubmit                 // queued, nothing written
+	StageWrite                  // in the page cache, not synced
+	StageSync                   // synced, not told
+	StageOperation              // at one of the next file operations, which may come in part
+	StageVote                   // its vote or its request for votes has just left
+	StageElected                // it has just become leader, and said so
+	StageCommit                 // it has just committed as leader, and nobody else knows
+	StageRecovery               // at once, and again in the midst of the recovery
+)
+
+// Fault is one line of trouble. Which fields are meant depends on the kind.
+type Fault struct {
+	At     time.Duration
+	Kind   FaultKind
+	Node   Target
+	Side   []raft.NodeID
+	From   raft.NodeID
+	To     raft.NodeID
+	On     Stage
+	For    time.Duration // how long; for crashes: until the restart
+	Rate   int64
+	Factor int64
+	PPM    int64
+	By     time.Duration
+}

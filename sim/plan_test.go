@@ -1,0 +1,47 @@
+package sim
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// A plan that does not survive being printed and read again could not be replayed.
+func TestPlansReadBackAsTheyWereWritten(t *testing.T) {
+	for seed := range uint64(500) {
+		p := Generate(seed, time.Minute)
+		again, err := Parse(p.Format())
+		require.NoError(t, err)
+		require.Equal(t, p, again, "seed %d", seed)
+		require.Equal(t, p.Format(), again.Format())
+	}
+}
+
+func TestDurationsReadBackAsTheyWereWritten(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := time.Duration(rapid.Int64Range(-1e15, 1e15).Draw(t, "d"))
+		again, ok := parseDuration(formatDuration(d))
+		require.True(t, ok, formatDuration(d))
+		require.Equal(t, d, again)
+	})
+}
+
+// A person edits plans; a slip must be named, not swallowed.
+func TestAMistakeInAPlanIsNamedWithItsLine(t *testing.T) {
+	good := Generate(1, time.Minute).Format()
+	for _, c := range []struct{ line, want string }{
+		{"fault at=1s isolte node=1 for=2s", "unknown word"},
+		{"fault at=1s isolate node=1 fro=2s", "unknown field \"fro\""},
+		{"fault at=1x isolate node=1", "no duration"},
+		{"fault at=1s isolate for=1s", "want node="},
+		{"fault at=1s isolate node=99 for=1s", "no such node"},
+		{"speed 9", "unknown word"},
+	} {
+		_, err := Parse(good + c.line + "\n")
+		require.ErrorContains(t, err, c.want, c.line)
+	}
+	_, err := Parse("seed 1\n")
+	require.ErrorContains(t, err, "plan line 1")
+}

@@ -1,0 +1,353 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"parley/raft"
+)
+
+// planHeader is the first line of a plan; the number is the format's version.
+const planHeader = "parley plan 1"
+
+var (
+	faultNames = []string{"", "crash-process", "crash-machine", "isolate", "split", "oneway", "deaf", "mute",
+		"pause", "drift", "freeze", "jump", "loss", "slow", "stall", "disk-error"}
+	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery"}
+	restNames   = []string{"", "well", "down", "cut", "deaf", "mute"}
+	targetNames = []string{"", "leader", "all", "follower", "majority"} // of -1, -2, …
+)
+
+// String names the kind as plans write it.
+func (k FaultKind) String() string { return nameOf(faultNames, int(k)) }
+
+// String names the stage as plans write it.
+func (s Stage) String() string { return nameOf(stageNames, int(s)) }
+
+// String names the kind as plans write it.
+func (k RestKind) String() string { return nameOf(restNames, int(k)) }
+
+// String names the target as plans write it.
+func (t Target) String() string {
+	if t > 0 {
+		return strconv.Itoa(int(t))
+	}
+	return nameOf(targetNames, int(-t))
+}
+
+// nameOf returns a name, or a number for what has none.
+func nameOf(names []string, i int) string {
+	if i < len(names) && names[i] != "" {
+		return names[i]
+	}
+	return "#" + strconv.Itoa(i)
+}
+
+// valueOf is the way back; zero names nothing.
+func valueOf(names []string, name string) (int, bool) {
+	for i, n := range names {
+		if n == name && n != "" {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// Format writes the plan as text, one thing a line:
+//
+//	parley plan 1
+//	seed 7
+//	nodes 3
+//	duration 60s
+//	heal 44s core=1,3
+//	rest 2 down
+//	node election=250ms heartbeat=50ms segment=16384 loop=200us
+//	limits append=2 inflight=4 uncommitted=0 idle=0s
+//	link delay=150us spread=400us tail=5 tailmax=30ms loss=10 duplicate=5 told=500 fifo=no
+//	disk write=20us..90us sync=100us..2ms slow=3 slowmax=80ms
+//	clock 1 ppm=120 wall=-3s
+//	client every=40ms pipeline=2 read=300 stale=100 text=64 patience=2s timeout=1s quit=20
+//	subscriber stay=5s
+//	fault at=2.1s isolate node=leader for=800ms
+//
+// Rates are per 1,000. Lines may be taken out, and '#' begins a comment.
+func (p *Plan) Format() string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line(planHeader)
+	line("seed %d", p.Seed)
+	line("nodes %d", p.Nodes)
+	line("duration %s", formatDuration(p.Duration))
+	line("heal %s core=%s", formatDuration(p.Heal), formatIDs(p.Core))
+	for _, r := range p.Rest {
+		line("rest %d %s", r.Node, r.Kind)
+	}
+	line("node election=%s heartbeat=%s segment=%d loop=%s",
+		formatDuration(p.Node.Election), formatDuration(p.Node.Heartbeat), p.Node.Segment, formatDuration(p.Node.Loop))
+	if n := &p.Node; n.Append+n.Inflight+n.Uncommitted+int64(n.Idle) > 0 {
+		line("limits append=%d inflight=%d uncommitted=%d idle=%s", n.Append, n.Inflight, n.Uncommitted, formatDuration(n.Idle))
+	}
+	l := &p.Link
+	line("link delay=%s spread=%s tail=%d tailmax=%s loss=%d duplicate=%d told=%d fifo=%s",
+		formatDuration(l.Delay), formatDuration(l.Spread), l.Tail, formatDuration(l.TailMax), l.Loss, l.Duplicate, l.Told, yesNo(l.FIFO))
+	d := &p.Disk
+	line("disk write=%s sync=%s slow=%d slowmax=%s",
+		formatRange(d.WriteMin, d.WriteMax), formatRange(d.SyncMin, d.SyncMax), d.Slow, formatDuration(d.SlowMax))
+	for _, c := range p.Clocks {
+		line("clock %d ppm=%d wall=%s", c.Node, c.PPM, formatDuration(c.Wall))
+	}
+	for _, c := range p.Clients {
+		line("client every=%s pipeline=%d read=%d stale=%d text=%d patience=%s timeout=%s quit=%d",
+			formatDuration(c.Every), c.Pipeline, c.Read, c.Stale, c.Text, formatDuration(c.Patience), formatDuration(c.Timeout), c.Quit)
+	}
+	for _, s := range p.Subscribers {
+		line("subscriber stay=%s", formatDuration(s.Stay))
+	}
+	for i := range p.Faults {
+		line("%s", p.Faults[i].String())
+	}
+	return b.String()
+}
+
+// String writes the fault as its line of a plan.
+func (f *Fault) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "fault at=%s %s", formatDuration(f.At), f.Kind)
+	if f.Node != 0 {
+		fmt.Fprintf(&b, " node=%s", f.Node)
+	}
+	if len(f.Side) > 0 {
+		fmt.Fprintf(&b, " side=%s", formatIDs(f.Side))
+	}
+	if f.From != 0 {
+		fmt.Fprintf(&b, " from=%d to=%d", f.From, f.To)
+	}
+	if f.On != StageNow {
+		fmt.Fprintf(&b, " on=%s", f.On)
+	}
+	if f.For != 0 {
+		fmt.Fprintf(&b, " for=%s", formatDuration(f.For))
+	}
+	if f.Rate != 0 {
+		fmt.Fprintf(&b, " rate=%d", f.Rate)
+	}
+	if f.Factor != 0 {
+		fmt.Fprintf(&b, " factor=%d", f.Factor)
+	}
+	if f.PPM != 0 {
+		fmt.Fprintf(&b, " ppm=%d", f.PPM)
+	}
+	if f.By != 0 {
+		fmt.Fprintf(&b, " by=%s", formatDuration(f.By))
+	}
+	return b.String()
+}
+
+// Parse reads what Format wrote, or what a person made of it. An error names
+// the line and what is wrong with it.
+func Parse(text string) (*Plan, error) {
+	p := &Plan{}
+	header := false
+	number := 0
+	for line := range strings.SplitSeq(text, "\n") {
+		number++
+		if i := strings.IndexByte(line, '#'); i >= 0 {
+			line = line[:i]
+		}
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		if !header {
+			if line != planHeader {
+				return nil, fmt.Errorf("plan line %d: want %q first", number, planHeader)
+			}
+			header = true
+			continue
+		}
+		w := newWords(line)
+		p.parseLine(w)
+		if err := w.finish(); err != nil {
+			return nil, fmt.Errorf("plan line %d: %w", number, err)
+		}
+	}
+	if !header {
+		return nil, fmt.Errorf("plan: empty; want %q first", planHeader)
+	}
+	return p, p.check()
+}
+
+// parseLine reads one line into the plan.
+func (p *Plan) parseLine(w *words) {
+	switch what := w.word(); what {
+	case "seed":
+		p.Seed = w.unsigned(w.word())
+	case "nodes":
+		p.Nodes = int(w.unsigned(w.word()))
+	case "duration":
+		p.Duration = w.duration(w.word())
+	case "heal":
+		p.Heal = w.duration(w.word())
+		p.Core = w.ids("core")
+	case "rest":
+		r := Rest{Node: raft.NodeID(w.unsigned(w.word()))}
+		r.Kind = RestKind(w.name(restNames, w.word()))
+		p.Rest = append(p.Rest, r)
+	case "node":
+		n := &p.Node
+		n.Election, n.Heartbeat = w.durationOf("election"), w.durationOf("heartbeat")
+		n.Segment, n.Loop = w.integerOf("segment"), w.durationOf("loop")
+	case "limits":
+		n := &p.Node
+		n.Append, n.Inflight = w.integerOf("append"), w.integerOf("inflight")
+		n.Uncommitted, n.Idle = w.integerOf("uncommitted"), w.durationOf("idle")
+	case "link":
+		p.Link = LinkPlan{
+			Delay: w.durationOf("delay"), Spread: w.durationOf("spread"), Tail: w.integerOf("tail"), TailMax: w.durationOf("tailmax"),
+			Loss: w.integerOf("loss"), Duplicate: w.integerOf("duplicate"), Told: w.integerOf("told"), FIFO: w.value("fifo") == "yes",
+		}
+	case "disk":
+		p.Disk.WriteMin, p.Disk.WriteMax = w.rangeOf("write")
+		p.Disk.SyncMin, p.Disk.SyncMax = w.rangeOf("sync")
+		p.Disk.Slow, p.Disk.SlowMax = w.integerOf("slow"), w.durationOf("slowmax")
+	case "clock":
+		c := ClockPlan{Node: raft.NodeID(w.unsigned(w.word()))}
+		c.PPM, c.Wall = w.integerOf("ppm"), w.durationOf("wall")
+		p.Clocks = append(p.Clocks, c)
+	case "client":
+		p.Clients = append(p.Clients, ClientPlan{
+			Every: w.durationOf("every"), Pipeline: int(w.integerOf("pipeline")), Read: w.integerOf("read"), Stale: w.integerOf("stale"),
+			Text: w.integerOf("text"), Patience: w.durationOf("patience"), Timeout: w.durationOf("timeout"), Quit: w.integerOf("quit"),
+		})
+	case "subscriber":
+		p.Subscribers = append(p.Subscribers, SubscriberPlan{Stay: w.durationOf("stay")})
+	case "fault":
+		p.Faults = append(p.Faults, parseFault(w))
+	default:
+		w.fail("unknown word %q", what)
+	}
+}
+
+// parseFault reads the rest of a fault's line.
+func parseFault(w *words) Fault {
+	f := Fault{At: w.durationOf("at"), Kind: FaultKind(w.name(faultNames, w.word()))}
+	if v := w.value("node"); v != "" {
+		if i, ok := valueOf(targetNames, v); ok {
+			f.Node = Target(-i)
+		} else {
+			f.Node = Target(w.unsigned(v))
+		}
+	}
+	f.Side = w.ids("side")
+	f.From, f.To = raft.NodeID(w.integerOf("from")), raft.NodeID(w.integerOf("to"))
+	if v := w.value("on"); v != "" {
+		f.On = Stage(w.name(stageNames, v))
+	}
+	f.For, f.By = w.durationOf("for"), w.durationOf("by")
+	f.Rate, f.Factor, f.PPM = w.integerOf("rate"), w.integerOf("factor"), w.integerOf("ppm")
+	return f
+}
+
+// check refuses plans that the world could not run.
+func (p *Plan) check() error {
+	switch {
+	case p.Nodes < 1 || p.Nodes > nodesMax:
+		return fmt.Errorf("plan: nodes %d: want 1 to %d", p.Nodes, nodesMax)
+	case p.Duration <= 0 || p.Heal <= 0 || p.Heal > p.Duration:
+		return errors.New("plan: want 0 < heal <= duration")
+	case len(p.Core) <= p.Nodes/2:
+		return fmt.Errorf("plan: core %s is no majority of %d nodes", formatIDs(p.Core), p.Nodes)
+	case p.Node.Election <= 0 || p.Node.Heartbeat <= 0 || p.Node.Segment <= 0:
+		return errors.New("plan: want a line \"node election=250ms heartbeat=50ms segment=16384\"")
+	}
+	for _, id := range p.Core {
+		if id < 1 || int(id) > p.Nodes {
+			return fmt.Errorf("plan: core names node %d of %d", id, p.Nodes)
+		}
+	}
+	for _, r := range p.Rest {
+		if r.Node < 1 || int(r.Node) > p.Nodes || p.inCore(r.Node) {
+			return fmt.Errorf("plan: rest names node %d, which is in the core or nowhere", r.Node)
+		}
+	}
+	for _, c := range p.Clients {
+		if c.Every <= 0 || c.Pipeline <= 0 || c.Timeout <= 0 || c.Patience <= 0 {
+			return errors.New("plan: a client needs every, pipeline, patience and timeout")
+		}
+	}
+	for i := range p.Faults {
+		if err := p.checkFault(&p.Faults[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkFault refuses a fault that names nobody.
+func (p *Plan) checkFault(f *Fault) error {
+	switch {
+	case f.Kind == 0:
+		return errors.New("plan: a fault without a kind")
+	case int(f.Node) > p.Nodes || int(f.From) > p.Nodes || int(f.To) > p.Nodes:
+		return fmt.Errorf("plan: %s: no such node", f)
+	case f.Kind == Drift && (f.PPM > ppmMax || f.PPM < -ppmMax):
+		return fmt.Errorf("plan: %s: drift beyond %d ppm", f, ppmMax)
+	case f.Kind == OneWay && (f.From == 0 || f.To == 0 || f.From == f.To):
+		return fmt.Errorf("plan: %s: want from and to", f)
+	case f.needsNode() && f.Node == 0:
+		return fmt.Errorf("plan: %s: want node=", f)
+	}
+	for _, id := range f.Side {
+		if id < 1 || int(id) > p.Nodes {
+			return fmt.Errorf("plan: %s: no node %d", f, id)
+		}
+	}
+	return nil
+}
+
+// needsNode reports whether the fault hits nodes.
+func (f *Fault) needsNode() bool {
+	switch f.Kind {
+	case Split, OneWay, Loss, Slow:
+		return false
+	}
+	return true
+}
+
+// inCore reports whether the node belongs to the healed majority.
+func (p *Plan) inCore(id raft.NodeID) bool {
+	for _, c := range p.Core {
+		if c == id {
+			return true
+		}
+	}
+	return false
+}
+
+// nodesMax bounds a plan's cluster: the network's state is a matrix of this size.
+const nodesMax = 9
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func formatIDs(ids []raft.NodeID) string {
+	var b strings.Builder
+	for i, id := range ids {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.FormatUint(uint64(id), 10))
+	}
+	return b.String()
+}
+
+func formatRange(lo, hi time.Duration) string {
+	return formatDuration(lo) + ".." + formatDuration(hi)
+}

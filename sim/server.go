@@ -1,0 +1,287 @@
+package sim
+
+import (
+	"errors"
+	"time"
+
+	"parley/raft"
+	"parley/raft/node"
+	"parley/raft/vfs/memfs"
+	"parley/raft/wal"
+	"parley/statemachine"
+)
+
+// server is one machine of the cluster and the process on it: the pump of
+// raft/host as one function of what happens. Nothing but where outputs go differs
+// from production.
+type server struct {
+	w     *World
+	id    raft.NodeID
+	up    bool
+	epoch uint32 // processes so far; events of earlier ones are void
+	fs    *memfs.FS
+	dir   *node.Disk
+	node  *node.Node
+	clock clock
+	disk  disk
+
+	inbox   []node.Event // waits for the loop
+	looping bool         // a step event is under way
+	loops   uint64
+	out     node.Output
+
+	wakeAt raft.Mono // when the node wants to be called
+	wakeOn int64     // simulated time of the wake event under way
+	wakes  uint64    // its number; earlier ones are void
+
+	pausedUntil int64
+	trap        trap
+	crashes     uint64
+}
+
+// dataDir is every node's directory on its own file system.
+const dataDir = "data"
+
+// start boots a process from what its disk holds.
+func (w *World) start(e *event) {
+	s := w.node(raft.NodeID(e.who))
+	if s.up || e.epoch != s.epoch {
+		return
+	}
+	w.trace.begin(e)
+	flight := s.disk.flight
+	s.disk.reset()
+	s.trap.set(s)
+	draw := func(p purpose) uint64 { return w.chance.draw(p, uint64(s.id), uint64(s.epoch)) }
+	dir, boot, err := node.OpenDisk(s.fs, dataDir, node.DiskOptions{
+		ID: s.id, Inc: raft.Incarnation(draw(purposeIncarnation)), WAL: wal.Options{SegmentBytes: w.plan.Node.Segment}})
+	if s.trap.sprung {
+		if w.trace.on() {
+			w.trace.say("dies while it recovers")
+		}
+		w.cover.Recoveries++
+		s.crash(s.trap.kind, s.trap.down)
+		s.disk.flight = flight
+		return
+	}
+	if err != nil {
+		w.trace.say("does not start: %v", err)
+		w.violate(Recovery, "Node %d does not start: %v.", s.id, err)
+		return
+	}
+	w.judgeBoot(s, &boot, flight)
+	if w.trace.on() {
+		w.trace.say("starts with term %d, a vote for %v and %d entries", boot.Hard.Term, boot.Hard.Vote, len(boot.Entries))
+	}
+	s.dir, s.up = dir, true
+	s.clock.reboot(w.now, raft.Mono(1+below(draw(purposeNodeSeed), uint64(time.Hour))))
+	s.node = node.New(node.Settings{
+		Seeds:           w.seeds,
+		Cluster:         raft.ClusterID(draw(purposeCluster) | 1),
+		Seed:            raft.Mix(draw(purposeNodeSeed), 1),
+		ElectionTimeout: w.plan.Node.Election,
+		Heartbeat:       w.plan.Node.Heartbeat,
+		Rules:           node.Rules{SessionIdleMax: w.plan.Node.Idle},
+		Raft: raft.Limits{AppendEntriesMax: int(w.plan.Node.Append), InflightMessagesMax: int(w.plan.Node.Inflight),
+			UncommittedBytesMax: int(w.plan.Node.Uncommitted)},
+	}, boot, &machine{Machine: statemachine.New(), w: w, s: s}, s.clock.read(w.now))
+	s.wakeAt, s.wakeOn = raft.Never, never
+	s.inbox, s.looping = s.inbox[:0], false
+	s.run()
+}
+
+// tell puts an event into the node's inbox. The loop takes it at once, or when it is
+// done with other things, together with all that came meanwhile.
+func (s *server) tell(in node.Event) {
+	w := s.w
+	s.inbox = append(s.inbox, in)
+	if w.plan.Node.Loop == 0 {
+		s.run()
+		return
+	}
+	if s.looping {
+		return
+	}
+	s.looping = true
+	s.loops++
+	busy := below(w.chance.draw(purposeLoop, uint64(s.id), s.loops), uint64(w.plan.Node.Loop))
+	w.heap.push(event{at: w.now + 1 + int64(busy), priority: priorityNormal, kind: eventStep, who: int32(s.id), epoch: s.epoch})
+}
+
+// step lets a node's loop take what came in.
+func (w *World) step(e *event) {
+	s := w.node(raft.NodeID(e.who))
+	if e.epoch != s.epoch {
+		return
+	}
+	s.looping = false
+	if len(s.inbox) == 0 {
+		return // a deadline took it along
+	}
+	w.trace.begin(e)
+	if w.trace.on() {
+		w.trace.say("steps with %d events", len(s.inbox))
+	}
+	s.run()
+}
+
+// run is the loop's body: one Step with all that came in, and its output to disk,
+// peers, callers and judges.
+func (s *server) run() {
+	w := s.w
+	s.out.Reset()
+	s.node.Step(s.clock.read(w.now), s.inbox, &s.out)
+	clear(s.inbox) // the payloads live on in the log, not here
+	s.inbox = s.inbox[:0]
+	out := &s.out
+	for i := range out.Store {
+		w.judgeStore(s, &out.Store[i])
+	}
+	s.judgeNotes(out.Notes)
+	for i := range out.Send {
+		w.judgePromise(&out.Send[i])
+		w.send(&out.Send[i])
+	}
+	for i := range out.Done {
+		w.answer(s, &out.Done[i])
+	}
+	for i := range out.Push {
+		w.push(s, &out.Push[i])
+	}
+	if out.Stop != nil {
+		s.stopped(out.Stop)
+		return
+	}
+	s.wakeAt = out.WakeAt
+	s.arm()
+	if s.springsOn(out.Notes) {
+		return
+	}
+	s.disk.submit(s, out.Identity, out.Store)
+}
+
+// judgeNotes records the notes and hands each to the judge it concerns.
+func (s *server) judgeNotes(notes []raft.Note) {
+	w := s.w
+	moved := false
+	for i := range notes {
+		n := &notes[i]
+		w.trace.note(n)
+		switch n.Kind {
+		case raft.NoteRole:
+			w.judgeRole(s, n)
+		case raft.NoteTruncate:
+			w.judgeTruncate(s, n)
+		case raft.NoteCommit:
+			w.judgeCommit(s, n)
+		case raft.NoteTerm:
+			m := &w.judges.logs.mirrors[s.id]
+			if n.Term <= m.term {
+				w.violate(Monotonic, "currentTerm of node %d went from %d to %d.", s.id, m.term, n.Term)
+			}
+			m.term = n.Term
+		case raft.NoteApply:
+			w.judgeApplied(s, n)
+			moved = true
+		case raft.NoteReject:
+			w.cover.Rejects++
+		case raft.NoteQuorumLost:
+			w.cover.QuorumLost++
+		case raft.NoteBreach:
+			w.violate(Breaches, "Node %d got a message from node %d that contradicts what is proven (breach %d at %d).", s.id, n.Peer, n.A, n.Index)
+		}
+	}
+	if moved {
+		w.judgeState(s)
+	}
+}
+
+// arm makes sure that a wake event comes no later than the node wants. One
+// that is under way and too early stays and looks again when it fires: deadlines
+// mostly move away, and the heap stays small.
+func (s *server) arm() {
+	at := s.clock.when(s.wakeAt, s.w.now)
+	if at == never || s.wakeOn <= at {
+		return
+	}
+	s.wakeOn = max(at, s.w.now+1)
+	s.wakes++
+	s.w.heap.push(event{at: s.wakeOn, priority: priorityNormal, kind: eventWake, who: int32(s.id), arg: s.wakes, epoch: s.epoch})
+}
+
+// wake calls the node if its deadline is really due.
+func (w *World) wake(e *event) {
+	s := w.node(raft.NodeID(e.who))
+	if e.epoch != s.epoch || e.arg != s.wakes {
+		return
+	}
+	s.wakeOn = never
+	if s.clock.read(w.now) < s.wakeAt {
+		s.arm()
+		return
+	}
+	w.trace.begin(e)
+	if w.trace.on() {
+		w.trace.say("wakes")
+	}
+	s.run()
+}
+
+// stopped ends a process whose node says that it can't go on.
+func (s *server) stopped(why error) {
+	w := s.w
+	if w.trace.on() {
+		w.trace.add("stops: %v", why)
+	}
+	if !errors.Is(why, errDisk) {
+		w.violate(Stopped, "Node %d stopped: %v.", s.id, why)
+	}
+	// After a failed sync the page cache proves nothing: the machine reboots.
+	s.crash(CrashMachine, s.trap.down)
+}
+
+// crash ends the process now, and the machine's cache with it if kind says so.
+// The restart is due after down.
+func (s *server) crash(kind FaultKind, down time.Duration) {
+	w := s.w
+	s.up = false
+	s.epoch++
+	s.crashes++
+	w.cover.Crashes++
+	s.node, s.dir = nil, nil
+	s.pausedUntil = 0
+	s.trap = trap{}
+	s.fs.SetHook(nil)
+	if kind == CrashMachine {
+		if len(s.fs.Unsynced()) > 0 {
+			w.cover.Torn++
+		}
+		s.fs.CrashMachine(memfs.Chance(w.chance.draw(purposeCrashKeep, uint64(s.id), s.crashes)))
+	} else {
+		s.fs.CrashProcess()
+	}
+	w.judges.election.roles[s.id] = role{}
+	w.hangUp(s)
+	if down != forGood {
+		w.heap.push(event{at: w.now + int64(down), priority: priorityNormal, kind: eventStart, who: int32(s.id), epoch: s.epoch})
+	}
+}
+
+// forGood is how long a node is down that does not come back.
+const forGood = time.Duration(never)
+
+// hangUp breaks the connections of a process that died: peers and clients that
+// can hear of it do.
+func (w *World) hangUp(s *server) {
+	for id := raft.NodeID(1); int(id) <= w.plan.Nodes; id++ {
+		if peer := w.node(id); peer.up && id != s.id {
+			w.lost(id, s.id)
+		}
+	}
+	for _, c := range w.clients {
+		c.hungUp(s.id)
+	}
+	for _, sub := range w.subscribers {
+		sub.hungUp(s.id)
+	}
+}

@@ -1,0 +1,194 @@
+package sim
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	seedFlag     = flag.Int64("seed", -1, "run this seed alone")
+	seedsFlag    = flag.String("seeds", "", "run the seeds A..B")
+	durationFlag = flag.Duration("simulated", time.Minute, "how long each seed runs, in simulated time")
+)
+
+// Whatever the seed, no judge speaks, and the same seed runs the same way twice.
+// By default these are 200 seeds; -seed=N and -seeds=A..B run just those and print
+// a line for each.
+func TestNoJudgeSpeaksInAnySeed(t *testing.T) {
+	first, last, print := uint64(1), uint64(200), false
+	switch {
+	case raceEnabled:
+		last = 20
+	case testing.Short():
+		last = 40
+	}
+	if *seedFlag >= 0 {
+		first, last, print = uint64(*seedFlag), uint64(*seedFlag), true
+	}
+	if *seedsFlag != "" {
+		var err error
+		first, last, err = parseRange(*seedsFlag)
+		require.NoError(t, err)
+		print = true
+	}
+	forEachSeed(first, last, func(seed uint64) *Result { return runTwice(t, seed) }, func(r *Result) {
+		if print {
+			fmt.Println(r)
+		}
+		if r.Violation != nil {
+			if !print {
+				fmt.Println(r)
+			}
+			t.Errorf("seed %d at %s, event %d: %s\n%s: %s\n%srepeat with: go test ./sim -seed=%d",
+				r.Seed, r.Violation.At, r.Violation.Event, r.Violation.Reason,
+				r.Violation.Invariant, Sentence(r.Violation.Invariant), r.Violation.Report, r.Seed)
+		}
+	})
+}
+
+// runTwice runs a seed, and runs it again to see that nothing but the seed
+// decides.
+func runTwice(t *testing.T, seed uint64) *Result {
+	plan := Generate(seed, *durationFlag)
+	first := Run(plan, Options{})
+	again := Run(Generate(seed, *durationFlag), Options{})
+	if first.Hash != again.Hash {
+		t.Errorf("seed %d: two runs differ\n%s", seed, Differ(plan, plan, Options{}, Options{}))
+	}
+	return first
+}
+
+// forEachSeed runs the seeds on all processors and hands on the results in
+// order.
+func forEachSeed(first, last uint64, run func(uint64) *Result, done func(*Result)) {
+	var (
+		next    atomic.Uint64
+		workers sync.WaitGroup
+		mu      sync.Mutex
+		ready   = map[uint64]*Result{}
+		wanted  = first
+	)
+	next.Store(first)
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for seed := next.Add(1) - 1; seed <= last; seed = next.Add(1) - 1 {
+				r := run(seed)
+				mu.Lock()
+				ready[seed] = r
+				for ; ready[wanted] != nil; wanted++ {
+					done(ready[wanted])
+					delete(ready, wanted)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	workers.Wait()
+}
+
+func parseRange(s string) (first, last uint64, err error) {
+	a, b, ok := strings.Cut(s, "..")
+	first, err1 := strconv.ParseUint(a, 10, 64)
+	last, err2 := strconv.ParseUint(b, 10, 64)
+	if !ok || err1 != nil || err2 != nil || first > last {
+		return 0, 0, errors.New("want a range of seeds like 1..200, not " + strconv.Quote(s))
+	}
+	return first, last, nil
+}
+
+// Every plan that once showed a bug stays, and shows it no more.
+func TestPlansThatOnceShowedABugPass(t *testing.T) {
+	for _, dir := range []string{"seeds", "plans"} {
+		files, err := filepath.Glob(filepath.Join("..", "testdata", dir, "*.plan"))
+		require.NoError(t, err)
+		for _, file := range files {
+			t.Run(filepath.Base(file), func(t *testing.T) {
+				text, err := os.ReadFile(file)
+				require.NoError(t, err)
+				plan, err := Parse(string(text))
+				require.NoError(t, err)
+				r := Run(plan, Options{})
+				if r.Violation != nil {
+					t.Errorf("%s: %s\n%srepeat with: go run ./cmd/sim replay %s", r.Violation.Invariant, r.Violation.Reason, r.Violation.Report, file)
+				}
+			})
+		}
+	}
+}
+
+// A run whose course depends on anything but its plan must be caught, and the first
+// event that differs named: otherwise no seed could be trusted.
+func TestANondeterministicWorldIsCaught(t *testing.T) {
+	plan := Generate(1, 10*time.Second)
+	calls := 0
+	noise := func() uint64 {
+		calls++
+		if calls == 3000 {
+			return 1
+		}
+		return 0
+	}
+	quiet := func() uint64 { return 0 }
+	first := Run(plan, Options{Disturb: noise})
+	calls = 0
+	second := Run(plan, Options{Disturb: quiet})
+	require.NotEqual(t, first.Hash, second.Hash)
+	require.Equal(t, 2, firstDifference(first.Checkpoints, second.Checkpoints), "the third checkpoint covers event 3,000")
+	require.Contains(t, Differ(plan, plan, Options{Disturb: noise}, Options{Disturb: quiet}), "checkpoint 3 ")
+}
+
+// Two worlds that run in turns must not feel each other: no hidden global state.
+func TestWorldsDoNotShareState(t *testing.T) {
+	plan := Generate(3, 5*time.Second)
+	alone := Run(plan, Options{})
+	other := Generate(4, 5*time.Second)
+	var inner *Result
+	beside := 0
+	mixed := Run(plan, Options{Disturb: func() uint64 {
+		beside++
+		if beside == 500 {
+			inner = Run(other, Options{})
+		}
+		return 0
+	}})
+	undisturbed := Run(plan, Options{Disturb: func() uint64 { return 0 }})
+	require.NotNil(t, inner)
+	require.Equal(t, undisturbed.Hash, mixed.Hash)
+	require.Equal(t, alone.Events, mixed.Events)
+	require.Equal(t, Run(other, Options{}).Hash, inner.Hash)
+}
+
+// The text of a trace is for people; asking for it must not change the run.
+func TestTracingChangesNothing(t *testing.T) {
+	plan := Generate(5, 5*time.Second)
+	var text bytes.Buffer
+	require.Equal(t, Run(plan, Options{}).Hash, Run(plan, Options{Trace: &text}).Hash)
+	lines := strings.Count(text.String(), "\n")
+	require.Equal(t, Run(plan, Options{}).Events, uint64(lines), "one line an event")
+}
+
+// Faults that never bite find nothing: over some seeds every rare situation must
+// come up.
+func TestSeedsReachEveryRareSituation(t *testing.T) {
+	if testing.Short() || raceEnabled {
+		t.Skip("needs many seeds")
+	}
+	var sum Cover
+	forEachSeed(1000, 1030, func(seed uint64) *Result { return Run(Generate(seed, time.Minute), Options{}) }, func(r *Result) { sum.Add(&r.Cover) })
+	sum.Each(func(name string, count uint64) {
+		require.NotZero(t, count, name)
+	})
+}

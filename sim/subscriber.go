@@ -1,0 +1,193 @@
+package sim
+
+import (
+	"bytes"
+	"time"
+
+	"parley/raft"
+	"parley/raft/node"
+)
+
+// subscriber follows the event stream, from one node to the next, and judges it:
+// the events it sees are those that the agreed log caused, every one, once and in
+// order, whatever node they come from.
+type subscriber struct {
+	w      *World
+	number int
+	plan   *SubscriberPlan
+	chance stream
+
+	at      raft.NodeID   // connected to
+	stream  node.Ticket   // of that connection
+	attempt uint64        // connections so far; what belongs to earlier ones is void
+	from    raft.Position // everything up to here was seen
+	seen    int           // place in the judge's log of the first application not seen
+	last    int64         // arrival of the last frame, to keep their order
+}
+
+// delivery is a frame on its way, or the end of a stream.
+type delivery struct {
+	attempt uint64
+	frame   node.Frame
+	ends    bool
+	answer  node.Answer
+}
+
+// quietMax is how long a node may not have heard its leader before a subscriber
+// goes elsewhere: a node in a small partition tells it nothing new.
+const quietMax = 2 * time.Second
+
+func newSubscriber(w *World, number int, plan *SubscriberPlan) *subscriber {
+	s := &subscriber{w: w, number: number, plan: plan, chance: w.chance.stream(purposeSubscriber, uint64(number))}
+	s.connectAt(int64(plan.Stay) / 8)
+	return s
+}
+
+// connectAt schedules the next connection.
+func (s *subscriber) connectAt(at int64) {
+	s.attempt++
+	s.w.heap.push(event{at: at, priority: priorityNormal, kind: eventSubscribe, who: int32(s.number), arg: s.attempt})
+}
+
+// streamBit tells a stream's ticket from a request's.
+const streamBit node.Ticket = 1 << 62
+
+func (s *subscriber) ticket() node.Ticket {
+	return streamBit | node.Ticket(s.number)<<40 | node.Ticket(s.attempt)
+}
+
+// subscribe connects to some node, or moves on from one that went quiet or was
+// stayed with long enough.
+func (w *World) subscribe(e *event) {
+	s := w.subscribers[e.who-1]
+	if e.arg != s.attempt {
+		return
+	}
+	w.trace.begin(e)
+	if s.at != 0 {
+		if old := w.node(s.at); old.up {
+			w.heap.push(event{at: w.now + s.delay(), priority: priorityNormal, kind: eventCancel, who: int32(s.at), arg: uint64(s.stream), epoch: old.epoch})
+		}
+	}
+	s.attempt++
+	id := raft.NodeID(1 + s.chance.below(uint64(w.plan.Nodes)))
+	server := w.node(id)
+	if w.trace.on() {
+		w.trace.say("subscribes at %d from %d", id, s.from)
+	}
+	if !server.up || server.pausedUntil > w.now {
+		s.at = 0
+		s.connectAt(w.now + s.chance.between(50_000_000, 300_000_000))
+		return
+	}
+	if s.from > 0 {
+		w.cover.Resumed++
+	}
+	s.at, s.last, s.stream = id, 0, s.ticket()
+	w.heap.push(event{at: w.now + int64(s.plan.Stay), priority: priorityNormal, kind: eventSubscribe, who: int32(s.number), arg: s.attempt})
+	server.tell(node.Event{Kind: node.EventSubscribe, Ticket: s.stream, From: s.from})
+}
+
+// push sends a frame to its subscriber.
+func (w *World) push(server *server, f *node.Frame) {
+	w.toSubscriber(f.Ticket, delivery{frame: *f})
+}
+
+// endStream tells a subscriber that its stream is over.
+func (w *World) endStream(a *node.Answer) {
+	w.toSubscriber(a.Ticket, delivery{ends: true, answer: *a})
+}
+
+// toSubscriber keeps the order of a stream, as one connection does.
+func (w *World) toSubscriber(t node.Ticket, d delivery) {
+	s := w.subscribers[int(t&^streamBit>>40)-1]
+	d.attempt = uint64(t & (1<<40 - 1))
+	if d.attempt != s.attempt {
+		return
+	}
+	s.last = max(s.last, w.now+s.delay())
+	w.heap.push(event{at: s.last, priority: priorityNormal, kind: eventFrame, who: int32(s.number), arg: w.frames.put(d)})
+}
+
+func (s *subscriber) delay() int64 { return s.w.net.delay(s.chance.next()) }
+
+// hungUp makes the subscriber look for another node.
+func (s *subscriber) hungUp(id raft.NodeID) {
+	if s.at == id {
+		s.at = 0
+		s.connectAt(s.w.now + s.delay())
+	}
+}
+
+// frame judges what arrived and gives the node credit for it.
+func (w *World) frame(e *event) {
+	s := w.subscribers[e.who-1]
+	d := w.frames.take(e.arg)
+	if d.attempt != s.attempt {
+		return
+	}
+	w.trace.begin(e)
+	if d.ends {
+		if w.trace.on() {
+			w.trace.say("stream ends: %s", d.answer.Code)
+		}
+		if d.answer.Code == node.CodeCompacted {
+			w.violate(Streams, "Subscriber %d is told that events after %d are compacted, and nothing was trimmed.", s.number, s.from)
+		}
+		s.at = 0
+		s.connectAt(w.now + s.chance.between(20_000_000, 200_000_000))
+		return
+	}
+	f := &d.frame
+	w.trace.put(uint64(f.Position))
+	if w.trace.on() {
+		w.trace.say("sees %s", describeFrame(f))
+	}
+	s.judge(f)
+	w.heap.push(event{at: w.now + s.delay(), priority: priorityNormal, kind: eventTaken, who: int32(s.at), arg: uint64(s.stream), epoch: w.node(s.at).epoch})
+	if f.LeaderQuiet > quietMax {
+		s.connectAt(w.now + 1)
+	}
+}
+
+// judge compares a frame with the next event of the agreed log.
+func (s *subscriber) judge(f *node.Frame) {
+	log := s.w.judges.applied.log
+	for s.seen < len(log) && (log[s.seen].frame == nil || log[s.seen].at.Position <= s.from) {
+		s.seen++
+	}
+	next := raft.Position(0)
+	if s.seen < len(log) {
+		next = log[s.seen].at.Position
+	}
+	switch {
+	case f.Position < s.from || len(f.Body) > 0 && f.Position == s.from:
+		s.w.violate(Streams, "Subscriber %d has seen everything up to %d and gets position %d again.", s.number, s.from, f.Position)
+	case len(f.Body) == 0:
+		if next != 0 && next <= f.Position {
+			s.w.violate(Streams, "Subscriber %d is told that it has everything up to %d and never saw the event of %d.", s.number, f.Position, next)
+		}
+		s.from = f.Position
+	case next != f.Position || !bytes.Equal(log[s.seen].frame, f.Body):
+		s.w.violate(Streams, "Subscriber %d gets the event of %d where the next one is that of %d, or another body.", s.number, f.Position, next)
+	default:
+		s.from = f.Position
+		s.seen++
+		s.w.cover.Frames++
+	}
+}
+
+// taken tells the node that its subscriber took a frame.
+func (w *World) taken(e *event) {
+	server := w.node(raft.NodeID(e.who))
+	ticket := node.Ticket(e.arg)
+	s := w.subscribers[int(ticket&^streamBit>>40)-1]
+	if !server.up || e.epoch != server.epoch || ticket != s.stream {
+		return
+	}
+	w.trace.begin(e)
+	if w.trace.on() {
+		w.trace.say("subscriber %d took a frame", s.number)
+	}
+	server.tell(node.Event{Kind: node.EventTaken, Ticket: ticket, From: s.from, Frames: 1})
+}

@@ -1,0 +1,153 @@
+package sim
+
+import (
+	"errors"
+	"time"
+
+	"parley/raft"
+	"parley/raft/node"
+	"parley/raft/vfs/memfs"
+)
+
+// trap is a crash that lies in wait on one machine: for a stage of a write, or
+// for a file operation. A crash at a random instant nearly always finds the disk
+// idle; those that show bugs find it in the middle of something.
+type trap struct {
+	kind   FaultKind // zero: no trap; CrashProcess, CrashMachine or DiskError
+	on     Stage
+	after  int // file operations left, for StageOperation and StageRecovery
+	down   time.Duration
+	sprung bool // a file operation was refused: the process is as good as gone
+}
+
+var (
+	errDisk  = errors.New("simulated: the device failed")
+	errCrash = errors.New("simulated: the process is gone")
+)
+
+// set has the file system watched if the trap waits for a file operation.
+func (t *trap) set(s *server) {
+	s.fs.SetHook(nil)
+	switch {
+	case t.kind == DiskError:
+		s.fs.SetHook(func(op memfs.Op) error {
+			if op.Kind == memfs.OpSync || t.sprung {
+				t.sprung = true
+				return errDisk
+			}
+			return nil
+		})
+	case t.kind != 0 && (t.on == StageOperation || t.on == StageRecovery && !s.up):
+		s.fs.SetHook(func(op memfs.Op) error { return t.operation(s, op) })
+	}
+}
+
+// operation counts a file operation down and refuses it and all that follow once
+// the count is over. A write may still arrive in part.
+func (t *trap) operation(s *server, op memfs.Op) error {
+	if t.sprung {
+		return errCrash
+	}
+	if !op.Kind.Changes() {
+		return nil
+	}
+	if t.after--; t.after > 0 {
+		return nil
+	}
+	t.sprung = true
+	if op.Kind == memfs.OpWrite {
+		n := s.w.chance.draw(purposeTear, uint64(s.id), s.crashes)
+		return &memfs.ShortWrite{N: int(below(n, uint64(op.Len)+1)), Err: errCrash}
+	}
+	return errCrash
+}
+
+// springs crashes the node if its trap waits for this stage.
+func (s *server) springs(on Stage) bool {
+	if s.trap.kind == 0 || s.trap.on != on {
+		return false
+	}
+	s.fallIn(on.String())
+	return true
+}
+
+// springsOn crashes the node if its trap waits for what the notes tell.
+func (s *server) springsOn(notes []raft.Note) bool {
+	if s.trap.kind == 0 || s.trap.on != StageElected && s.trap.on != StageCommit {
+		return false
+	}
+	_, leads := s.w.leads(s.id)
+	for i := range notes {
+		n := &notes[i]
+		if n.Kind == raft.NoteRole && raft.Role(n.A) == raft.Leader && s.springs(StageElected) ||
+			n.Kind == raft.NoteCommit && leads && s.springs(StageCommit) {
+			return true
+		}
+	}
+	return false
+}
+
+// votes reports whether a message is a vote or asks for one.
+func votes(m *raft.Message) bool {
+	return m.Kind == raft.MsgVoteReply && m.Granted || m.Kind == raft.MsgVote
+}
+
+// fallIn crashes the node as its trap says.
+func (s *server) fallIn(where string) {
+	if s.w.trace.on() {
+		s.w.trace.add("%s at its %s", s.trap.kind, where)
+	}
+	s.crash(s.trap.kind, s.trap.down)
+}
+
+// failed looks at the outcome of a disk operation. An error is a sprung trap, or the
+// device's; the latter goes to the node, which must stop: what a failed sync left
+// behind is in doubt for good.
+func (s *server) failed(err error) bool {
+	switch {
+	case s.trap.sprung && s.trap.kind != DiskError:
+		s.fallIn("file operation")
+		return true
+	case err == nil:
+		return false
+	}
+	s.disk.busy = true // nothing more is written
+	epoch := s.epoch
+	s.inbox = append(s.inbox, node.Event{Kind: node.EventDiskFailed, Err: err})
+	s.run()
+	if s.epoch == epoch {
+		s.w.violate(Stopped, "Node %d goes on after its disk failed: %v.", s.id, err)
+	}
+	return true
+}
+
+// lay arms a crash on a server, or carries it out if it does not wait.
+func (w *World) lay(s *server, f *Fault, draw uint64) {
+	if !s.up {
+		return
+	}
+	t := trap{kind: f.Kind, on: f.On, down: f.For, after: 1 + int(below(draw, operationsMax))}
+	switch {
+	case f.Kind == DiskError:
+		s.trap = t
+		s.trap.set(s)
+	case f.On == StageNow:
+		s.crash(f.Kind, f.For)
+	case f.On == StageRecovery:
+		s.crash(f.Kind, f.For)
+		s.trap = t // set when it starts
+	default:
+		s.trap = t
+		s.trap.set(s)
+	}
+}
+
+// operationsMax bounds how many file operations a trap waits for. A recovery
+// that rewrites the last batch does about as many.
+const operationsMax = 24
+
+// disarm takes a trap away.
+func (s *server) disarm() {
+	s.trap = trap{}
+	s.fs.SetHook(nil)
+}

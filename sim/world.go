@@ -1,0 +1,290 @@
+package sim
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"time"
+
+	"parley/raft"
+	"parley/raft/node"
+	"parley/raft/vfs/memfs"
+)
+
+// World is one simulated cluster with its network, disks, clocks, clients and
+// judges. One heap of events drives it; nothing happens between events.
+type World struct {
+	plan   *Plan
+	chance chance
+	now    int64 // simulated nanoseconds
+	heap   heap
+	trace  trace
+
+	net         network
+	servers     []*server // by id - 1
+	seeds       []node.Seed
+	clients     []*client     // by number - 1
+	subscribers []*subscriber // by number - 1
+	operations  []operation   // of all clients, by number - 1
+	answers     pool[answer]
+	requests    pool[request]
+	frames      pool[delivery]
+	live        []live // by place in plan.Faults
+	healed      bool
+
+	judges    judges
+	violation *Violation
+	cover     Cover
+	stopAt    uint64
+	blind     bool
+	disturb   func() uint64
+}
+
+// Options says what is wanted of a run beside its verdict.
+type Options struct {
+	Trace    io.Writer // gets the trace as text; nil: none
+	From, To uint64    // only these events as text; zero To: to the end
+	StopAt   uint64    // end after this event; zero: at the plan's end
+	LetPanic bool      // a panic of the code under test goes through, with its stack
+
+	// Blind leaves out the judges that look into disks: the commit rule, promises
+	// and recovery. What is left sees a bug only by what it does to logs, states
+	// and clients, which shows how hard the faults hit.
+	Blind bool
+
+	// Disturb is drawn once an event and breaks determinism if its answers
+	// differ between runs. It is there for the test that shows that such a
+	// world is caught; nil otherwise.
+	Disturb func() uint64
+}
+
+// Result is the outcome of a run.
+type Result struct {
+	Seed        uint64
+	Hash        [sha256.Size]byte
+	Checkpoints [][sha256.Size]byte // see trace
+	Events      uint64
+	Simulated   time.Duration
+	Ops         int // operations that were answered
+	Violation   *Violation
+	Cover       Cover
+	TraceError  error
+}
+
+// Verdict is "ok" or the invariant that broke.
+func (r *Result) Verdict() string {
+	if r.Violation != nil {
+		return r.Violation.Invariant
+	}
+	return "ok"
+}
+
+// String is the line that scripts read.
+func (r *Result) String() string {
+	ms := r.Simulated.Milliseconds()
+	return fmt.Sprintf("seed=%d hash=%x events=%d simulated=%d.%03ds ops=%d verdict=%s",
+		r.Seed, r.Hash, r.Events, ms/1000, ms%1000, r.Ops, r.Verdict())
+}
+
+// eventsMax ends a run that never ends: some ten times what a busy minute takes.
+const eventsMax = 20_000_000
+
+// Run runs a plan from the first event to its verdict.
+func Run(p *Plan, o Options) *Result {
+	w := newWorld(p, o)
+	w.runGuarded(o.LetPanic)
+	hash := w.trace.finish()
+	return &Result{
+		Seed: p.Seed, Hash: hash, Checkpoints: w.trace.checkpoints, Events: w.trace.events,
+		Simulated: time.Duration(w.now), Ops: w.answered(), Violation: w.violation, Cover: w.cover, TraceError: w.trace.err,
+	}
+}
+
+// runGuarded turns a panic of the code under test into a verdict, so that one
+// bad seed of a thousand does not end the other 999.
+func (w *World) runGuarded(letPanic bool) {
+	if !letPanic {
+		defer func() {
+			if r := recover(); r != nil {
+				w.violate(Panicked, "%v", r)
+				w.trace.end()
+			}
+		}()
+	}
+	w.run()
+}
+
+func newWorld(p *Plan, o Options) *World {
+	w := &World{plan: p, chance: chance{p.Seed}, net: newNetwork(chance{p.Seed}, p), stopAt: o.StopAt, blind: o.Blind, disturb: o.Disturb}
+	w.trace.text, w.trace.from, w.trace.to = o.Trace, o.From, o.To
+	if o.To == 0 {
+		w.trace.to = ^uint64(0)
+	}
+	w.judges.applied.byBody = make(map[string]int)
+	w.live = make([]live, len(p.Faults))
+	for id := raft.NodeID(1); int(id) <= p.Nodes; id++ {
+		w.seeds = append(w.seeds, node.Seed{ID: id, PeerAddr: fmt.Sprintf("peer-%d", id), ClientAddr: clientAddr(id)})
+		s := &server{w: w, id: id, fs: memfs.New(w.chance.draw(purposeFileSystem, uint64(id), 0))}
+		for _, c := range p.Clocks {
+			if c.Node == id {
+				s.clock.ppm, s.clock.wall = c.PPM, int64(c.Wall)
+			}
+		}
+		w.servers = append(w.servers, s)
+		w.heap.push(event{at: int64(below(w.chance.draw(purposeArrival, uint64(id), 0), uint64(200*time.Millisecond))),
+			priority: priorityNormal, kind: eventStart, who: int32(id)})
+	}
+	for i := range p.Faults {
+		w.heap.push(event{at: int64(p.Faults[i].At), priority: priorityFault, kind: eventFault, arg: uint64(i)})
+	}
+	w.heap.push(event{at: int64(p.Heal), priority: priorityFault, kind: eventHeal})
+	for i := range p.Clients {
+		w.clients = append(w.clients, newClient(w, i+1, &p.Clients[i]))
+	}
+	for i := range p.Subscribers {
+		w.subscribers = append(w.subscribers, newSubscriber(w, i+1, &p.Subscribers[i]))
+	}
+	return w
+}
+
+// run takes events off the heap until the time is over or a judge speaks.
+func (w *World) run() {
+	end := int64(w.plan.Duration)
+	for w.violation == nil && !w.heap.empty() {
+		e := w.heap.pop()
+		if e.at > end {
+			break
+		}
+		w.now = e.at
+		if w.deferred(&e) {
+			continue
+		}
+		before := w.trace.events
+		w.happen(&e)
+		if w.trace.events == before {
+			continue // void: its process is gone, or its deadline moved
+		}
+		if w.disturb != nil {
+			w.trace.put(w.disturb())
+		}
+		w.trace.end()
+		if w.trace.events == w.stopAt {
+			return
+		}
+		if w.trace.events >= eventsMax {
+			w.violate(Runaway, "After %d events the run is only at %s.", w.trace.events, formatClock(w.now))
+		}
+	}
+	if w.violation == nil {
+		w.now = end
+		w.judgeLiveness()
+	}
+}
+
+// deferred puts an event off if its process is paused.
+func (w *World) deferred(e *event) bool {
+	switch e.kind {
+	case eventMessage, eventPeerLost, eventWake, eventWrite, eventSync, eventStored, eventSeal, eventStep, eventRequest, eventTaken, eventCancel:
+	default:
+		return false
+	}
+	s := w.node(raft.NodeID(e.who))
+	if s.pausedUntil <= w.now {
+		return false
+	}
+	later := *e
+	later.at = s.pausedUntil
+	w.heap.push(later)
+	return true
+}
+
+// happen is the dispatcher: one call a kind.
+func (w *World) happen(e *event) {
+	switch e.kind {
+	case eventFault:
+		w.fault(e)
+	case eventFaultEnds:
+		w.faultEnds(e)
+	case eventHeal:
+		w.heal(e)
+	case eventStart:
+		w.start(e)
+	case eventMessage:
+		w.arrive(e)
+	case eventPeerLost:
+		w.tellPeerLost(e)
+	case eventWake:
+		w.wake(e)
+	case eventWrite:
+		w.write(e)
+	case eventSync:
+		w.sync(e)
+	case eventStored:
+		w.stored(e)
+	case eventSeal:
+		w.seal(e)
+	case eventOperation:
+		w.operation(e)
+	case eventQuit:
+		w.quit(e)
+	case eventRequest:
+		w.request(e)
+	case eventCancel:
+		w.cancel(e)
+	case eventAnswer:
+		w.deliver(e)
+	case eventLost:
+		w.giveUp(e)
+	case eventCaller:
+		w.callerWakes(e)
+	case eventStep:
+		w.step(e)
+	case eventSubscribe:
+		w.subscribe(e)
+	case eventFrame:
+		w.frame(e)
+	case eventTaken:
+		w.taken(e)
+	}
+}
+
+// node returns the server with this id.
+func (w *World) node(id raft.NodeID) *server { return w.servers[id-1] }
+
+// clientAddr is where clients find a node.
+func clientAddr(id raft.NodeID) string { return "node-" + formatUint(uint64(id)) }
+
+// nodeAt is the way back; zero if there is none.
+func (w *World) nodeAt(addr string) raft.NodeID {
+	for i := range w.seeds {
+		if w.seeds[i].ClientAddr == addr {
+			return w.seeds[i].ID
+		}
+	}
+	return 0
+}
+
+// pool keeps things that are on their way, by number; numbers are used again.
+type pool[T any] struct {
+	items []T
+	free  []uint64
+}
+
+func (p *pool[T]) put(v T) uint64 {
+	if n := len(p.free); n > 0 {
+		at := p.free[n-1]
+		p.free = p.free[:n-1]
+		p.items[at] = v
+		return at
+	}
+	p.items = append(p.items, v)
+	return uint64(len(p.items) - 1)
+}
+
+func (p *pool[T]) take(at uint64) T {
+	var zero T
+	v := p.items[at]
+	p.items[at] = zero
+	p.free = append(p.free, at)
+	return v
+}
