@@ -1,0 +1,60 @@
+// Command bench measures Parley: how fast it is (bench raft) and how it behaves in
+// real time (bench check). It prints one line a point on stdout, as JSON with
+// --json, and what it is doing on stderr. docs/benchmarks.md has the commands and
+// the figures.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := command().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func command() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "bench",
+		Short:         "Measure Parley",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	asJSON := root.PersistentFlags().Bool("json", false, "print JSON, one object a line")
+	show := func(r report) error { return printReport(r, *asJSON) }
+	root.AddCommand(raftCommand(show), checkCommand(show))
+	return root
+}
+
+// report is a line of results.
+type report interface {
+	// line is what a person reads.
+	line() string
+}
+
+// reporter prints a report on stdout.
+type reporter func(report) error
+
+func printReport(r report, asJSON bool) error {
+	if !asJSON {
+		_, err := fmt.Println(r.line())
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(r)
+}
+
+// say tells on stderr what is going on.
+func say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...)
+}

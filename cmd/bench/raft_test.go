@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Other people's scripts read these fields.
+func TestAPointHasTheFieldsThatScriptsReadAndMeasuresSomething(t *testing.T) {
+	for _, op := range []string{"put", "read"} {
+		t.Run(op, func(t *testing.T) {
+			o := raftOptions{
+				callers: []int{4}, payload: 64, measure: 50 * time.Millisecond, nodes: 3,
+				dir: t.TempDir(), transport: "grpc", op: op, sync: "none",
+			}
+			require.NoError(t, o.check())
+			p, err := measureRaft(context.Background(), o, 4)
+			require.NoError(t, err)
+			require.Positive(t, p.OpsPerS)
+			require.NotEmpty(t, p.line())
+
+			b, err := json.Marshal(p)
+			require.NoError(t, err)
+			var fields map[string]any
+			require.NoError(t, json.Unmarshal(b, &fields))
+			for _, f := range []string{
+				"bench", "op", "callers", "payload", "ops_per_s", "p50_us", "p99_us", "p999_us",
+				"cpu_s_per_10k", "allocs_per_op", "sync", "disk_sync_p50_us", "errors",
+			} {
+				require.Contains(t, fields, f)
+			}
+		})
+	}
+}
+
+func TestOptionsThatMakeNoSenseAreRefusedWithTheWayOut(t *testing.T) {
+	good := raftOptions{callers: []int{1}, payload: 128, nodes: 3, transport: "grpc", op: "put", sync: "fdatasync"}
+	require.NoError(t, good.check())
+	for want, change := range map[string]func(*raftOptions){
+		"--callers must be at least 1":           func(o *raftOptions) { o.callers = []int{0} },
+		"--payload must be at least 8":           func(o *raftOptions) { o.payload = 7 },
+		"--nodes must be at least 1":             func(o *raftOptions) { o.nodes = 0 },
+		"--transport is \"tcp\"; it can be grpc": func(o *raftOptions) { o.transport = "tcp" },
+		"it can be put or read":                  func(o *raftOptions) { o.op = "delete" },
+		"it can be fdatasync or none":            func(o *raftOptions) { o.sync = "sometimes" },
+	} {
+		o := good
+		change(&o)
+		require.ErrorContains(t, o.check(), want)
+	}
+}
