@@ -1,0 +1,54 @@
+# Everything runs from the top of the tree and needs Go 1.26 alone. Tools come
+# through go modules, pinned in go.mod and .ci/tools/go.mod.
+
+GO       ?= go
+SEEDS    ?= 1..10000
+FUZZTIME ?= 20s
+TOOL      = $(GO) tool -modfile=.ci/tools/go.mod
+
+.DEFAULT_GOAL := help
+.PHONY: help test format vet race soak variants bench mutants fuzz crash generate lint check-generated
+
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: format vet ## everything that must pass before a change lands (under 10 minutes on 2 cores)
+	$(GO) test -timeout 9m ./...
+
+format: ## fail if gofmt would change a file
+	@unformatted=$$(find . -name '*.go' -not -path './.git/*' -print0 | xargs -0 gofmt -l); \
+	if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; echo "run: gofmt -w ."; exit 1; fi
+
+vet: ## go vet
+	$(GO) vet ./...
+
+race: ## all tests under the race detector, the simulator with 20 seeds
+	$(GO) test -race -timeout 20m ./...
+
+soak: ## many seeds in the simulator (SEEDS=1..10000)
+	$(GO) run ./cmd/sim soak --seeds $(SEEDS)
+
+variants: ## the same hashes whatever the processors, the collector, the race detector, the word size
+	.ci/variants
+
+bench: ## throughput and latency, then fail-over and idle elections, one JSON object a line
+	$(GO) run ./cmd/bench raft --json
+	$(GO) run ./cmd/bench check --json
+
+mutants: ## plant each bug of testdata/mutants and count the seeds that find it
+	$(GO) run ./cmd/sim mutants --seeds 200
+
+fuzz: ## each fuzz target for a while (FUZZTIME=20s)
+	.ci/fuzz $(FUZZTIME)
+
+crash: ## crash at every file operation, with more samples than make test takes
+	$(GO) test -count=1 -timeout 30m ./raft/wal ./raft/node ./sim -run Crash
+
+generate: ## write generated code and documents anew
+	$(GO) generate ./...
+
+check-generated: ## fail if what is checked in is not what make generate writes
+	.ci/check-generated
+
+lint: ## staticcheck (builds it at first: a minute or two)
+	$(TOOL) staticcheck ./...

@@ -1,0 +1,127 @@
+package docs
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// goFiles calls f with the path from the top of the tree and the text of every Go file.
+func goFiles(t *testing.T, f func(file, text string)) {
+	t.Helper()
+	err := filepath.WalkDir("..", func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if strings.HasPrefix(d.Name(), ".") && d.Name() != ".." || d.Name() == "parley-data" {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if strings.HasSuffix(file, ".go") {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			f(strings.TrimPrefix(filepath.ToSlash(file), "../"), string(text))
+		}
+		return nil
+	})
+	require.NoError(t, err)
+}
+
+var documentPattern = regexp.MustCompile(`docs/[a-z0-9/-]+\.md`)
+
+// A comment that sends the reader to a document must not send him nowhere.
+func TestDocumentsThatCommentsNameExist(t *testing.T) {
+	goFiles(t, func(file, text string) {
+		for _, document := range documentPattern.FindAllString(text, -1) {
+			if _, err := os.Stat(filepath.Join("..", document)); err != nil {
+				t.Errorf("%s names %s, which does not exist", file, document)
+			}
+		}
+	})
+}
+
+var (
+	testPattern      = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9_]+)\(`)
+	testNamePattern  = regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9_]+)`")
+	featureIDPattern = regexp.MustCompile(`^TestR[0-9]+_`)
+)
+
+// A row of a document that names a test stands on it: a test that was renamed or
+// removed leaves a claim that nothing shows.
+func TestTestsThatDocumentsNameExist(t *testing.T) {
+	var have []string
+	goFiles(t, func(file, text string) {
+		if strings.HasSuffix(file, "_test.go") {
+			for _, m := range testPattern.FindAllStringSubmatch(text, -1) {
+				have = append(have, m[1])
+			}
+		}
+	})
+	var named []string
+	for _, document := range documents(t) {
+		text, err := os.ReadFile(document)
+		require.NoError(t, err)
+		if filepath.Base(document) == "paper-map.md" {
+			continue // generated from the tests themselves
+		}
+		for _, m := range testNamePattern.FindAllStringSubmatch(string(text), -1) {
+			if named = append(named, m[1]); !slices.Contains(have, m[1]) {
+				t.Errorf("docs/%s names %s, which does not exist", document, m[1])
+			}
+		}
+	}
+	for _, test := range have {
+		if featureIDPattern.MatchString(test) && !slices.Contains(named, test) {
+			t.Errorf("%s is named after a feature and stands in no row of docs/features.md", test)
+		}
+	}
+}
+
+// Every row of features.md names the tests that show it.
+func TestEveryFeatureHasATest(t *testing.T) {
+	text, err := os.ReadFile("features.md")
+	require.NoError(t, err)
+	for _, line := range strings.Split(string(text), "\n") {
+		if strings.HasPrefix(line, "| R") {
+			require.Regexp(t, testNamePattern, line)
+		}
+	}
+}
+
+// documents lists the documents, from this folder.
+func documents(t *testing.T) []string {
+	t.Helper()
+	list, err := filepath.Glob("*.md")
+	require.NoError(t, err)
+	decisions, err := filepath.Glob("decisions/*.md")
+	require.NoError(t, err)
+	return append(append(list, decisions...), "../README.md")
+}
+
+// A link that leads nowhere ends the reader's way.
+func TestLinksInDocumentsLeadSomewhere(t *testing.T) {
+	for _, file := range documents(t) {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, rest := range strings.Split(string(text), "](")[1:] {
+			target, _, found := strings.Cut(rest, ")")
+			target, _, _ = strings.Cut(target, "#")
+			if !found || target == "" || strings.Contains(target, "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(file), target)); err != nil {
+				t.Errorf("docs/%s links to %q, which does not exist", file, target)
+			}
+		}
+	}
+}
