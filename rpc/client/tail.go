@@ -36,7 +36,7 @@ func (c *Client) Tail(ctx context.Context, o TailOptions) iter.Seq2[*pb.Message,
 		if o.From != nil {
 			t.last, t.placed = uint64(*o.From), true
 		}
-		if err := t.run(ctx); err != nil && !errors.Is(err, errStopped) {
+		if err := t.run(ctx); !errors.Is(err, errStopped) {
 			yield(nil, err)
 		}
 	}
@@ -56,6 +56,7 @@ type tailer struct {
 	stood   bool // a stream stood once
 }
 
+// run streams until it can't go on, and says why.
 func (t *tailer) run(ctx context.Context) error {
 	start := time.Now()
 	backoff := tailBackoffMin

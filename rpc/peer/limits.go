@@ -19,8 +19,12 @@ const (
 
 	helloTimeout = 5 * time.Second // a hello is two packets
 	backoffMin   = 20 * time.Millisecond
-	backoffMax   = 500 * time.Millisecond // how long a peer that came back may go unnoticed
-	dialTimeout  = 2 * time.Second
+	// dialBackoffMax is how long a peer that came back may go unnoticed. A dial that is refused
+	// costs two packets, so ten a second are nothing, and an election that needs
+	// that peer's vote can't wait.
+	dialBackoffMax = 100 * time.Millisecond
+	backoffMax     = 500 * time.Millisecond // between streams that fail, until the peer says hello
+	dialTimeout    = 2 * time.Second
 	// A connection that carries nothing for probeAfter is probed, and given up
 	// probeTimeout later. Raft's own heartbeats notice a dead peer much earlier;
 	// this is for the sockets.

@@ -26,10 +26,11 @@ type link struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	trouble seldom
+	nudged  chan struct{} // the peer is known to be up: dial now
 }
 
 func newLink(t *Transport, peer raft.Member) *link {
-	l := &link{t: t, peer: peer}
+	l := &link{t: t, peer: peer, nudged: make(chan struct{}, 1)}
 	l.ctx, l.cancel = context.WithCancel(t.ctx)
 	l.queue = host.NewPeerQueue(t.opts.Queue, func() { t.to.PeerLost(peer.ID) })
 	return l
@@ -63,8 +64,31 @@ func (l *link) run() {
 		if greeted {
 			pause = backoffMin
 		}
-		wait(l.ctx, pause)
+		l.wait(pause)
 		pause = min(2*pause, backoffMax)
+	}
+}
+
+// nudge ends the wait before the next attempt: the peer has just said hello, so that it
+// can be reached again. Without this a peer that came back could be heard and not
+// answered for a whole backoff, and an election with its vote would fail. (gRPC's own
+// backoff between dials is not ended: its ResetConnectBackoff races with a dial under
+// way in 1.85. It is kept short instead.)
+func (l *link) nudge() {
+	select {
+	case l.nudged <- struct{}{}:
+	default: // told already
+	}
+}
+
+// wait pauses for d, until the peer is known to be up, or until the link ends.
+func (l *link) wait(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-l.nudged:
+	case <-l.ctx.Done():
 	}
 }
 
@@ -78,7 +102,7 @@ func (l *link) dial() (*grpc.ClientConn, error) {
 			grpc.MaxCallSendMsgSize(frameBytesMax),
 		),
 		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: backoffMin, Multiplier: 2, Jitter: 0.2, MaxDelay: backoffMax},
+			Backoff:           backoff.Config{BaseDelay: backoffMin, Multiplier: 2, Jitter: 0.2, MaxDelay: dialBackoffMax},
 			MinConnectTimeout: dialTimeout,
 		}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: probeAfter, Timeout: probeTimeout}),

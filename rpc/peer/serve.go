@@ -80,6 +80,7 @@ func (t *Transport) receive(stream grpc.ServerStream, greeted chan<- struct{}) e
 		return err
 	}
 	close(greeted)
+	t.nudge(h.from.ID)
 	for {
 		if err := stream.RecvMsg(&f); err != nil {
 			return err

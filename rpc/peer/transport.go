@@ -7,7 +7,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
@@ -143,6 +142,16 @@ func (t *Transport) identOf(id raft.NodeID) raft.Ident {
 	return raft.Ident{ID: id}
 }
 
+// nudge tells the link to a peer that it can be reached.
+func (t *Transport) nudge(id raft.NodeID) {
+	t.mu.Lock()
+	l := t.links[id]
+	t.mu.Unlock()
+	if l != nil {
+		l.nudge()
+	}
+}
+
 // Send queues messages.
 func (t *Transport) Send(msgs []raft.Message) {
 	for i := range msgs {
@@ -169,14 +178,4 @@ func (t *Transport) Close() error {
 	}
 	t.run.Wait()
 	return nil
-}
-
-// wait pauses for d, or until the context ends.
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
