@@ -9,7 +9,7 @@ import (
 
 // Numbers are little-endian and of fixed width. A message on the wire:
 //
-//	 0  version 1        1   kind     2  granted     3  zero
+//	 0  version 1        1   kind     2  flags: 1 granted, 2 transfer     3  zero
 //	 4  cluster          8 bytes
 //	12  from id, inc     16
 //	28  to id, inc       16
@@ -32,6 +32,8 @@ const (
 	wireVersion      = 1
 	messageHeaderLen = 60
 	entryHeaderLen   = 33
+	flagGranted      = 1
+	flagTransfer     = 2
 	// EntryOverhead is how many bytes an encoded entry has beside its payload.
 	EntryOverhead = entryHeaderLen
 )
@@ -101,11 +103,14 @@ func DecodeEntry(src []byte) (e Entry, rest []byte, err error) {
 // AppendMessage appends the encoded message to dst.
 func AppendMessage(dst []byte, m *Message) []byte {
 	start := len(dst)
-	granted := byte(0)
+	flags := byte(0)
 	if m.Granted {
-		granted = 1
+		flags |= flagGranted
 	}
-	dst = append(dst, wireVersion, byte(m.Kind), granted, 0)
+	if m.Transfer {
+		flags |= flagTransfer
+	}
+	dst = append(dst, wireVersion, byte(m.Kind), flags, 0)
 	dst = le.AppendUint64(dst, uint64(m.Cluster))
 	dst = appendIdent(dst, m.From)
 	dst = appendIdent(dst, m.To)
@@ -154,24 +159,25 @@ func DecodeMessage(src []byte) (Message, error) {
 	if crc32.Checksum(body, castagnoli) != sum {
 		return Message{}, fmt.Errorf("%w: message checksum mismatch", ErrCodec)
 	}
-	if body[2] > 1 || body[3] != 0 {
+	if body[2] > flagGranted|flagTransfer || body[3] != 0 {
 		return Message{}, fmt.Errorf("%w: message flags %d %d", ErrCodec, body[2], body[3])
 	}
 	m := Message{
-		Kind:    MessageKind(body[1]),
-		Granted: body[2] == 1,
-		Cluster: ClusterID(le.Uint64(body[4:])),
-		From:    decodeIdent(body[12:]),
-		To:      decodeIdent(body[28:]),
-		Term:    Term(le.Uint64(body[44:])),
-		Seq:     le.Uint64(body[52:]),
+		Kind:     MessageKind(body[1]),
+		Granted:  body[2]&flagGranted != 0,
+		Transfer: body[2]&flagTransfer != 0,
+		Cluster:  ClusterID(le.Uint64(body[4:])),
+		From:     decodeIdent(body[12:]),
+		To:       decodeIdent(body[28:]),
+		Term:     Term(le.Uint64(body[44:])),
+		Seq:      le.Uint64(body[52:]),
 	}
 	r := reader{src: body[messageHeaderLen:]}
 	switch m.Kind {
 	case MsgPreVote, MsgVote:
 		m.LastIndex = Index(r.u64())
 		m.LastTerm = Term(r.u64())
-	case MsgPreVoteReply, MsgVoteReply:
+	case MsgPreVoteReply, MsgVoteReply, MsgTimeoutNow:
 	case MsgAppend:
 		m.PrevIndex = Index(r.u64())
 		m.PrevTerm = Term(r.u64())

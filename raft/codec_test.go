@@ -20,13 +20,13 @@ func sampleMessages() []Message {
 	var out []Message
 	for _, kind := range []MessageKind{
 		MsgPreVote, MsgPreVoteReply, MsgVote, MsgVoteReply, MsgAppend, MsgAppendReply,
-		MsgHeartbeat, MsgHeartbeatReply, MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
+		MsgHeartbeat, MsgHeartbeatReply, MsgTimeoutNow, MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
 	} {
 		m := base
 		m.Kind = kind
 		switch kind {
 		case MsgPreVote, MsgVote:
-			m.LastIndex, m.LastTerm = 7, 4
+			m.LastIndex, m.LastTerm, m.Transfer = 7, 4, kind == MsgVote
 		case MsgPreVoteReply, MsgVoteReply:
 			m.Granted = true
 		case MsgAppend:
@@ -44,6 +44,7 @@ func sampleMessages() []Message {
 			m.Round, m.Commit = 11, 3
 		case MsgHeartbeatReply:
 			m.Round, m.Accepted = 11, 9
+		case MsgTimeoutNow:
 		default:
 			m.Payload = []byte("who?")
 		}

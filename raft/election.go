@@ -53,15 +53,16 @@ func (r *Raft) preCampaign() {
 	r.setRole(PreCandidate)
 	r.resetElectionTimer()
 	if r.grantedBy(r.cfg.Self) {
-		r.startElection()
+		r.startElection(false)
 		return
 	}
-	r.askVoters(MsgPreVote, r.hard.Term+1)
+	r.askVoters(Message{Kind: MsgPreVote, Term: r.hard.Term + 1})
 }
 
-// startElection enters a new term and votes for itself. The requests are promises: they
+// startElection enters a new term and votes for itself, in a transfer without asking
+// first. The requests are promises: they
 // leave when the vote is on disk, and only then the own vote counts.
-func (r *Raft) startElection() {
+func (r *Raft) startElection(transfer bool) {
 	r.hard = HardState{Term: r.hard.Term + 1, Vote: r.cfg.Self}
 	r.campaign++
 	r.granted = r.granted[:0]
@@ -73,22 +74,21 @@ func (r *Raft) startElection() {
 	r.setRole(Candidate)
 	r.resetElectionTimer()
 	r.selfVote = r.nextSeq + 1 // the write of this Step
-	r.askVoters(MsgVote, r.hard.Term)
+	r.askVoters(Message{Kind: MsgVote, Term: r.hard.Term, Transfer: transfer})
 }
 
 // askVoters sends a (pre-)vote request to every other voter, of both halves.
-func (r *Raft) askVoters(kind MessageKind, term Term) {
+func (r *Raft) askVoters(ask Message) {
+	ask.Seq = r.campaign
+	ask.LastIndex, ask.LastTerm = r.log.last, r.log.lastTerm()
 	c := r.config()
 	for i := range c.Members {
 		m := &c.Members[i]
 		if m.Ident == r.cfg.Self || !m.Voter && !m.VoterOld {
 			continue
 		}
-		ask := Message{
-			Kind: kind, To: m.Ident, Term: term, Seq: r.campaign,
-			LastIndex: r.log.last, LastTerm: r.log.lastTerm(),
-		}
-		if kind == MsgVote {
+		ask.To = m.Ident
+		if ask.Kind == MsgVote {
 			r.promise(ask)
 		} else {
 			r.send(ask)
@@ -125,7 +125,7 @@ func (r *Raft) handlePreVoteReply(m *Message) {
 		return // of an earlier campaign, or a refusal whose term was taken already
 	}
 	if r.grantedBy(m.From) {
-		r.startElection()
+		r.startElection(false)
 	}
 }
 

@@ -61,7 +61,7 @@ func FuzzStep(f *testing.F) {
 		var stored WriteSeq
 		for len(src) > 0 {
 			in := Input{Kind: InputMessage}
-			switch op := next() % 16; op {
+			switch op := next() % 17; op {
 			case 9:
 				in.Kind = InputCampaign
 			case 10:
@@ -70,6 +70,8 @@ func FuzzStep(f *testing.F) {
 				in = Input{Kind: InputRead, Ticket: 2}
 			case 12:
 				in = Input{Kind: InputStored, Stored: stored}
+			case 15:
+				in = Input{Kind: InputTransfer, Ticket: 3, Peer: NodeID(next())}
 			case 13:
 				in = Input{Kind: InputPeerLost, Peer: NodeID(next())}
 			case 14:
@@ -77,8 +79,8 @@ func FuzzStep(f *testing.F) {
 				in.Message = &Message{}
 			default:
 				m := Message{
-					Kind: MessageKind(op%8 + 1), Cluster: scriptCluster, From: Ident{NodeID(next()), 7}, To: ident(1),
-					Term: Term(next()), Seq: next(), Granted: next()%2 == 0, LastIndex: Index(next()), LastTerm: Term(next()),
+					Kind: MessageKind(op%9 + 1), Cluster: scriptCluster, From: Ident{NodeID(next()), 7}, To: ident(1),
+					Term: Term(next()), Seq: next(), Granted: next()%2 == 0, Transfer: next()%2 == 0, LastIndex: Index(next()), LastTerm: Term(next()),
 					PrevIndex: Index(next()), PrevTerm: Term(next()), Commit: Index(next()), Round: next(),
 				}
 				m.Matched, m.HintIndex, m.HintTerm, m.Accepted = m.PrevIndex, m.LastIndex, m.LastTerm, m.PrevIndex

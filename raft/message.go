@@ -16,6 +16,7 @@ const (
 	MsgAppendReply    MessageKind = 6
 	MsgHeartbeat      MessageKind = 7 // a read round and a sign of life [T§6.4]
 	MsgHeartbeatReply MessageKind = 8
+	MsgTimeoutNow     MessageKind = 9 // campaign at once: I am leaving [T§3.10]
 
 	MsgFormAsk    MessageKind = 100 // who are you? (raft/node, formation)
 	MsgFormAnswer MessageKind = 101
@@ -43,6 +44,8 @@ func (k MessageKind) String() string {
 		return "Heartbeat"
 	case MsgHeartbeatReply:
 		return "HeartbeatReply"
+	case MsgTimeoutNow:
+		return "TimeoutNow"
 	case MsgFormAsk:
 		return "FormAsk"
 	case MsgFormAnswer:
@@ -59,12 +62,13 @@ func (k MessageKind) String() string {
 
 // Message is what nodes say to one another. Which fields a kind uses:
 //
-//	PreVote, Vote      Term LastIndex LastTerm
+//	PreVote, Vote      Term Seq LastIndex LastTerm; Vote also Transfer
 //	…Reply             Term Seq Granted
 //	Append             Term Seq PrevIndex PrevTerm Entries Commit
 //	AppendReply        Term Seq Granted; Matched if granted, else HintIndex HintTerm
 //	Heartbeat          Term Seq Round Commit
 //	HeartbeatReply     Term Seq Round Accepted
+//	TimeoutNow         Term
 //	Form…              Payload
 //
 // A reply echoes the Seq of its request. Term is the sender's currentTerm, but
@@ -80,6 +84,9 @@ type Message struct {
 
 	LastIndex Index // the candidate's last entry [§5.4.1]
 	LastTerm  Term
+	// Transfer: the leader asked the candidate to campaign, so that voters need
+	// not be loyal to it [T§3.10].
+	Transfer bool
 
 	PrevIndex Index // the entry before Entries [§5.3]
 	PrevTerm  Term

@@ -11,6 +11,7 @@ const (
 	InputStored                        // all writes up to Stored are on disk
 	InputPeerLost                      // messages to Peer were dropped, or its connection broke
 	InputCampaign                      // start an election now (formation; operators)
+	InputTransfer                      // hand leadership to Peer, to the fittest voter if zero
 )
 
 // Input is one thing that happened outside the protocol.
@@ -18,9 +19,9 @@ type Input struct {
 	Kind     InputKind
 	Message  *Message // InputMessage; Step keeps the entries' payloads, not the struct
 	Proposal Proposal // InputPropose
-	Ticket   uint64   // InputRead
+	Ticket   uint64   // InputRead, InputTransfer
 	Stored   WriteSeq // InputStored
-	Peer     NodeID   // InputPeerLost
+	Peer     NodeID   // InputPeerLost, InputTransfer
 }
 
 // Proposal asks the leader to append one entry. The payload belongs to the log
@@ -37,10 +38,12 @@ type Reason uint8
 
 // The reasons for a refusal.
 const (
-	RefusedNotLeader Reason = iota + 1 // ask the node in Hint, if there is one
-	RefusedBusy                        // too many bytes wait to be stored or committed; try again
-	RefusedTooLarge                    // the payload exceeds Limits.CommandBytesMax
-	RefusedLostTerm                    // a read whose leader lost its term before it could answer
+	RefusedNotLeader  Reason = iota + 1 // ask the node in Hint, if there is one
+	RefusedBusy                         // too many bytes wait to be stored or committed; try again
+	RefusedTooLarge                     // the payload exceeds Limits.CommandBytesMax
+	RefusedLostTerm                     // a read whose leader lost its term before it could answer
+	RefusedTransfer                     // leadership is on its way to the node in Hint
+	RefusedNoTakeover                   // a transfer whose target did not come to lead
 )
 
 // String says the reason in a few words.
@@ -54,6 +57,10 @@ func (r Reason) String() string {
 		return "too large"
 	case RefusedLostTerm:
 		return "leadership lost"
+	case RefusedTransfer:
+		return "leadership is being transferred"
+	case RefusedNoTakeover:
+		return "nobody took over"
 	}
 	return "refused"
 }
@@ -110,6 +117,7 @@ type Output struct {
 	Refused   []Refusal   // proposals and reads that were not taken
 	Committed []Entry     // newly committed, in order, each exactly once per process
 	Reads     []ReadReady // reads that may be answered
+	Handed    []uint64    // transfers that another node's leadership completed
 	Notes     []Note      // what happened, for traces, metrics and judges
 	WakeAt    Mono        // call Step no later than this
 }
@@ -125,6 +133,7 @@ func (o *Output) Reset() {
 	o.Refused = o.Refused[:0]
 	o.Committed = o.Committed[:0]
 	o.Reads = o.Reads[:0]
+	o.Handed = o.Handed[:0]
 	o.Notes = o.Notes[:0]
 	o.WakeAt = Never
 }
@@ -147,6 +156,7 @@ const (
 	NoteRound                          // heartbeat round A was answered by a quorum
 	NoteQuorumLost                     // a leader heard from no quorum and stepped down
 	NoteConfig                         // the configuration at Index took effect
+	NoteTransfer                       // leadership is offered to Peer
 	NoteBreach                         // a message from Peer contradicts what is proven; it was dropped. A: the Breach
 	NoteApply                          // the entry at Index was applied (raft/node)
 	NoteFormed                         // the formation record was accepted (raft/node)

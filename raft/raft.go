@@ -99,6 +99,7 @@ type Raft struct {
 	clockMono   Mono
 	uncommitted int // payload bytes above commit
 	reads       reads
+	transfer    transfer
 
 	// Writes.
 	nextSeq    WriteSeq
@@ -171,6 +172,7 @@ func (r *Raft) Step(now Mono, in []Input, out *Output) {
 		r.advanceCommit()
 		r.startRound()
 		r.replicateAll()
+		r.offerLeadership()
 	}
 	r.deliver()
 	r.store()
@@ -191,6 +193,8 @@ func (r *Raft) input(in *Input) {
 		r.storedUpTo(in.Stored)
 	case InputPeerLost:
 		r.peerLost(in.Peer)
+	case InputTransfer:
+		r.startTransfer(in.Peer, in.Ticket)
 	case InputCampaign:
 		r.mayForm = true
 		if r.role != Leader && r.promotable() {
@@ -212,7 +216,7 @@ func (r *Raft) message(m *Message) {
 		return
 	}
 	if m.Term > r.hard.Term && !r.termIsHypothetical(m) {
-		if m.Kind == MsgVote && r.loyal() {
+		if m.Kind == MsgVote && !m.Transfer && r.loyal() {
 			return // a leader is alive; do not even take the term [§6, T§4.2.3]
 		}
 		r.becomeFollower(m.Term, Ident{})
@@ -234,6 +238,8 @@ func (r *Raft) message(m *Message) {
 		r.handleHeartbeat(m)
 	case MsgHeartbeatReply:
 		r.handleHeartbeatReply(m)
+	case MsgTimeoutNow:
+		r.handleTimeoutNow(m)
 	}
 }
 
@@ -271,6 +277,7 @@ func (r *Raft) becomeFollower(term Term, leader Ident) {
 	if !leader.IsZero() && r.leader != leader {
 		r.leader = leader
 		r.note(Note{Kind: NoteLeader, Peer: leader.ID})
+		r.endTransfer()
 	}
 }
 
@@ -281,6 +288,7 @@ func (r *Raft) setRole(role Role) {
 
 // tick does what has become due.
 func (r *Raft) tick() {
+	r.expireTransfer()
 	if r.role == Leader {
 		if r.now >= r.beatAt {
 			r.checkQuorum()
@@ -299,9 +307,9 @@ func (r *Raft) tick() {
 
 func (r *Raft) wakeAt() Mono {
 	if r.role == Leader {
-		return r.beatAt
+		return min(r.beatAt, r.transfer.deadline())
 	}
-	return r.electionAt
+	return min(r.electionAt, r.transfer.deadline())
 }
 
 // send queues a message for a peer. Answers and promises go through promise

@@ -14,6 +14,8 @@ func (r *Raft) propose(p *Proposal) {
 	switch {
 	case r.role != Leader:
 		r.refuse(p.Ticket, RefusedNotLeader)
+	case r.transfer.under():
+		r.refuse(p.Ticket, RefusedTransfer)
 	case len(p.Payload) > l.CommandBytesMax:
 		r.refuse(p.Ticket, RefusedTooLarge)
 	case r.uncommitted > 0 && r.uncommitted+len(p.Payload) > l.UncommittedBytesMax,
@@ -27,8 +29,8 @@ func (r *Raft) propose(p *Proposal) {
 
 func (r *Raft) refuse(ticket uint64, why Reason) {
 	hint := r.leader.ID
-	if why == RefusedNotLeader && r.role == Leader {
-		hint = 0
+	if why == RefusedTransfer {
+		hint = r.transfer.to.ID
 	}
 	r.out.Refused = append(r.out.Refused, Refusal{Ticket: ticket, Reason: why, Hint: hint})
 }

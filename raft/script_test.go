@@ -46,6 +46,7 @@ func TestScripts(t *testing.T) {
 //	campaign N              node N's election timer fires
 //	propose N text          a caller asks node N to append
 //	read N ticket           a caller asks node N to read
+//	transfer N M            an operator asks node N to hand leadership to M (0: to the fittest)
 //	deliver [A->B …]        deliver what is in flight (to quiescence without links)
 //	drop [A->B …]           lose it
 //	cut N / heal N          node N's messages are lost both ways until healed
@@ -155,6 +156,8 @@ func (c *scripted) run(cmd string) {
 		c.step(n, Input{Kind: InputPropose, Proposal: Proposal{Ticket: n.ticket, Kind: EntryCommand, Payload: []byte(arg(2))}})
 	case "read":
 		c.step(node(), Input{Kind: InputRead, Ticket: num(2)})
+	case "transfer":
+		c.step(node(), Input{Kind: InputTransfer, Peer: NodeID(num(2)), Ticket: 900})
 	case "deliver":
 		c.deliver(f[1:], true)
 	case "drop":
@@ -279,12 +282,17 @@ func (c *scripted) tell(n *scriptNode) {
 			c.say("%d commits up to %d", id, note.Index)
 		case NoteQuorumLost:
 			c.say("%d heard from no quorum", id)
+		case NoteTransfer:
+			c.say("%d offers leadership to %d", id, note.Peer)
 		case NoteBreach:
 			c.say("%d drops a message of %d that contradicts what is proven", id, note.Peer)
 		}
 	}
 	for _, r := range n.out.Refused {
 		c.say("%d refuses %d: %s, ask %d", id, r.Ticket, r.Reason, r.Hint)
+	}
+	for range n.out.Handed {
+		c.say("%d has handed leadership to %d", id, n.Leader().ID)
 	}
 	for _, r := range n.out.Reads {
 		c.say("%d may answer read %d from index %d", id, r.Ticket, r.Index)

@@ -124,6 +124,10 @@ func (r *Raft) AppendState(dst []byte) []byte {
 	u(uint64(r.commit), uint64(r.accepted), r.draws, r.campaign, uint64(r.nextSeq), uint64(r.storedSeq), uint64(r.hardSeq), uint64(r.selfVote))
 	b(r.mayForm)
 	t(r.electionAt)
+	dst = appendIdent(dst, r.transfer.to)
+	u(r.transfer.ticket)
+	t(r.transfer.deadline())
+	b(r.transfer.sent)
 	t(max(r.leaderSeen, r.now-Mono(r.cfg.ElectionTimeout)))
 	u(uint64(len(r.granted)))
 	for _, g := range r.granted {

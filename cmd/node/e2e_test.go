@@ -200,6 +200,34 @@ func TestANodeWhoseDirectoryWasEmptiedIsNotTakenBack(t *testing.T) {
 	require.Zero(t, d.interrupt())
 }
 
+func TestAnOperatorMovesLeadershipAndAGracefulStopDoesItByItself(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	d, leader, clients := dev(t, dir, freePorts...)
+	send(t, clients, "one")
+	to := "1"
+	if leader == to {
+		to = "2"
+	}
+	out, code := parley(t, clients, "cluster", "transfer", to, "--json")
+	require.Zero(t, code)
+	require.JSONEq(t, `{"leader":`+to+`}`, out)
+	out, code = parley(t, clients, "cluster", "transfer", to)
+	require.Zero(t, code, "a repetition is no error")
+	require.Equal(t, "node "+to+" leads\n", out)
+	send(t, clients, "two")
+
+	out, code = parley(t, clients, "cluster", "transfer", "9", "--json")
+	require.Equal(t, 7, code)
+	require.Contains(t, out, `"NO_TAKEOVER"`)
+
+	require.NoError(t, syscall.Kill(pidOf(t, dir, to), syscall.SIGTERM))
+	d.stderr.await(t, `node `+to+`\| .*msg=stopping`)
+	send(t, clients, "three")
+	require.Equal(t, []string{"one", "two", "three"}, texts(t, clients))
+	require.Zero(t, d.interrupt())
+}
+
 func TestANodeThatHangsIsKilledByCtrlC(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")

@@ -231,11 +231,23 @@ func (h *Host) Deliver(msgs []raft.Message) { h.inbox.deliver(msgs) }
 // PeerLost tells that messages to the peer may be lost; see Receiver.
 func (h *Host) PeerLost(peer raft.NodeID) { h.inbox.peerLost(peer) }
 
-// Stop ends the host cleanly: requests under way are answered, what the node
-// wanted stored is stored, the log is sealed. It returns when nothing runs any
-// more, or when the context ends, whichever is first.
+// HandOver asks the node, if it leads, to hand leadership to another voter: to the
+// fittest if to is zero. It returns when somebody else leads, when nobody took
+// over within an election timeout, or when the node does not lead.
+func (h *Host) HandOver(ctx context.Context, to raft.NodeID) (node.Answer, error) {
+	return h.Do(ctx, node.Event{Kind: node.EventTransfer, Peer: to})
+}
+
+// Stop ends the host cleanly: a leader hands over first, requests under way are
+// answered, what the node wanted stored is stored, the log is sealed. It returns when
+// nothing runs any more, or when the context ends, whichever is first.
 func (h *Host) Stop(ctx context.Context) error {
-	h.stopOnce.Do(func() { close(h.stop) })
+	h.stopOnce.Do(func() {
+		// Whoever does not lead, or finds nobody to hand over to, stops all the
+		// same: then the others elect somebody as after a crash.
+		_, _ = h.HandOver(ctx, 0)
+		close(h.stop)
+	})
 	select {
 	case <-h.done:
 		return h.err

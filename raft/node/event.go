@@ -30,6 +30,7 @@ const (
 	EventIdentityStored                      // the disk has the identity of Output.Identity
 	EventDiskFailed                          // a write or sync failed for good: Err
 	EventPeerLost                            // messages to Peer were dropped
+	EventTransfer                            // Ticket wants leadership handed to Peer, to the fittest voter if zero
 	EventTaken                               // the subscriber behind Ticket took Frames frames, the last at From
 )
 
@@ -108,6 +109,7 @@ const (
 	CodeCompacted           // events after From are no longer kept: read the state, then go on from Position
 	CodeTooSlow             // a subscriber fell too far behind: resume from Position
 	CodeLeaderLost          // leadership ended while the request was under way
+	CodeNoTakeover          // nobody took leadership over in time: look at the cluster's status
 )
 
 // String says the code in a few words, as logs and the command line show it.
@@ -135,6 +137,8 @@ func (c Code) String() string {
 		return "subscriber too slow"
 	case CodeLeaderLost:
 		return "leadership lost"
+	case CodeNoTakeover:
+		return "nobody took leadership over"
 	}
 	return "unknown code"
 }

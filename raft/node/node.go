@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"parley/raft"
@@ -51,6 +52,7 @@ type Node struct {
 
 	waiters  waiters
 	reads    reads
+	handing  []Ticket // transfers under way: at most one beside those of this Step
 	hub      hub
 	clock    clock
 	heardAt  raft.Mono   // last word from heardFrom
@@ -155,6 +157,8 @@ func (n *Node) event(ev *Event) {
 		n.identityStored()
 	case EventDiskFailed:
 		n.stop(fmt.Errorf("the disk failed, and what it holds is in doubt: %w", ev.Err))
+	case EventTransfer:
+		n.transfer(ev)
 	case EventPeerLost:
 		if n.raft != nil {
 			n.in = append(n.in, raft.Input{Kind: raft.InputPeerLost, Peer: ev.Peer})
@@ -167,7 +171,7 @@ func (n *Node) event(ev *Event) {
 // eventWhileStopping refuses what would wait for an answer.
 func (n *Node) eventWhileStopping(ev *Event) {
 	switch ev.Kind {
-	case EventOpenSession, EventCommand, EventQuery, EventSubscribe:
+	case EventOpenSession, EventCommand, EventQuery, EventSubscribe, EventTransfer:
 		n.refuse(ev.Ticket, CodeStopping)
 	}
 }
@@ -245,6 +249,29 @@ func (n *Node) propose(ev *Event, payload []byte) {
 		Ticket: uint64(ev.Ticket), Kind: raft.EntryCommand, Payload: payload, Trace: ev.Trace}})
 }
 
+// transfer asks the protocol to hand leadership on. One that does not lead
+// refuses at once.
+func (n *Node) transfer(ev *Event) {
+	if n.raft == nil {
+		n.refuse(ev.Ticket, CodeNotFormed)
+		return
+	}
+	n.handing = append(n.handing, ev.Ticket)
+	n.in = append(n.in, raft.Input{Kind: raft.InputTransfer, Ticket: uint64(ev.Ticket), Peer: ev.Peer})
+}
+
+// handed answers transfers: another node leads.
+func (n *Node) handed(tickets []uint64) {
+	for _, t := range tickets {
+		n.stopHanding(Ticket(t))
+		n.answer(Answer{Ticket: Ticket(t), Outcome: Done, Position: positionOf(n.applied), Hint: n.leader})
+	}
+}
+
+func (n *Node) stopHanding(t Ticket) {
+	n.handing = slices.DeleteFunc(n.handing, func(h Ticket) bool { return h == t })
+}
+
 // cancel forgets a caller. What it asked for may happen all the same, and an
 // answer that was on its way in this Step may still come.
 func (n *Node) cancel(t Ticket) {
@@ -278,6 +305,7 @@ func (n *Node) protocol() {
 	}
 	n.deposed()
 	n.refused(ro.Refused)
+	n.handed(ro.Handed)
 	n.answerReads(ro.Reads)
 	n.reads.settle()
 	clear(n.in)
@@ -328,6 +356,7 @@ func (n *Node) refused(refusals []raft.Refusal) {
 			n.clock.refused(n.now)
 			continue
 		}
+		n.stopHanding(Ticket(r.Ticket))
 		if r.Reason == raft.RefusedLostTerm {
 			n.reads.take(Ticket(r.Ticket)) // whichever read waited for that term
 		} else {
@@ -339,8 +368,10 @@ func (n *Node) refused(refusals []raft.Refusal) {
 
 func codeOf(r raft.Reason) Code {
 	switch r {
-	case raft.RefusedNotLeader:
+	case raft.RefusedNotLeader, raft.RefusedTransfer:
 		return CodeNotLeader
+	case raft.RefusedNoTakeover:
+		return CodeNoTakeover
 	case raft.RefusedBusy:
 		return CodeBusy
 	case raft.RefusedTooLarge:
@@ -374,6 +405,10 @@ func (n *Node) abandon() {
 		n.refuse(p.ticket, CodeStopping)
 	}
 	n.reads = reads{}
+	for _, t := range n.handing {
+		n.refuse(t, CodeStopping)
+	}
+	n.handing = nil
 	n.hub.abandon(n)
 	n.out.Stop = n.stopping
 	n.out.WakeAt = raft.Never

@@ -23,6 +23,7 @@ func (n *Node) Clone() *Node {
 	c.sessions = n.sessions.clone()
 	c.waiters = n.waiters.clone()
 	c.reads = n.reads.clone()
+	c.handing = slices.Clone(n.handing)
 	c.hub = n.hub.clone()
 	c.out, c.in, c.ro = nil, nil, raft.Output{}
 	return &c
@@ -51,6 +52,10 @@ func (n *Node) AppendState(dst []byte) []byte {
 	_, h := n.StateHash()
 	w.u(h[0], h[1])
 	w.sessions(&n.sessions)
+	w.u(uint64(len(n.handing)))
+	for _, t := range n.handing {
+		w.u(uint64(t))
+	}
 	w.u(uint64(n.waiters.len()))
 	for i := range n.waiters.len() {
 		x := n.waiters.at(i)

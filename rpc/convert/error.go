@@ -61,6 +61,7 @@ var nodeRules = map[node.Code]rule{
 	node.CodeCompacted:      {"COMPACTED", codes.OutOfRange, false},
 	node.CodeTooSlow:        {"TOO_SLOW", codes.ResourceExhausted, true},
 	node.CodeLeaderLost:     {"LEADER_LOST", codes.Unavailable, true},
+	node.CodeNoTakeover:     {"NO_TAKEOVER", codes.Unavailable, true},
 }
 
 var stateRules = map[statemachine.Code]rule{

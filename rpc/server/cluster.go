@@ -3,8 +3,12 @@ package server
 import (
 	"context"
 
+	"google.golang.org/grpc/status"
+
 	"parley/raft"
 	"parley/raft/host"
+	"parley/raft/node"
+	"parley/rpc/convert"
 	pb "parley/rpc/proto/parley/v1"
 )
 
@@ -41,6 +45,17 @@ func (c *cluster) Status(context.Context, *pb.StatusRequest) (*pb.StatusResponse
 		r.Waiting = append(r.Waiting, uint64(id))
 	}
 	return r, nil
+}
+
+func (c *cluster) Transfer(ctx context.Context, r *pb.TransferRequest) (*pb.TransferResponse, error) {
+	a, err := c.host.HandOver(ctx, raft.NodeID(r.GetTo()))
+	switch {
+	case err != nil:
+		return nil, status.FromContextError(err).Err()
+	case a.Outcome != node.Done:
+		return nil, convert.AnswerError(a, clientAddr(c.host, a.Hint))
+	}
+	return &pb.TransferResponse{Leader: uint64(a.Hint)}, nil
 }
 
 func role(r raft.Role) pb.Role {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -39,6 +40,35 @@ func (a *app) clusterCommand() *cobra.Command {
 				return err
 			}
 			return a.printStatus(s)
+		},
+	})
+	cmd.AddCommand(&cobra.Command{
+		Use:   "transfer N",
+		Short: "Hand leadership to node N, for instance before its present holder is serviced",
+		Args:  args("N"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			to, err := strconv.ParseUint(args[0], 10, 32)
+			if err != nil || to == 0 {
+				return usageOf(cmd, "%q is no node id: ids are 1, 2, 3, …", args[0])
+			}
+			c, err := a.dial()
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			ctx, cancel := a.bounded(cmd.Context())
+			defer cancel()
+			leader, err := c.Transfer(ctx, to)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(struct {
+					Leader uint64 `json:"leader"`
+				}{leader})
+			}
+			_, err = fmt.Fprintf(a.Out, "node %d leads\n", leader)
+			return err
 		},
 	})
 	return cmd

@@ -149,13 +149,22 @@ func (f *FS) crashFile(ino int, in *inode, decide func(Item) Choice) {
 		case Drop:
 			f.put(in, s.old[:], off)
 		case Tear:
-			at := 1 + int64(raft.Mix(f.seed, f.crashes, uint64(ino), uint64(s.no))%(SectorBytes-1))
+			at := tearAt(raft.Mix(f.seed, f.crashes, uint64(ino), uint64(s.no)))
 			f.put(in, s.old[at:], off+at)
 		}
 	}
 	// What lies behind the size is nowhere: not even a later growth shows it.
 	f.zeroFrom(in, size)
 	in.size, in.synced, in.stuck, in.dirty = size, size, false, nil
+}
+
+// tearAt draws how much of a torn sector is new: anything, and often just the first
+// few bytes, where formats say what the sector is.
+func tearAt(x uint64) int64 {
+	if x>>32%2 == 0 {
+		return 1 + int64(x%12)
+	}
+	return 1 + int64(x%(SectorBytes-1))
 }
 
 // zeroFrom clears the cache behind a size.

@@ -199,6 +199,97 @@ func (x *StatusResponse) GetWaiting() []uint64 {
 	return nil
 }
 
+// TransferRequest names the successor.
+type TransferRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the voter that is to lead; 0 is the one whose log is fullest.
+	To            uint64 `protobuf:"varint,1,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransferRequest) Reset() {
+	*x = TransferRequest{}
+	mi := &file_parley_v1_cluster_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransferRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransferRequest) ProtoMessage() {}
+
+func (x *TransferRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_cluster_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransferRequest.ProtoReflect.Descriptor instead.
+func (*TransferRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_cluster_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *TransferRequest) GetTo() uint64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+// TransferResponse tells who leads now.
+type TransferResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Leader        uint64                 `protobuf:"varint,1,opt,name=leader,proto3" json:"leader,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransferResponse) Reset() {
+	*x = TransferResponse{}
+	mi := &file_parley_v1_cluster_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransferResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransferResponse) ProtoMessage() {}
+
+func (x *TransferResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_cluster_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransferResponse.ProtoReflect.Descriptor instead.
+func (*TransferResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_cluster_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *TransferResponse) GetLeader() uint64 {
+	if x != nil {
+		return x.Leader
+	}
+	return 0
+}
+
 // Member is a node of the cluster, as the configuration has it.
 type Member struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -215,7 +306,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_parley_v1_cluster_proto_msgTypes[2]
+	mi := &file_parley_v1_cluster_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -227,7 +318,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_cluster_proto_msgTypes[2]
+	mi := &file_parley_v1_cluster_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -240,7 +331,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_parley_v1_cluster_proto_rawDescGZIP(), []int{2}
+	return file_parley_v1_cluster_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Member) GetId() uint64 {
@@ -292,7 +383,7 @@ type NodeStatus struct {
 
 func (x *NodeStatus) Reset() {
 	*x = NodeStatus{}
-	mi := &file_parley_v1_cluster_proto_msgTypes[3]
+	mi := &file_parley_v1_cluster_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -304,7 +395,7 @@ func (x *NodeStatus) String() string {
 func (*NodeStatus) ProtoMessage() {}
 
 func (x *NodeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_cluster_proto_msgTypes[3]
+	mi := &file_parley_v1_cluster_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -317,7 +408,7 @@ func (x *NodeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStatus.ProtoReflect.Descriptor instead.
 func (*NodeStatus) Descriptor() ([]byte, []int) {
-	return file_parley_v1_cluster_proto_rawDescGZIP(), []int{3}
+	return file_parley_v1_cluster_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *NodeStatus) GetId() uint64 {
@@ -380,7 +471,11 @@ const file_parley_v1_cluster_proto_rawDesc = "" +
 	"\x04self\x18\x02 \x01(\v2\x15.parley.v1.NodeStatusR\x04self\x12\x16\n" +
 	"\x06leader\x18\x03 \x01(\x04R\x06leader\x12+\n" +
 	"\amembers\x18\x04 \x03(\v2\x11.parley.v1.MemberR\amembers\x12\x18\n" +
-	"\awaiting\x18\x05 \x03(\x04R\awaiting\"x\n" +
+	"\awaiting\x18\x05 \x03(\x04R\awaiting\"!\n" +
+	"\x0fTransferRequest\x12\x0e\n" +
+	"\x02to\x18\x01 \x01(\x04R\x02to\"*\n" +
+	"\x10TransferResponse\x12\x16\n" +
+	"\x06leader\x18\x01 \x01(\x04R\x06leader\"x\n" +
 	"\x06Member\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12!\n" +
 	"\fpeer_address\x18\x02 \x01(\tR\vpeerAddress\x12%\n" +
@@ -400,9 +495,10 @@ const file_parley_v1_cluster_proto_rawDesc = "" +
 	"\rROLE_FOLLOWER\x10\x01\x12\x16\n" +
 	"\x12ROLE_PRE_CANDIDATE\x10\x02\x12\x12\n" +
 	"\x0eROLE_CANDIDATE\x10\x03\x12\x0f\n" +
-	"\vROLE_LEADER\x10\x042O\n" +
+	"\vROLE_LEADER\x10\x042\x94\x01\n" +
 	"\x0eClusterService\x12=\n" +
-	"\x06Status\x12\x18.parley.v1.StatusRequest\x1a\x19.parley.v1.StatusResponseB%Z#parley/rpc/proto/parley/v1;parleyv1b\x06proto3"
+	"\x06Status\x12\x18.parley.v1.StatusRequest\x1a\x19.parley.v1.StatusResponse\x12C\n" +
+	"\bTransfer\x12\x1a.parley.v1.TransferRequest\x1a\x1b.parley.v1.TransferResponseB%Z#parley/rpc/proto/parley/v1;parleyv1b\x06proto3"
 
 var (
 	file_parley_v1_cluster_proto_rawDescOnce sync.Once
@@ -417,22 +513,26 @@ func file_parley_v1_cluster_proto_rawDescGZIP() []byte {
 }
 
 var file_parley_v1_cluster_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_parley_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_parley_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_parley_v1_cluster_proto_goTypes = []any{
-	(Role)(0),              // 0: parley.v1.Role
-	(*StatusRequest)(nil),  // 1: parley.v1.StatusRequest
-	(*StatusResponse)(nil), // 2: parley.v1.StatusResponse
-	(*Member)(nil),         // 3: parley.v1.Member
-	(*NodeStatus)(nil),     // 4: parley.v1.NodeStatus
+	(Role)(0),                // 0: parley.v1.Role
+	(*StatusRequest)(nil),    // 1: parley.v1.StatusRequest
+	(*StatusResponse)(nil),   // 2: parley.v1.StatusResponse
+	(*TransferRequest)(nil),  // 3: parley.v1.TransferRequest
+	(*TransferResponse)(nil), // 4: parley.v1.TransferResponse
+	(*Member)(nil),           // 5: parley.v1.Member
+	(*NodeStatus)(nil),       // 6: parley.v1.NodeStatus
 }
 var file_parley_v1_cluster_proto_depIdxs = []int32{
-	4, // 0: parley.v1.StatusResponse.self:type_name -> parley.v1.NodeStatus
-	3, // 1: parley.v1.StatusResponse.members:type_name -> parley.v1.Member
+	6, // 0: parley.v1.StatusResponse.self:type_name -> parley.v1.NodeStatus
+	5, // 1: parley.v1.StatusResponse.members:type_name -> parley.v1.Member
 	0, // 2: parley.v1.NodeStatus.role:type_name -> parley.v1.Role
 	1, // 3: parley.v1.ClusterService.Status:input_type -> parley.v1.StatusRequest
-	2, // 4: parley.v1.ClusterService.Status:output_type -> parley.v1.StatusResponse
-	4, // [4:5] is the sub-list for method output_type
-	3, // [3:4] is the sub-list for method input_type
+	3, // 4: parley.v1.ClusterService.Transfer:input_type -> parley.v1.TransferRequest
+	2, // 5: parley.v1.ClusterService.Status:output_type -> parley.v1.StatusResponse
+	4, // 6: parley.v1.ClusterService.Transfer:output_type -> parley.v1.TransferResponse
+	5, // [5:7] is the sub-list for method output_type
+	3, // [3:5] is the sub-list for method input_type
 	3, // [3:3] is the sub-list for extension type_name
 	3, // [3:3] is the sub-list for extension extendee
 	0, // [0:3] is the sub-list for field type_name
@@ -449,7 +549,7 @@ func file_parley_v1_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_cluster_proto_rawDesc), len(file_parley_v1_cluster_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   4,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

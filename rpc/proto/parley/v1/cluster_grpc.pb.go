@@ -19,7 +19,8 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ClusterService_Status_FullMethodName = "/parley.v1.ClusterService/Status"
+	ClusterService_Status_FullMethodName   = "/parley.v1.ClusterService/Status"
+	ClusterService_Transfer_FullMethodName = "/parley.v1.ClusterService/Transfer"
 )
 
 // ClusterServiceClient is the client API for ClusterService service.
@@ -31,6 +32,13 @@ type ClusterServiceClient interface {
 	// Status returns what the asked node knows of itself and of the membership.
 	// It needs no quorum. For the whole picture a client asks every member.
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
+	// Transfer has the asked node, which must lead, hand leadership to another voter.
+	// It returns when that one leads. Requests meanwhile are refused with the
+	// new leader as the hint, so that clients lose none.
+	//
+	// UNAVAILABLE, NOT_LEADER: ask the node in the hint. UNAVAILABLE, NO_TAKEOVER: the
+	// target did not come to lead within an election timeout, and the asked node leads on.
+	Transfer(ctx context.Context, in *TransferRequest, opts ...grpc.CallOption) (*TransferResponse, error)
 }
 
 type clusterServiceClient struct {
@@ -51,6 +59,16 @@ func (c *clusterServiceClient) Status(ctx context.Context, in *StatusRequest, op
 	return out, nil
 }
 
+func (c *clusterServiceClient) Transfer(ctx context.Context, in *TransferRequest, opts ...grpc.CallOption) (*TransferResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TransferResponse)
+	err := c.cc.Invoke(ctx, ClusterService_Transfer_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ClusterServiceServer is the server API for ClusterService service.
 // All implementations must embed UnimplementedClusterServiceServer
 // for forward compatibility.
@@ -60,6 +78,13 @@ type ClusterServiceServer interface {
 	// Status returns what the asked node knows of itself and of the membership.
 	// It needs no quorum. For the whole picture a client asks every member.
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
+	// Transfer has the asked node, which must lead, hand leadership to another voter.
+	// It returns when that one leads. Requests meanwhile are refused with the
+	// new leader as the hint, so that clients lose none.
+	//
+	// UNAVAILABLE, NOT_LEADER: ask the node in the hint. UNAVAILABLE, NO_TAKEOVER: the
+	// target did not come to lead within an election timeout, and the asked node leads on.
+	Transfer(context.Context, *TransferRequest) (*TransferResponse, error)
 	mustEmbedUnimplementedClusterServiceServer()
 }
 
@@ -72,6 +97,9 @@ type UnimplementedClusterServiceServer struct{}
 
 func (UnimplementedClusterServiceServer) Status(context.Context, *StatusRequest) (*StatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Status not implemented")
+}
+func (UnimplementedClusterServiceServer) Transfer(context.Context, *TransferRequest) (*TransferResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Transfer not implemented")
 }
 func (UnimplementedClusterServiceServer) mustEmbedUnimplementedClusterServiceServer() {}
 func (UnimplementedClusterServiceServer) testEmbeddedByValue()                        {}
@@ -112,6 +140,24 @@ func _ClusterService_Status_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ClusterService_Transfer_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TransferRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ClusterServiceServer).Transfer(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ClusterService_Transfer_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ClusterServiceServer).Transfer(ctx, req.(*TransferRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ClusterService_ServiceDesc is the grpc.ServiceDesc for ClusterService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -122,6 +168,10 @@ var ClusterService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Status",
 			Handler:    _ClusterService_Status_Handler,
+		},
+		{
+			MethodName: "Transfer",
+			Handler:    _ClusterService_Transfer_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -1,0 +1,107 @@
+package raft
+
+// Leadership transfer [T§3.10], for a graceful stop and for operators:
+//
+//  1. the leader takes no more proposals and brings the target up to date
+//  2. when the target stores the whole log, the leader sends TimeoutNow
+//  3. the target campaigns at once, without a pre-vote, and says that it was asked
+//     to, so that voters who are loyal to the leader judge its request all the same
+//  4. the leader hears of the new leader and steps down like any other
+//
+// If that has not happened within an election timeout, the leader goes on as before. It
+// never stops to lead by itself, so that at no time there is nobody by design.
+// Whether TimeoutNow is lost, late or doubled is the same to safety: the
+// target's campaign is an ordinary election.
+type transfer struct {
+	to     Ident // zero: none under way
+	ticket uint64
+	until  Mono
+	sent   bool
+}
+
+// under reports whether a transfer is under way.
+func (t *transfer) under() bool { return !t.to.IsZero() }
+
+func (t *transfer) deadline() Mono {
+	if !t.under() {
+		return Never
+	}
+	return t.until
+}
+
+// startTransfer begins to hand leadership to a voter: the one that is named, or the
+// one that stores most.
+func (r *Raft) startTransfer(to NodeID, ticket uint64) {
+	target := r.transferTarget(to)
+	switch {
+	case r.role != Leader:
+		r.refuse(ticket, RefusedNotLeader)
+	case r.transfer.under():
+		r.refuse(ticket, RefusedTransfer)
+	case to == r.cfg.Self.ID:
+		r.out.Handed = append(r.out.Handed, ticket) // it leads already
+	case target == nil:
+		r.refuse(ticket, RefusedNoTakeover) // no such voter, or nobody who could lead instead
+	default:
+		r.transfer = transfer{to: target.who, ticket: ticket, until: r.now.Add(r.cfg.ElectionTimeout)}
+		r.note(Note{Kind: NoteTransfer, Peer: target.who.ID})
+	}
+}
+
+// transferTarget returns the voter with this id, or with zero the voter that stores most
+// of those that were heard from lately.
+func (r *Raft) transferTarget(id NodeID) *progress {
+	var best *progress
+	for i := range r.peers {
+		p := &r.peers[i]
+		m, ok := r.config().Find(p.who.ID)
+		switch {
+		case !ok || !m.Voter || id != 0 && p.who.ID != id:
+		case id == 0 && r.now.Sub(p.heard) >= r.cfg.ElectionTimeout:
+		case best == nil || p.match > best.match:
+			best = p
+		}
+	}
+	return best
+}
+
+// offerLeadership tells the target to campaign once it stores the whole log.
+func (r *Raft) offerLeadership() {
+	t := &r.transfer
+	if !t.under() || t.sent {
+		return
+	}
+	if p := r.peer(t.to); p != nil && p.match == r.log.last {
+		t.sent = true
+		r.send(Message{Kind: MsgTimeoutNow, To: t.to})
+	}
+}
+
+// handleTimeoutNow campaigns at once if the leader of this very term says so.
+func (r *Raft) handleTimeoutNow(m *Message) {
+	if m.Term == r.hard.Term && r.role == Follower && r.leader == m.From && r.promotable() {
+		r.startElection(true)
+	}
+}
+
+// endTransfer answers the caller when another node is known to lead.
+func (r *Raft) endTransfer() {
+	t := &r.transfer
+	if !t.under() {
+		return
+	}
+	if r.leader == t.to {
+		r.out.Handed = append(r.out.Handed, t.ticket)
+	} else {
+		r.refuse(t.ticket, RefusedNoTakeover)
+	}
+	*t = transfer{}
+}
+
+// expireTransfer gives up: the node leads on, or says that it does not know who does.
+func (r *Raft) expireTransfer() {
+	if t := &r.transfer; t.under() && r.now >= t.until {
+		r.refuse(t.ticket, RefusedNoTakeover)
+		*t = transfer{}
+	}
+}
