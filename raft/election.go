@@ -169,7 +169,7 @@ func (r *Raft) grantedBy(who Ident) bool {
 	for _, g := range r.granted {
 		known = known || g == who
 	}
-	if !known {
+	if !known && r.config().IsVoter(who) {
 		r.granted = append(r.granted, who)
 	}
 	return quorumHas(r.config(), func(m *Member) bool {

@@ -168,3 +168,40 @@ func BenchmarkStepProposals(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batch), "ns/command")
 }
+
+// A follower that learns of a long committed log puts it out in bounded pieces and asks to be called
+// again at once; meanwhile it answers its leader.
+func TestALongCommittedLogIsPutOutInPieces(t *testing.T) {
+	b := newBench(t, 3, 2)
+	b.n.cfg.Limits.DeliverEntriesMax = 3
+	b.hold = true
+	b.hear(2, Message{Kind: MsgAppend, Term: 2, Entries: terms(1, 1, 1, 1, 2, 2, 2, 2), Commit: 7})
+	require.Len(t, b.all, 3)
+	require.Equal(t, b.now, b.out.WakeAt)
+	b.step()
+	require.Len(t, b.all, 6)
+	b.step()
+	require.Equal(t, terms(1, 1, 1, 1, 2, 2, 2, 2), b.all)
+	require.Greater(t, b.out.WakeAt, b.now)
+}
+
+// A read waits until everything committed before it has been put out.
+func TestAReadWaitsForWhatItMustSee(t *testing.T) {
+	b := newBench(t, 1, 1, 1, 1, 1, 1)
+	b.n.cfg.Limits.DeliverEntriesMax = 2
+	b.now = b.n.electionAt
+	b.step()
+	require.Equal(t, Leader, b.n.Role())
+	b.hold = true
+	for applied := len(b.all); ; {
+		b.step(Input{Kind: InputRead, Ticket: uint64(applied)})
+		applied = len(b.all)
+		for _, r := range b.out.Reads {
+			require.LessOrEqual(t, int(r.Index), applied)
+		}
+		if len(b.out.Reads) > 0 {
+			require.Equal(t, Index(5), b.out.Reads[0].Index)
+			return
+		}
+	}
+}

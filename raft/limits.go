@@ -31,6 +31,10 @@ type Limits struct {
 	// UnstoredBytesMax bounds what a leader appended and its own disk has not
 	// stored yet.
 	UnstoredBytesMax int
+	// DeliverEntriesMax and DeliverBytesMax bound what one Step puts out to be applied: a
+	// few milliseconds of work, so that a heartbeat is never late by more.
+	DeliverEntriesMax int
+	DeliverBytesMax   int
 	// ReadsPendingMax bounds the reads that wait for a round.
 	ReadsPendingMax int
 	// RoundsInflightMax bounds the heartbeat rounds that reads may start before
@@ -59,6 +63,8 @@ func (l Limits) withDefaults() Limits {
 	def(&l.InflightBytesMax, 8<<20)
 	def(&l.UncommittedBytesMax, 64<<20)
 	def(&l.UnstoredBytesMax, 32<<20)
+	def(&l.DeliverEntriesMax, 4096)
+	def(&l.DeliverBytesMax, 4<<20)
 	def(&l.ReadsPendingMax, 1<<16)
 	def(&l.RoundsInflightMax, 2)
 	return l

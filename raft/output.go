@@ -115,7 +115,7 @@ type Output struct {
 	Send      []Message   // to peers, may leave at once
 	Proposed  []Proposed  // proposals that are now entries
 	Refused   []Refusal   // proposals and reads that were not taken
-	Committed []Entry     // newly committed, in order, each exactly once per process
+	Committed []Entry     // committed, to be applied: in order, each exactly once per process
 	Reads     []ReadReady // reads that may be answered
 	Handed    []uint64    // transfers that another node's leadership completed
 	Notes     []Note      // what happened, for traces, metrics and judges

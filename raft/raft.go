@@ -55,7 +55,7 @@ type Config struct {
 	// Heartbeat is how often a leader shows that it lives.
 	Heartbeat time.Duration
 	// Priority, 1 to PriorityMax, scales the election timeout and nothing more: at
-	// PriorityMax (also if zero) by 1, at 1 by nearly 2.
+	// PriorityMax (and if out of range) by 1, at 1 by nearly 2.
 	Priority int
 	Limits   Limits
 }
@@ -128,7 +128,7 @@ func New(cfg Config, was Restored, now Mono) *Raft {
 	if cfg.Heartbeat == 0 {
 		cfg.Heartbeat = DefaultHeartbeat
 	}
-	if cfg.Priority == 0 {
+	if cfg.Priority <= 0 || cfg.Priority > PriorityMax {
 		cfg.Priority = PriorityMax
 	}
 	cfg.Limits = cfg.Limits.withDefaults()
@@ -170,11 +170,13 @@ func (r *Raft) Step(now Mono, in []Input, out *Output) {
 	r.tick()
 	if r.role == Leader {
 		r.advanceCommit()
+	}
+	r.deliver()
+	if r.role == Leader {
 		r.startRound()
 		r.replicateAll()
 		r.offerLeadership()
 	}
-	r.deliver()
 	r.store()
 	out.WakeAt = min(out.WakeAt, r.wakeAt())
 	r.check()
@@ -306,6 +308,9 @@ func (r *Raft) tick() {
 }
 
 func (r *Raft) wakeAt() Mono {
+	if r.delivered < r.commit {
+		return r.now
+	}
 	if r.role == Leader {
 		return min(r.beatAt, r.transfer.deadline())
 	}
@@ -393,12 +398,17 @@ func (r *Raft) storedUpTo(seq WriteSeq) {
 	r.countSelfVote()
 }
 
-// deliver puts out what is committed and was not put out before.
+// deliver puts out what is committed and was not put out before, as much as one Step
+// may apply. With more to come the node asks to be called again at once:
+// a whole log to be applied after a restart must not hold up the heartbeats.
 func (r *Raft) deliver() {
-	for i := r.delivered + 1; i <= r.commit; i++ {
-		r.out.Committed = append(r.out.Committed, *r.log.entry(i))
+	l := &r.cfg.Limits
+	for n, bytes := 0, 0; r.delivered < r.commit && n < l.DeliverEntriesMax && bytes < l.DeliverBytesMax; n++ {
+		r.delivered++
+		e := r.log.entry(r.delivered)
+		bytes += len(e.Payload)
+		r.out.Committed = append(r.out.Committed, *e)
 	}
-	r.delivered = r.commit
 }
 
 func (r *Raft) note(n Note) {

@@ -115,7 +115,8 @@ func (r *Raft) handleHeartbeatReply(m *Message) {
 	}
 }
 
-// confirmRounds answers the reads of every round that a quorum has answered.
+// confirmRounds answers the reads of every round that a quorum has answered, once
+// everything they must see has been put out to be applied.
 func (r *Raft) confirmRounds() {
 	q := &r.reads
 	if len(q.rounds) == 0 {
@@ -131,7 +132,7 @@ func (r *Raft) confirmRounds() {
 		return 0
 	}))
 	n := 0
-	for n < len(q.rounds) && q.rounds[n].round <= confirmed {
+	for n < len(q.rounds) && q.rounds[n].round <= confirmed && q.rounds[n].index <= r.delivered {
 		for _, t := range q.rounds[n].tickets {
 			r.out.Reads = append(r.out.Reads, ReadReady{Ticket: t, Index: q.rounds[n].index})
 		}

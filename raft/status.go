@@ -7,6 +7,7 @@ type Status struct {
 	Role      Role
 	Leader    Ident // zero if unknown
 	Commit    Index
+	Delivered Index // committed entries up to here were put out to be applied
 	Last      Index
 	LastTerm  Term
 	Stored    Index
@@ -27,7 +28,7 @@ type PeerStatus struct {
 func (r *Raft) Status() Status {
 	s := Status{
 		Self: r.cfg.Self, Hard: r.hard, Role: r.role, Leader: r.leader,
-		Commit: r.commit, Last: r.log.last, LastTerm: r.log.lastTerm(), Stored: r.log.stored,
+		Commit: r.commit, Delivered: r.delivered, Last: r.log.last, LastTerm: r.log.lastTerm(), Stored: r.log.stored,
 	}
 	if r.role != Leader {
 		return s
@@ -117,7 +118,7 @@ func (r *Raft) AppendState(dst []byte) []byte {
 			dst = append(dst, 0)
 		}
 	}
-	u(uint64(r.hard.Term))
+	u(uint64(r.hard.Term), uint64(r.delivered))
 	dst = appendIdent(dst, r.hard.Vote)
 	dst = append(dst, byte(r.role))
 	dst = appendIdent(dst, r.leader)

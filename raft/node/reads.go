@@ -81,7 +81,7 @@ func (n *Node) query(ev *Event) {
 }
 
 // answerReads answers what the protocol says may be answered. All that
-// was committed is applied by now, so the state is never older than asked.
+// a read must see was put out before it and is applied by now.
 func (n *Node) answerReads(ready []raft.ReadReady) {
 	for _, r := range ready {
 		if p, ok := n.reads.take(Ticket(r.Ticket)); ok { // else the caller went away

@@ -52,7 +52,7 @@ func FuzzRecovery(f *testing.F) {
 		}
 		_, err := wal.Inspect(fs, dir)
 		typed(t, err)
-		l, was, err := wal.Open(fs, dir, small)
+		_, was, err := wal.Open(fs, dir, small)
 		typed(t, err)
 		if err != nil {
 			return
