@@ -24,7 +24,9 @@ const (
 	// that peer's vote can't wait.
 	dialBackoffMax = 100 * time.Millisecond
 	backoffMax     = 500 * time.Millisecond // between streams that fail, until the peer says hello
-	dialTimeout    = 2 * time.Second
+	// unreachableAfter is when a peer that can't be dialled is worth a line in the log.
+	unreachableAfter = 2 * time.Second
+	dialTimeout      = 2 * time.Second
 	// A connection that carries nothing for probeAfter is probed, and given up
 	// probeTimeout later. Raft's own heartbeats notice a dead peer much earlier;
 	// this is for the sockets.

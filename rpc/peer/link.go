@@ -120,10 +120,13 @@ func (l *link) dial() (*grpc.ClientConn, error) {
 func (l *link) talk(conn *grpc.ClientConn) (greeted bool, err error) {
 	ctx, cancel := context.WithCancelCause(l.ctx)
 	defer cancel(nil)
+	// gRPC dials for as long as it takes; whoever mistyped an address must hear of it.
+	unreachable := time.AfterFunc(unreachableAfter, func() { cancel(nil) })
 	stream, err := conn.NewStream(ctx, &serviceDesc.Streams[0], streamName)
 	if err != nil {
-		return false, err
+		return false, fmt.Errorf("can't be reached; is the address right, and does the node run? %s", plain(err))
 	}
+	unreachable.Stop()
 	if err := l.greet(ctx, stream, cancel); err != nil {
 		return false, err
 	}

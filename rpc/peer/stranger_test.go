@@ -225,3 +225,9 @@ func TestATransportThatNeverStartedFreesItsPort(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, tr.Close())
 }
+
+// A mistyped address must not be silence.
+func TestAPeerThatCannotBeReachedIsSaid(t *testing.T) {
+	_, log, _ := node2(t, raft.Member{Ident: raft.Ident{ID: 7}, PeerAddr: "127.0.0.1:1"})
+	log.await(t, "no connection to a peer", "peer=7", "127.0.0.1:1", "is the address right", "refused")
+}
