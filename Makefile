@@ -4,6 +4,7 @@
 GO       ?= go
 SEEDS    ?= 1..10000
 FUZZTIME ?= 20s
+MUTANT_SEEDS ?= 200
 TOOL      = $(GO) tool -modfile=.ci/tools/go.mod
 
 .DEFAULT_GOAL := help
@@ -35,14 +36,14 @@ bench: ## throughput and latency, then fail-over and idle elections, one JSON ob
 	$(GO) run ./cmd/bench raft --json
 	$(GO) run ./cmd/bench check --json
 
-mutants: ## plant each bug of testdata/mutants and count the seeds that find it
-	$(GO) run ./cmd/sim mutants --seeds 200
+mutants: ## plant each bug of testdata/mutants and count the seeds that find it (MUTANT_SEEDS=200)
+	$(GO) run ./cmd/sim mutants --seeds $(MUTANT_SEEDS)
 
 fuzz: ## each fuzz target for a while (FUZZTIME=20s)
 	.ci/fuzz $(FUZZTIME)
 
-crash: ## crash at every file operation, with more samples than make test takes
-	$(GO) test -count=1 -timeout 30m ./raft/wal ./raft/node ./sim -run Crash
+crash: ## crash at every file operation of the log, the identity and formation
+	$(GO) test -count=1 -timeout 30m ./raft/vfs/memfs ./raft/wal ./raft/node -run Crash
 
 generate: ## write generated code and documents anew
 	$(GO) generate ./...
