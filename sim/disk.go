@@ -157,6 +157,9 @@ func (w *World) stored(e *event) {
 	if voted && s.springs(StageVote) {
 		return
 	}
+	if x := w.chance.draw(purposePrepare, uint64(s.id), d.writes); below(x, prepareEvery) == 0 && s.prepares() {
+		return
+	}
 	epoch := s.epoch
 	if saved {
 		s.tell(node.Event{Kind: node.EventIdentityStored})
@@ -168,12 +171,27 @@ func (w *World) stored(e *event) {
 		return
 	}
 	d.begin(s)
+	d.idle(s)
+}
+
+// idle schedules the seal, unless there is work.
+func (d *disk) idle(s *server) {
 	if !d.busy {
-		w.heap.push(event{at: w.now + int64(sealAfter), priority: priorityNormal, kind: eventSeal, who: int32(s.id), arg: d.seals, epoch: s.epoch})
+		s.w.heap.push(event{at: s.w.now + int64(sealAfter), priority: priorityNormal, kind: eventSeal, who: int32(s.id), arg: d.seals, epoch: s.epoch})
 	}
 }
 
-// seal seals an idle log: all through here is synced.
+// prepareEvery is after how many writes on average a busy disk prepares a piece of
+// the next segment.
+const prepareEvery = 16
+
+// prepares gets a piece of the next segment ready and reports whether that failed.
+func (s *server) prepares() bool {
+	_, err := s.dir.Prepare()
+	return s.failed(err)
+}
+
+// seal seals an idle log, all through here is synced, and gets the next segment ready.
 func (w *World) seal(e *event) {
 	s := w.node(raft.NodeID(e.who))
 	if e.epoch != s.epoch || e.arg != s.disk.seals {
@@ -183,5 +201,7 @@ func (w *World) seal(e *event) {
 	if w.trace.on() {
 		w.trace.say("seals")
 	}
-	s.failed(s.dir.Seal())
+	if !s.failed(s.dir.Seal()) {
+		s.prepares()
+	}
 }

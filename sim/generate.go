@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -38,6 +39,7 @@ const (
 	ideaWorkload
 	ideaSwarm
 	ideaFaults
+	ideaStorms
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }
@@ -149,7 +151,7 @@ func (g *generator) clocks() {
 func (g *generator) workload() {
 	s := g.stream(ideaWorkload)
 	clients := 2 + int(s.below(3))
-	mean := s.between(60, 250) // of all clients together, so that seeds cost alike
+	mean := s.between(30, 200) // of all clients together, so that seeds cost alike
 	for range clients {
 		g.plan.Clients = append(g.plan.Clients, ClientPlan{
 			Every:    time.Duration(mean*int64(clients)) * time.Millisecond / 2,
@@ -190,10 +192,11 @@ func (g *generator) trouble() {
 	if s.perMille(150) {
 		first = 0 // trouble before the cluster is formed
 	}
+	g.plan.Faults = g.storms()
 	f := g.stream(ideaFaults)
 	for at := first; ; at += time.Duration(f.exponential(int64(gap))) {
 		at = at.Truncate(time.Microsecond)
-		if at >= g.plan.Heal-100*time.Millisecond {
+		if at >= g.lastTrouble() {
 			break
 		}
 		pick := int64(f.below(uint64(total)))
@@ -206,6 +209,80 @@ func (g *generator) trouble() {
 			}
 		}
 	}
+	slices.SortStableFunc(g.plan.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
+}
+
+// lastTrouble is when the last fault may begin.
+func (g *generator) lastTrouble() time.Duration { return g.plan.Heal - 100*time.Millisecond }
+
+// storms draws stretches of several faults that belong together: scattered
+// ones never come in the order that the worst cases need.
+func (g *generator) storms() []Fault {
+	s := g.stream(ideaStorms)
+	if s.perMille(500) {
+		return nil
+	}
+	var faults []Fault
+	kind := s.below(3)
+	gap := s.between(2000, 8000)
+	for at := time.Duration(s.between(1000, 4000)) * time.Millisecond; ; at += time.Duration(s.between(gap/2, gap)) * time.Millisecond {
+		storm := g.figure8
+		if kind == 0 || kind == 1 && s.perMille(500) {
+			storm = g.voteStorm
+		}
+		for _, f := range storm(&s) {
+			if f.At = (f.At + at).Truncate(time.Microsecond); f.At < g.lastTrouble() {
+				faults = append(faults, f)
+			}
+		}
+		if at >= g.lastTrouble() {
+			return faults
+		}
+	}
+}
+
+// voteStorm makes messages slow, so that campaigns overlap, takes the leader away, and
+// crashes voters just after they voted: they are back before the term is over, and
+// must not vote again [§5.2].
+func (g *generator) voteStorm(s *stream) []Fault {
+	slow := Fault{Kind: Slow, Factor: s.between(5, 60), For: time.Duration(s.between(1000, 4000)) * time.Millisecond}
+	gone := g.lasting(s, Isolate, NodeLeader, 3000)
+	gone.At = 10 * time.Millisecond
+	faults := []Fault{slow, gone}
+	for range 1 + s.below(4) {
+		f := g.lasting(s, []FaultKind{CrashProcess, CrashMachine}[s.below(2)], []Target{NodeAll, NodeMajority, NodeFollower}[s.below(3)], 1)
+		f.On = StageVote
+		f.For = time.Duration(s.between(1, 80)) * time.Millisecond
+		f.At = time.Duration(s.between(100, 2000)) * time.Millisecond
+		faults = append(faults, f)
+	}
+	return faults
+}
+
+// figure8 makes a succession of leaders that append what reaches nobody, come back
+// later, and crash as soon as they commit: the scenes of Figure 8.
+func (g *generator) figure8(s *stream) []Fault {
+	var faults []Fault
+	at := time.Duration(0)
+	for range 3 + s.below(6) {
+		var f Fault
+		switch s.below(4) {
+		case 0:
+			f = g.lasting(s, Mute, NodeAll, 1500)
+			f.On = StageElected
+		case 1:
+			f = g.lasting(s, CrashProcess, NodeAll, 1500)
+			f.On = StageCommit
+		case 2:
+			f = g.lasting(s, CrashProcess, NodeLeader, 1500)
+		case 3:
+			f = g.lasting(s, Isolate, NodeLeader, 1500)
+		}
+		f.At = at
+		faults = append(faults, f)
+		at += time.Duration(s.exponential(300)) * time.Millisecond
+	}
+	return faults
 }
 
 // faultWeights is the swarm's menu: how often a kind is drawn if all are on, and

@@ -18,12 +18,21 @@ func (w *World) heal(e *event) {
 		w.trace.say("heals nodes %s; the others: %s", formatIDs(w.plan.Core), w.describeRest())
 	}
 	w.healed = true
+	for _, i := range w.waiting {
+		w.live[i].on = false
+	}
+	w.waiting = nil
 	for i := range w.live {
 		if w.live[i].on {
 			w.lift(i)
 		}
 	}
 	w.net.calm = true
+	for _, s := range w.subscribers {
+		if s.at != 0 && w.unheard(s.at) {
+			s.connectAt(w.now + 1)
+		}
+	}
 	for _, s := range w.servers {
 		s.disarm()
 		s.disk.stallTo = min(s.disk.stallTo, w.now)
@@ -59,6 +68,11 @@ func (w *World) restOf(id raft.NodeID) RestKind {
 	}
 	return RestWell
 }
+
+// unheard reports whether nobody hears a node for good. Its leader reaches it, so that
+// it believes itself up to date and nothing it says would make a subscriber leave;
+// it is its silence that does.
+func (w *World) unheard(id raft.NodeID) bool { return w.healed && w.restOf(id) == RestMute }
 
 // judgeLiveness looks at what is still pending when the time is over.
 func (w *World) judgeLiveness() {
@@ -98,8 +112,7 @@ func (w *World) pending() []string {
 		}
 	}
 	for _, s := range w.subscribers {
-		// A mute node hears its leader, so nothing tells its subscribers to leave.
-		if s.from < last && (s.at == 0 || w.restOf(s.at) != RestMute) {
+		if s.from < last {
 			list = append(list, fmt.Sprintf("subscriber %d, at node %d, saw events up to %d of %d", s.number, s.at, s.from, last))
 		}
 	}

@@ -17,6 +17,10 @@ func (w *World) fault(e *event) {
 	if f.needsNode() {
 		live.nodes = w.hit(f.Node, draw)
 	}
+	if f.waits() {
+		w.waiting = append(w.waiting, int(e.arg))
+		return
+	}
 	for i, id := range live.nodes {
 		w.strike(w.node(id), f, raft.Mix(draw, uint64(i)))
 	}
@@ -27,8 +31,39 @@ func (w *World) fault(e *event) {
 	case Slow:
 		w.net.slow *= max(f.Factor, 1)
 	}
-	if f.lasts() {
-		w.heap.push(event{at: w.now + int64(f.For), priority: priorityFault, kind: eventFaultEnds, arg: e.arg})
+	w.endLater(int(e.arg))
+}
+
+// waits reports whether the fault cuts off the next leader instead of somebody now.
+func (f *Fault) waits() bool {
+	return f.On == StageElected && (f.Kind == Isolate || f.Kind == Deaf || f.Kind == Mute)
+}
+
+// elected lets faults strike that wait for this node to become leader. It happens before
+// the leader's first words leave: what it appends stays with it alone.
+func (w *World) elected(s *server) {
+	kept := w.waiting[:0]
+	for _, i := range w.waiting {
+		l := &w.live[i]
+		if !contains(l.nodes, s.id) {
+			kept = append(kept, i)
+			continue
+		}
+		f := &w.plan.Faults[i]
+		if w.trace.on() {
+			w.trace.add("%s on its election", f.Kind)
+		}
+		l.nodes = []raft.NodeID{s.id}
+		w.touchLinks(f, l.nodes, 1)
+		w.endLater(i)
+	}
+	w.waiting = kept
+}
+
+// endLater schedules the end of a fault that has one.
+func (w *World) endLater(i int) {
+	if f := &w.plan.Faults[i]; f.lasts() {
+		w.heap.push(event{at: w.now + int64(f.For), priority: priorityFault, kind: eventFaultEnds, arg: uint64(i)})
 	}
 }
 

@@ -18,6 +18,7 @@ type operation struct {
 	consistency node.Consistency
 	body        []byte
 	text        string               // of a write
+	wall        raft.Wall            // of a write: the clock of the machine that the client sits at
 	asks        statemachine.History // of a read
 	calledAt    int64
 	floor       uint64 // what stood before it when it was called; see witness
@@ -51,8 +52,9 @@ func (w *World) makeWrite(c *client, op *operation, x uint64) {
 	if more := int64(below(x, uint64(c.plan.Text)+1)) - int64(len(op.text)); more > 0 {
 		op.text += strings.Repeat(".", int(more))
 	}
+	op.wall = w.servers[c.number%len(w.servers)].clock.readWall(w.now)
 	op.body = statemachine.AppendSend(nil, statemachine.Send{
-		Channel: statemachine.GeneralChannel, Text: op.text, Wall: raft.Wall(wallStart + w.now)})
+		Channel: statemachine.GeneralChannel, Text: op.text, Wall: op.wall})
 	w.judges.applied.byBody[string(op.body)] = op.number
 	if w.trace.on() {
 		w.trace.say("wants operation %d: send %d bytes", op.number, len(op.text))
@@ -185,7 +187,7 @@ func (w *World) judgePage(op *operation, at raft.Position, reply *statemachine.H
 	for i := range reply.Messages {
 		m, rec := &reply.Messages[i], &log[from+i]
 		written := &w.operations[w.judges.applied.byBody[string(rec.command)]-1]
-		if m.Position != rec.at.Position || m.Text != written.text || m.Sender != rec.at.Principal || m.Time != rec.at.Time {
+		if m.Position != rec.at.Position || m.Text != written.text || m.Wall != written.wall || m.Sender != rec.at.Principal || m.Time != rec.at.Time {
 			w.violate(Linearizability, "Read %d at position %d shows another message at %d than was sent.", op.number, at, m.Position)
 			return
 		}

@@ -31,6 +31,7 @@ const (
 	purposeFileSystem
 	purposeTear
 	purposeLoop
+	purposePrepare
 	purposeRecovery
 )
 

@@ -87,7 +87,11 @@ func (w *World) start(e *event) {
 	}, boot, &machine{Machine: statemachine.New(), w: w, s: s}, s.clock.read(w.now))
 	s.wakeAt, s.wakeOn = raft.Never, never
 	s.inbox, s.looping = s.inbox[:0], false
+	epoch := s.epoch
 	s.run()
+	if s.epoch == epoch {
+		s.disk.idle(s) // what a former process left is sealed too
+	}
 }
 
 // tell puts an event into the node's inbox. The loop takes it at once, or when it is
@@ -256,7 +260,7 @@ func (s *server) crash(kind FaultKind, down time.Duration) {
 		if len(s.fs.Unsynced()) > 0 {
 			w.cover.Torn++
 		}
-		s.fs.CrashMachine(memfs.Chance(w.chance.draw(purposeCrashKeep, uint64(s.id), s.crashes)))
+		s.fs.CrashMachine(survival(w.chance.draw(purposeCrashKeep, uint64(s.id), s.crashes)))
 	} else {
 		s.fs.CrashProcess()
 	}
@@ -265,6 +269,27 @@ func (s *server) crash(kind FaultKind, down time.Duration) {
 	if down != forGood {
 		w.heap.push(event{at: w.now + int64(down), priority: priorityNormal, kind: eventStart, who: int32(s.id), epoch: s.epoch})
 	}
+}
+
+// survival draws what a crash of the machine leaves of what was not synced: nothing,
+// all of it, each item by itself, or all of it in rags. One rule for all items would
+// never show two neighbours with different fates, and independent fates
+// hardly ever show them all alike.
+func survival(x uint64) memfs.Chooser {
+	switch below(raft.Mix(x, 0), 8) {
+	case 0:
+		return memfs.DropAll
+	case 1:
+		return memfs.KeepAll
+	case 2, 3, 4:
+		return func(at int, item memfs.Item) memfs.Choice {
+			if item.Kind == memfs.ItemSector && below(raft.Mix(x, uint64(at)), 3) > 0 {
+				return memfs.Tear
+			}
+			return memfs.Keep
+		}
+	}
+	return memfs.Chance(x)
 }
 
 // forGood is how long a node is down that does not come back.

@@ -24,6 +24,17 @@ var (
 	durationFlag = flag.Duration("simulated", time.Minute, "how long each seed runs, in simulated time")
 )
 
+// With -seed or -seeds, the seeds are all that runs, unless -run says otherwise.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if (*seedFlag >= 0 || *seedsFlag != "") && flag.Lookup("test.run").Value.String() == "" {
+		if err := flag.Set("test.run", "^TestNoJudgeSpeaksInAnySeed$"); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
+
 // Whatever the seed, no judge speaks, and the same seed runs the same way twice.
 // By default these are 200 seeds; -seed=N and -seeds=A..B run just those and print
 // a line for each.

@@ -75,7 +75,7 @@ func (w *World) subscribe(e *event) {
 	if w.trace.on() {
 		w.trace.say("subscribes at %d from %d", id, s.from)
 	}
-	if !server.up || server.pausedUntil > w.now {
+	if !server.up || server.pausedUntil > w.now || w.unheard(id) {
 		s.at = 0
 		s.connectAt(w.now + s.chance.between(50_000_000, 300_000_000))
 		return

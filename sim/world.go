@@ -30,6 +30,7 @@ type World struct {
 	requests    pool[request]
 	frames      pool[delivery]
 	live        []live // by place in plan.Faults
+	waiting     []int  // places of those that wait for a leader
 	healed      bool
 
 	judges    judges

@@ -161,9 +161,10 @@ func failover(ctx context.Context, p *processes, o checkOptions) (checked, error
 	}
 	last, _, err := p.term(ctx)
 	slices.Sort(took)
+	median := (took[(len(took)-1)/2] + took[len(took)/2]) / 2
 	return checked{
 		Bench: "check", What: "failover", Kills: len(took),
-		MedianMS: round(took[len(took)/2].Seconds()*1000, 1),
+		MedianMS: round(median.Seconds()*1000, 1),
 		WorstMS:  round(took[len(took)-1].Seconds()*1000, 1),
 		Seconds:  round(time.Since(start).Seconds(), 1), Elections: last - first, Errors: w.failed.Load(),
 	}, err
@@ -242,19 +243,22 @@ func underLoad(ctx context.Context, p *processes, o checkOptions) (checked, erro
 		return checked{}, err
 	}
 	say("%d callers write for %v", o.callers, o.load)
-	run, cancel := context.WithTimeout(ctx, o.load)
-	defer cancel()
+	var over atomic.Bool
+	timer := time.AfterFunc(o.load, func() { over.Store(true) })
+	defer timer.Stop()
 	start := time.Now()
 	var ops, failed atomic.Int64
 	var callers sync.WaitGroup
+	var once sync.Once
 	for range o.callers {
 		callers.Go(func() {
 			text := strings.Repeat("x", o.payload)
-			for run.Err() == nil {
-				if _, err := p.client.Send(run, channel, text); err == nil {
+			for !over.Load() && ctx.Err() == nil {
+				if _, err := p.client.Send(ctx, channel, text); err == nil {
 					ops.Add(1)
-				} else if run.Err() == nil {
+				} else if ctx.Err() == nil {
 					failed.Add(1)
+					once.Do(func() { say("the first write that failed: %v", err) })
 				}
 			}
 		})
@@ -268,7 +272,7 @@ func underLoad(ctx context.Context, p *processes, o checkOptions) (checked, erro
 	}, err
 }
 
-// idle leaves the cluster alone.
+// idle leaves the cluster alone, but for a question a second.
 func idle(ctx context.Context, p *processes, o checkOptions) (checked, error) {
 	if err := p.settle(ctx); err != nil {
 		return checked{}, err
@@ -279,11 +283,21 @@ func idle(ctx context.Context, p *processes, o checkOptions) (checked, error) {
 	}
 	say("idle for %v", o.idle)
 	start := time.Now()
-	if err := pause(ctx, o.idle); err != nil {
-		return checked{}, err
+	last := first
+	for left := o.idle; left > 0; left = o.idle - time.Since(start) {
+		if err := pause(ctx, min(left, time.Second)); err != nil {
+			return checked{}, err
+		}
+		term, _, err := p.term(ctx)
+		if err != nil {
+			return checked{}, err
+		}
+		if term != last {
+			say("an election that nobody needed: term %d at %s", term, time.Now().UTC().Format(time.TimeOnly))
+		}
+		last = term
 	}
-	last, _, err := p.term(ctx)
 	return checked{
 		Bench: "check", What: "idle", Seconds: round(time.Since(start).Seconds(), 1), Elections: last - first,
-	}, err
+	}, nil
 }

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const numbers = "one\ntwo\nthree\nfour\nfive\nsix\nseven\n"
+
+// The tree moves on under the catalogue: a patch must still find its place, and must
+// never land on another.
+func TestAPatchFindsItsPlaceWhenLinesMoved(t *testing.T) {
+	files, err := parsePatch("# X1 a bug\n--- a/n.txt\n+++ b/n.txt\n@@ -3,3 +3,4 @@\n three\n-four\n+FOUR\n+and a half\n five\n")
+	require.NoError(t, err)
+	require.Equal(t, "n.txt", files[0].path)
+	for _, before := range []string{"", "zero\n", strings.Repeat("nothing\n", 40)} {
+		got, err := files[0].apply(before + numbers)
+		require.NoError(t, err)
+		require.Equal(t, before+"one\ntwo\nthree\nFOUR\nand a half\nfive\nsix\nseven\n", got)
+	}
+	_, err = files[0].apply(strings.Replace(numbers, "four", "4", 1))
+	require.ErrorContains(t, err, "fits nowhere")
+}
+
+func TestAPatchWithTwoHunksChangesBoth(t *testing.T) {
+	files, err := parsePatch("--- a/n\n+++ b/n\n@@ -1,2 +1,3 @@\n+zero\n one\n two\n@@ -6,2 +7,1 @@\n-six\n seven\n")
+	require.NoError(t, err)
+	got, err := files[0].apply(numbers)
+	require.NoError(t, err)
+	require.Equal(t, "zero\none\ntwo\nthree\nfour\nfive\nseven\n", got)
+}
+
+func TestWhatIsNoPatchIsRefused(t *testing.T) {
+	for _, text := range []string{"", "hello\n", "@@ -1 +1 @@\n-a\n+b\n", "+++ b/n\n@@ -1,5 +1,5 @@\n a\n"} {
+		_, err := parsePatch(text)
+		require.Error(t, err, "%q", text)
+	}
+}
+
+// A planted bug whose patch fits nowhere tests nothing; it must be noticed in the change
+// that moved the code.
+func TestEveryPlantedBugStillApplies(t *testing.T) {
+	root := filepath.Join("..", "..")
+	patches, err := filepath.Glob(filepath.Join(root, "testdata", "mutants", "*.patch"))
+	require.NoError(t, err)
+	require.NotEmpty(t, patches)
+	for _, file := range patches {
+		m, err := readMutant(file)
+		require.NoError(t, err, file)
+		require.Equal(t, m.id+".patch", filepath.Base(file), "a patch is named after its id")
+		require.NotEmpty(t, m.title, "%s: want a first line \"# <id> <one line>\"", file)
+		for i := range m.files {
+			f := &m.files[i]
+			text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(f.path)))
+			require.NoError(t, err, file)
+			changed, err := f.apply(string(text))
+			require.NoError(t, err, file)
+			require.NotEqual(t, string(text), changed, file)
+		}
+	}
+}
+
+// The whole way once: patch, build, hunt. The bug is one that any seed finds.
+func TestAHuntFindsAPlantedBug(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a program")
+	}
+	root, err := moduleRoot()
+	require.NoError(t, err)
+	list, err := loadMutants(root, filepath.Join("testdata", "mutants"), []string{"W1"}, nil)
+	require.NoError(t, err)
+	r, err := list[0].hunt(root, 5, true, false)
+	require.NoError(t, err)
+	require.True(t, r.Found)
+	require.NotEmpty(t, r.Invariant)
+}
+
+func TestSeedsAreARangeOrACount(t *testing.T) {
+	for s, want := range map[string][2]uint64{"3..9": {3, 9}, "40": {1, 40}} {
+		first, last, err := parseSeeds(s)
+		require.NoError(t, err)
+		require.Equal(t, want, [2]uint64{first, last})
+	}
+	for _, s := range []string{"", "a..b", "9..3", "1-5"} {
+		_, _, err := parseSeeds(s)
+		require.Error(t, err, s)
+	}
+}

@@ -1,0 +1,220 @@
+package sim
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"parley/raft"
+	"parley/raft/caller"
+	"parley/raft/node"
+	"parley/statemachine"
+)
+
+// A judge that never speaks proves nothing. Each of these tests tells the judges of a world something
+// that must not be, and the right one must say so.
+func TestEveryJudgeSpeaksWhenItMust(t *testing.T) {
+	role := func(w *World, id raft.NodeID, r raft.Role, term raft.Term) {
+		w.judgeRole(w.node(id), &raft.Note{Kind: raft.NoteRole, Term: term, A: uint64(r)})
+	}
+	store := func(w *World, id raft.NodeID, hard raft.HardState, truncate raft.Index, entries ...raft.Entry) raft.Store {
+		st := raft.Store{Hard: hard, Truncate: truncate, Entries: entries}
+		w.judgeStore(w.node(id), &st)
+		return st
+	}
+	synced := func(w *World, id raft.NodeID, hard raft.HardState, truncate raft.Index, entries ...raft.Entry) {
+		w.judgeSynced(w.node(id), []raft.Store{store(w, id, hard, truncate, entries...)})
+	}
+	commit := func(w *World, id raft.NodeID, term raft.Term, i raft.Index) {
+		w.judgeCommit(w.node(id), &raft.Note{Kind: raft.NoteCommit, Term: term, Index: i})
+	}
+	entry := func(i raft.Index, term raft.Term, payload string) raft.Entry {
+		return raft.Entry{Index: i, Term: term, Kind: raft.EntryCommand, Payload: []byte(payload)}
+	}
+	in := func(term raft.Term) raft.HardState { return raft.HardState{Term: term} }
+	apply := func(w *World, id raft.NodeID, at raft.Position, op int) {
+		m := &machine{Machine: statemachine.New(), w: w, s: w.node(id), next: len(w.judges.applied.log)}
+		m.Apply(node.Applied{Position: at}, w.operations[op-1].body)
+	}
+
+	for _, c := range []struct {
+		name string
+		want string
+		do   func(w *World)
+	}{
+		{"two leaders of one term", ElectionSafety, func(w *World) {
+			role(w, 1, raft.Leader, 4)
+			role(w, 2, raft.Leader, 4)
+		}},
+		{"a node that leads one term in two processes", ElectionSafety, func(w *World) {
+			role(w, 1, raft.Leader, 4)
+			w.node(1).epoch++
+			role(w, 1, raft.Leader, 4)
+		}},
+		{"a leader that truncates", LeaderAppendOnly, func(w *World) {
+			role(w, 1, raft.Leader, 4)
+			w.judgeTruncate(w.node(1), &raft.Note{Kind: raft.NoteTruncate, Term: 4, Index: 3})
+		}},
+		{"one index and term, two payloads", LogMatching, func(w *World) {
+			store(w, 1, in(1), 0, entry(1, 1, "a"))
+			store(w, 2, in(1), 0, entry(1, 1, "b"))
+		}},
+		{"one index and term behind different entries", LogMatching, func(w *World) {
+			store(w, 1, in(3), 0, entry(1, 1, "a"), entry(2, 3, "c"))
+			store(w, 2, in(3), 0, entry(1, 2, "b"), entry(2, 3, "c"))
+		}},
+		{"a leader without a committed entry", LeaderCompleteness, func(w *World) {
+			synced(w, 1, in(1), 0, entry(1, 1, "a"))
+			synced(w, 2, in(1), 0, entry(1, 1, "a"))
+			commit(w, 1, 1, 1)
+			role(w, 3, raft.Leader, 2)
+		}},
+		{"a commit behind the back of a leader of a higher term", LeaderCompleteness, func(w *World) {
+			store(w, 1, in(1), 0, entry(1, 1, "a"))
+			role(w, 3, raft.Leader, 2)
+			commit(w, 1, 1, 1)
+		}},
+		{"a leader that commits an entry of an earlier term", CommitRule, func(w *World) {
+			for id := raft.NodeID(1); id <= 3; id++ {
+				synced(w, id, in(1), 0, entry(1, 1, "a"))
+			}
+			role(w, 1, raft.Leader, 2)
+			commit(w, 1, 2, 1)
+		}},
+		{"a leader that commits what one disk holds", CommitRule, func(w *World) {
+			role(w, 1, raft.Leader, 1)
+			synced(w, 1, in(1), 0, entry(1, 1, "a"))
+			store(w, 2, in(1), 0, entry(1, 1, "a"))
+			commit(w, 1, 1, 1)
+		}},
+		{"two nodes that commit different entries", StateMachineSafety, func(w *World) {
+			store(w, 1, in(1), 0, entry(1, 1, "a"))
+			store(w, 2, in(2), 0, entry(1, 2, "b"))
+			commit(w, 1, 1, 1)
+			commit(w, 2, 2, 1)
+		}},
+		{"two nodes that apply different commands", StateMachineSafety, func(w *World) {
+			apply(w, 1, 5, 1)
+			m := &machine{Machine: statemachine.New(), w: w, s: w.node(2)}
+			m.Apply(node.Applied{Position: 5}, w.operations[1].body)
+		}},
+		{"a vote ahead of the disk", Promises, func(w *World) {
+			w.judgePromise(&raft.Message{Kind: raft.MsgVoteReply, From: raft.Ident{ID: 1}, To: raft.Ident{ID: 2}, Term: 3, Granted: true})
+		}},
+		{"an acknowledgement ahead of the disk", Promises, func(w *World) {
+			store(w, 1, in(1), 0, entry(1, 1, "a"))
+			w.judgePromise(&raft.Message{Kind: raft.MsgAppendReply, From: raft.Ident{ID: 1}, To: raft.Ident{ID: 2}, Term: 1, Granted: true, Matched: 1})
+		}},
+		{"a restart that lost a synced entry", Recovery, func(w *World) {
+			synced(w, 1, in(1), 0, entry(1, 1, "a"))
+			w.judgeBoot(w.node(1), &node.Boot{Hard: in(1)}, nil)
+		}},
+		{"a restart that kept half a write", Recovery, func(w *World) {
+			st := store(w, 1, in(1), 0, entry(1, 1, "a"), entry(2, 1, "b"))
+			w.judgeBoot(w.node(1), &node.Boot{Hard: in(1), Entries: st.Entries[:1]}, []raft.Store{st})
+		}},
+		{"a command that takes effect twice", ExactlyOnce, func(w *World) {
+			apply(w, 1, 5, 1)
+			apply(w, 1, 6, 1)
+		}},
+		{"a command that nobody sent", ExactlyOnce, func(w *World) {
+			m := &machine{Machine: statemachine.New(), w: w, s: w.node(1)}
+			m.Apply(node.Applied{Position: 5}, []byte("from nowhere"))
+		}},
+		{"an acknowledged write that is nowhere", Durability, func(w *World) {
+			w.ended(w.clients[0], &caller.Result{Ticket: 1, Outcome: node.Done, Position: 5})
+		}},
+		{"a refused write that takes effect", ExactlyOnce, func(w *World) {
+			w.ended(w.clients[0], &caller.Result{Ticket: 1, Outcome: node.Refused})
+			apply(w, 1, 5, 1)
+		}},
+		{"a write before what was answered when it was called", Linearizability, func(w *World) {
+			w.operations[0].floor = placeOfRead(9)
+			apply(w, 1, 5, 1)
+		}},
+		{"a client whose second write stands before its first", SessionOrder, func(w *World) {
+			w.operations[0].floor, w.operations[0].session = placeOfWrite(9), placeOfWrite(9)
+			apply(w, 1, 5, 1)
+		}},
+		{"a read that misses a message", Linearizability, func(w *World) {
+			apply(w, 1, 5, 1)
+			w.operations[2].asks = statemachine.History{Limit: 10}
+			empty := statemachine.New().Query(statemachine.AppendHistory(nil, statemachine.History{Channel: statemachine.GeneralChannel}))
+			w.ended(w.clients[0], &caller.Result{Ticket: 3, Outcome: node.Done, Position: 7, Reply: empty})
+		}},
+		{"a commitIndex that falls", Monotonic, func(w *World) {
+			store(w, 1, in(1), 0, entry(1, 1, "a"), entry(2, 1, "b"))
+			commit(w, 1, 1, 2)
+			commit(w, 1, 1, 1)
+		}},
+		{"a term that falls", Monotonic, func(w *World) {
+			w.judges.logs.mirrors[1].term = 5
+			store(w, 1, in(4), 0)
+		}},
+		{"an event that a stream skips", Streams, func(w *World) {
+			apply(w, 1, 5, 1)
+			apply(w, 1, 6, 2)
+			w.subscribers[0].judge(&node.Frame{Position: 6, Body: w.judges.applied.log[1].frame})
+		}},
+		{"an event that a stream repeats", Streams, func(w *World) {
+			apply(w, 1, 5, 1)
+			frame := &node.Frame{Position: 5, Body: w.judges.applied.log[0].frame}
+			w.subscribers[0].judge(frame)
+			w.subscribers[0].judge(frame)
+		}},
+		{"a progress note that claims what was never sent", Streams, func(w *World) {
+			apply(w, 1, 5, 1)
+			w.subscribers[0].judge(&node.Frame{Position: 5})
+		}},
+		{"good times that end with work undone", Liveness, func(w *World) {
+			w.now = int64(w.plan.Duration)
+			for _, s := range w.servers {
+				s.up = false
+			}
+			w.judgeLiveness()
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(Generate(7, time.Minute), Options{})
+			require.Equal(t, 3, w.plan.Nodes)
+			for _, s := range w.servers {
+				s.up = true
+			}
+			for range 2 {
+				w.makeWrite(w.clients[0], w.blankOperation(), 0)
+			}
+			w.blankOperation()
+			c.do(w)
+			require.NotNil(t, w.violation)
+			require.Equal(t, c.want, w.violation.Invariant, w.violation.Reason)
+			require.NotEmpty(t, Sentence(c.want))
+		})
+	}
+}
+
+func (w *World) blankOperation() *operation {
+	w.operations = append(w.operations, operation{number: len(w.operations) + 1, client: 1})
+	return &w.operations[len(w.operations)-1]
+}
+
+// The canary: a world in which one process ignores what it applied must raise an alarm in
+// a whole run, or runs without one mean nothing.
+func TestAPlantedBugRaisesAnAlarm(t *testing.T) {
+	w := newWorld(Generate(7, 20*time.Second), Options{})
+	dropped := false
+	w.disturb = func() uint64 {
+		for _, s := range w.servers {
+			if s.up && !dropped && s.node.Applied() > 20 {
+				m := s.node.Machine().(*machine)
+				m.Machine.Apply(node.Applied{Position: 1 << 40}, statemachine.AppendSend(nil, statemachine.Send{Channel: "general", Text: "smuggled in"}))
+				dropped = true
+			}
+		}
+		return 0
+	}
+	w.run()
+	require.True(t, dropped)
+	require.NotNil(t, w.violation)
+	require.Contains(t, []string{StateHash, Streams, Linearizability}, w.violation.Invariant)
+}
