@@ -16,6 +16,7 @@ import (
 func Generate(seed uint64, duration time.Duration) *Plan {
 	g := &generator{chance: chance{seed}, plan: &Plan{Seed: seed, Duration: duration}}
 	g.cluster()
+	g.bounds()
 	g.links()
 	g.disks()
 	g.clocks()
@@ -40,6 +41,7 @@ const (
 	ideaSwarm
 	ideaFaults
 	ideaStorms
+	ideaBounds
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }
@@ -86,6 +88,21 @@ func (g *generator) cluster() {
 	slices.Sort(rest)
 	for _, id := range rest {
 		p.Rest = append(p.Rest, Rest{Node: id, Kind: RestKind(1 + s.below(5))})
+	}
+}
+
+// bounds draws how much a node does at a time.
+func (g *generator) bounds() {
+	s := g.stream(ideaBounds)
+	n := &g.plan.Node
+	if s.perMille(300) {
+		n.Deliver = s.between(1, 5)
+	}
+	if s.perMille(300) {
+		n.Push = s.between(1, 3)
+	}
+	if s.perMille(300) {
+		n.Frames = s.between(1, 8)
 	}
 }
 

@@ -44,6 +44,9 @@ type NodePlan struct {
 	Inflight    int64         // Appends under way to one peer
 	Uncommitted int64         // bytes that a leader may hold uncommitted: callers are told it is busy
 	Idle        time.Duration // after which a client session expires
+	Deliver     int64         // entries that one Step may apply
+	Push        int64         // frames that one Step may push to a subscriber
+	Frames      int64         // frames that a subscriber may hold
 }
 
 // LinkPlan says how messages travel. Rates are per 1,000 messages.

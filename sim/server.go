@@ -81,9 +81,10 @@ func (w *World) start(e *event) {
 		Seed:            raft.Mix(draw(purposeNodeSeed), 1),
 		ElectionTimeout: w.plan.Node.Election,
 		Heartbeat:       w.plan.Node.Heartbeat,
+		Limits:          node.Limits{PushFramesMax: int(w.plan.Node.Push), SubscriberFramesMax: int(w.plan.Node.Frames)},
 		Rules:           node.Rules{SessionIdleMax: w.plan.Node.Idle},
 		Raft: raft.Limits{AppendEntriesMax: int(w.plan.Node.Append), InflightMessagesMax: int(w.plan.Node.Inflight),
-			UncommittedBytesMax: int(w.plan.Node.Uncommitted)},
+			UncommittedBytesMax: int(w.plan.Node.Uncommitted), DeliverEntriesMax: int(w.plan.Node.Deliver)},
 	}, boot, &machine{Machine: statemachine.New(), w: w, s: s}, s.clock.read(w.now))
 	s.wakeAt, s.wakeOn = raft.Never, never
 	s.inbox, s.looping = s.inbox[:0], false
