@@ -22,7 +22,7 @@ type Config struct {
 	// PendingMax bounds the operations submitted and not ended; one more is
 	// refused with CodeBusy.
 	PendingMax int
-	// BackoffMin and BackoffMax bound the wait after a failed attempt, which doubles
+	// BackoffMin and BackoffMax bound the wait after a failed attempt, which grows
 	// from one to the other: the first is a round trip, the second a good part of
 	// an election, so that a new leader is found soon and not asked to death.
 	BackoffMin time.Duration

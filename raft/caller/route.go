@@ -84,14 +84,17 @@ func (c *Caller) rotate() {
 	r.target = c.cfg.Targets[r.next]
 }
 
-// backoff doubles with every failure and is drawn from [1/2, 1) of that, so that
-// many callers of one dead leader do not come back as one.
+// backoff grows by an eighth with every failure and is drawn from [1/2, 1) of
+// that, so that many callers of one dead leader do not come back as one. It stays at
+// about a sixth of the time that the trouble has lasted: doubling would often
+// sleep through a good part of the first second of a new leader.
 func (c *Caller) backoff() time.Duration {
 	r := &c.route
-	d := c.cfg.BackoffMax
-	if shift := r.failures - 1; shift < 30 && c.cfg.BackoffMin<<shift < d {
-		d = c.cfg.BackoffMin << shift
+	d := c.cfg.BackoffMin
+	for n := 1; n < r.failures && d < c.cfg.BackoffMax; n++ {
+		d += d / 8
 	}
+	d = min(d, c.cfg.BackoffMax)
 	r.draws++
 	half := uint64(d/2) + 1
 	return d/2 + time.Duration(raft.Mix(c.cfg.Seed, purposeBackoff, r.draws)%half)
