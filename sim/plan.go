@@ -172,6 +172,7 @@ type Fault struct {
 	From   raft.NodeID
 	To     raft.NodeID
 	On     Stage
+	After  int64         // with StageOperation and StageRecovery: the file operation that is refused; zero: drawn
 	For    time.Duration // how long; for crashes: until the restart
 	Rate   int64
 	Factor int64

@@ -129,6 +129,9 @@ func (f *Fault) String() string {
 	if f.On != StageNow {
 		fmt.Fprintf(&b, " on=%s", f.On)
 	}
+	if f.After != 0 {
+		fmt.Fprintf(&b, " after=%d", f.After)
+	}
 	if f.For != 0 {
 		fmt.Fprintf(&b, " for=%s", formatDuration(f.For))
 	}
@@ -249,6 +252,7 @@ func parseFault(w *words) Fault {
 		f.On = Stage(w.name(stageNames, v))
 	}
 	f.For, f.By = w.durationOf("for"), w.durationOf("by")
+	f.After = w.integerOf("after")
 	f.Rate, f.Factor, f.PPM = w.integerOf("rate"), w.integerOf("factor"), w.integerOf("ppm")
 	return f
 }

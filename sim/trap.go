@@ -127,6 +127,9 @@ func (w *World) lay(s *server, f *Fault, draw uint64) {
 		return
 	}
 	t := trap{kind: f.Kind, on: f.On, down: f.For, after: 1 + int(below(draw, operationsMax))}
+	if f.After > 0 {
+		t.after = int(f.After)
+	}
 	switch {
 	case f.Kind == DiskError:
 		s.trap = t
