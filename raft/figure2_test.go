@@ -139,7 +139,7 @@ func TestFigure2_State_PersistentStateIsStoredBeforeAnyResponse(t *testing.T) {
 	require.Equal(t, terms(2, 2), b.store[0].Entries)
 	require.Equal(t, Index(2), b.store[0].Then[0].Matched)
 
-	b.hear(2, Message{Kind: MsgAppend, Term: 2, Seq: 6, PrevIndex: 1, PrevTerm: 1, Entries: terms(2, 2)})
+	b.hear(2, Message{Kind: MsgVote, Term: 2, Seq: 6, LastIndex: 9, LastTerm: 2})
 	require.Empty(t, b.sent, "a repetition waits as a barrier behind the write under way")
 	require.True(t, b.store[0].IsBarrier(b.n.HardState()))
 }

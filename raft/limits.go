@@ -1,5 +1,7 @@
 package raft
 
+import "time"
+
 // Limits bounds what one node's protocol may hold. The worst case of its
 // memory beside the log itself is about
 //
@@ -45,6 +47,14 @@ type Limits struct {
 // membersMax bounds a configuration: nobody runs a quorum of more, and the
 // decoder needs a bound.
 const membersMax = 64
+
+const (
+	// diskStallTimeouts is how many election timeouts a leader's write may take
+	// before the leader hands over: far above a slow sync, below what people wait.
+	diskStallTimeouts = 4
+	// handOverEvery keeps leadership from wandering while all disks are slow.
+	handOverEvery = 10 * time.Second
+)
 
 // termMax is far beyond what elections can reach in a cluster's life: one a
 // nanosecond for a century. Above it a message lies.

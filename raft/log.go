@@ -30,6 +30,7 @@ type write struct {
 	seq   WriteSeq
 	last  Index // the last entry this write makes stored, if nothing truncated it since
 	bytes int
+	since Mono
 }
 
 // blockEntries makes growing the log cost one small allocation per block,

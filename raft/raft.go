@@ -100,12 +100,14 @@ type Raft struct {
 	uncommitted int // payload bytes above commit
 	reads       reads
 	transfer    transfer
+	handOverAt  Mono // no earlier does a stalled disk make the leader hand over again
 
 	// Writes.
 	nextSeq    WriteSeq
 	storedSeq  WriteSeq
 	handedHard HardState
 	hardSeq    WriteSeq // the write that holds handedHard
+	promised   promised // the last acknowledgement that waits for the disk
 
 	// One Step.
 	out      *Output
@@ -294,6 +296,7 @@ func (r *Raft) tick() {
 	if r.role == Leader {
 		if r.now >= r.beatAt {
 			r.checkQuorum()
+			r.watchDisk()
 		}
 		return
 	}
@@ -345,6 +348,9 @@ func (r *Raft) address(m *Message) {
 func (r *Raft) store() {
 	fresh := r.log.last > r.log.handed || r.log.truncate != 0 || r.hard != r.handedHard
 	if !fresh && (len(r.promises) == 0 || r.storedSeq == r.nextSeq) {
+		if len(r.promises) > 0 {
+			r.promised = promised{} // it leaves now
+		}
 		r.out.Send = append(r.out.Send, r.promises...)
 		clear(r.promises)
 		r.promises = r.promises[:0]
@@ -366,7 +372,7 @@ func (r *Raft) store() {
 		r.handedHard, r.hardSeq = r.hard, s.Seq
 	}
 	r.log.handed, r.log.truncate = r.log.last, 0
-	r.log.writes = append(r.log.writes, write{seq: s.Seq, last: r.log.last, bytes: bytes})
+	r.log.writes = append(r.log.writes, write{seq: s.Seq, last: r.log.last, bytes: bytes, since: r.now})
 	r.batch = nil
 	r.out.Store = append(r.out.Store, s)
 }

@@ -196,6 +196,26 @@ func (r *Raft) handleAppend(m *Message) {
 	matched := m.PrevIndex + Index(len(m.Entries))
 	r.accepted = max(r.accepted, matched)
 	r.commitTo(min(m.Commit, matched))
+	r.acknowledge(m, matched)
+}
+
+// promised is the last acknowledgement that was promised, and the write it waits for.
+type promised struct {
+	to      Ident
+	term    Term
+	matched Index
+	write   WriteSeq
+}
+
+// acknowledge promises that the log is stored up to matched. If the same or more waits
+// for the disk already, that promise will do: a leader that asks again and again
+// while the disk stalls must not pile up answers.
+func (r *Raft) acknowledge(m *Message, matched Index) {
+	p := &r.promised
+	if p.to == m.From && p.term == r.hard.Term && p.matched >= matched && p.write > r.storedSeq {
+		return
+	}
+	*p = promised{to: m.From, term: r.hard.Term, matched: matched, write: r.nextSeq + 1}
 	r.promise(Message{Kind: MsgAppendReply, To: m.From, Seq: m.Seq, Granted: true, Matched: matched})
 }
 

@@ -129,6 +129,9 @@ func (r *Raft) AppendState(dst []byte) []byte {
 	u(r.transfer.ticket)
 	t(r.transfer.deadline())
 	b(r.transfer.sent)
+	t(max(r.handOverAt, r.now))
+	dst = appendIdent(dst, r.promised.to)
+	u(uint64(r.promised.term), uint64(r.promised.matched), uint64(r.promised.write))
 	t(max(r.leaderSeen, r.now-Mono(r.cfg.ElectionTimeout)))
 	u(uint64(len(r.granted)))
 	for _, g := range r.granted {
@@ -137,6 +140,7 @@ func (r *Raft) AppendState(dst []byte) []byte {
 	u(uint64(r.log.last), uint64(r.log.handed), uint64(r.log.stored), uint64(len(r.log.writes)))
 	for _, w := range r.log.writes {
 		u(uint64(w.seq), uint64(w.last), uint64(w.bytes))
+		t(w.since)
 	}
 	for i := Index(1); i <= r.log.last; i++ {
 		dst = AppendEntry(dst, r.log.entry(i))

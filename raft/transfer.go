@@ -13,8 +13,8 @@ package raft
 // Whether TimeoutNow is lost, late or doubled is the same to safety: the
 // target's campaign is an ordinary election.
 type transfer struct {
-	to     Ident // zero: none under way
-	ticket uint64
+	to     Ident  // zero: none under way
+	ticket uint64 // zero: the node's own doing, nobody waits
 	until  Mono
 	sent   bool
 }
@@ -32,7 +32,7 @@ func (t *transfer) deadline() Mono {
 // startTransfer begins to hand leadership to a voter: the one that is named, or the
 // one that stores most.
 func (r *Raft) startTransfer(to NodeID, ticket uint64) {
-	target := r.transferTarget(to)
+	target := r.transferTarget(to, 0)
 	switch {
 	case r.role != Leader:
 		r.refuse(ticket, RefusedNotLeader)
@@ -48,16 +48,33 @@ func (r *Raft) startTransfer(to NodeID, ticket uint64) {
 	}
 }
 
+// watchDisk hands over when the own disk completes nothing: heartbeats need no disk, so
+// that the followers would stay loyal to a leader that can't take another
+// write. It goes to a voter that stored what this node could not, at most once in a while.
+func (r *Raft) watchDisk() {
+	w := r.log.writes
+	if r.role != Leader || len(w) == 0 || r.now.Sub(w[0].since) < diskStallTimeouts*r.cfg.ElectionTimeout {
+		return
+	}
+	target := r.transferTarget(0, r.log.stored+1)
+	if target == nil || r.transfer.under() || r.now < r.handOverAt {
+		return
+	}
+	r.handOverAt = r.now.Add(handOverEvery)
+	r.transfer = transfer{to: target.who, until: r.now.Add(r.cfg.ElectionTimeout)}
+	r.note(Note{Kind: NoteTransfer, Peer: target.who.ID})
+}
+
 // transferTarget returns the voter with this id, or with zero the voter that stores most
-// of those that were heard from lately.
-func (r *Raft) transferTarget(id NodeID) *progress {
+// of those that were heard from lately and store at least least.
+func (r *Raft) transferTarget(id NodeID, least Index) *progress {
 	var best *progress
 	for i := range r.peers {
 		p := &r.peers[i]
 		m, ok := r.config().Find(p.who.ID)
 		switch {
 		case !ok || !m.Voter || id != 0 && p.who.ID != id:
-		case id == 0 && r.now.Sub(p.heard) >= r.cfg.ElectionTimeout:
+		case id == 0 && (r.now.Sub(p.heard) >= r.cfg.ElectionTimeout || p.match < least):
 		case best == nil || p.match > best.match:
 			best = p
 		}
@@ -90,9 +107,11 @@ func (r *Raft) endTransfer() {
 	if !t.under() {
 		return
 	}
-	if r.leader == t.to {
+	switch {
+	case t.ticket == 0: // nobody asked: the disk did
+	case r.leader == t.to:
 		r.out.Handed = append(r.out.Handed, t.ticket)
-	} else {
+	default:
 		r.refuse(t.ticket, RefusedNoTakeover)
 	}
 	*t = transfer{}
@@ -100,8 +119,12 @@ func (r *Raft) endTransfer() {
 
 // expireTransfer gives up: the node leads on, or says that it does not know who does.
 func (r *Raft) expireTransfer() {
-	if t := &r.transfer; t.under() && r.now >= t.until {
-		r.refuse(t.ticket, RefusedNoTakeover)
-		*t = transfer{}
+	t := &r.transfer
+	if !t.under() || r.now < t.until {
+		return
 	}
+	if t.ticket != 0 {
+		r.refuse(t.ticket, RefusedNoTakeover)
+	}
+	*t = transfer{}
 }

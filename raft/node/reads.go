@@ -44,7 +44,9 @@ func (r *reads) takeFrom(from int, t Ticket) (pendingRead, bool) {
 			r.head++
 		} else {
 			r.pending = slices.Delete(r.pending, i, i+1)
-			r.fresh = min(r.fresh, len(r.pending))
+			if i < r.fresh {
+				r.fresh--
+			}
 		}
 		return p, true
 	}
