@@ -139,6 +139,8 @@ func (n *Node) event(ev *Event) {
 		n.message(ev.Message)
 	case EventOpenSession:
 		n.open(ev)
+	case EventCloseSession:
+		n.closeSession(ev)
 	case EventCommand:
 		n.command(ev)
 	case EventQuery:
@@ -171,7 +173,7 @@ func (n *Node) event(ev *Event) {
 // eventWhileStopping refuses what would wait for an answer.
 func (n *Node) eventWhileStopping(ev *Event) {
 	switch ev.Kind {
-	case EventOpenSession, EventCommand, EventQuery, EventSubscribe, EventTransfer:
+	case EventOpenSession, EventCloseSession, EventCommand, EventQuery, EventSubscribe, EventTransfer:
 		n.refuse(ev.Ticket, CodeStopping)
 	}
 }
@@ -209,6 +211,14 @@ func (n *Node) open(ev *Event) {
 	}
 	if n.admit(ev.Ticket) {
 		n.propose(ev, encodeOpen(ev.Command.Nonce, ev.Command.Principal))
+	}
+}
+
+// closeSession proposes to close a session. A command of it that comes later in the
+// log is refused as of a session unknown: it is never executed.
+func (n *Node) closeSession(ev *Event) {
+	if n.admit(ev.Ticket) {
+		n.propose(ev, encodeClose(ev.Command.Session, ev.Command.Nonce))
 	}
 }
 
