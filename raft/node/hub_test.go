@@ -158,6 +158,36 @@ func TestASubscriberThatTakesNothingCostsItsCreditAndIsCutOffWithAPlaceToResume(
 	require.Equal(t, lines(3, 10), next.got)
 }
 
+// Frames are few when events are large; at stake is memory.
+func TestASubscribersCreditIsBoundedInBytesToo(t *testing.T) {
+	c := newCluster(t, 1)
+	c.settings.Limits = Limits{SubscriberFramesMax: 100, SubscriberBytesMax: 10}
+	c.startAll()
+	m := c.member(1)
+	c.until("a leader", func() bool { return m.node.applied > 0 })
+	session := m.open(1)
+	slow := m.subscribe(0, false)
+	slow.take(0, 1) // the first progress note
+	for i := range 9 {
+		m.do(command(session, uint64(i+1), fmt.Sprint(i+1))) // an event of 3 bytes
+	}
+	slow.read()
+	require.Equal(t, lines(1, 2), slow.got, "half the credit must be free")
+	for len(slow.got) < 9 {
+		had := len(slow.got)
+		slow.take(slow.at[had-1], had-m.taken(slow))
+		slow.read()
+		require.LessOrEqual(t, 3*(len(slow.got)-had), 10+2, "the last frame may go beyond")
+		require.Greater(t, len(slow.got), had, "room makes it go on")
+	}
+	require.Equal(t, lines(1, 9), slow.got)
+}
+
+// taken returns how many of a stream's events were taken.
+func (m *member) taken(s *stream) int {
+	return len(s.got) - len(m.node.hub.subs[m.node.hub.place[s.ticket]].untaken)
+}
+
 func TestAPositionThatIsNoLongerKeptIsCompacted(t *testing.T) {
 	c := newCluster(t, 1)
 	c.keep = 3

@@ -24,12 +24,13 @@ type testCluster struct {
 	addrs   []string
 	hosts   []*host.Host
 	servers []*server.Server
+	network *host.Network
 }
 
 func startCluster(t *testing.T, limits statemachine.Limits) *testCluster {
 	t.Helper()
-	c := &testCluster{t: t}
 	network := host.NewNetwork()
+	c := &testCluster{t: t, network: network}
 	var listeners []net.Listener
 	var seeds []node.Seed
 	for id := raft.NodeID(1); id <= 3; id++ {
@@ -50,7 +51,7 @@ func startCluster(t *testing.T, limits statemachine.Limits) *testCluster {
 			Logger:    slog.New(slog.DiscardHandler),
 		})
 		require.NoError(t, err)
-		s := server.New(server.Config{Host: h, Version: "test", Logger: slog.New(slog.DiscardHandler)})
+		s := server.New(server.Config{Host: h, Limits: limits, Version: "test", Logger: slog.New(slog.DiscardHandler)})
 		c.hosts, c.servers = append(c.hosts, h), append(c.servers, s)
 		go func() { _ = s.Serve(l) }()
 	}
@@ -73,6 +74,23 @@ func (c *testCluster) stop(i int) {
 	defer cancel()
 	require.NoError(c.t, c.hosts[i].Stop(ctx))
 	<-done
+}
+
+// cut parts a node from the others, not from its clients; heal ends that.
+func (c *testCluster) cut(i int) {
+	for j := range c.hosts {
+		if j != i {
+			c.network.Cut(raft.NodeID(i+1), raft.NodeID(j+1))
+		}
+	}
+}
+
+func (c *testCluster) heal(i int) {
+	for j := range c.hosts {
+		if j != i {
+			c.network.Heal(raft.NodeID(i+1), raft.NodeID(j+1))
+		}
+	}
 }
 
 // leader waits for a leader that all know, and returns its index.
