@@ -327,7 +327,7 @@ func TestAChangeIsFinishedOrRolledBackWhereverItsLeaderCrashes(t *testing.T) {
 						require.Contains(t, change.ends, end, "crash after %d messages", points)
 						seen[end] = true
 					}
-					require.Greater(t, points, 10)
+					require.Greater(t, points, 5)
 				}
 				require.Len(t, seen, len(change.ends), "both ends are reached")
 			})
