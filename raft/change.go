@@ -1,6 +1,6 @@
 package raft
 
-// Membership changes by joint consensus [§6, T§4]. A configuration takes effect when its
+// Membership changes by joint consensus [§6, T§4.3]. A configuration takes effect when its
 // entry is appended; when the entry is cut, the one before it is in force again.
 //
 //	           add N                    N has caught up, or "promote N"

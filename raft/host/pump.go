@@ -147,7 +147,9 @@ func (h *Host) tell(notes []raft.Note) {
 		case raft.NoteLeader:
 			h.log.Info("leader", "term", uint64(n.Term), "leader", uint64(n.Peer))
 		case raft.NoteConfig:
-			h.log.Info("membership", "index", uint64(n.Index), "members", h.describeMembers())
+			if !slices.ContainsFunc(notes[i+1:], func(n raft.Note) bool { return n.Kind == raft.NoteConfig }) {
+				h.log.Info("membership", "index", uint64(n.Index), "members", h.describeMembers())
+			}
 		case raft.NoteRemoved:
 			h.log.Warn("this node was removed from the cluster and takes no more part in it: stop it; its directory never returns",
 				"index", uint64(n.Index))
