@@ -16,6 +16,10 @@ type Cover struct {
 	Unknown     uint64 // operations whose outcome stayed unknown
 	Frames      uint64 // events that subscribers saw
 	Resumed     uint64 // streams that went on at another node
+	Added       uint64 // nodes whose addition was answered
+	Left        uint64 // removals that were answered
+	Removed     uint64 // nodes that learned that they were removed
+	Handed      uint64 // transfers of leadership that operators wanted and got
 }
 
 // Add adds another run's counts.
@@ -52,5 +56,9 @@ func (c *Cover) fields() []coverField {
 		{"outcomes unknown", &c.Unknown},
 		{"events seen by subscribers", &c.Frames},
 		{"streams resumed elsewhere", &c.Resumed},
+		{"nodes added", &c.Added},
+		{"nodes removed", &c.Left},
+		{"nodes that learned of their removal", &c.Removed},
+		{"leadership handed over", &c.Handed},
 	}
 }
