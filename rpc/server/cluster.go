@@ -13,6 +13,7 @@ import (
 	pb "parley/rpc/proto/parley/v1"
 )
 
+// cluster serves ClusterService: how the cluster is, who leads it, and who belongs to it.
 type cluster struct {
 	pb.UnimplementedClusterServiceServer
 	host    *host.Host
