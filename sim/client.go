@@ -97,6 +97,18 @@ func (w *World) operation(e *event) {
 		at := w.now + int64(below(raft.Mix(quit, 1), uint64(c.plan.Patience/4)))
 		w.heap.push(event{at: at, priority: priorityNormal, kind: eventQuit, who: int32(c.number), arg: uint64(op.number)})
 	}
+	c.closes(what)
+}
+
+// closes has a client close its session now and then. In good times it does not: what is
+// under way then could stay unknown, which would be a violation.
+func (c *client) closes(what uint64) {
+	if w := c.w; !w.healed && int64(below(raft.Mix(what, 4), 1000)) < c.plan.Close {
+		if w.trace.on() {
+			w.trace.say("closes its session")
+		}
+		c.step(caller.Input{Kind: caller.InputClose})
+	}
 }
 
 // deadline is how long the operation may take: in the liveness phase until the end, where
@@ -182,8 +194,11 @@ func (c *client) send(r *caller.Request) {
 		w.trace.add("%s", describeRequest(r))
 	}
 	c.waiting = append(c.waiting, sent{r.ID, id})
-	if r.Kind == caller.RequestCommand {
+	switch r.Kind {
+	case caller.RequestCommand:
 		w.repeated(r)
+	case caller.RequestCloseSession:
+		w.cover.Closed++
 	}
 	w.heap.push(event{at: w.now + 2*int64(c.plan.Timeout), priority: priorityNormal, kind: eventLost, who: int32(c.number), arg: r.ID})
 	if id != 0 && w.reachable(id) {
@@ -218,6 +233,8 @@ func (w *World) request(e *event) {
 	switch r.sent.Kind {
 	case caller.RequestOpenSession:
 		ev.Kind = node.EventOpenSession
+	case caller.RequestCloseSession:
+		ev.Kind = node.EventCloseSession
 	case caller.RequestCommand:
 		ev.Kind = node.EventCommand
 	case caller.RequestQuery:

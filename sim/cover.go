@@ -14,6 +14,7 @@ type Cover struct {
 	Recoveries  uint64 // restarts that crashed in the middle
 	Repeated    uint64 // commands that a client sent again
 	Unknown     uint64 // operations whose outcome stayed unknown
+	Closed      uint64 // sessions that their clients closed
 	Frames      uint64 // events that subscribers saw
 	Resumed     uint64 // streams that went on at another node
 	Added       uint64 // nodes whose addition was answered
@@ -54,6 +55,7 @@ func (c *Cover) fields() []coverField {
 		{"crashes within a recovery", &c.Recoveries},
 		{"commands repeated", &c.Repeated},
 		{"outcomes unknown", &c.Unknown},
+		{"sessions closed", &c.Closed},
 		{"events seen by subscribers", &c.Frames},
 		{"streams resumed elsewhere", &c.Resumed},
 		{"nodes added", &c.Added},

@@ -46,6 +46,8 @@ func describeRequest(r *caller.Request) string {
 	switch r.Kind {
 	case caller.RequestOpenSession:
 		return fmt.Sprintf("request %d to %s: open a session", r.ID, r.Target)
+	case caller.RequestCloseSession:
+		return fmt.Sprintf("request %d to %s: close session %d", r.ID, r.Target, r.Command.Session)
 	case caller.RequestCommand:
 		return fmt.Sprintf("request %d to %s: command %d of session %d", r.ID, r.Target, r.Command.Seq, r.Command.Session)
 	}

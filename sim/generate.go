@@ -21,6 +21,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.disks()
 	g.clocks()
 	g.workload()
+	g.closing()
 	g.trouble()
 	g.members()
 	return g.plan
@@ -44,6 +45,7 @@ const (
 	ideaStorms
 	ideaBounds
 	ideaMembers
+	ideaClosing
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }
@@ -185,6 +187,16 @@ func (g *generator) workload() {
 	}
 	for range 1 + s.below(2) {
 		g.plan.Subscribers = append(g.plan.Subscribers, SubscriberPlan{Stay: time.Duration(s.between(2, 20)) * time.Second})
+	}
+}
+
+// closing draws which clients close their sessions, whatever is under way.
+func (g *generator) closing() {
+	s := g.stream(ideaClosing)
+	for i := range g.plan.Clients {
+		if s.perMille(300) {
+			g.plan.Clients[i].Close = s.between(10, 100)
+		}
 	}
 }
 

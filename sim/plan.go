@@ -100,6 +100,7 @@ type ClientPlan struct {
 	Patience time.Duration // deadline of an operation before Heal
 	Timeout  time.Duration // after which a request is given up as lost
 	Quit     int64         // rate per 1,000 operations whose caller goes away
+	Close    int64         // rate per 1,000 operations after which the client closes its session
 }
 
 // SubscriberPlan is one follower of the event stream. It moves to another

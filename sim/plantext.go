@@ -71,7 +71,7 @@ func valueOf(names []string, name string) (int, bool) {
 //	link delay=150us spread=400us tail=5 tailmax=30ms loss=10 duplicate=5 told=500 fifo=no
 //	disk write=20us..90us sync=100us..2ms slow=3 slowmax=80ms
 //	clock 1 ppm=120 wall=-3s
-//	client every=40ms pipeline=2 read=300 stale=100 text=64 patience=2s timeout=1s quit=20
+//	client every=40ms pipeline=2 read=300 stale=100 text=64 patience=2s timeout=1s quit=20 close=10
 //	subscriber stay=5s
 //	fault at=2.1s isolate node=leader for=800ms
 //	fault at=3s add-node node=4 from=2
@@ -107,8 +107,12 @@ func (p *Plan) Format() string {
 		line("clock %d ppm=%d wall=%s", c.Node, c.PPM, formatDuration(c.Wall))
 	}
 	for _, c := range p.Clients {
-		line("client every=%s pipeline=%d read=%d stale=%d text=%d patience=%s timeout=%s quit=%d",
-			formatDuration(c.Every), c.Pipeline, c.Read, c.Stale, c.Text, formatDuration(c.Patience), formatDuration(c.Timeout), c.Quit)
+		closes := ""
+		if c.Close > 0 {
+			closes = " close=" + formatUint(uint64(c.Close))
+		}
+		line("client every=%s pipeline=%d read=%d stale=%d text=%d patience=%s timeout=%s quit=%d%s",
+			formatDuration(c.Every), c.Pipeline, c.Read, c.Stale, c.Text, formatDuration(c.Patience), formatDuration(c.Timeout), c.Quit, closes)
 	}
 	for _, s := range p.Subscribers {
 		line("subscriber stay=%s", formatDuration(s.Stay))
@@ -237,6 +241,7 @@ func (p *Plan) parseLine(w *words) {
 		p.Clients = append(p.Clients, ClientPlan{
 			Every: w.durationOf("every"), Pipeline: int(w.integerOf("pipeline")), Read: w.integerOf("read"), Stale: w.integerOf("stale"),
 			Text: w.integerOf("text"), Patience: w.durationOf("patience"), Timeout: w.durationOf("timeout"), Quit: w.integerOf("quit"),
+			Close: w.integerOf("close"),
 		})
 	case "subscriber":
 		p.Subscribers = append(p.Subscribers, SubscriberPlan{Stay: w.durationOf("stay")})

@@ -1,6 +1,7 @@
 package statemachine
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -30,8 +31,8 @@ func (m *Machine) channelNumber(name string) (uint64, bool) {
 }
 
 func (m *Machine) refuseChannel(name string) []byte {
-	if len(name) > m.limits.NameBytesMax || !utf8.ValidString(name) {
-		return refuse(CodeUnknownChannel, "There is no channel of that name.")
+	if refusal := m.limits.checkName(name); refusal != nil {
+		return refuse(refusal.Code, "%s", refusal.Reason)
 	}
 	return refuse(CodeUnknownChannel, "There is no channel #%s.", name)
 }
@@ -48,8 +49,8 @@ func (m *Machine) applySend(at node.Applied, s Send) []byte {
 	if !ok {
 		return m.refuseChannel(s.Channel)
 	}
-	if refusal := m.refuseText(s.Text); refusal != nil {
-		return refusal
+	if refusal := m.limits.checkText(s.Text); refusal != nil {
+		return refuse(refusal.Code, "%s", refusal.Reason)
 	}
 	key := messageKey(channel, at.Position)
 	m.tables.write(tableMessages, key, appendMessage(nil, Message{
@@ -63,17 +64,37 @@ func (m *Machine) applySend(at node.Applied, s Send) []byte {
 	return appendSendReply(nil, SendReply{Position: at.Position, Channel: s.Channel})
 }
 
-// refuseText returns the refusal of a text that is no message, or nil. Blanks
+// CheckSend returns the *Refusal of a command that Apply refuses whatever the state
+// is, or nil. Servers ask before such a command costs the log anything.
+func (l Limits) CheckSend(s Send) error {
+	if refusal := l.checkName(s.Channel); refusal != nil {
+		return refusal
+	}
+	if refusal := l.checkText(s.Text); refusal != nil {
+		return refusal
+	}
+	return nil
+}
+
+// checkName returns the refusal of what no channel can be called, or nil.
+func (l Limits) checkName(name string) *Refusal {
+	if len(name) > l.NameBytesMax || !utf8.ValidString(name) {
+		return &Refusal{CodeUnknownChannel, "There is no channel of that name."}
+	}
+	return nil
+}
+
+// checkText returns the refusal of a text that is no message, or nil. Blanks
 // are those of ASCII: what else counts as one changes with Unicode's version,
 // and with it two releases would disagree.
-func (m *Machine) refuseText(text string) []byte {
+func (l Limits) checkText(text string) *Refusal {
 	switch {
-	case len(text) > m.limits.TextBytesMax:
-		return refuse(CodeTextTooLong, "The text is %d bytes long; a message may have %d.", len(text), m.limits.TextBytesMax)
+	case len(text) > l.TextBytesMax:
+		return &Refusal{CodeTextTooLong, fmt.Sprintf("The text is %d bytes long; a message may have %d.", len(text), l.TextBytesMax)}
 	case !utf8.ValidString(text):
-		return refuse(CodeNotUTF8, "The text is not UTF-8.")
+		return &Refusal{CodeNotUTF8, "The text is not UTF-8."}
 	case strings.Trim(text, " \t\r\n\v\f") == "":
-		return refuse(CodeEmptyText, "The text is empty.")
+		return &Refusal{CodeEmptyText, "The text is empty."}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -195,8 +196,63 @@ func TestANodeWhoseDirectoryWasEmptiedIsNotTakenBack(t *testing.T) {
 	p := launch(t, "start", "--id", "2", "--dir", filepath.Join(dir, "node-2"), "--client-addr", s.ClientAddr,
 		"--peer-addr", s.PeerAddr, "--cluster", s.ClusterFlag())
 	require.Equal(t, 1, p.wait())
-	require.Regexp(t, `(?m)^node: .*formed without this directory.*remove and add it`, p.stderr.String())
+	require.Regexp(t, `(?m)^node: .*formed without this directory: remove and add it \(this build has no command for that;`, p.stderr.String())
 	require.Equal(t, []string{"kept"}, texts(t, clients))
+	require.Zero(t, d.interrupt())
+}
+
+// At stake: two good nodes that do not run because a third is lost.
+func TestADevWithOneDirectoryLostRunsOnTheOthers(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	d, _, clients := dev(t, dir, freePorts...)
+	send(t, clients, "kept")
+	require.Zero(t, d.interrupt())
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "node-2")))
+
+	d, _, _ = dev(t, dir)
+	d.stderr.await(t, `(?m)^node 2 is down: .*formed without this directory: remove and add it.* To start it again: `)
+	send(t, clients, "on two")
+	require.Equal(t, []string{"kept", "on two"}, texts(t, clients))
+	require.Zero(t, d.interrupt())
+
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "node-3", "wal")))
+	d = launch(t, "dev", "--dir", dir)
+	require.Equal(t, 1, d.wait())
+	require.Regexp(t, `(?m)^node: node \d did not start: `, d.stderr.String(), "one is no majority")
+	awaitGone(t, dir)
+}
+
+// A page of the history is bounded; at stake are messages that seem not to exist.
+func TestAHistoryThatIsLongerThanAPageIsShownWhole(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	d, _, clients := dev(t, dir, append([]string{"--nodes", "1"}, freePorts...)...)
+	c, err := client.New(client.Config{Addrs: []string{clients}})
+	require.NoError(t, err)
+	defer c.Close()
+	long := strings.Repeat("x", 16<<10-3)
+	var want []string
+	for i := range 70 { // a little more than the 1 MiB of one page
+		want = append(want, fmt.Sprintf("%03d", i)+long)
+		_, err := c.Send(t.Context(), "general", want[i])
+		require.NoError(t, err)
+	}
+	require.Equal(t, want, texts(t, clients))
+	for _, x := range []struct {
+		args string
+		want []string
+	}{{"-n 68", want[2:]}, {"-n 68 --after 0", want[:68]}, {"-n 5000 --after 0", want}} {
+		out, code := parley(t, clients, strings.Fields("history #general --json "+x.args)...)
+		require.Zero(t, code)
+		var messages []struct{ Text string }
+		require.NoError(t, json.Unmarshal([]byte(out), &messages))
+		var got []string
+		for _, m := range messages {
+			got = append(got, m.Text)
+		}
+		require.Equal(t, x.want, got)
+	}
 	require.Zero(t, d.interrupt())
 }
 

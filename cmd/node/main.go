@@ -40,6 +40,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	root.DisableSuggestions = true // they are lines of their own
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
@@ -50,9 +51,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
+	if strings.HasPrefix(err.Error(), "unknown command") { // cobra has no type for it
+		err = usageError{fmt.Errorf("%w: see %s --help", err, root.CommandPath())}
+	}
 	// One line, also of errors that were joined.
 	fmt.Fprintf(stderr, "node: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
-	if _, ok := errors.AsType[usageError](err); ok || strings.HasPrefix(err.Error(), "unknown command") {
+	if _, ok := errors.AsType[usageError](err); ok {
 		return 2
 	}
 	return 1

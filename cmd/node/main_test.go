@@ -28,7 +28,9 @@ import (
 const asNode = "PARLEY_TEST_AS_NODE"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asNode) != "" {
+	// A dev that runs inside a test starts this binary without the variable: an argument that
+	// is no flag shows it, or the children would run the tests, and start children.
+	if os.Getenv(asNode) != "" || len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
 		main()
 	}
 	os.Exit(m.Run())

@@ -57,7 +57,7 @@ func TestStartUpErrorsAreOneLineThatSaysWhatToDo(t *testing.T) {
 		want string
 	}{
 		"unknown flag":     {[]string{"start", "--bogus"}, 2, "unknown flag: --bogus: see node start --help"},
-		"unknown command":  {[]string{"bogus"}, 2, `unknown command "bogus"`},
+		"unknown command":  {[]string{"bogus"}, 2, `unknown command "bogus" for "node": see node --help`},
 		"stray argument":   {[]string{"dev", "bogus"}, 2, `unexpected argument "bogus": see node dev --help`},
 		"no directory":     {[]string{"start"}, 1, "--dir is missing"},
 		"new and bare":     {[]string{"start", "--dir", fresh}, 1, "holds no node yet, and --id and --client-addr and --peer-addr and --cluster is missing"},
@@ -112,6 +112,7 @@ func TestADirectoryInUseIsLeftAlone(t *testing.T) {
 // damaged copies a directory and spoils the copy.
 func TestADirectoryThatIsNotWhatItWasIsRefused(t *testing.T) {
 	dir, _ := formed(t)
+	other, _ := formed(t)
 	for name, c := range map[string]struct {
 		spoil func(t *testing.T, dir string)
 		want  string
@@ -140,7 +141,24 @@ func TestADirectoryThatIsNotWhatItWasIsRefused(t *testing.T) {
 		}, "is no settings file"},
 		"identity rotten": {func(t *testing.T, dir string) {
 			edit(t, filepath.Join(dir, "identity"), func(b []byte) { b[20] ^= 1 })
-		}, "identity"},
+		}, "identity of this directory is damaged: keep the directory"},
+		"identity gone, log there": {func(t *testing.T, dir string) {
+			for _, name := range []string{"identity", "node.json"} {
+				require.NoError(t, os.Remove(filepath.Join(dir, name)))
+			}
+		}, "--id and"},
+		"identity of another node": {func(t *testing.T, dir string) {
+			edit(t, filepath.Join(dir, "identity"), func(b []byte) {
+				binary.LittleEndian.PutUint64(b[12:], 2) // its own id
+				binary.LittleEndian.PutUint64(b[28:], 0) // not formed: nobody says who the members are
+				end := len(b) - 4
+				binary.LittleEndian.PutUint32(b[end:], checksum(b[:end]))
+			})
+		}, "this directory belongs to node 2, not 1"},
+		"log of another cluster": {func(t *testing.T, dir string) {
+			require.NoError(t, os.RemoveAll(filepath.Join(dir, "wal")))
+			require.NoError(t, os.CopyFS(filepath.Join(dir, "wal"), os.DirFS(filepath.Join(other, "wal"))))
+		}, "belongs to cluster"},
 		"newer identity": {func(t *testing.T, dir string) {
 			edit(t, filepath.Join(dir, "identity"), func(b []byte) {
 				binary.LittleEndian.PutUint32(b[8:], 9)
@@ -174,6 +192,9 @@ func TestADirectoryThatIsNotWhatItWasIsRefused(t *testing.T) {
 			require.Equal(t, 1, code, stderr)
 			require.Contains(t, stderr, c.want)
 			require.Regexp(t, `^node: [^\n]+\n$`, stderr)
+			_, checked, code := node("start", "--dir", copied, "--check")
+			require.Equal(t, 1, code, "--check says whether start would start")
+			require.Equal(t, stderr, checked, "in the same words")
 			require.Equal(t, before, snapshot(t, copied), "nothing was harmed")
 		})
 	}

@@ -69,6 +69,7 @@ const (
 	InputResponse                      // request ID was answered
 	InputLost                          // request ID will not be answered
 	InputCancel                        // nobody wants Op.Ticket any more
+	InputClose                         // the session is not needed for now
 )
 
 // Input is one thing that happened outside the caller.
@@ -85,9 +86,10 @@ type RequestKind uint8
 
 // The requests.
 const (
-	RequestOpenSession RequestKind = iota + 1 // Command.Principal and Command.Nonce
-	RequestCommand                            // Command.Session, Seq, AckedBelow and Body
-	RequestQuery                              // Query
+	RequestOpenSession  RequestKind = iota + 1 // Command.Principal and Command.Nonce
+	RequestCommand                             // Command.Session, Seq, AckedBelow and Body
+	RequestQuery                               // Query
+	RequestCloseSession                        // Command.Session and Nonce; its answer may be left out
 )
 
 // Request is one message to one node.
@@ -162,6 +164,7 @@ type session struct {
 	opening attempt
 	nonce   uint64 // of the opening; zero: none drawn
 	opened  uint64 // how many nonces were drawn
+	key     uint64 // the nonce that opened id
 }
 
 // New returns a caller that has said nothing yet.
@@ -202,7 +205,21 @@ func (c *Caller) input(in *Input) {
 				c.giveUp(p)
 			}
 		}
+	case InputClose:
+		c.closeSession()
 	}
+}
+
+// closeSession gives the session back to the cluster, with one request: if it gets lost the
+// session expires. Commands that are under way find it open or not; it is the
+// same for them as if it had expired, and a later command opens another.
+func (c *Caller) closeSession() {
+	s := &c.session
+	if s.id == 0 {
+		return
+	}
+	c.request(Request{Kind: RequestCloseSession, Command: node.Command{Session: s.id, Nonce: s.key}})
+	s.id = 0
 }
 
 func (c *Caller) submit(op Op) {
@@ -285,7 +302,8 @@ func (c *Caller) openAnswered(in *Input) {
 	c.session.opening = attempt{}
 	a := &in.Answer
 	if a.Outcome == node.Done && a.Session != 0 {
-		c.session.id, c.session.next, c.session.nonce = a.Session, 1, 0
+		c.session.id, c.session.key = a.Session, c.session.nonce
+		c.session.next, c.session.nonce = 1, 0
 		return
 	}
 	for _, p := range c.ops {
@@ -299,7 +317,7 @@ func (c *Caller) openAnswered(in *Input) {
 	c.failed(tried, a.Code, in.HintAddr)
 }
 
-// sessionGone: the session has expired, and with it the memory of what was
+// sessionGone: the session has expired or was closed, and with it the memory of what was
 // executed. Each command learns it by itself, for an answer may be on its way.
 func (c *Caller) sessionGone(id node.SessionID) {
 	if c.session.id == id {

@@ -18,6 +18,7 @@ import (
 //	submit T [within D]      operation T is wanted
 //	query T                  a linearizable read
 //	cancel T
+//	close                    the session is not needed for now
 //	wait D                   time passes, WakeAt by WakeAt
 //	ID open S                request ID opened session S
 //	ID done R                request ID is answered
@@ -64,6 +65,9 @@ func (k *talk) step(in ...Input) {
 			k.nonces = append(k.nonces, r.Command.Nonce)
 		case RequestCommand:
 			line += fmt.Sprintf("s%d #%d <%d %s", r.Command.Session, r.Command.Seq, r.Command.AckedBelow, r.Command.Body)
+		case RequestCloseSession:
+			line += fmt.Sprintf("close s%d", r.Command.Session)
+			require.Equal(k.t, k.nonces[len(k.nonces)-1], r.Command.Nonce, "it shows who opened the session")
 		case RequestQuery:
 			line += "query " + string(r.Query.Body)
 		}
@@ -93,6 +97,9 @@ func (k *talk) say(line string) {
 		return
 	case "cancel":
 		k.step(Input{Kind: InputCancel, Op: Op{Ticket: number(w[1])}})
+		return
+	case "close":
+		k.step(Input{Kind: InputClose})
 		return
 	case "wait":
 		for end := k.now.Add(duration(w[1])); k.now < end; {
@@ -157,6 +164,44 @@ func TestConversations(t *testing.T) {
 			1 done x
 			> submit 3
 			4 -> a: s7 #3 <3 op3`,
+
+		"a session is closed once, and the next command opens another": `
+			> close
+			> submit 1
+			1 -> a: open
+			> 1 open 7
+			2 -> a: s7 #1 <1 op1
+			> 2 done x
+			1 done x
+			> close
+			3 -> a: close s7
+			> close
+			> 3 lost
+			> submit 2
+			4 -> a: open
+			> 4 open 8
+			5 -> a: s8 #1 <1 op2`,
+
+		"a command under way when its session is closed starts anew only if it is not in doubt": `
+			> submit 1
+			1 -> a: open
+			> submit 2
+			> 1 open 7
+			2 -> a: s7 #1 <1 op1
+			3 -> a: s7 #2 <1 op2
+			> 2 lost
+			4 -> b: s7 #1 <1 op1
+			> close
+			5 -> b: close s7
+			> 4 gone
+			1 unknown: session unknown
+			> 3 gone
+			> wait 100ms
+			6 -> b: open
+			> 6 open 8
+			7 -> b: s8 #1 <1 op2
+			> 7 done y
+			2 done y`,
 
 		"a lost reply leads to the same command again": `
 			> submit 1

@@ -17,7 +17,8 @@
 // the session table of raft/node executes once, however many copies arrive. When
 // the session has expired the table can't tell any more, and a command in doubt ends as
 // Unknown; it is never sent anew under another session. One that is not in doubt
-// was refused at every attempt, and may be.
+// was refused at every attempt, and may be. A session that the caller itself closes
+// is to its commands as one that expired.
 //
 // # What it asks of its driver
 //

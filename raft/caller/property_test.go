@@ -35,6 +35,11 @@ func (s *server) execute(r *Request) node.Answer {
 			s.acked[id] = 1
 		}
 		return node.Answer{Outcome: node.Done, Session: id}
+	case RequestCloseSession:
+		if id, ok := s.nonces[r.Command.Nonce]; ok && id == r.Command.Session {
+			s.expire(id)
+		}
+		return node.Answer{Outcome: node.Done}
 	case RequestQuery:
 		return node.Answer{Outcome: node.Done, Reply: r.Query.Body}
 	}
@@ -92,7 +97,7 @@ func TestDoneWasExecutedOnceRefusedNeverAndNothingTwice(t *testing.T) {
 		}
 		submitted := uint64(0)
 		for range rapid.IntRange(1, 150).Draw(t, "steps") {
-			switch rapid.IntRange(0, 11).Draw(t, "step") {
+			switch rapid.IntRange(0, 12).Draw(t, "step") {
 			case 0, 1, 2:
 				submitted++
 				op := Op{Ticket: submitted, Body: fmt.Append(nil, submitted), Query: submitted%5 == 0}
@@ -139,6 +144,10 @@ func TestDoneWasExecutedOnceRefusedNeverAndNothingTwice(t *testing.T) {
 			case 11:
 				if s.next > 0 && rapid.IntRange(0, 3).Draw(t, "expire") == 0 {
 					s.expire(node.SessionID(rapid.Uint64Range(1, uint64(s.next)).Draw(t, "session")))
+				}
+			case 12:
+				if rapid.IntRange(0, 3).Draw(t, "close") == 0 { // whatever is under way
+					step(Input{Kind: InputClose})
 				}
 			}
 		}

@@ -51,7 +51,7 @@ func (c *Caller) AppendState(dst []byte) []byte {
 			t(a.lostAt)
 		}
 	}
-	u(c.lastID, uint64(c.session.id), c.session.next, c.session.nonce, c.session.opened)
+	u(c.lastID, uint64(c.session.id), c.session.next, c.session.nonce, c.session.opened, c.session.key)
 	try(c.session.opening)
 	text([]byte(c.route.target))
 	u(uint64(c.route.next), c.route.epoch, uint64(c.route.failures), c.route.draws)

@@ -153,8 +153,8 @@ func (h *Host) localNow() Local {
 	return l
 }
 
-// Do hands an EventOpenSession, EventCommand or EventQuery to the node and waits
-// for its answer. Do gives the event its ticket. The error is that of
+// Do hands an EventOpenSession, EventCloseSession, EventCommand or EventQuery to the
+// node and waits for its answer. Do gives the event its ticket. The error is that of
 // the context and comes with Outcome Unknown, since the node may have acted; a
 // full or stopping host is an answer, not an error. A query never ends Unknown:
 // it changes nothing, so that one without an answer is Refused.
@@ -199,7 +199,7 @@ func (h *Host) Subscribe(ctx context.Context, from raft.Position) (*Subscription
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s := &Subscription{host: h, wake: make(chan struct{}, 1), last: from}
+	s := newSubscription(h, from)
 	h.subs.add(s)
 	switch h.inbox.call(node.Event{Kind: node.EventSubscribe, Ticket: s.ticket, From: from}) {
 	case placedFull:

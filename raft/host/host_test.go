@@ -280,13 +280,22 @@ func TestASlowSubscriberIsCutOffAndToldWhereToResume(t *testing.T) {
 		c.put("first")
 		s, err := c.hosts[1].Subscribe(context.Background(), 0)
 		require.NoError(t, err)
+		_, inHand := takeFrames(t, s, 1)
 		for i := range 20 {
 			c.put(fmt.Sprint("w", i))
 		}
 		c.await(func() bool { return c.hosts[1].Status().Subscribers == 0 })
-		got := drain(t, s)
-		require.Less(t, len(got), 20, "the node pushed no more than may wait")
+		<-s.Done()
+		ended := endOf(t, s)
+		require.Equal(t, node.CodeTooSlow, ended.Code)
+		require.Less(t, ended.Position, inHand, "who knows what became of those")
+
+		s, err = c.hosts[1].Subscribe(context.Background(), ended.Position)
+		require.NoError(t, err)
+		got, _ := takeFrames(t, s, 21)
 		require.Equal(t, "first", got[0])
+		require.Equal(t, "w19", got[20])
+		s.Close()
 	})
 }
 

@@ -199,7 +199,7 @@ func (h *Host) shutDown(cause error) {
 	events, _ := h.inbox.take(nil, nil)
 	for i := range events {
 		switch events[i].Kind {
-		case node.EventOpenSession, node.EventCommand, node.EventQuery, node.EventTransfer, node.EventChange:
+		case node.EventOpenSession, node.EventCloseSession, node.EventCommand, node.EventQuery, node.EventTransfer, node.EventChange:
 			h.calls.complete(&node.Answer{Ticket: events[i].Ticket, Outcome: node.Refused, Code: node.CodeStopping})
 		}
 	}

@@ -29,26 +29,6 @@ func takeFrames(t *testing.T, s *host.Subscription, n int) (bodies []string, las
 	return bodies, last
 }
 
-// drain reads to the end, which must be one for slowness, and returns the bodies.
-func drain(t *testing.T, s *host.Subscription) (bodies []string) {
-	t.Helper()
-	for {
-		frames, err := s.Next(context.Background())
-		if err != nil {
-			var ended *host.EndedError
-			require.ErrorAs(t, err, &ended)
-			require.Equal(t, node.CodeTooSlow, ended.Answer.Code)
-			require.ErrorContains(t, err, "resume from position")
-			return bodies
-		}
-		for _, f := range frames {
-			if f.Body != nil {
-				bodies = append(bodies, string(f.Body))
-			}
-		}
-	}
-}
-
 // endOf reads to the end and returns it.
 func endOf(t *testing.T, s *host.Subscription) node.Answer {
 	t.Helper()

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"parley/raft"
@@ -10,18 +11,23 @@ import (
 )
 
 // Subscription is a stream of frames to one subscriber. Next is for one goroutine
-// at a time; Close may be called from any.
+// at a time; Close and Done may be called from any.
 type Subscription struct {
 	host   *Host
 	ticket node.Ticket
 	wake   chan struct{}
+	done   chan struct{} // closed with ended
 
 	mu     sync.Mutex
 	frames []node.Frame
-	last   raft.Position // of the frames put so far: where a resume begins
+	last   raft.Position // of the frames the reader is done with: where a resume begins
 	ended  *node.Answer
 
 	taken []node.Frame // by Next only: what it returned last
+}
+
+func newSubscription(h *Host, from raft.Position) *Subscription {
+	return &Subscription{host: h, wake: make(chan struct{}, 1), done: make(chan struct{}), last: from}
 }
 
 // EndedError tells that a subscription is over and where to go on.
@@ -47,44 +53,71 @@ func (e *EndedError) Error() string {
 	return fmt.Sprintf("subscription ended: %s; resume from position %d", why, e.Answer.Position)
 }
 
-// Next waits for frames and returns all that are there, at least one, in rising
-// positions. They are valid until the next call. After the last frame it
-// returns an *EndedError.
+// Done is closed when the subscription is over. A reader that is busy with frames
+// learns here that the node gave it up, and should drop them: Next has the reason.
+func (s *Subscription) Done() <-chan struct{} { return s.done }
+
+// Next waits for frames and returns some, at least one, in rising positions. They are
+// valid until the next call, which tells the node that the reader is done with
+// them. Once the subscription is over, frames that wait are dropped and Next returns an
+// *EndedError: the reader goes on from what it got.
 func (s *Subscription) Next(ctx context.Context) ([]node.Frame, error) {
+	s.acknowledge()
 	for {
-		s.mu.Lock()
-		if len(s.frames) > 0 {
-			clear(s.taken)
-			s.taken, s.frames = s.frames, s.taken[:0]
-			live := s.ended == nil
-			s.mu.Unlock()
-			if live {
-				s.acknowledge()
-			}
-			return s.taken, nil
-		}
-		ended := s.ended
-		s.mu.Unlock()
-		if ended != nil {
-			return nil, &EndedError{Answer: *ended}
+		if frames, err := s.take(); len(frames) > 0 || err != nil {
+			return frames, err
 		}
 		select {
 		case <-s.wake:
+		case <-s.done:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
 }
 
-// acknowledge tells the node what was taken: it holds back a subscriber's backlog, and
-// cuts off one that takes nothing for too long.
+// acknowledge tells the node that the reader is done with what it took last: the node
+// holds back a subscriber's backlog, and cuts off one that takes nothing for too
+// long.
 func (s *Subscription) acknowledge() {
-	s.host.inbox.note(node.Event{
+	if len(s.taken) == 0 {
+		return
+	}
+	e := node.Event{
 		Kind:   node.EventTaken,
 		Ticket: s.ticket,
 		Frames: len(s.taken),
 		From:   s.taken[len(s.taken)-1].Position,
-	})
+	}
+	clear(s.taken)
+	s.taken = s.taken[:0]
+	s.mu.Lock()
+	live := s.ended == nil
+	if live {
+		s.last = e.From
+	}
+	s.mu.Unlock()
+	if live {
+		s.host.inbox.note(e)
+	}
+}
+
+// take moves frames from the queue to the reader: takeBytes of them, so that a slow
+// reader that does read is known to before it has read everything.
+func (s *Subscription) take() ([]node.Frame, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended != nil {
+		return nil, &EndedError{Answer: *s.ended}
+	}
+	n, bytes := 0, 0
+	for n < len(s.frames) && bytes < takeBytes {
+		bytes += len(s.frames[n].Body)
+		n++
+	}
+	s.taken = append(s.taken, s.frames[:n]...)
+	s.frames = slices.Delete(s.frames, 0, n)
+	return s.taken, nil
 }
 
 // Close ends the subscription. It is safe to call it more than once.
@@ -110,17 +143,17 @@ func (s *Subscription) put(f *node.Frame) {
 		return
 	}
 	s.frames = append(s.frames, *f)
-	s.last = f.Position
 	s.ring()
 }
 
-// end closes the stream behind the frames that are queued. The first end counts.
+// end closes the stream and drops what is queued: the reader may never come back
+// for it. The first end counts.
 func (s *Subscription) end(a node.Answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended == nil {
-		s.ended = &a
-		s.ring()
+		s.ended, s.frames = &a, nil
+		close(s.done)
 	}
 }
 

@@ -46,6 +46,8 @@ func (n *Node) execute(e *raft.Entry) Answer {
 			return Answer{Outcome: Unknown} // nobody waits: this node did not encode it
 		case c.kind == envelopeOpen:
 			return n.executeOpen(e, &c)
+		case c.kind == envelopeClose:
+			return n.executeClose(&c)
 		}
 		return n.executeCommand(e, &c)
 	case raft.EntryLevel:
@@ -63,6 +65,15 @@ func (n *Node) executeOpen(e *raft.Entry, c *envelope) Answer {
 	}
 	n.note(raft.Note{Kind: NoteSession, Term: e.Term, Index: e.Index, A: uint64(id)})
 	return Answer{Outcome: Done, Session: id}
+}
+
+// executeClose closes a session. One that is gone is closed already, so that a
+// repetition gets the same answer.
+func (n *Node) executeClose(c *envelope) Answer {
+	if code := n.sessions.close(c.session, c.nonce); code != CodeNone {
+		return Answer{Outcome: Refused, Code: code}
+	}
+	return Answer{Outcome: Done}
 }
 
 // executeCommand executes a command unless it was executed before or its

@@ -18,6 +18,12 @@ import (
 //	                                      18..25 ackedBelow
 //	                                      26..   body
 //
+//	close a session
+//	0      version (1)
+//	1      kind (3)
+//	2..9   session
+//	10..17 nonce that opened it
+//
 // The payload of an EntryLevel is
 //
 //	0      version (1)
@@ -27,9 +33,11 @@ const (
 
 	envelopeOpen    = 1
 	envelopeCommand = 2
+	envelopeClose   = 3
 
 	envelopeOpenHead    = 10
 	envelopeCommandHead = 26
+	envelopeCloseLen    = 18
 
 	levelLen = 5
 )
@@ -69,6 +77,14 @@ func encodeCommand(c *Command) []byte {
 	return append(p, c.Body...)
 }
 
+// encodeClose makes the payload that closes a session.
+func encodeClose(session SessionID, nonce uint64) []byte {
+	p := make([]byte, 0, envelopeCloseLen)
+	p = append(p, envelopeVersion, envelopeClose)
+	p = binary.LittleEndian.AppendUint64(p, uint64(session))
+	return binary.LittleEndian.AppendUint64(p, nonce)
+}
+
 func decodeEnvelope(p []byte) (envelope, error) {
 	if len(p) < 2 || p[0] != envelopeVersion {
 		return envelope{}, errEnvelope
@@ -84,6 +100,10 @@ func decodeEnvelope(p []byte) (envelope, error) {
 		e.seq = le.Uint64(p[10:])
 		e.ackedBelow = le.Uint64(p[18:])
 		e.body = p[envelopeCommandHead:]
+		return e, nil
+	case e.kind == envelopeClose && len(p) == envelopeCloseLen:
+		e.session = SessionID(le.Uint64(p[2:]))
+		e.nonce = le.Uint64(p[10:])
 		return e, nil
 	}
 	return envelope{}, errEnvelope

@@ -22,6 +22,7 @@ func TestEnvelopesAreTheseBytes(t *testing.T) {
 		{"0102" + "0300000000000000" + "0200000000000000" + "0100000000000000" + "6869",
 			encodeCommand(&Command{Session: 3, Seq: 2, AckedBelow: 1, Body: []byte("hi")})},
 		{"01" + "07000000", AppendLevel(nil, 7)},
+		{"0103" + "0300000000000000" + "0807060504030201", encodeClose(3, 0x0102030405060708)},
 	} {
 		require.Equal(t, c.golden, hex.EncodeToString(c.got))
 	}
@@ -31,6 +32,9 @@ func TestEnvelopesAreTheseBytes(t *testing.T) {
 	e, err = decodeEnvelope(encodeOpen(9, "anon"))
 	require.NoError(t, err)
 	require.Equal(t, envelope{kind: envelopeOpen, nonce: 9, principal: []byte("anon")}, e)
+	e, err = decodeEnvelope(encodeClose(3, 9))
+	require.NoError(t, err)
+	require.Equal(t, envelope{kind: envelopeClose, session: 3, nonce: 9}, e)
 }
 
 func TestAnEnvelopeIsEncodedInOneAllocation(t *testing.T) {
@@ -39,7 +43,8 @@ func TestAnEnvelopeIsEncodedInOneAllocation(t *testing.T) {
 }
 
 func TestWhatIsNoEnvelopeIsRefused(t *testing.T) {
-	for _, p := range [][]byte{nil, {1}, {2, 1, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 3, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 1, 0}, make([]byte, 40)} {
+	for _, p := range [][]byte{nil, {1}, {2, 1, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 4, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 1, 0}, make([]byte, 40),
+		encodeClose(3, 9)[:17], append(encodeClose(3, 9), 0)} {
 		_, err := decodeEnvelope(p)
 		require.ErrorIs(t, err, errEnvelope)
 	}

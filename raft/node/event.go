@@ -33,6 +33,7 @@ const (
 	EventTransfer                            // Ticket wants leadership handed to Peer, to the fittest voter if zero
 	EventChange                              // Ticket wants Change made to the membership
 	EventTaken                               // the subscriber behind Ticket took Frames frames, the last at From
+	EventCloseSession                        // Ticket gives up the session Command.Session that Command.Nonce opened
 )
 
 // Event is one thing that happened outside the node.
@@ -58,7 +59,7 @@ type Command struct {
 	Seq        uint64 // 1, 2, 3, … within the session
 	AckedBelow uint64 // the caller has all answers below this Seq and needs none again
 	Principal  string // EventOpenSession: under whom the session is opened
-	Nonce      uint64 // EventOpenSession: random; a repetition with it gets the same session
+	Nonce      uint64 // EventOpenSession: random; a repetition with it gets the same session. EventCloseSession: that one
 	Body       []byte // what the state machine reads; never changed from here on
 }
 
@@ -104,7 +105,7 @@ const (
 	CodeNotLeader           // ask Hint, or another node
 	CodeBusy                // wait a little, then repeat
 	CodeTooLarge            // make it smaller
-	CodeSessionUnknown      // never opened, or expired: open another; outcomes of the old are unknown
+	CodeSessionUnknown      // never opened, expired or closed: open another; outcomes of the old are unknown
 	CodeBelowWindow         // the Seq was acknowledged, or is beyond the window: a caller's bug
 	CodeNotFormed           // the cluster is not formed yet: wait
 	CodeStopping            // the node is on its way down: ask another

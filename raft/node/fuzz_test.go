@@ -12,6 +12,7 @@ func FuzzApply(f *testing.F) {
 	f.Add(uint8(raft.EntryCommand), encodeOpen(1, "anonymous"))
 	f.Add(uint8(raft.EntryCommand), encodeCommand(&Command{Session: 2, Seq: 1, AckedBelow: 1, Body: []byte("a")}))
 	f.Add(uint8(raft.EntryCommand), encodeCommand(&Command{Session: 2, Seq: ^uint64(0), AckedBelow: ^uint64(0)}))
+	f.Add(uint8(raft.EntryCommand), encodeClose(2, 1))
 	f.Add(uint8(raft.EntryLevel), AppendLevel(nil, 1<<31))
 	f.Add(uint8(raft.EntryConfig), []byte{1, 255, 255, 255, 255})
 	f.Add(uint8(0), []byte{})

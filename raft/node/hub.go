@@ -12,9 +12,10 @@ import (
 // lost or doubled.
 //
 // What is under way to one subscriber is bounded by credit: SubscriberFramesMax
-// frames may be pushed and not yet taken (EventTaken gives credit back). A
-// subscriber without credit costs nothing, its backlog stays where it is; one that
-// takes nothing for subscriberStallMax is cut off with the position to resume from.
+// frames and SubscriberBytesMax of bodies may be pushed and not yet taken
+// (EventTaken gives credit back). A subscriber without credit costs nothing more, its
+// backlog stays where it is; one that takes nothing for subscriberStallMax is cut
+// off with the position to resume from.
 type hub struct {
 	subs  []subscriber   // in the order they came
 	place map[Ticket]int // of each in subs
@@ -30,7 +31,8 @@ type subscriber struct {
 	ticket   Ticket
 	cursor   raft.Position // everything up to here was pushed
 	taken    raft.Position // everything up to here was taken
-	untaken  int           // frames pushed and not taken
+	untaken  []int32       // the body bytes of each frame pushed and not taken, oldest first
+	bytes    int           // the sum of untaken
 	movedAt  raft.Mono     // when it last took something or had nothing to take
 	noteAt   raft.Mono     // the next progress note
 	finished bool
@@ -57,7 +59,11 @@ func (n *Node) taken(ev *Event) {
 	}
 	n.hub.stirred = true
 	s := &n.hub.subs[i]
-	s.untaken = max(0, s.untaken-max(0, ev.Frames))
+	frames := min(max(0, ev.Frames), len(s.untaken))
+	for _, bytes := range s.untaken[:frames] {
+		s.bytes -= int(bytes)
+	}
+	s.untaken = slices.Delete(s.untaken, 0, frames)
 	s.taken = min(max(s.taken, ev.From), s.cursor)
 	s.movedAt = n.now
 }
@@ -98,13 +104,17 @@ type backlog struct {
 	compacted bool
 }
 
+// push hands a subscriber what its credit allows. Of its bytes half must be free:
+// the state machine renders a whole answer, and most of one would be thrown away if
+// each frame that was taken made room for one more.
 func (n *Node) push(s *subscriber, b *backlog) {
 	applied := positionOf(n.applied)
-	credit := n.settings.Limits.SubscriberFramesMax - s.untaken
-	if s.cursor >= applied || credit <= 0 {
+	limits := &n.settings.Limits
+	credit := limits.SubscriberFramesMax - len(s.untaken)
+	if s.cursor >= applied || credit <= 0 || s.bytes > limits.SubscriberBytesMax/2 {
 		return
 	}
-	if limit := min(credit, n.settings.Limits.PushFramesMax); !b.asked || b.from != s.cursor || b.max != limit {
+	if limit := min(credit, limits.PushFramesMax); !b.asked || b.from != s.cursor || b.max != limit {
 		*b = backlog{asked: true, from: s.cursor, max: limit}
 		b.frames, b.compacted = n.sm.EventsAfter(s.cursor, limit)
 	}
@@ -116,31 +126,40 @@ func (n *Node) push(s *subscriber, b *backlog) {
 		s.cursor = applied
 		return
 	}
-	if s.untaken == 0 {
+	if len(s.untaken) == 0 {
 		s.movedAt = n.now
 	}
+	s.noteAt = n.now.Add(progressEvery)
 	for _, f := range b.frames {
 		if f.Position <= s.cursor || f.Position > applied || len(f.Body) == 0 {
 			broken("event of position %d and %d bytes after position %d, applied %d", f.Position, len(f.Body), s.cursor, applied)
 		}
+		if s.bytes >= limits.SubscriberBytesMax {
+			return // the rest is asked for again when there is room
+		}
 		s.cursor = f.Position
+		s.owe(len(f.Body))
 		n.out.Push = append(n.out.Push, Frame{Ticket: s.ticket, Position: f.Position, Body: f.Body})
 	}
-	s.untaken += len(b.frames)
-	s.noteAt = n.now.Add(progressEvery)
 	switch {
 	case len(b.frames) < b.max:
 		s.cursor = applied
-	case s.untaken < n.settings.Limits.SubscriberFramesMax:
+	case len(s.untaken) < limits.SubscriberFramesMax:
 		n.hub.wake(n.now) // there may be more, and there is credit for it
 	}
+}
+
+// owe uses credit for a frame.
+func (s *subscriber) owe(bytes int) {
+	s.untaken = append(s.untaken, int32(bytes))
+	s.bytes += bytes
 }
 
 // progress tells a subscriber that nothing happened, and cuts off one that takes
 // nothing. A note needs credit like any frame; when one is under way already a
 // second says nothing new.
 func (n *Node) progress(s *subscriber) {
-	if s.untaken > 0 {
+	if len(s.untaken) > 0 {
 		if stalled := s.movedAt.Add(subscriberStallMax); n.now >= stalled {
 			n.finish(s, CodeTooSlow, s.taken)
 		} else {
@@ -150,7 +169,8 @@ func (n *Node) progress(s *subscriber) {
 	}
 	if n.now >= s.noteAt {
 		n.out.Push = append(n.out.Push, Frame{Ticket: s.ticket, Position: s.cursor, LeaderQuiet: n.leaderQuiet()})
-		s.untaken, s.movedAt = 1, n.now
+		s.owe(0)
+		s.movedAt = n.now
 		s.noteAt = n.now.Add(progressEvery)
 	}
 	n.hub.wake(s.noteAt)
@@ -202,6 +222,7 @@ func (h *hub) clone() hub {
 	c.subs = slices.Clone(h.subs)
 	c.place = make(map[Ticket]int, len(h.subs))
 	for i := range c.subs {
+		c.subs[i].untaken = slices.Clone(c.subs[i].untaken)
 		c.place[c.subs[i].ticket] = i
 	}
 	return c

@@ -31,13 +31,17 @@ const (
 	identityMax     = 1 << 16
 )
 
+// NoWayBack is what to do about a directory that lost what its node promised, or
+// some of it. To start on less would break the promises.
+const NoWayBack = "keep the directory and leave this node down: the others go on while a majority of them runs (this build has no command that replaces a node)"
+
 // What keeps a data directory from being used. They come wrapped with the facts.
 var (
 	ErrNoID            = errors.New("this directory is new: say which node it is to be")
 	ErrNewerFormat     = errors.New("this directory was written by a newer Parley: upgrade this program")
-	ErrIdentityDamaged = errors.New("the identity of this directory is damaged: delete the directory, then remove the node and add it")
-	ErrIdentityMissing = errors.New("this directory has a log and no identity: restore the identity file, or delete the directory, then remove the node and add it")
-	ErrLogMissing      = errors.New("this directory belongs to a cluster and its log is gone: delete the directory, then remove the node and add it")
+	ErrIdentityDamaged = errors.New("the identity of this directory is damaged: " + NoWayBack)
+	ErrIdentityMissing = errors.New("this directory has a log and no identity: put the file back, if it was only moved away; otherwise " + NoWayBack)
+	ErrLogMissing      = errors.New("this directory belongs to a cluster and its log is gone: " + NoWayBack)
 )
 
 // OtherNodeError says that a directory was made by another node.

@@ -12,11 +12,15 @@ import (
 //
 //	  WaitersMax x 32 B                                             (   2 MiB)
 //	+ ReadsMax x (QueryBytesMax + 40 B)                             ( 256 MiB if every query is of full size; 1 MiB typical)
-//	+ SubscribersMax x 128 B                                        ( 0.5 MiB)
-//	+ SubscribersMax x SubscriberFramesMax x 72 B                   ( 288 MiB if every subscriber hangs at once; bodies are shared)
+//	+ SubscribersMax x (160 B + SubscriberFramesMax x 4 B)          (  17 MiB)
+//	+ SubscribersMax x SubscriberFramesMax x 72 B                   ( 288 MiB if every subscriber hangs at once, for 10 s)
+//	+ SubscribersMax x (SubscriberBytesMax + one event)             (   4 GiB if, besides, each hangs at a place of its own and events are large)
 //	+ Rules.SessionsMax x (200 B + Rules.PrincipalBytesMax)         (  29 MiB)
 //	+ Rules.ReplyBytesMax + one reply                               (  64 MiB)
 //	+ the protocol's own, see raft.Limits
+//
+// Subscribers share the bodies that they are pushed in the same Step from the same
+// position: those that follow the live stream. Each that catches up has its own.
 type Limits struct {
 	// CommandBytesMax bounds a command's body: 1 MiB of document. It leaves room
 	// for the envelope below raft.Limits.CommandBytesMax.
@@ -34,6 +38,10 @@ type Limits struct {
 	// taken by it. When it is reached the subscriber's backlog waits in the state machine,
 	// where it costs nothing.
 	SubscriberFramesMax int
+	// SubscriberBytesMax bounds the bodies of those frames. The last one may go
+	// beyond it, so that an event of any size gets through. 1 MiB is a second of
+	// 8 Mbit/s: more under way makes no stream faster.
+	SubscriberBytesMax int
 	// PushFramesMax bounds the frames one Step pushes to one subscriber, so that
 	// a long backlog does not hold up everybody's heartbeat.
 	PushFramesMax int
@@ -79,6 +87,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.ReadsMax, 1<<14)
 	def(&l.SubscribersMax, 1<<12)
 	def(&l.SubscriberFramesMax, 1<<10)
+	def(&l.SubscriberBytesMax, 1<<20)
 	def(&l.PushFramesMax, 1<<8)
 	return l
 }
@@ -91,6 +100,10 @@ type Rules struct {
 	// SessionIdleMax is the log time after its last command at which a session
 	// expires: longer than any client repeats a request.
 	SessionIdleMax time.Duration
+	// UnusedIdleMax is the same for a session that never executed a command: nothing
+	// can be in doubt there, so that it need not outlive its client. With it,
+	// clients that come and go without a word fill the table for a minute at most.
+	UnusedIdleMax time.Duration
 	// SessionsMax bounds the sessions; the next one is refused with CodeBusy. Nobody's
 	// session is evicted early: that would turn its commands' outcomes unknown.
 	SessionsMax int
@@ -116,6 +129,9 @@ func (r Rules) withDefaults() Rules {
 	}
 	if r.SessionIdleMax == 0 {
 		r.SessionIdleMax = 15 * time.Minute
+	}
+	if r.UnusedIdleMax == 0 {
+		r.UnusedIdleMax = min(time.Minute, r.SessionIdleMax)
 	}
 	if r.WindowMax == 0 {
 		r.WindowMax = DefaultWindow

@@ -144,6 +144,8 @@ func (n *Node) event(ev *Event) {
 		n.message(ev.Message)
 	case EventOpenSession:
 		n.open(ev)
+	case EventCloseSession:
+		n.closeSession(ev)
 	case EventCommand:
 		n.command(ev)
 	case EventQuery:
@@ -178,7 +180,7 @@ func (n *Node) event(ev *Event) {
 // eventWhileStopping refuses what would wait for an answer.
 func (n *Node) eventWhileStopping(ev *Event) {
 	switch ev.Kind {
-	case EventOpenSession, EventCommand, EventQuery, EventSubscribe, EventTransfer, EventChange:
+	case EventOpenSession, EventCloseSession, EventCommand, EventQuery, EventSubscribe, EventTransfer, EventChange:
 		n.refuse(ev.Ticket, CodeStopping)
 	}
 }
@@ -216,6 +218,14 @@ func (n *Node) open(ev *Event) {
 	}
 	if n.admit(ev.Ticket) {
 		n.propose(ev, encodeOpen(ev.Command.Nonce, ev.Command.Principal))
+	}
+}
+
+// closeSession proposes to close a session. A command of it that comes later in the
+// log is refused as of a session unknown: it is never executed.
+func (n *Node) closeSession(ev *Event) {
+	if n.admit(ev.Ticket) {
+		n.propose(ev, encodeClose(ev.Command.Session, ev.Command.Nonce))
 	}
 }
 

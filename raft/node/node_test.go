@@ -248,6 +248,50 @@ func TestSessionsExpireOnAnIdleClusterBecauseTheLeaderAppendsTheTime(t *testing.
 	c.agree()
 }
 
+// A copy of a command may reach the log after its session was closed, by the same
+// client that still had it in doubt. It must not be executed then: the table does not know
+// any more whether it was before.
+func TestACommandThatComesAfterItsSessionWasClosedIsRefusedAndNeverExecuted(t *testing.T) {
+	c := formed(t, 3)
+	l := c.leader()
+	s := l.open(7)
+	require.Equal(t, Done, l.do(command(s, 1, "a")).Outcome)
+	inFlight := l.ask(command(s, 2, "b"))
+	first := l.do(Event{Kind: EventCloseSession, Command: Command{Session: s, Nonce: 7}})
+	require.Equal(t, Done, first.Outcome)
+	a, ok := l.answer(inFlight)
+	require.True(t, ok, "what stands before the close in the log is executed")
+	require.Equal(t, Done, a.Outcome)
+	for seq, body := range []string{"a", "b", "c"} {
+		a := l.do(command(s, uint64(seq)+1, body))
+		require.Equal(t, Refused, a.Outcome)
+		require.Equal(t, CodeSessionUnknown, a.Code)
+	}
+	again := l.do(Event{Kind: EventCloseSession, Command: Command{Session: s, Nonce: 7}})
+	require.Equal(t, Done, again.Outcome, "a repetition is told the same")
+	require.Equal(t, []string{"a", "b"}, l.sm.lines)
+
+	other := l.open(7) // a copy of the open that came late: another session
+	require.NotEqual(t, s, other)
+	a = l.do(command(s, 2, "b"))
+	require.Equal(t, CodeSessionUnknown, a.Code)
+	for _, m := range c.members {
+		c.until("all to apply", func() bool { return m.node.applied == l.node.applied })
+		require.Equal(t, 1, m.node.sessions.used)
+	}
+	c.agree()
+}
+
+func TestOnlyWhoKnowsTheNonceClosesASession(t *testing.T) {
+	c := formed(t, 3)
+	l := c.leader()
+	s := l.open(7)
+	a := l.do(Event{Kind: EventCloseSession, Command: Command{Session: s, Nonce: 8}})
+	require.Equal(t, Refused, a.Outcome)
+	require.Equal(t, CodeSessionUnknown, a.Code)
+	require.Equal(t, Done, l.do(command(s, 1, "a")).Outcome)
+}
+
 func TestAMessageOfAnotherClusterOrForAnotherDirectoryIsDroppedAndNoted(t *testing.T) {
 	c := formed(t, 3)
 	m := c.member(2)

@@ -15,16 +15,20 @@ import (
 //	below acked        acked ............ acked + WindowMax
 //	answered, dropped  executed or not, each seq on its own   beyond: refused
 //
-// Sessions expire by log time alone. They stand in a list in the order of their
-// last use, which is the order of their deadlines, because log time never falls.
+// Sessions expire by log time alone, those that never executed a command much sooner. Each
+// kind stands in a list of its own in the order of last use, which is the order of
+// deadlines, because log time never falls.
+//
+// A client that ends closes its session. What it left in doubt stays so: a copy that
+// arrives later finds no session, as after an expiry, and is not executed.
 type sessions struct {
 	rules   Rules
 	slots   []session
 	free    []int32
 	byID    map[SessionID]int32
 	byNonce map[nonceKey]int32
-	oldest  int32 // ends of the list; none if empty
-	newest  int32
+	unused  order // those that never executed a command
+	inUse   order // the others
 	used    int
 	bytes   int  // of all kept replies
 	hash    Hash // sum over sessions and kept replies
@@ -33,11 +37,18 @@ type sessions struct {
 // none is no slot.
 const none = int32(-1)
 
+// order is a list of sessions in the order of their last use: its two ends, none if empty.
+type order struct {
+	oldest int32
+	newest int32
+}
+
 type session struct {
 	id        SessionID // zero: the slot is free
 	nonce     uint64
 	principal string
 	lastUse   raft.LogTime
+	executed  bool        // a command; this says in which list it stands
 	acked     uint64      // every seq below is answered for good
 	replies   []keptReply // of executed commands from acked on, by rising seq
 	prev      int32
@@ -61,8 +72,8 @@ func newSessions(rules Rules) sessions {
 		rules:   rules,
 		byID:    map[SessionID]int32{},
 		byNonce: map[nonceKey]int32{},
-		oldest:  none,
-		newest:  none,
+		unused:  order{none, none},
+		inUse:   order{none, none},
 	}
 }
 
@@ -90,6 +101,20 @@ func (s *sessions) open(at raft.Index, time raft.LogTime, nonce uint64, principa
 	s.link(slot)
 	s.hash.add(s.slots[slot].hash())
 	return SessionID(at), CodeNone
+}
+
+// close drops a session, and with it whatever its client may still ask. The nonce shows that
+// who closes it is who opened it: ids can be guessed.
+func (s *sessions) close(id SessionID, nonce uint64) Code {
+	slot, ok := s.byID[id]
+	if !ok {
+		return CodeNone
+	}
+	if s.slots[slot].nonce != nonce {
+		return CodeSessionUnknown
+	}
+	s.remove(slot)
+	return CodeNone
 }
 
 // begin judges a command before it is executed. With a kept reply, or with a
@@ -124,6 +149,13 @@ func (s *sessions) finish(slot int32, seq uint64, position raft.Position, reply 
 	if found {
 		broken("session %d executed seq %d twice", e.id, seq)
 	}
+	if !e.executed {
+		s.unlink(slot)
+		s.hash.sub(e.hash())
+		e.executed = true
+		s.hash.add(e.hash())
+		s.link(slot)
+	}
 	k := keptReply{seq, position, reply}
 	e.replies = slices.Insert(e.replies, i, k)
 	s.bytes += len(reply)
@@ -147,30 +179,45 @@ func (s *sessions) kept(id SessionID, seq uint64) (keptReply, bool) {
 // expire drops sessions whose deadline has passed, some per entry.
 func (s *sessions) expire(time raft.LogTime) {
 	for range expiriesPerEntryMax {
-		if s.oldest == none || !s.expired(s.oldest, time) {
+		slot := s.nextToExpire()
+		if slot == none || !s.expired(slot, time) {
 			return
 		}
-		s.remove(s.oldest)
+		s.remove(slot)
 	}
 }
 
 // nextDeadline is the log time at which the next session expires.
 func (s *sessions) nextDeadline() (raft.LogTime, bool) {
-	if s.oldest == none {
+	slot := s.nextToExpire()
+	if slot == none {
 		return 0, false
 	}
-	return s.deadline(s.oldest), true
+	return s.deadline(slot), true
+}
+
+// nextToExpire is the older of the two lists' oldest, by deadline.
+func (s *sessions) nextToExpire() int32 {
+	a, b := s.unused.oldest, s.inUse.oldest
+	if a == none || b != none && s.deadline(b) < s.deadline(a) {
+		return b
+	}
+	return a
 }
 
 func (s *sessions) deadline(slot int32) raft.LogTime {
-	return addLog(s.slots[slot].lastUse, s.rules.SessionIdleMax)
+	e := &s.slots[slot]
+	if !e.executed {
+		return addLog(e.lastUse, s.rules.UnusedIdleMax)
+	}
+	return addLog(e.lastUse, s.rules.SessionIdleMax)
 }
 
 func (s *sessions) expired(slot int32, time raft.LogTime) bool {
 	return time >= s.deadline(slot)
 }
 
-// use moves the session to the young end of the list.
+// use moves the session to the young end of its list.
 func (s *sessions) use(slot int32, time raft.LogTime) {
 	e := &s.slots[slot]
 	if e.lastUse != time {
@@ -178,7 +225,7 @@ func (s *sessions) use(slot int32, time raft.LogTime) {
 		e.lastUse = time
 		s.hash.add(e.hash())
 	}
-	if s.newest != slot {
+	if s.orderOf(e).newest != slot {
 		s.unlink(slot)
 		s.link(slot)
 	}
@@ -229,28 +276,48 @@ func (s *sessions) take() int32 {
 	return int32(len(s.slots) - 1)
 }
 
+func (s *sessions) orderOf(e *session) *order {
+	if e.executed {
+		return &s.inUse
+	}
+	return &s.unused
+}
+
 func (s *sessions) link(slot int32) {
 	e := &s.slots[slot]
-	e.prev, e.next = s.newest, none
-	if s.newest == none {
-		s.oldest = slot
+	o := s.orderOf(e)
+	e.prev, e.next = o.newest, none
+	if o.newest == none {
+		o.oldest = slot
 	} else {
-		s.slots[s.newest].next = slot
+		s.slots[o.newest].next = slot
 	}
-	s.newest = slot
+	o.newest = slot
 }
 
 func (s *sessions) unlink(slot int32) {
 	e := &s.slots[slot]
+	o := s.orderOf(e)
 	if e.prev == none {
-		s.oldest = e.next
+		o.oldest = e.next
 	} else {
 		s.slots[e.prev].next = e.next
 	}
 	if e.next == none {
-		s.newest = e.prev
+		o.newest = e.prev
 	} else {
 		s.slots[e.next].prev = e.prev
+	}
+}
+
+// each goes through all sessions, list by list, in the order of their last use.
+func (s *sessions) each(yield func(slot int32) bool) {
+	for _, o := range [...]order{s.unused, s.inUse} {
+		for slot := o.oldest; slot != none; slot = s.slots[slot].next {
+			if !yield(slot) {
+				return
+			}
+		}
 	}
 }
 
@@ -273,7 +340,11 @@ func (e *session) find(seq uint64) (int, bool) {
 }
 
 func (e *session) hash() Hash {
-	h := newHasher(tableSessions).u64(uint64(e.id)).u64(e.nonce).u64(uint64(e.lastUse)).u64(e.acked)
+	executed := uint64(0)
+	if e.executed {
+		executed = 1
+	}
+	h := newHasher(tableSessions).u64(uint64(e.id)).u64(e.nonce).u64(uint64(e.lastUse)).u64(e.acked).u64(executed)
 	h = h.u64(uint64(len(e.principal)))
 	for i := range len(e.principal) {
 		h = h.u64(uint64(e.principal[i]))
@@ -288,7 +359,7 @@ func (k *keptReply) hash(id SessionID) Hash {
 // rehash computes the hash from the records. It must equal the kept sum.
 func (s *sessions) rehash() Hash {
 	var h Hash
-	for slot := s.oldest; slot != none; slot = s.slots[slot].next {
+	for slot := range s.each {
 		e := &s.slots[slot]
 		h.add(e.hash())
 		for i := range e.replies {
@@ -304,7 +375,7 @@ func (s *sessions) clone() sessions {
 	c.free = slices.Clone(s.free)
 	c.byID = make(map[SessionID]int32, len(s.byID))
 	c.byNonce = make(map[nonceKey]int32, len(s.byNonce))
-	for slot := s.oldest; slot != none; slot = s.slots[slot].next {
+	for slot := range s.each {
 		e := &c.slots[slot]
 		e.replies = slices.Clone(e.replies)
 		c.byID[e.id] = slot

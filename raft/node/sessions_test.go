@@ -123,6 +123,36 @@ func TestUseKeepsASessionAlive(t *testing.T) {
 	require.Equal(t, CodeSessionUnknown, code)
 }
 
+// Whoever opens sessions and goes away must not keep others out for as long as
+// a client may be in doubt.
+func TestASessionThatExecutedNothingExpiresSoonerThanOneThatDid(t *testing.T) {
+	s := newTable(Rules{})
+	used, _ := s.open1(1)
+	_, code := s.do(used, 1, 1)
+	require.Equal(t, CodeNone, code)
+	refused, _ := s.open1(2)
+	_, code = s.do(refused, 300, 1)
+	require.Equal(t, CodeBelowWindow, code)
+	s.open1(3)
+	deadline, _ := s.nextDeadline()
+	require.Equal(t, s.time.Add(time.Minute), deadline, "the unused ones are next")
+
+	s.pass(time.Minute)
+	_, code = s.do(refused, 1, 1)
+	require.Equal(t, CodeSessionUnknown, code, "what was refused was not executed")
+	require.Equal(t, 1, s.used)
+	reply, code := s.do(used, 1, 1)
+	require.Equal(t, CodeNone, code)
+	require.Equal(t, "again 2", reply)
+	s.pass(15*time.Minute - 1)
+	_, code = s.do(used, 2, 2)
+	require.Equal(t, CodeNone, code)
+	s.pass(15 * time.Minute)
+	s.expire(s.time)
+	require.Zero(t, s.used)
+	require.Equal(t, Hash{}, s.hash)
+}
+
 func TestAFullTableRefusesAndEvictsNobody(t *testing.T) {
 	s := newTable(Rules{SessionsMax: 2})
 	a, _ := s.open1(1)
@@ -154,7 +184,7 @@ func TestKeptRepliesAreBoundedAndAnAcknowledgementMakesRoom(t *testing.T) {
 
 func TestTheTableExecutesEachSeqAtMostOnceWhateverTheOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := newTable(Rules{WindowMax: 8, SessionIdleMax: time.Minute, SessionsMax: 3, ReplyBytesMax: 40})
+		s := newTable(Rules{WindowMax: 8, SessionIdleMax: time.Minute, UnusedIdleMax: 20 * time.Second, SessionsMax: 3, ReplyBytesMax: 40})
 		type key struct {
 			id  SessionID
 			seq uint64
@@ -163,6 +193,15 @@ func TestTheTableExecutesEachSeqAtMostOnceWhateverTheOrder(t *testing.T) {
 		var ids []SessionID
 		for range rapid.IntRange(1, 80).Draw(t, "steps") {
 			s.pass(time.Duration(rapid.IntRange(0, 20).Draw(t, "seconds")) * time.Second)
+			if len(ids) > 0 && rapid.IntRange(0, 9).Draw(t, "close") == 0 {
+				id := rapid.SampledFrom(ids).Draw(t, "closed")
+				if slot, ok := s.byID[id]; ok {
+					require.Equal(t, CodeNone, s.close(id, s.slots[slot].nonce))
+				}
+				require.Equal(t, CodeNone, s.close(id, 0), "it is gone")
+				require.Equal(t, s.rehash(), s.hash)
+				continue
+			}
 			if len(ids) == 0 || rapid.IntRange(0, 9).Draw(t, "open") == 0 {
 				if id, code := s.open1(rapid.Uint64Range(0, 5).Draw(t, "nonce")); code == CodeNone {
 					ids = append(ids, id)

@@ -77,7 +77,10 @@ func (n *Node) AppendState(dst []byte) []byte {
 	w.u(uint64(len(n.hub.subs)))
 	for i := range n.hub.subs {
 		s := &n.hub.subs[i]
-		w.u(uint64(s.ticket), uint64(s.cursor), uint64(s.taken), uint64(s.untaken))
+		w.u(uint64(s.ticket), uint64(s.cursor), uint64(s.taken), uint64(len(s.untaken)))
+		for _, bytes := range s.untaken {
+			w.u(uint64(bytes))
+		}
 		w.time(s.movedAt)
 		w.time(s.noteAt)
 	}
@@ -140,12 +143,13 @@ func (w *stateWriter) joining(j *joining) {
 	w.dst = raft.AppendConfiguration(w.dst, &met)
 }
 
-// sessions writes them in the order of their last use.
+// sessions writes them list by list, in the order of their last use.
 func (w *stateWriter) sessions(s *sessions) {
 	w.u(uint64(s.used))
-	for slot := s.oldest; slot != none; slot = s.slots[slot].next {
+	for slot := range s.each {
 		e := &s.slots[slot]
 		w.u(uint64(e.id), e.nonce, uint64(e.lastUse), e.acked, uint64(len(e.replies)))
+		w.flag(e.executed)
 		w.bytes([]byte(e.principal))
 		for i := range e.replies {
 			w.u(e.replies[i].seq, uint64(e.replies[i].position))

@@ -92,12 +92,17 @@ func workload() (steps []step, states []fingerprint, logs [][]raft.Entry) {
 	return steps, states, logs
 }
 
-var tiny = wal.Options{Cluster: cluster, SegmentBytes: 8192 + 8*512}
+// In tiny segments the workload rolls often. Those of roomy are cut off when a recovery goes on
+// in another.
+var (
+	tiny  = wal.Options{Cluster: cluster, SegmentBytes: 8192 + 8*512}
+	roomy = wal.Options{Cluster: cluster, SegmentBytes: 8192 + 24*512}
+)
 
 // perform runs the workload until it fails: how many batches were acknowledged,
 // and how many were begun.
-func perform(fs *memfs.FS, steps []step) (acked, begun int, err error) {
-	l, _, err := wal.Open(fs, dir, tiny)
+func perform(fs *memfs.FS, o wal.Options, steps []step) (acked, begun int, err error) {
+	l, _, err := wal.Open(fs, dir, o)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -171,15 +176,17 @@ func crashes(fs *memfs.FS, key uint64, samples int, each func(how string, crashe
 // judge opens a crashed log and checks it against the states that are allowed.
 type judge struct {
 	t       *testing.T
+	options wal.Options
 	states  []fingerprint
 	entries [][]raft.Entry
 	opened  int
 	farther int // how often the batch that was not acknowledged survived
+	trimmed int // how often a recovery was stopped before it cut a segment off
 }
 
 func (j *judge) open(fs *memfs.FS, acked, begun int, how func() string) (int, *wal.Log) {
 	j.opened++
-	l, was, err := wal.Open(fs, dir, tiny)
+	l, was, err := wal.Open(fs, dir, j.options)
 	if err != nil {
 		j.t.Fatalf("%s: %v", how(), err)
 	}
@@ -210,7 +217,7 @@ func (j *judge) check(fs *memfs.FS, acked, begun int, how func() string) {
 	require.NoError(j.t, l.Sync(), how())
 	fs.CrashMachine(memfs.DropAll)
 	j.opened++
-	_, was, err := wal.Open(fs, dir, tiny)
+	_, was, err := wal.Open(fs, dir, j.options)
 	require.NoError(j.t, err, how())
 	want := printOf(b.Hard, 0, j.entries[n])
 	if got := printOf(was.Hard, was.ConfigIndex, was.Entries); !bytes.Equal(want, got) {
@@ -223,14 +230,14 @@ func TestACrashAtEveryFileOperationLosesNothingAcknowledged(t *testing.T) {
 	steps, states, logs := workload()
 	fs := memfs.New(1)
 	ops := operations(fs, func() {
-		_, _, err := perform(fs, steps)
+		_, _, err := perform(fs, tiny, steps)
 		require.NoError(t, err)
 	})
 	names, err := fs.List(dir)
 	require.NoError(t, err)
 	require.Greater(t, len(names), 4, "the workload rolls segments")
 
-	j := &judge{t: t, states: states, entries: logs}
+	j := &judge{t: t, options: tiny, states: states, entries: logs}
 	for _, op := range ops {
 		if !op.Kind.Changes() {
 			continue
@@ -238,7 +245,7 @@ func TestACrashAtEveryFileOperationLosesNothingAcknowledged(t *testing.T) {
 		for _, short := range shorts(op) {
 			fs := memfs.New(1)
 			stopAt(fs, op.Seq, short)
-			acked, begun, err := perform(fs, steps)
+			acked, begun, err := perform(fs, tiny, steps)
 			require.ErrorIs(t, err, memfs.ErrStopped)
 			crashes(fs, uint64(op.Seq), 1000, func(how string, crashed *memfs.FS) {
 				j.check(crashed, acked, begun, func() string {
@@ -265,22 +272,30 @@ func shorts(op memfs.Op) []int {
 
 func TestACrashAtEveryFileOperationOfARecoveryLosesNothingAcknowledged(t *testing.T) {
 	t.Parallel()
+	require.Zero(t, recoveries(t, tiny, 4), "tiny segments have nothing to cut off")
+	require.NotZero(t, recoveries(t, roomy, 2), "recoveries cut off what is superseded")
+}
+
+// recoveries stops the workload before each operation and the recovery from some
+// ways to crash there before each of its own: how many of those were to cut a
+// segment off.
+func recoveries(t *testing.T, o wal.Options, ways int) int {
 	steps, states, logs := workload()
 	fs := memfs.New(1)
 	ops := operations(fs, func() {
-		_, _, err := perform(fs, steps)
+		_, _, err := perform(fs, o, steps)
 		require.NoError(t, err)
 	})
-	j := &judge{t: t, states: states, entries: logs}
+	j := &judge{t: t, options: o, states: states, entries: logs}
 	for _, op := range ops {
 		if !op.Kind.Changes() {
 			continue
 		}
 		fs := memfs.New(1)
 		stopAt(fs, op.Seq, 0)
-		acked, begun, err := perform(fs, steps)
+		acked, begun, err := perform(fs, o, steps)
 		require.ErrorIs(t, err, memfs.ErrStopped)
-		for i := range 4 {
+		for i := range ways {
 			first := fs.Clone()
 			switch i {
 			case 0:
@@ -295,20 +310,27 @@ func TestACrashAtEveryFileOperationOfARecoveryLosesNothingAcknowledged(t *testin
 			})
 		}
 	}
-	t.Logf("%d operations, %d logs opened", len(ops), j.opened)
+	t.Logf("%d operations, %d logs opened, %d recoveries stopped before they cut a segment off", len(ops), j.opened, j.trimmed)
+	return j.trimmed
 }
 
 // recovery stops the recovery of a crashed log at every operation.
 func (j *judge) recovery(crashed *memfs.FS, acked, begun int, how func() string) {
 	whole := crashed.Clone()
 	ops := operations(whole, func() { j.open(whole, acked, begun, how) })
+	crashes(whole, uint64(len(ops)), 100, func(kind string, again *memfs.FS) {
+		j.open(again, acked, begun, func() string { return fmt.Sprintf("%s, recovered, crash of the %s", how(), kind) })
+	})
 	for _, op := range ops {
 		if !op.Kind.Changes() {
 			continue
 		}
+		if op.Kind == memfs.OpTruncate {
+			j.trimmed++
+		}
 		fs := crashed.Clone()
 		stopAt(fs, op.Seq, 0)
-		_, _, err := wal.Open(fs, dir, tiny)
+		_, _, err := wal.Open(fs, dir, j.options)
 		require.ErrorIs(j.t, err, memfs.ErrStopped)
 		crashes(fs, uint64(op.Seq), 100, func(kind string, again *memfs.FS) {
 			j.open(again, acked, begun, func() string {
@@ -325,10 +347,10 @@ func TestAnErrorOfAnyOperationLosesNothingAcknowledged(t *testing.T) {
 	steps, states, logs := workload()
 	fs := memfs.New(1)
 	ops := operations(fs, func() {
-		_, _, err := perform(fs, steps)
+		_, _, err := perform(fs, tiny, steps)
 		require.NoError(t, err)
 	})
-	j := &judge{t: t, states: states, entries: logs}
+	j := &judge{t: t, options: tiny, states: states, entries: logs}
 	for _, op := range ops {
 		for _, short := range shorts(op) {
 			fs := memfs.New(1)
@@ -338,7 +360,7 @@ func TestAnErrorOfAnyOperationLosesNothingAcknowledged(t *testing.T) {
 				}
 				return &memfs.ShortWrite{N: short, Err: vfs.ErrIO}
 			})
-			acked, begun, err := perform(fs, steps)
+			acked, begun, err := perform(fs, tiny, steps)
 			require.ErrorIs(t, err, vfs.ErrIO)
 			fs.CrashProcess()
 			j.check(fs, acked, begun, func() string {

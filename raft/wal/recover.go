@@ -1,6 +1,8 @@
 package wal
 
 import (
+	"errors"
+
 	"parley/raft/vfs"
 )
 
@@ -106,7 +108,7 @@ func (l *Log) goOn(s *scan) error {
 		return err
 	}
 	l.tail = place{segment: h.segment, offset: s.read[newest].end, batch: s.tail.batch, frame: s.tail.frame}
-	return nil
+	return l.giveBack(s, h.segment, h.from)
 }
 
 // startAnew makes a fresh segment. The last batch, unless sealed, may be in the page
@@ -121,7 +123,7 @@ func (l *Log) startAnew(s *scan) error {
 		if err := l.begin(number, s.tail, 0, nil); err != nil {
 			return err
 		}
-		return l.removeSuperseded(s, s.tail.segment)
+		return l.giveBack(s, s.tail.segment, s.tail)
 	}
 	b := s.last.block
 	b.segment, b.offset = number, bodyStart
@@ -130,11 +132,52 @@ func (l *Log) startAnew(s *scan) error {
 		return err
 	}
 	l.tail.batch, l.tail.frame = b.batch, frame
-	return l.removeSuperseded(s, s.before.segment)
+	return l.giveBack(s, s.before.segment, s.before)
 }
 
-// removeSuperseded removes the segments that the fresh one does not continue from,
-// directly or through others. That the removal is durable matters to nobody.
+// giveBack frees the space that no recovery reads any more: segments of the chain
+// up to newest stay, the others are superseded; and those up to the place from end where the
+// next one continues. The log is complete and on disk without it: what a crash keeps
+// from being freed the next start frees.
+func (l *Log) giveBack(s *scan, newest uint64, from place) error {
+	if err := l.removeSuperseded(s, newest); err != nil {
+		return err
+	}
+	for i, h := range s.chain {
+		end := from.offset
+		switch {
+		case h.segment > from.segment:
+			return nil
+		case h.segment < from.segment:
+			end = s.chain[i+1].from.offset
+		}
+		if err := l.trim(segmentName(h.segment), end); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// trim cuts a file off behind an offset, at the end of the file system's block: in the
+// block itself a file system would have to write zeros beside batches that are
+// synced. The sync is for machines that crash shortly after every start.
+func (l *Log) trim(name string, end int64) error {
+	end = (end + blockBytes - 1) / blockBytes * blockBytes
+	f, err := l.fs.Open(l.path(name))
+	if err != nil {
+		return err
+	}
+	size, err := f.Size()
+	if err == nil && size > end {
+		if err = f.Truncate(end); err == nil {
+			err = f.Sync()
+		}
+	}
+	return errors.Join(err, f.Close())
+}
+
+// removeSuperseded removes the segments that the newest one does not continue from,
+// directly or through others.
 func (l *Log) removeSuperseded(s *scan, newest uint64) error {
 	for _, number := range s.numbers {
 		if s.headerOf(number).segment == number && number <= newest {

@@ -23,6 +23,8 @@ type calls struct {
 	cancel context.CancelFunc
 	wire   sync.WaitGroup // attempts under way
 
+	farewell sync.WaitGroup // a session that is being given back
+
 	mu      sync.Mutex
 	machine *caller.Caller
 	out     caller.Output
@@ -74,17 +76,18 @@ func (c *calls) do(ctx context.Context, o operation, response proto.Message) err
 	return result(r, response)
 }
 
+// submit hands an operation to the machine. A client that is closed takes none, and
+// a close that comes later ends it: both are decided under one lock.
 func (c *calls) submit(op *caller.Op, answer chan<- caller.Result) bool {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.closed {
-		c.mu.Unlock()
 		return false
 	}
 	c.last++
 	op.Ticket = c.last
 	c.waiting[op.Ticket] = answer
-	c.mu.Unlock()
-	c.step(caller.Input{Kind: caller.InputSubmit, Op: *op})
+	c.stepLocked(caller.Input{Kind: caller.InputSubmit, Op: *op})
 	return true
 }
 
@@ -92,11 +95,18 @@ func (c *calls) submit(op *caller.Op, answer chan<- caller.Result) bool {
 func (c *calls) step(in ...caller.Input) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.stepLocked(in...)
+}
+
+func (c *calls) stepLocked(in ...caller.Input) {
 	now := raft.Mono(time.Since(c.start))
 	c.out.Reset()
 	c.machine.Step(now, in, &c.out)
 	for _, r := range c.out.Send {
-		if !c.closed {
+		switch {
+		case r.Kind == caller.RequestCloseSession:
+			c.farewell.Go(func() { c.conns.giveBack(r.Target, r.Command.Session, r.Command.Nonce) })
+		case !c.closed:
 			c.wire.Go(func() { c.attempt(r) })
 		}
 	}
@@ -157,18 +167,20 @@ func lastSaid(code node.Code) string {
 	return fmt.Sprintf(" (last answer: %v)", code)
 }
 
-// close ends all operations and waits for the attempts under way.
+// close ends all operations and the attempts under way, and gives the session back, if
+// there is one.
 func (c *calls) close() {
 	c.mu.Lock()
-	c.closed = true
-	tickets := make([]caller.Input, 0, len(c.waiting))
+	in := make([]caller.Input, 0, len(c.waiting)+1)
 	for ticket := range c.waiting {
-		tickets = append(tickets, caller.Input{Kind: caller.InputCancel, Op: caller.Op{Ticket: ticket}})
+		in = append(in, caller.Input{Kind: caller.InputCancel, Op: caller.Op{Ticket: ticket}})
 	}
+	c.closed = true
+	c.stepLocked(append(in, caller.Input{Kind: caller.InputClose})...)
 	c.mu.Unlock()
-	c.step(tickets...)
 	c.cancel()
 	c.wire.Wait()
+	c.farewell.Wait()
 	c.mu.Lock()
 	c.timer.Stop()
 	c.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"fmt"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -40,7 +41,9 @@ func New(cfg Config) (*Client, error) {
 	return &Client{addrs: cfg.Addrs, conns: conns, calls: newCalls(cfg.Addrs, conns)}, nil
 }
 
-// Close ends every call under way, as unknown where that is the truth, and hangs up.
+// Close ends every call under way, as unknown where that is the truth, gives the
+// client's session back to the cluster, for which it waits at most closeMax, and
+// hangs up.
 func (c *Client) Close() {
 	c.calls.close()
 	c.conns.close()
@@ -49,6 +52,9 @@ func (c *Client) Close() {
 // Send puts a message into a channel. When it returns no error, the message is
 // stored on a majority of the nodes.
 func (c *Client) Send(ctx context.Context, channel, text string) (*pb.SendResponse, error) {
+	if len(text) > TextBytesMax {
+		return nil, &Error{Outcome: node.Refused, Reason: "TEXT_TOO_LONG", Text: fmt.Sprintf("The text is longer than %d bytes.", TextBytesMax)}
+	}
 	body, err := encodeBody(methodSend, &pb.SendRequest{Channel: channel, Text: text})
 	if err != nil { // only a text that is no UTF-8 can't be encoded
 		return nil, &Error{Outcome: node.Refused, Reason: "TEXT_NOT_UTF8", Text: "The text is not UTF-8."}
@@ -90,7 +96,7 @@ func (c *Client) History(ctx context.Context, o HistoryOptions) (*pb.HistoryResp
 }
 
 // Ready waits until the cluster takes writes: it opens a session, which is one,
-// and forgets it.
+// and gives it back.
 func (c *Client) Ready(ctx context.Context) error {
 	nonce, hint := draw(), ""
 	for tries := 0; ; tries++ {
@@ -101,6 +107,7 @@ func (c *Client) Ready(ctx context.Context) error {
 			a, leader, ok := open(attempt, conn, nonce)
 			cancel()
 			if ok && a.Outcome == node.Done && a.Session != 0 {
+				c.conns.giveBack(addr, a.Session, nonce)
 				return nil
 			}
 			hint = leader

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -9,6 +10,8 @@ import (
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
+
+	"parley/raft/node"
 )
 
 const (
@@ -64,6 +67,24 @@ func (c *conns) get(addr string) (*grpc.ClientConn, error) {
 	}
 	c.byAddr[addr] = conn
 	return conn, nil
+}
+
+// giveBack closes a session, as far as that is possible in closeMax: at the node that is
+// asked, or at the leader that it names. What fails leaves a session that expires.
+func (c *conns) giveBack(addr string, session node.SessionID, nonce uint64) {
+	ctx, cancel := context.WithTimeout(context.Background(), closeMax)
+	defer cancel()
+	for range 2 {
+		conn, err := c.get(addr)
+		if err != nil {
+			return
+		}
+		_, hint, ok := closeSession(ctx, conn, session, nonce)
+		if !ok || hint == "" {
+			return
+		}
+		addr = hint
+	}
 }
 
 func (c *conns) close() {

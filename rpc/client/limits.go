@@ -2,6 +2,10 @@ package client
 
 import "time"
 
+// TextBytesMax is the longest text that Send sends anywhere: far beyond what clusters
+// take (16 KiB), and below the request that a node reads at all (256 KiB).
+const TextBytesMax = 128 << 10
+
 const (
 	// attemptMax bounds one try at one node: far beyond a healthy answer, yet a
 	// few of them fit into the 10 s that a person waits.
@@ -11,6 +15,9 @@ const (
 	changeMax = 7 * time.Second
 	// statusMax bounds the question to one node for its status.
 	statusMax = time.Second
+	// nowMax bounds the question of a Tail without From for the newest position, if
+	// its caller sets no bound: a few elections.
+	nowMax = 10 * time.Second
 	// streamQuietMax is how long a stream may say nothing. Progress notes come
 	// every second.
 	streamQuietMax = 4 * time.Second
@@ -18,6 +25,9 @@ const (
 	// before another node is tried: beyond any election, as every
 	// node is without one during an election.
 	leaderQuietMax = 4 * time.Second
+	// closeMax bounds what a client that ends spends on giving its session back: a
+	// person does not notice it, and without it the session expires by itself.
+	closeMax = 200 * time.Millisecond
 	// readyEvery is how often Ready asks.
 	readyEvery = 50 * time.Millisecond
 	// Between two rounds through all nodes a stream waits from tailBackoffMin on,

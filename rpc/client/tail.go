@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,10 +18,12 @@ import (
 // TailOptions says what to stream.
 type TailOptions struct {
 	Channel string
-	// From is the largest position already seen; nil is from now on.
+	// From is the largest position already seen; nil is from now on: what was
+	// acknowledged to anybody before the call is not shown, and that takes a quorum.
 	From *raft.Position
-	// ConnectMax bounds the wait for the first stream; later interruptions are
-	// bridged for as long as they last. Zero is no bound.
+	// ConnectMax bounds the wait for the first stream, and before it the wait for
+	// the quorum that says what now is (zero: nowMax); later interruptions are bridged
+	// for as long as they last. Zero is no bound.
 	ConnectMax time.Duration
 	// OnTrouble is told of every interruption, before the next node is
 	// tried. Nil is nobody.
@@ -51,13 +54,16 @@ type tailer struct {
 	o       TailOptions
 	yield   func(*pb.Message, error) bool
 	last    uint64 // everything up to here was yielded
-	placed  bool   // last means something: there was a From or a first response
+	placed  bool   // last means something: there was a From, or place found one
 	cluster uint64
 	stood   bool // a stream stood once
 }
 
 // run streams until it can't go on, and says why.
 func (t *tailer) run(ctx context.Context) error {
+	if err := t.place(ctx); err != nil {
+		return err
+	}
 	start := time.Now()
 	backoff := tailBackoffMin
 	addrs := t.client.addrs
@@ -86,6 +92,29 @@ func (t *tailer) run(ctx context.Context) error {
 	}
 }
 
+// place finds out where now is, unless there is a From. No single node can tell: one
+// that was just started may have applied nothing yet, and would stream as new
+// what is years old.
+func (t *tailer) place(parent context.Context) error {
+	if t.placed {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(parent, cmp.Or(t.o.ConnectMax, nowMax))
+	defer cancel()
+	page, err := t.client.History(ctx, HistoryOptions{Channel: t.o.Channel, Limit: 1})
+	if parent.Err() != nil {
+		return context.Cause(parent)
+	}
+	if e, ok := errors.AsType[*Error](err); ok && e.Reason == ReasonUnavailable {
+		return unavailable("no quorum said what the newest message is: %v", err)
+	}
+	if err != nil {
+		return err
+	}
+	t.last, t.placed = page.GetPosition(), true
+	return nil
+}
+
 // judge returns the error that ends the Tail, or nil if the stream is to be
 // resumed elsewhere.
 func (t *tailer) judge(ctx context.Context, err error) error {
@@ -99,7 +128,7 @@ func (t *tailer) judge(ctx context.Context, err error) error {
 	switch {
 	case f.Code == node.CodeCompacted:
 		return t.catchUp(ctx)
-	case f.Outcome == node.Done, f.Outcome == node.Refused && f.Code == node.CodeNone:
+	case f.Outcome == node.Done, f.Outcome == node.Refused && (f.Code == node.CodeNone || f.Code == node.CodeTooLarge):
 		return failed(f)
 	}
 	return nil
@@ -118,10 +147,7 @@ func (t *tailer) stream(parent context.Context, addr string) error {
 	if err != nil {
 		return err
 	}
-	request := &pb.TailRequest{Channel: t.o.Channel, Cluster: t.cluster}
-	if t.placed {
-		request.From = &t.last
-	}
+	request := &pb.TailRequest{Channel: t.o.Channel, Cluster: t.cluster, From: &t.last}
 	s, err := pb.NewChatServiceClient(conn).Tail(ctx, request)
 	if err != nil {
 		return err
@@ -150,7 +176,7 @@ func (t *tailer) take(r *pb.TailResponse) error {
 		return t.give(step.Message)
 	case *pb.TailResponse_Progress:
 		p := step.Progress
-		t.last, t.placed, t.cluster = max(t.last, p.GetPosition()), true, p.GetCluster()
+		t.last, t.cluster = max(t.last, p.GetPosition()), p.GetCluster()
 		if quiet := time.Duration(p.GetLeaderQuietMs()) * time.Millisecond; quiet > leaderQuietMax {
 			return fmt.Errorf("has heard no leader for %v", quiet)
 		}
@@ -160,10 +186,10 @@ func (t *tailer) take(r *pb.TailResponse) error {
 
 // give yields a message unless it was yielded before.
 func (t *tailer) give(m *pb.Message) error {
-	if m.GetPosition() <= t.last && t.placed {
+	if m.GetPosition() <= t.last {
 		return nil
 	}
-	t.last, t.placed = m.GetPosition(), true
+	t.last = m.GetPosition()
 	if !t.yield(m, nil) {
 		return errStopped
 	}

@@ -98,6 +98,15 @@ func open(ctx context.Context, conn *grpc.ClientConn, nonce uint64) (a node.Answ
 	}, "", true
 }
 
+// closeSession makes the call that closes a session.
+func closeSession(ctx context.Context, conn *grpc.ClientConn, session node.SessionID, nonce uint64) (a node.Answer, hint string, ok bool) {
+	r, err := pb.NewSessionServiceClient(conn).Close(ctx, &pb.CloseRequest{Session: uint64(session), Nonce: nonce})
+	if err != nil {
+		return answerOf(err)
+	}
+	return node.Answer{Outcome: node.Done, Position: raft.Position(r.GetPosition())}, "", true
+}
+
 // answerOf reads an answer from an error. An error that no node made says
 // nothing about the request.
 func answerOf(err error) (a node.Answer, hint string, ok bool) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -110,6 +111,19 @@ func AnswerError(a node.Answer, leaderAddr string) error {
 // RefusalError returns the error of a reply in which the state machine refused
 // a request: an answer like any other, which a repetition gets again.
 func RefusalError(err error, at raft.Position) error {
+	return refusalError(err, map[string]string{
+		keyOutcome:  node.Done.String(),
+		keyPosition: strconv.FormatUint(uint64(at), 10),
+	})
+}
+
+// RejectionError returns the error of a request that the state machine would refuse
+// and that was not executed therefore.
+func RejectionError(err error) error {
+	return refusalError(err, map[string]string{keyOutcome: node.Refused.String()})
+}
+
+func refusalError(err error, meta map[string]string) error {
 	refusal, ok := errors.AsType[*statemachine.Refusal](err)
 	if !ok { // a reply that this release can't read
 		return build(rule{"VERSION", codes.Unimplemented, false}, err.Error(),
@@ -119,10 +133,7 @@ func RefusalError(err error, at raft.Position) error {
 	if !ok {
 		r = rule{"VERSION", codes.Unimplemented, false}
 	}
-	return build(r, refusal.Reason, map[string]string{
-		keyOutcome:  node.Done.String(),
-		keyPosition: strconv.FormatUint(uint64(at), 10),
-	})
+	return build(r, refusal.Reason, meta)
 }
 
 // ContextError returns the error of a request whose caller ran out of time
@@ -174,7 +185,9 @@ type Failure struct {
 }
 
 // ParseError reads an error that a call returned. An error that carries nothing of
-// ours (a broken connection, a deadline, a proxy) has outcome Unknown.
+// ours (a broken connection, a deadline, a proxy) has outcome Unknown; but what
+// gRPC itself finds too large never reached a handler. (It says the same of a response
+// that is too large for the client; those of commands are a few bytes.)
 func ParseError(err error) Failure {
 	s := status.Convert(err)
 	f := Failure{Outcome: node.Unknown, Text: s.Message()}
@@ -187,6 +200,9 @@ func ParseError(err error) Failure {
 		case *errdetails.RetryInfo:
 			f.Retry = d.RetryDelay.AsDuration()
 		}
+	}
+	if f.Reason == "" && s.Code() == codes.ResourceExhausted && strings.Contains(s.Message(), "larger than max") {
+		f.Outcome, f.Code, f.Reason = node.Refused, node.CodeTooLarge, nodeRules[node.CodeTooLarge].reason
 	}
 	return f
 }

@@ -17,13 +17,18 @@ import (
 
 type chat struct {
 	pb.UnimplementedChatServiceServer
-	host *host.Host
-	now  func() time.Time
+	host   *host.Host
+	limits statemachine.Limits
+	now    func() time.Time
 }
 
 func (c *chat) Send(ctx context.Context, r *pb.SendRequest) (*pb.SendResponse, error) {
 	if r.GetCommand().GetSession() == 0 || r.GetCommand().GetSeq() == 0 {
 		return nil, convert.RequestError("command needs a session (SessionService.Open) and a seq from 1 on")
+	}
+	send := statemachine.Send{Channel: r.GetChannel(), Text: r.GetText(), Wall: raft.Wall(c.now().UnixNano())}
+	if err := c.limits.CheckSend(send); err != nil {
+		return nil, convert.RejectionError(err) // Apply would say the same, on every node and from the log
 	}
 	a, err := do(ctx, c.host, node.Event{
 		Kind: node.EventCommand,
@@ -31,11 +36,7 @@ func (c *chat) Send(ctx context.Context, r *pb.SendRequest) (*pb.SendResponse, e
 			Session:    node.SessionID(r.Command.Session),
 			Seq:        r.Command.Seq,
 			AckedBelow: r.Command.AckedBelow,
-			Body: statemachine.AppendSend(nil, statemachine.Send{
-				Channel: r.GetChannel(),
-				Text:    r.GetText(),
-				Wall:    raft.Wall(c.now().UnixNano()),
-			}),
+			Body:       statemachine.AppendSend(nil, send),
 		},
 	})
 	if err != nil {
@@ -85,70 +86,10 @@ func (c *chat) Tail(r *pb.TailRequest, out grpc.ServerStreamingServer[pb.TailRes
 		return convert.ContextError(err)
 	}
 	defer sub.Close()
-	t := tail{channel: r.GetChannel(), cluster: cluster, out: out}
+	t := newTail(r.GetChannel(), cluster, sub, out)
+	defer t.close()
 	if err := t.progress(node.Frame{Position: raft.Position(from)}); err != nil {
 		return err
 	}
-	return t.run(sub)
-}
-
-// tail writes one subscription's frames to one client.
-type tail struct {
-	channel string
-	cluster uint64
-	out     grpc.ServerStreamingServer[pb.TailResponse]
-	wroteAt time.Time
-}
-
-func (t *tail) write(r *pb.TailResponse) error {
-	t.wroteAt = time.Now()
-	return t.out.Send(r)
-}
-
-func (t *tail) run(sub *host.Subscription) error {
-	for {
-		frames, err := sub.Next(t.out.Context())
-		if ended, ok := errors.AsType[*host.EndedError](err); ok {
-			return convert.AnswerError(ended.Answer, "")
-		}
-		if err != nil {
-			return convert.ContextError(err)
-		}
-		for _, f := range frames {
-			if err := t.frame(f); err != nil {
-				return err
-			}
-		}
-		if last := frames[len(frames)-1]; time.Since(t.wroteAt) > progressEvery {
-			// Much happens, but not in this channel.
-			if err := t.progress(node.Frame{Position: last.Position}); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-func (t *tail) frame(f node.Frame) error {
-	if f.Body == nil {
-		return t.progress(f)
-	}
-	event, err := statemachine.DecodeEvent(f.Body)
-	if errors.Is(err, statemachine.ErrVersion) {
-		return nil // an event of a kind that this release does not know is none of a channel's messages
-	}
-	if err != nil {
-		return err // our own bytes: a bug, and an error without ErrorInfo says so
-	}
-	if event.Kind != statemachine.EventMessage || event.Channel != t.channel {
-		return nil
-	}
-	return t.write(&pb.TailResponse{Step: &pb.TailResponse_Message{Message: convert.Message(event.Message)}})
-}
-
-func (t *tail) progress(f node.Frame) error {
-	return t.write(&pb.TailResponse{Step: &pb.TailResponse_Progress{Progress: &pb.Progress{
-		Position:      uint64(f.Position),
-		Cluster:       t.cluster,
-		LeaderQuietMs: uint64(max(f.LeaderQuiet, 0).Milliseconds()),
-	}}})
+	return t.run()
 }

@@ -5,8 +5,9 @@ import "time"
 // The bounds of one server. With them a node's memory for clients is at most about
 //
 //	connectionsMax x (streamsMax x 16 KiB of stream state + 64 KiB of window)
+//	+ streams that are not read x (64 KiB that gRPC queues + one message)
 //
-// beside the requests that the host admits, which has bounds of its own.
+// beside the requests and subscriptions that the host admits, which has bounds of its own.
 const (
 	// connectionsMax bounds the connections of clients. A client needs one; the
 	// next one waits in the kernel's backlog until another closes.

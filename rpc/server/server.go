@@ -3,7 +3,7 @@
 //	client ──gRPC──▶ Server ──node.Event──▶ host.Host
 //	                   │
 //	                   ├─ session.go   SessionService
-//	                   ├─ chat.go      ChatService
+//	                   ├─ chat.go      ChatService, its stream in tail.go
 //	                   ├─ cluster.go   ClusterService
 //	                   ├─ health.go    grpc.health.v1, reflection
 //	                   └─ guard.go     a handler that panics is one failed call
@@ -26,6 +26,7 @@ import (
 
 	"parley/raft/host"
 	pb "parley/rpc/proto/parley/v1"
+	"parley/statemachine"
 )
 
 // Principal is under whom sessions are opened: there are no accounts, and
@@ -35,8 +36,9 @@ const Principal = "anonymous"
 // Config says what a server serves.
 type Config struct {
 	Host    *host.Host
-	Version string       // of the program, shown in Status
-	Logger  *slog.Logger // nil is slog.Default()
+	Limits  statemachine.Limits // of the host's state machine; zero is DefaultLimits
+	Version string              // of the program, shown in Status
+	Logger  *slog.Logger        // nil is slog.Default()
 }
 
 // Server serves clients over one listener.
@@ -51,6 +53,9 @@ func New(cfg Config) *Server {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
+	if cfg.Limits == (statemachine.Limits{}) {
+		cfg.Limits = statemachine.DefaultLimits()
+	}
 	g := guard{log: cfg.Logger}
 	s := &Server{cfg: cfg, grpc: grpc.NewServer(
 		grpc.MaxRecvMsgSize(messageBytesMax),
@@ -63,7 +68,7 @@ func New(cfg Config) *Server {
 		grpc.StreamInterceptor(g.stream),
 	)}
 	pb.RegisterSessionServiceServer(s.grpc, &sessions{host: cfg.Host})
-	pb.RegisterChatServiceServer(s.grpc, &chat{host: cfg.Host, now: time.Now})
+	pb.RegisterChatServiceServer(s.grpc, &chat{host: cfg.Host, limits: cfg.Limits, now: time.Now})
 	pb.RegisterClusterServiceServer(s.grpc, &cluster{host: cfg.Host, version: cfg.Version})
 	s.health = registerHealth(s.grpc, cfg.Host)
 	return s

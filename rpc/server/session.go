@@ -28,6 +28,17 @@ func (s *sessions) Open(ctx context.Context, r *pb.OpenRequest) (*pb.OpenRespons
 	return &pb.OpenResponse{Session: uint64(a.Session), Position: uint64(a.Position)}, nil
 }
 
+func (s *sessions) Close(ctx context.Context, r *pb.CloseRequest) (*pb.CloseResponse, error) {
+	a, err := do(ctx, s.host, node.Event{
+		Kind:    node.EventCloseSession,
+		Command: node.Command{Session: node.SessionID(r.GetSession()), Nonce: r.GetNonce()},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &pb.CloseResponse{Position: uint64(a.Position)}, nil
+}
+
 // do has the host carry out an event. An answer other than Done comes back as
 // the error that the wire has for it.
 func do(ctx context.Context, h *host.Host, e node.Event) (node.Answer, error) {

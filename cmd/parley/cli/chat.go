@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -13,10 +14,6 @@ import (
 	"parley/rpc/client"
 	pb "parley/rpc/proto/parley/v1"
 )
-
-// stdinMax bounds what is read from stdin. The cluster's own limit is smaller;
-// this one only keeps a mistaken pipe from filling the memory.
-const stdinMax = 1 << 20
 
 func (a *app) sendCommand() *cobra.Command {
 	return &cobra.Command{
@@ -58,14 +55,12 @@ func (a *app) sendCommand() *cobra.Command {
 	}
 }
 
-// readText reads a message from stdin, without the new line that ends a text file.
+// readText reads a message from stdin, without the new line that ends a text file. Of
+// what is too long to be sent it reads just so much that Send says so.
 func (a *app) readText() (string, error) {
-	b, err := io.ReadAll(io.LimitReader(a.In, stdinMax+1))
+	b, err := io.ReadAll(io.LimitReader(a.In, client.TextBytesMax+2)) // one too many, and the new line
 	if err != nil {
 		return "", fmt.Errorf("read stdin: %w", err)
-	}
-	if len(b) > stdinMax {
-		return "", usagef("the text on stdin is longer than %d bytes", stdinMax)
 	}
 	return strings.TrimSuffix(string(b), "\n"), nil
 }
@@ -97,13 +92,11 @@ func (a *app) historyCommand() *cobra.Command {
 				return err
 			}
 			defer c.Close()
-			ctx, cancel := a.bounded(cmd.Context())
-			defer cancel()
-			page, err := c.History(ctx, o)
+			messages, err := a.pages(cmd.Context(), c, o)
 			if err != nil {
 				return err
 			}
-			return a.printMessages(page.GetMessages())
+			return a.printMessages(messages)
 		},
 	}
 	f := cmd.Flags()
@@ -111,6 +104,37 @@ func (a *app) historyCommand() *cobra.Command {
 	f.Uint64Var(&before, "before", 0, "show the last ones before this position")
 	f.Uint64Var(&after, "after", 0, "show the first ones after this position")
 	return cmd
+}
+
+// pages reads o.Limit messages: a page holds at most 1,000, and fewer if they are long.
+func (a *app) pages(ctx context.Context, c *client.Client, o client.HistoryOptions) (all []*pb.Message, err error) {
+	for number := o.Limit; ; {
+		o.Limit = number - len(all)
+		page, err := a.page(ctx, c, o)
+		if err != nil {
+			return nil, err
+		}
+		got := page.GetMessages()
+		if o.Forward {
+			all = append(all, got...)
+		} else {
+			all = append(got, all...)
+		}
+		if len(all) >= number || len(got) == 0 || !page.GetMore() {
+			return all, nil
+		}
+		if o.Forward {
+			o.After = raft.Position(got[len(got)-1].GetPosition())
+		} else {
+			o.Before = raft.Position(got[0].GetPosition())
+		}
+	}
+}
+
+func (a *app) page(ctx context.Context, c *client.Client, o client.HistoryOptions) (*pb.HistoryResponse, error) {
+	ctx, cancel := a.bounded(ctx) // each page has its time
+	defer cancel()
+	return c.History(ctx, o)
 }
 
 // message is a message as --json prints it.

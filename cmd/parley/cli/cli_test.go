@@ -121,10 +121,21 @@ func TestTextFromStdinKeepsAllButTheLastNewLine(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "one\n\ntwo\n", text)
 
-	a.In = strings.NewReader(strings.Repeat("x", stdinMax+1))
-	_, err = a.readText()
-	require.Error(t, err)
+	endless := strings.NewReader(strings.Repeat("x", 2*client.TextBytesMax))
+	a.In = endless
+	text, err = a.readText()
+	require.NoError(t, err)
+	require.Greater(t, len(text), client.TextBytesMax, "long enough to be refused")
+	require.NotZero(t, endless.Len(), "and no more of a mistaken pipe")
+
+	for _, args := range [][]string{{"send", "general", "-"}, {"send", "general", endlessText}} {
+		_, stderr, code := run(endlessText, append(args, "--addrs", nowhere)...)
+		require.Equal(t, 1, code, "nobody is asked about it")
+		require.Contains(t, stderr, "longer than 131072 bytes")
+	}
 }
+
+var endlessText = strings.Repeat("x", 300<<10)
 
 func TestColourIsForTerminalsOnly(t *testing.T) {
 	require.Equal(t, "x", style(&bytes.Buffer{}, "1")("x"))

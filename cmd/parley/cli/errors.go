@@ -66,6 +66,8 @@ func describe(err error) failure {
 		f.exit, f.Hint = exitNotFound, "every cluster has #general"
 	case e.Reason == "TEXT_TOO_LONG", e.Reason == "TEXT_EMPTY", e.Reason == "TEXT_NOT_UTF8":
 		f.Hint = "nothing was sent; change the text"
+	case e.Reason == "TOO_LARGE":
+		f.Hint = "nothing happened; make the request smaller"
 	case e.Reason == "NO_TAKEOVER":
 		f.exit, f.Hint = exitUnavailable, "the leader leads on; see with parley cluster status whether that node runs, keeps up and is a voter"
 	case e.Reason == "CHANGE_PENDING":

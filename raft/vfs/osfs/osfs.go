@@ -25,10 +25,11 @@ type FS struct {
 	root *os.Root
 }
 
-// New returns the file system below dir, which it makes if there is none.
+// New returns the file system below dir, which it makes if there is none; its
+// entry is durable, see MakeDir.
 func New(dir string) (*FS, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, wrap("make directory", dir, err)
+	if err := MakeDir(dir); err != nil {
+		return nil, err
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 )
 
 // ErrDamaged is returned after a report that shows damage.
-var ErrDamaged = errors.New("the log is damaged: keep the directory, remove the node from the cluster and add it with a new one")
+var ErrDamaged = errors.New("the log is damaged: " + node.NoWayBack)
 
 // Run prints the report on a data directory.
 func Run(dir string, w io.Writer) error {

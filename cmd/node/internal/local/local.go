@@ -103,14 +103,19 @@ func (c *cluster) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case dead := <-c.family.ended:
-			c.family.stderr.print("node %d is down: %s. To start it again: %s start --dir %s",
-				dead.node.ID, dead.reason(), commandName(c.family.exe), c.plan.nodeDir(dead.node.ID))
+			c.tellDown(dead)
 		}
 	}
 }
 
+func (c *cluster) tellDown(dead *child) {
+	c.family.stderr.print("node %d is down: %s. To start it again: %s start --dir %s",
+		dead.node.ID, dead.reason(), commandName(c.family.exe), c.plan.nodeDir(dead.node.ID))
+}
+
 // awaitReady waits until a write succeeds, and says so on stdout. A node that
-// does not even start is an error.
+// does not even start is an error if the others can't do without it: a majority
+// runs a cluster, but all are needed to form one.
 func (c *cluster) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -118,7 +123,7 @@ func (c *cluster) awaitReady(ctx context.Context) error {
 	go func() { ready <- c.ready(ctx) }()
 	slow := time.NewTicker(patience)
 	defer slow.Stop()
-	for {
+	for down := 0; ; {
 		select {
 		case err := <-ready:
 			if ctx.Err() != nil {
@@ -129,7 +134,10 @@ func (c *cluster) awaitReady(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return nil
 			}
-			return fmt.Errorf("node %d did not start: %s", dead.node.ID, dead.reason())
+			if down++; 2*(len(c.plan.Nodes)-down) <= len(c.plan.Nodes) || !c.plan.formed() {
+				return fmt.Errorf("node %d did not start: %s", dead.node.ID, dead.reason())
+			}
+			c.tellDown(dead)
 		case <-slow.C:
 			c.family.stderr.print("still waiting for a write to succeed; every node must run once before the cluster is formed, later a majority suffices")
 		}

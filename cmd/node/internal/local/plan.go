@@ -198,6 +198,17 @@ func (p *plan) dirsFree() error {
 	return nil
 }
 
+// formed reports whether a majority of the directories hold a member of a cluster.
+func (p *plan) formed() bool {
+	members := 0
+	for _, n := range p.Nodes {
+		if process.Formed(p.nodeDir(n.ID)) {
+			members++
+		}
+	}
+	return 2*members > len(p.Nodes)
+}
+
 func (p *plan) nodeDir(id uint64) string {
 	return filepath.Join(p.dir, fmt.Sprintf("node-%d", id))
 }

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -41,7 +40,7 @@ func Run(ctx context.Context, f Flags, log *slog.Logger) error {
 	}
 	defer p.release()
 	if saved {
-		if err := intact(f.Dir, false); err != nil {
+		if err := intact(f.Dir); err != nil {
 			return err
 		}
 	}
@@ -58,29 +57,6 @@ func Run(ctx context.Context, f Flags, log *slog.Logger) error {
 		log.Info("waiting to be added", "command", fmt.Sprintf("parley cluster add --id %d --peer-addr %s --client-addr %s", s.ID, s.PeerAddr, s.ClientAddr))
 	}
 	return p.serve(ctx, log)
-}
-
-// Check tells whether Run would start, and changes nothing that matters: it
-// takes ports and lock for a moment and reads the directory.
-func Check(f Flags) (Settings, error) {
-	s, saved, err := Resolve(f)
-	if err != nil {
-		return s, err
-	}
-	if saved {
-		p, err := prepare(s, f.Dir, slog.New(slog.DiscardHandler))
-		if err != nil {
-			return s, err
-		}
-		p.release()
-		return s, intact(f.Dir, true)
-	}
-	// A first start: do not make the directory, only see that it could be made.
-	peers, clients, err := listen(s, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return s, err
-	}
-	return s, errors.Join(peers.Close(), clients.Close(), creatable(f.Dir))
 }
 
 // process is what a running node holds.
@@ -206,19 +182,16 @@ func listenError(flag, addr string, err error) error {
 
 // intact looks into a directory that was started before, and changes nothing. A
 // node whose data is gone must not come back as itself: it would break what it
-// promised. log says whether to read the log as well.
-func intact(dir string, log bool) error {
+// promised.
+func intact(dir string) error {
 	fsys, err := osfs.New(dir)
 	if err != nil {
 		return dirError(dir, err)
 	}
 	defer fsys.Close()
-	id, err := node.ReadIdentity(fsys, ".")
+	_, err = node.ReadIdentity(fsys, ".")
 	if errors.Is(err, vfs.ErrNotExist) {
-		return fmt.Errorf("%s was emptied: its node can't come back without its data; restore the directory, or remove the node from the cluster and add it anew", dir)
-	}
-	if err == nil && log && id.Cluster != 0 {
-		_, err = wal.Inspect(fsys, "wal")
+		return fmt.Errorf("%s was emptied: put back what was in it, if it was only moved away (never an old copy); otherwise %s", dir, node.NoWayBack)
 	}
 	if err != nil {
 		return dirError(dir, err)
@@ -226,9 +199,21 @@ func intact(dir string, log bool) error {
 	return nil
 }
 
-// MakeDir makes a data directory, or says why it can't be.
+// Formed reports whether a directory holds a member of a cluster.
+func Formed(dir string) bool {
+	fsys, err := osfs.New(dir)
+	if err != nil {
+		return false
+	}
+	defer fsys.Close()
+	id, err := node.ReadIdentity(fsys, ".")
+	return err == nil && id.Cluster != 0
+}
+
+// MakeDir makes a data directory that a crash does not take away, or says why it
+// can't be.
 func MakeDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := osfs.MakeDir(dir); err != nil {
 		return dirError(dir, err)
 	}
 	return nil
@@ -255,36 +240,12 @@ func dirError(dir string, err error) error {
 		return fmt.Errorf("data directory %s: %w: run that release", dir, err)
 	}
 	if _, ok := errors.AsType[*wal.DamagedError](err); ok {
-		return fmt.Errorf("data directory %s: %w: node inspect %s shows all of it; remove the node from the cluster and add it with an empty directory", dir, err, dir)
+		return fmt.Errorf("data directory %s: %w: node inspect %s shows all of it; %s", dir, err, dir, node.NoWayBack)
+	}
+	if _, ok := errors.AsType[*wal.ClusterError](err); ok {
+		return fmt.Errorf("data directory %s: %w: put this node's own log back; otherwise %s", dir, err, node.NoWayBack)
 	}
 	return fmt.Errorf("data directory %s: %w", dir, err)
-}
-
-// creatable reports whether a directory that does not exist yet could be made:
-// whether the nearest one above it can be written.
-func creatable(dir string) error {
-	at, err := filepath.Abs(dir)
-	if err != nil {
-		return err
-	}
-	for {
-		info, err := os.Stat(at)
-		if err == nil && !info.IsDir() {
-			return dirError(dir, syscall.ENOTDIR)
-		}
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, fs.ErrNotExist) || at == filepath.Dir(at) {
-			return dirError(dir, err)
-		}
-		at = filepath.Dir(at)
-	}
-	probe, err := os.CreateTemp(at, ".parley-check-*")
-	if err != nil {
-		return dirError(dir, err)
-	}
-	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
 // Version names the build for people: a release, or the commit it was made of.

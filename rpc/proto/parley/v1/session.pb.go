@@ -123,6 +123,108 @@ func (x *OpenResponse) GetPosition() uint64 {
 	return 0
 }
 
+// CloseRequest names the session.
+type CloseRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From OpenResponse.session.
+	Session uint64 `protobuf:"fixed64,1,opt,name=session,proto3" json:"session,omitempty"`
+	// The nonce of the Open that opened the session; with another one the request is
+	// refused with SESSION_UNKNOWN.
+	Nonce         uint64 `protobuf:"fixed64,2,opt,name=nonce,proto3" json:"nonce,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CloseRequest) Reset() {
+	*x = CloseRequest{}
+	mi := &file_parley_v1_session_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CloseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CloseRequest) ProtoMessage() {}
+
+func (x *CloseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_session_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CloseRequest.ProtoReflect.Descriptor instead.
+func (*CloseRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_session_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CloseRequest) GetSession() uint64 {
+	if x != nil {
+		return x.Session
+	}
+	return 0
+}
+
+func (x *CloseRequest) GetNonce() uint64 {
+	if x != nil {
+		return x.Nonce
+	}
+	return 0
+}
+
+// CloseResponse says that the session is closed.
+type CloseResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The position of the entry that closed the session.
+	Position      uint64 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CloseResponse) Reset() {
+	*x = CloseResponse{}
+	mi := &file_parley_v1_session_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CloseResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CloseResponse) ProtoMessage() {}
+
+func (x *CloseResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_session_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CloseResponse.ProtoReflect.Descriptor instead.
+func (*CloseResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_session_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *CloseResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
 var File_parley_v1_session_proto protoreflect.FileDescriptor
 
 const file_parley_v1_session_proto_rawDesc = "" +
@@ -132,9 +234,15 @@ const file_parley_v1_session_proto_rawDesc = "" +
 	"\x05nonce\x18\x01 \x01(\x06R\x05nonce\"D\n" +
 	"\fOpenResponse\x12\x18\n" +
 	"\asession\x18\x01 \x01(\x06R\asession\x12\x1a\n" +
-	"\bposition\x18\x02 \x01(\x04R\bposition2I\n" +
+	"\bposition\x18\x02 \x01(\x04R\bposition\">\n" +
+	"\fCloseRequest\x12\x18\n" +
+	"\asession\x18\x01 \x01(\x06R\asession\x12\x14\n" +
+	"\x05nonce\x18\x02 \x01(\x06R\x05nonce\"+\n" +
+	"\rCloseResponse\x12\x1a\n" +
+	"\bposition\x18\x01 \x01(\x04R\bposition2\x85\x01\n" +
 	"\x0eSessionService\x127\n" +
-	"\x04Open\x12\x16.parley.v1.OpenRequest\x1a\x17.parley.v1.OpenResponseB%Z#parley/rpc/proto/parley/v1;parleyv1b\x06proto3"
+	"\x04Open\x12\x16.parley.v1.OpenRequest\x1a\x17.parley.v1.OpenResponse\x12:\n" +
+	"\x05Close\x12\x17.parley.v1.CloseRequest\x1a\x18.parley.v1.CloseResponseB%Z#parley/rpc/proto/parley/v1;parleyv1b\x06proto3"
 
 var (
 	file_parley_v1_session_proto_rawDescOnce sync.Once
@@ -148,16 +256,20 @@ func file_parley_v1_session_proto_rawDescGZIP() []byte {
 	return file_parley_v1_session_proto_rawDescData
 }
 
-var file_parley_v1_session_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_parley_v1_session_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_parley_v1_session_proto_goTypes = []any{
-	(*OpenRequest)(nil),  // 0: parley.v1.OpenRequest
-	(*OpenResponse)(nil), // 1: parley.v1.OpenResponse
+	(*OpenRequest)(nil),   // 0: parley.v1.OpenRequest
+	(*OpenResponse)(nil),  // 1: parley.v1.OpenResponse
+	(*CloseRequest)(nil),  // 2: parley.v1.CloseRequest
+	(*CloseResponse)(nil), // 3: parley.v1.CloseResponse
 }
 var file_parley_v1_session_proto_depIdxs = []int32{
 	0, // 0: parley.v1.SessionService.Open:input_type -> parley.v1.OpenRequest
-	1, // 1: parley.v1.SessionService.Open:output_type -> parley.v1.OpenResponse
-	1, // [1:2] is the sub-list for method output_type
-	0, // [0:1] is the sub-list for method input_type
+	2, // 1: parley.v1.SessionService.Close:input_type -> parley.v1.CloseRequest
+	1, // 2: parley.v1.SessionService.Open:output_type -> parley.v1.OpenResponse
+	3, // 3: parley.v1.SessionService.Close:output_type -> parley.v1.CloseResponse
+	2, // [2:4] is the sub-list for method output_type
+	0, // [0:2] is the sub-list for method input_type
 	0, // [0:0] is the sub-list for extension type_name
 	0, // [0:0] is the sub-list for extension extendee
 	0, // [0:0] is the sub-list for field type_name
@@ -174,7 +286,7 @@ func file_parley_v1_session_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_session_proto_rawDesc), len(file_parley_v1_session_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,14 +19,15 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	SessionService_Open_FullMethodName = "/parley.v1.SessionService/Open"
+	SessionService_Open_FullMethodName  = "/parley.v1.SessionService/Open"
+	SessionService_Close_FullMethodName = "/parley.v1.SessionService/Close"
 )
 
 // SessionServiceClient is the client API for SessionService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// SessionService opens client sessions. A client session is one process's
+// SessionService opens and closes client sessions. A client session is one process's
 // exactly-once window: within it, a command that is repeated is executed once.
 // It says nothing about who the client is.
 type SessionServiceClient interface {
@@ -34,6 +35,11 @@ type SessionServiceClient interface {
 	// same nonce opened. Sessions expire when they are not used; commands under
 	// an expired session are refused with SESSION_UNKNOWN, never executed.
 	Open(ctx context.Context, in *OpenRequest, opts ...grpc.CallOption) (*OpenResponse, error)
+	// Close gives up a session before it expires, to make room for others: a
+	// client calls it when it ends. Commands that come later are refused with
+	// SESSION_UNKNOWN, never executed. Repeating the request is safe, and closing a
+	// session that is gone succeeds.
+	Close(ctx context.Context, in *CloseRequest, opts ...grpc.CallOption) (*CloseResponse, error)
 }
 
 type sessionServiceClient struct {
@@ -54,11 +60,21 @@ func (c *sessionServiceClient) Open(ctx context.Context, in *OpenRequest, opts .
 	return out, nil
 }
 
+func (c *sessionServiceClient) Close(ctx context.Context, in *CloseRequest, opts ...grpc.CallOption) (*CloseResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CloseResponse)
+	err := c.cc.Invoke(ctx, SessionService_Close_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // SessionServiceServer is the server API for SessionService service.
 // All implementations must embed UnimplementedSessionServiceServer
 // for forward compatibility.
 //
-// SessionService opens client sessions. A client session is one process's
+// SessionService opens and closes client sessions. A client session is one process's
 // exactly-once window: within it, a command that is repeated is executed once.
 // It says nothing about who the client is.
 type SessionServiceServer interface {
@@ -66,6 +82,11 @@ type SessionServiceServer interface {
 	// same nonce opened. Sessions expire when they are not used; commands under
 	// an expired session are refused with SESSION_UNKNOWN, never executed.
 	Open(context.Context, *OpenRequest) (*OpenResponse, error)
+	// Close gives up a session before it expires, to make room for others: a
+	// client calls it when it ends. Commands that come later are refused with
+	// SESSION_UNKNOWN, never executed. Repeating the request is safe, and closing a
+	// session that is gone succeeds.
+	Close(context.Context, *CloseRequest) (*CloseResponse, error)
 	mustEmbedUnimplementedSessionServiceServer()
 }
 
@@ -78,6 +99,9 @@ type UnimplementedSessionServiceServer struct{}
 
 func (UnimplementedSessionServiceServer) Open(context.Context, *OpenRequest) (*OpenResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Open not implemented")
+}
+func (UnimplementedSessionServiceServer) Close(context.Context, *CloseRequest) (*CloseResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Close not implemented")
 }
 func (UnimplementedSessionServiceServer) mustEmbedUnimplementedSessionServiceServer() {}
 func (UnimplementedSessionServiceServer) testEmbeddedByValue()                        {}
@@ -118,6 +142,24 @@ func _SessionService_Open_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SessionService_Close_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CloseRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SessionServiceServer).Close(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SessionService_Close_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SessionServiceServer).Close(ctx, req.(*CloseRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // SessionService_ServiceDesc is the grpc.ServiceDesc for SessionService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -128,6 +170,10 @@ var SessionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Open",
 			Handler:    _SessionService_Open_Handler,
+		},
+		{
+			MethodName: "Close",
+			Handler:    _SessionService_Close_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
