@@ -21,7 +21,8 @@ import (
 //	    AppendReply      matched 8, hint index 8, hint term 8
 //	    Heartbeat        round 8, commit 8
 //	    HeartbeatReply   round 8, accepted 8
-//	    Form…            length 4, payload
+//	    Removed          index 8
+//	    Form…, Join…     length 4, payload
 //	 …  CRC-32C of all before, 4
 //
 // An entry on wire and disk:
@@ -138,7 +139,10 @@ func AppendMessage(dst []byte, m *Message) []byte {
 	case MsgHeartbeatReply:
 		dst = le.AppendUint64(dst, m.Round)
 		dst = le.AppendUint64(dst, uint64(m.Accepted))
-	case MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse:
+	case MsgRemoved:
+		dst = le.AppendUint64(dst, uint64(m.Commit))
+	case MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
+		MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept:
 		dst = le.AppendUint32(dst, uint32(len(m.Payload)))
 		dst = append(dst, m.Payload...)
 	}
@@ -193,7 +197,10 @@ func DecodeMessage(src []byte) (Message, error) {
 	case MsgHeartbeatReply:
 		m.Round = r.u64()
 		m.Accepted = Index(r.u64())
-	case MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse:
+	case MsgRemoved:
+		m.Commit = Index(r.u64())
+	case MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
+		MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept:
 		m.Payload = r.bytes(int64(r.u32()))
 	default:
 		return Message{}, fmt.Errorf("%w: message kind %d", ErrCodec, uint8(m.Kind))
@@ -206,7 +213,8 @@ func DecodeMessage(src []byte) (Message, error) {
 
 // AppendConfiguration appends the encoded configuration to dst: version 1,
 // count 4, then per member id 8, incarnation 8, roles 1 (bit 0 voter, bit 1
-// outgoing voter), and both addresses with a 2-byte length each.
+// outgoing voter, bit 2 promote, bit 3 replaces), both addresses with a 2-byte
+// length each, and with bit 3 the id of the member that is replaced, 8.
 func AppendConfiguration(dst []byte, c *Configuration) []byte {
 	dst = append(dst, 1)
 	dst = le.AppendUint32(dst, uint32(len(c.Members)))
@@ -220,9 +228,18 @@ func AppendConfiguration(dst []byte, c *Configuration) []byte {
 		if m.VoterOld {
 			roles |= 2
 		}
+		if m.Promote {
+			roles |= 4
+		}
+		if m.Replaces != 0 {
+			roles |= 8
+		}
 		dst = append(dst, roles)
 		dst = appendString16(dst, m.PeerAddr)
 		dst = appendString16(dst, m.ClientAddr)
+		if m.Replaces != 0 {
+			dst = le.AppendUint64(dst, uint64(m.Replaces))
+		}
 	}
 	return dst
 }
@@ -242,10 +259,14 @@ func DecodeConfiguration(src []byte) (Configuration, error) {
 	for range n {
 		m := Member{Ident: Ident{NodeID(r.u64()), Incarnation(r.u64())}}
 		roles := r.u8()
-		r.bad = r.bad || roles > 3
-		m.Voter, m.VoterOld = roles&1 != 0, roles&2 != 0
+		r.bad = r.bad || roles > 15
+		m.Voter, m.VoterOld, m.Promote = roles&1 != 0, roles&2 != 0, roles&4 != 0
 		m.PeerAddr = string(r.bytes(int64(r.u16())))
 		m.ClientAddr = string(r.bytes(int64(r.u16())))
+		if roles&8 != 0 {
+			m.Replaces = NodeID(r.u64())
+			r.bad = r.bad || m.Replaces == 0 // one meaning, one encoding
+		}
 		if k := len(c.Members); m.ID == 0 || k > 0 && c.Members[k-1].ID >= m.ID {
 			return Configuration{}, fmt.Errorf("%w: configuration out of order at member %d", ErrCodec, m.ID)
 		}

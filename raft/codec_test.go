@@ -21,6 +21,7 @@ func sampleMessages() []Message {
 	for _, kind := range []MessageKind{
 		MsgPreVote, MsgPreVoteReply, MsgVote, MsgVoteReply, MsgAppend, MsgAppendReply,
 		MsgHeartbeat, MsgHeartbeatReply, MsgTimeoutNow, MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
+		MsgRemoved, MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept,
 	} {
 		m := base
 		m.Kind = kind
@@ -45,6 +46,8 @@ func sampleMessages() []Message {
 		case MsgHeartbeatReply:
 			m.Round, m.Accepted = 11, 9
 		case MsgTimeoutNow:
+		case MsgRemoved:
+			m.Commit = 12
 		default:
 			m.Payload = []byte("who?")
 		}
@@ -65,6 +68,12 @@ func TestGoldenBytesOfMessagesAndConfigurationsStayStill(t *testing.T) {
 		{Ident: Ident{3, 4}, VoterOld: true},
 	}}
 	fmt.Fprintf(&got, "Configuration\n%s", hex.Dump(AppendConfiguration(nil, &c)))
+	c = Configuration{Members: []Member{
+		{Ident: Ident{1, 2}, Voter: true, VoterOld: true},
+		{Ident: Ident{5, 6}, Promote: true, PeerAddr: "127.0.0.1:1"},
+		{Ident: Ident{7, 8}, Promote: true, Replaces: 1, ClientAddr: "127.0.0.1:2"},
+	}}
+	fmt.Fprintf(&got, "Configuration with learners\n%s", hex.Dump(AppendConfiguration(nil, &c)))
 	const file = "testdata/codec.golden"
 	if *update {
 		require.NoError(t, os.WriteFile(file, got.Bytes(), 0o644))
@@ -142,6 +151,7 @@ func TestConfigurationsRoundTripAndRefuseDisorder(t *testing.T) {
 			c.Members = append(c.Members, Member{
 				Ident: Ident{id, Incarnation(rapid.Uint64().Draw(t, "inc"))},
 				Voter: rapid.Bool().Draw(t, "voter"), VoterOld: rapid.Bool().Draw(t, "old"),
+				Promote: rapid.Bool().Draw(t, "promote"), Replaces: NodeID(rapid.IntRange(0, 2).Draw(t, "replaces")),
 				PeerAddr: rapid.String().Draw(t, "peer"), ClientAddr: rapid.String().Draw(t, "client"),
 			})
 		}

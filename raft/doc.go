@@ -16,7 +16,8 @@
 //
 // Read types.go and message.go for the words, output.go for the contract, then
 // raft.go (the state of Figure 2 and Step), election.go [§5.2, §5.4.1], replicate.go
-// [§5.3, §5.4.2], read.go [T§6.4]. quorum.go, log.go and progress.go hold the
+// [§5.3, §5.4.2], read.go [T§6.4], change.go and removed.go [§6, T§4.3], transfer.go
+// [T§3.10]. quorum.go, log.go and progress.go hold the
 // arithmetic. invariant.go says what must hold after each Step.
 //
 // [§5.3] is the extended version of "In Search of an Understandable Consensus

@@ -27,7 +27,7 @@ func (r *Raft) resetElectionTimer() {
 // begun. An empty log has seen no configuration entry; it waits to be filled,
 // unless every member has accepted the formation record.
 func (r *Raft) promotable() bool {
-	return r.config().IsVoter(r.cfg.Self) && (r.log.last > 0 || r.mayForm)
+	return r.removed == 0 && r.config().IsVoter(r.cfg.Self) && (r.log.last > 0 || r.mayForm)
 }
 
 // loyal reports whether a leader is known to live: votes are not granted, and
@@ -215,6 +215,7 @@ func (r *Raft) becomeLeader() {
 func (r *Raft) stopLeading() {
 	r.peers = r.peers[:0]
 	r.failReads()
+	r.failChange()
 }
 
 // checkQuorum steps down when no quorum has answered for an election timeout:

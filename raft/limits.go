@@ -56,6 +56,11 @@ const (
 	handOverEvery = 10 * time.Second
 )
 
+// promoteLagMax is how many entries a learner may be behind when it becomes a voter: few
+// enough that a quorum that needs it waits for some milliseconds, many enough that a
+// busy leader's pipeline never exceeds it for long.
+const promoteLagMax = 1 << 10
+
 // termMax is far beyond what elections can reach in a cluster's life: one a
 // nanosecond for a century. Above it a message lies.
 const termMax = Term(1) << 62

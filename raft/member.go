@@ -7,6 +7,11 @@ type Member struct {
 	// majority of a joint configuration [§6]. Neither: a learner [T§4.2.1].
 	Voter    bool
 	VoterOld bool
+	// Promote: the leader makes this learner a voter when it has caught up.
+	Promote bool
+	// Replaces: the voter that leaves in the change that promotes this learner; zero
+	// if none does.
+	Replaces NodeID
 	// PeerAddr and ClientAddr are where the node listens, "host:port". The
 	// protocol carries them and never reads them.
 	PeerAddr   string

@@ -5,8 +5,8 @@ import "fmt"
 // MessageKind names a message. The numbers are on the wire; they never change.
 type MessageKind uint8
 
-// The messages, in the order a cluster's life sends them. Formation messages
-// (100 and up) are read by raft/node; the protocol never sees them.
+// The messages, in the order a cluster's life sends them. Formation and joining
+// messages (100 and up) are read by raft/node; the protocol never sees them.
 const (
 	MsgPreVote        MessageKind = 1 // would you vote for me? [T§9.6]
 	MsgPreVoteReply   MessageKind = 2
@@ -16,13 +16,19 @@ const (
 	MsgAppendReply    MessageKind = 6
 	MsgHeartbeat      MessageKind = 7 // a read round and a sign of life [T§6.4]
 	MsgHeartbeatReply MessageKind = 8
-	MsgTimeoutNow     MessageKind = 9 // campaign at once: I am leaving [T§3.10]
+	MsgTimeoutNow     MessageKind = 9  // campaign at once: I am leaving [T§3.10]
+	MsgRemoved        MessageKind = 10 // a committed entry removed you
 
 	MsgFormAsk    MessageKind = 100 // who are you? (raft/node, formation)
 	MsgFormAnswer MessageKind = 101
 	MsgFormRecord MessageKind = 102 // accept this membership
 	MsgFormAccept MessageKind = 103
 	MsgFormRefuse MessageKind = 104 // this directory already belongs elsewhere
+
+	MsgJoinAsk    MessageKind = 105 // who are you, and would you join? (raft/node, joining)
+	MsgJoinAnswer MessageKind = 106
+	MsgJoinRecord MessageKind = 107 // this is the cluster, and where its leader listens
+	MsgJoinAccept MessageKind = 108
 )
 
 // String names the message as traces print it.
@@ -46,6 +52,8 @@ func (k MessageKind) String() string {
 		return "HeartbeatReply"
 	case MsgTimeoutNow:
 		return "TimeoutNow"
+	case MsgRemoved:
+		return "Removed"
 	case MsgFormAsk:
 		return "FormAsk"
 	case MsgFormAnswer:
@@ -56,6 +64,14 @@ func (k MessageKind) String() string {
 		return "FormAccept"
 	case MsgFormRefuse:
 		return "FormRefuse"
+	case MsgJoinAsk:
+		return "JoinAsk"
+	case MsgJoinAnswer:
+		return "JoinAnswer"
+	case MsgJoinRecord:
+		return "JoinRecord"
+	case MsgJoinAccept:
+		return "JoinAccept"
 	}
 	return fmt.Sprintf("Message%d", uint8(k))
 }
@@ -69,7 +85,8 @@ func (k MessageKind) String() string {
 //	Heartbeat          Term Seq Round Commit
 //	HeartbeatReply     Term Seq Round Accepted
 //	TimeoutNow         Term
-//	Form…              Payload
+//	Removed            Term Seq Commit
+//	Form…, Join…       Payload
 //
 // A reply echoes the Seq of its request. Term is the sender's currentTerm, but
 // in PreVote the term that the sender would campaign in, and in a granted
@@ -90,7 +107,7 @@ type Message struct {
 
 	PrevIndex Index // the entry before Entries [§5.3]
 	PrevTerm  Term
-	Commit    Index // the leader's commitIndex, at most what the receiver is known to hold (Heartbeat)
+	Commit    Index // the leader's commitIndex, at most what the receiver is known to hold (Heartbeat); the entry that removed the receiver (Removed)
 	Entries   []Entry
 
 	Granted   bool

@@ -12,6 +12,7 @@ const (
 	InputPeerLost                      // messages to Peer were dropped, or its connection broke
 	InputCampaign                      // start an election now (formation; operators)
 	InputTransfer                      // hand leadership to Peer, to the fittest voter if zero
+	InputChange                        // Ticket wants Change made to the membership
 )
 
 // Input is one thing that happened outside the protocol.
@@ -19,7 +20,8 @@ type Input struct {
 	Kind     InputKind
 	Message  *Message // InputMessage; Step keeps the entries' payloads, not the struct
 	Proposal Proposal // InputPropose
-	Ticket   uint64   // InputRead, InputTransfer
+	Ticket   uint64   // InputRead, InputTransfer, InputChange
+	Change   Change   // InputChange
 	Stored   WriteSeq // InputStored
 	Peer     NodeID   // InputPeerLost, InputTransfer
 }
@@ -44,6 +46,13 @@ const (
 	RefusedLostTerm                     // a read whose leader lost its term before it could answer
 	RefusedTransfer                     // leadership is on its way to the node in Hint
 	RefusedNoTakeover                   // a transfer whose target did not come to lead
+	RefusedEarly                        // a change before an entry of the leader's own term has committed
+	RefusedPending                      // a change while another one is under way
+	RefusedNoMember                     // a change of a node that never was a member
+	RefusedIsMember                     // an addition under an id that another directory or address has
+	RefusedWasRemoved                   // an addition of a directory that was removed: it never returns
+	RefusedLastVoter                    // a removal of the only voter
+	RefusedFull                         // an addition to as many members as there may be
 )
 
 // String says the reason in a few words.
@@ -61,6 +70,20 @@ func (r Reason) String() string {
 		return "leadership is being transferred"
 	case RefusedNoTakeover:
 		return "nobody took over"
+	case RefusedEarly:
+		return "no entry of this term is committed yet"
+	case RefusedPending:
+		return "another change of the membership is under way"
+	case RefusedNoMember:
+		return "no such member"
+	case RefusedIsMember:
+		return "another directory or address has this id"
+	case RefusedWasRemoved:
+		return "this directory was removed and never returns"
+	case RefusedLastVoter:
+		return "the only voter can't be removed"
+	case RefusedFull:
+		return "too many members"
 	}
 	return "refused"
 }
@@ -84,6 +107,13 @@ type Proposed struct {
 // ReadReady tells that a read may be answered from any state that has applied
 // at least Index.
 type ReadReady struct {
+	Ticket uint64
+	Index  Index
+}
+
+// Changed tells that a change of the membership is committed, by the configuration
+// at Index or one before it.
+type Changed struct {
 	Ticket uint64
 	Index  Index
 }
@@ -118,6 +148,7 @@ type Output struct {
 	Committed []Entry     // committed, to be applied: in order, each exactly once per process
 	Reads     []ReadReady // reads that may be answered
 	Handed    []uint64    // transfers that another node's leadership completed
+	Changed   []Changed   // changes of the membership that are committed
 	Notes     []Note      // what happened, for traces, metrics and judges
 	WakeAt    Mono        // call Step no later than this
 }
@@ -134,6 +165,7 @@ func (o *Output) Reset() {
 	o.Committed = o.Committed[:0]
 	o.Reads = o.Reads[:0]
 	o.Handed = o.Handed[:0]
+	o.Changed = o.Changed[:0]
 	o.Notes = o.Notes[:0]
 	o.WakeAt = Never
 }
@@ -155,8 +187,9 @@ const (
 	NoteReject                         // Peer's log did not match at Index
 	NoteRound                          // heartbeat round A was answered by a quorum
 	NoteQuorumLost                     // a leader heard from no quorum and stepped down
-	NoteConfig                         // the configuration at Index took effect
+	NoteConfig                         // the configuration at Index took effect, for the first time or again
 	NoteTransfer                       // leadership is offered to Peer
+	NoteRemoved                        // the entry at Index, which is committed, removed this node
 	NoteBreach                         // a message from Peer contradicts what is proven; it was dropped. A: the Breach
 	NoteApply                          // the entry at Index was applied (raft/node)
 	NoteFormed                         // the formation record was accepted (raft/node)

@@ -81,6 +81,7 @@ type Raft struct {
 	accepted  Index // matches this term's leader up to here, stored or not
 
 	configs []configAt // newest last; the first is Restored.Base at index 0
+	removed Index      // the committed entry that removed this node, as far as it knows
 
 	now        Mono
 	electionAt Mono // follower, candidate: campaign at this time
@@ -101,6 +102,7 @@ type Raft struct {
 	reads       reads
 	transfer    transfer
 	handOverAt  Mono // no earlier does a stalled disk make the leader hand over again
+	change      pendingChange
 
 	// Writes.
 	nextSeq    WriteSeq
@@ -172,6 +174,8 @@ func (r *Raft) Step(now Mono, in []Input, out *Output) {
 	r.tick()
 	if r.role == Leader {
 		r.advanceCommit()
+		r.finishChange()
+		r.advanceConfig()
 	}
 	r.deliver()
 	if r.role == Leader {
@@ -199,6 +203,8 @@ func (r *Raft) input(in *Input) {
 		r.peerLost(in.Peer)
 	case InputTransfer:
 		r.startTransfer(in.Peer, in.Ticket)
+	case InputChange:
+		r.startChange(&in.Change, in.Ticket)
 	case InputCampaign:
 		r.mayForm = true
 		if r.role != Leader && r.promotable() {
@@ -218,6 +224,12 @@ func (r *Raft) message(m *Message) {
 	if m.Term > termMax {
 		r.breach(m, BreachTerm)
 		return
+	}
+	if m.Kind == MsgPreVote || m.Kind == MsgVote {
+		if at := r.removedAt(m.From); at != 0 {
+			r.tellRemoved(m.From, m.Seq, at)
+			return // its term is not taken either
+		}
 	}
 	if m.Term > r.hard.Term && !r.termIsHypothetical(m) {
 		if m.Kind == MsgVote && !m.Transfer && r.loyal() {
@@ -244,6 +256,8 @@ func (r *Raft) message(m *Message) {
 		r.handleHeartbeatReply(m)
 	case MsgTimeoutNow:
 		r.handleTimeoutNow(m)
+	case MsgRemoved:
+		r.wasRemoved(m.Commit)
 	}
 }
 
@@ -304,6 +318,7 @@ func (r *Raft) tick() {
 		return
 	}
 	if !r.promotable() {
+		r.askWhetherRemoved()
 		r.resetElectionTimer()
 		return
 	}
@@ -444,6 +459,9 @@ func (r *Raft) configAppended(e *Entry) {
 	}
 	r.configs = append(r.configs, configAt{e.Index, c})
 	r.note(Note{Kind: NoteConfig, Index: e.Index})
+	if r.role == Leader {
+		r.trackPeers()
+	}
 }
 
 // configTruncated goes back to the configuration before i.
@@ -452,6 +470,10 @@ func (r *Raft) configTruncated(i Index) {
 	for n > 1 && r.configs[n-1].index >= i {
 		n--
 	}
+	if n == len(r.configs) {
+		return
+	}
 	clear(r.configs[n:])
 	r.configs = r.configs[:n]
+	r.note(Note{Kind: NoteConfig, Index: r.configs[n-1].index})
 }

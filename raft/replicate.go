@@ -12,6 +12,8 @@ func (r *Raft) LogTime(now Mono) LogTime {
 func (r *Raft) propose(p *Proposal) {
 	l := &r.cfg.Limits
 	switch {
+	case p.Kind == EntryConfig:
+		impossible("a configuration is proposed: use InputChange")
 	case r.role != Leader:
 		r.refuse(p.Ticket, RefusedNotLeader)
 	case r.transfer.under():
@@ -49,14 +51,28 @@ func (r *Raft) append(kind EntryKind, payload []byte, trace uint64) {
 // resetPeers starts to track everybody else in the configuration.
 func (r *Raft) resetPeers() {
 	r.peers = r.peers[:0]
+	r.trackPeers()
+}
+
+// trackPeers makes the tracked peers those of the configuration in force. What is known about
+// those that stay, stays.
+func (r *Raft) trackPeers() {
+	was := r.peers
 	c := r.config()
+	r.peers = make([]progress, 0, len(c.Members))
 	for i := range c.Members {
-		if m := &c.Members[i]; m.Ident != r.cfg.Self {
-			p := progress{who: m.Ident, heard: r.now}
-			p.next = r.log.last + 1
-			p.probe(p.next)
-			r.peers = append(r.peers, p)
+		m := &c.Members[i]
+		if m.Ident == r.cfg.Self {
+			continue
 		}
+		p := progress{who: m.Ident, heard: r.now, next: r.log.last + 1}
+		p.probe(p.next)
+		for j := range was {
+			if was[j].who == m.Ident {
+				p = was[j]
+			}
+		}
+		r.peers = append(r.peers, p)
 	}
 }
 
@@ -354,4 +370,7 @@ func (r *Raft) commitTo(n Index) {
 	}
 	r.commit = n
 	r.note(Note{Kind: NoteCommit, Index: n})
+	if at := r.removedAt(r.cfg.Self); at != 0 {
+		r.wasRemoved(at)
+	}
 }

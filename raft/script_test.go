@@ -47,6 +47,12 @@ func TestScripts(t *testing.T) {
 //	propose N text          a caller asks node N to append
 //	read N ticket           a caller asks node N to read
 //	transfer N M            an operator asks node N to hand leadership to M (0: to the fittest)
+//	spare N                 node N is made with an empty log, in no configuration
+//	add N M                 an operator asks node N to add node M
+//	remove N M              … to remove node M
+//	promote N M             … to make the learner M a voter
+//	replace N M K           … to add node K in the place of M
+//	members                 every node's configuration, as it has it in force
 //	deliver [A->B …]        deliver what is in flight (to quiescence without links)
 //	drop [A->B …]           lose it
 //	cut N / heal N          node N's messages are lost both ways until healed
@@ -158,6 +164,24 @@ func (c *scripted) run(cmd string) {
 		c.step(node(), Input{Kind: InputRead, Ticket: num(2)})
 	case "transfer":
 		c.step(node(), Input{Kind: InputTransfer, Peer: NodeID(num(2)), Ticket: 900})
+	case "spare":
+		n := &scriptNode{}
+		c.nodes = append(c.nodes, n)
+		c.start(len(c.nodes)-1, n)
+	case "add":
+		c.step(node(), Input{Kind: InputChange, Ticket: 700, Change: Change{Kind: ChangeAdd, Member: Member{Ident: ident(int(num(2)))}}})
+	case "remove":
+		c.step(node(), Input{Kind: InputChange, Ticket: 701, Change: Change{Kind: ChangeRemove, ID: NodeID(num(2))}})
+	case "promote":
+		c.step(node(), Input{Kind: InputChange, Ticket: 702, Change: Change{Kind: ChangePromote, ID: NodeID(num(2))}})
+	case "replace":
+		c.step(node(), Input{Kind: InputChange, Ticket: 703, Change: Change{Kind: ChangeReplace, ID: NodeID(num(2)), Member: Member{Ident: ident(int(num(3)))}}})
+	case "members":
+		for i, n := range c.nodes {
+			if !n.down {
+				c.say("%d has in force %s", i+1, describeConfig(n.config()))
+			}
+		}
 	case "deliver":
 		c.deliver(f[1:], true)
 	case "drop":
@@ -204,7 +228,7 @@ const scriptCluster ClusterID = 9
 
 func (c *scripted) start(i int, n *scriptNode) {
 	n.down, n.held, n.queue = false, false, nil
-	n.Raft = New(Config{Self: c.base.Members[i].Ident, Cluster: scriptCluster, Seed: 1, Limits: c.limits}, Restored{
+	n.Raft = New(Config{Self: ident(i + 1), Cluster: scriptCluster, Seed: 1, Limits: c.limits}, Restored{
 		Hard: n.disk.Hard, Base: c.base, Entries: slices.Clone(n.disk.Entries),
 	}, c.now)
 }
@@ -284,6 +308,10 @@ func (c *scripted) tell(n *scriptNode) {
 			c.say("%d heard from no quorum", id)
 		case NoteTransfer:
 			c.say("%d offers leadership to %d", id, note.Peer)
+		case NoteConfig:
+			c.say("%d has in force %s", id, describeConfig(n.config()))
+		case NoteRemoved:
+			c.say("%d was removed by entry %d", id, note.Index)
 		case NoteBreach:
 			c.say("%d drops a message of %d that contradicts what is proven", id, note.Peer)
 		}
@@ -291,12 +319,41 @@ func (c *scripted) tell(n *scriptNode) {
 	for _, r := range n.out.Refused {
 		c.say("%d refuses %d: %s, ask %d", id, r.Ticket, r.Reason, r.Hint)
 	}
+	for _, ch := range n.out.Changed {
+		c.say("%d has changed the membership by entry %d", id, ch.Index)
+	}
 	for range n.out.Handed {
 		c.say("%d has handed leadership to %d", id, n.Leader().ID)
 	}
 	for _, r := range n.out.Reads {
 		c.say("%d may answer read %d from index %d", id, r.Ticket, r.Index)
 	}
+}
+
+// describeConfig prints a configuration: "{1 2 3}", joint "{1 2 3 | 1 2 3 4}", learners
+// behind a plus.
+func describeConfig(c *Configuration) string {
+	var old, voters, learners []string
+	for _, m := range c.Members {
+		id := fmt.Sprint(uint64(m.ID))
+		if m.VoterOld {
+			old = append(old, id)
+		}
+		if m.Voter {
+			voters = append(voters, id)
+		}
+		if !m.Voter && !m.VoterOld {
+			learners = append(learners, id)
+		}
+	}
+	s := strings.Join(voters, " ")
+	if c.Joint() {
+		s = strings.Join(old, " ") + " | " + s
+	}
+	if len(learners) > 0 {
+		s += " + " + strings.Join(learners, " ")
+	}
+	return "{" + s + "}"
 }
 
 func (c *scripted) show(i int, n *scriptNode) {

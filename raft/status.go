@@ -12,6 +12,8 @@ type Status struct {
 	LastTerm  Term
 	Stored    Index
 	TermStart Index // leader: the first entry of its term
+	Config    Index // the entry with the configuration in force
+	Removed   Index // the committed entry that removed this node, as far as it knows
 	Peers     []PeerStatus
 }
 
@@ -29,6 +31,7 @@ func (r *Raft) Status() Status {
 	s := Status{
 		Self: r.cfg.Self, Hard: r.hard, Role: r.role, Leader: r.leader,
 		Commit: r.commit, Delivered: r.delivered, Last: r.log.last, LastTerm: r.log.lastTerm(), Stored: r.log.stored,
+		Config: r.configs[len(r.configs)-1].index, Removed: r.removed,
 	}
 	if r.role != Leader {
 		return s
@@ -76,6 +79,28 @@ func (r *Raft) EntryAt(i Index) (Entry, bool) {
 // Config returns the configuration in force.
 func (r *Raft) Config() Configuration { return r.config().Clone() }
 
+// CommittedConfig returns the newest configuration that is known to be committed, and the
+// index of its entry.
+func (r *Raft) CommittedConfig() (Configuration, Index) {
+	at := r.committedConfig()
+	return at.config.Clone(), at.index
+}
+
+// Former returns everybody who was a member and is none in the configuration in force,
+// those who left last first; of several directories of one id, the last.
+func (r *Raft) Former() []Member {
+	var out []Member
+	for i := len(r.configs) - 2; i >= 0; i-- {
+		for _, m := range r.configs[i].config.Members {
+			_, known := (&Configuration{Members: out}).Find(m.ID)
+			if _, still := r.config().Find(m.ID); !still && !known {
+				out = append(out, m)
+			}
+		}
+	}
+	return out
+}
+
 // Clone returns a node in the same state that shares nothing that changes.
 func (r *Raft) Clone() *Raft {
 	c := *r
@@ -122,7 +147,7 @@ func (r *Raft) AppendState(dst []byte) []byte {
 	dst = appendIdent(dst, r.hard.Vote)
 	dst = append(dst, byte(r.role))
 	dst = appendIdent(dst, r.leader)
-	u(uint64(r.commit), uint64(r.accepted), r.draws, r.campaign, uint64(r.nextSeq), uint64(r.storedSeq), uint64(r.hardSeq), uint64(r.selfVote))
+	u(uint64(r.removed), uint64(r.commit), uint64(r.accepted), r.draws, r.campaign, uint64(r.nextSeq), uint64(r.storedSeq), uint64(r.hardSeq), uint64(r.selfVote))
 	b(r.mayForm)
 	t(r.electionAt)
 	dst = appendIdent(dst, r.transfer.to)
@@ -153,6 +178,7 @@ func (r *Raft) AppendState(dst []byte) []byte {
 	if r.role != Leader {
 		return dst
 	}
+	u(r.change.ticket, uint64(r.change.change.Kind), uint64(r.change.change.ID), uint64(r.change.change.Member.ID), uint64(r.change.change.Member.Inc))
 	t(r.beatAt)
 	u(uint64(r.termStart), uint64(r.LogTime(r.now)), uint64(r.uncommitted), r.reads.round, uint64(len(r.reads.waiting)))
 	u(r.reads.waiting...)

@@ -9,7 +9,8 @@ package raft
 //  4. the leader hears of the new leader and steps down like any other
 //
 // If that has not happened within an election timeout, the leader goes on as before. It
-// never stops to lead by itself, so that at no time there is nobody by design.
+// never stops to lead by itself, so that at no time there is nobody by design; but
+// one that was removed from the membership hands over of its own accord (ticket 0) and stops.
 // Whether TimeoutNow is lost, late or doubled is the same to safety: the
 // target's campaign is an ordinary election.
 type transfer struct {
@@ -108,7 +109,7 @@ func (r *Raft) endTransfer() {
 		return
 	}
 	switch {
-	case t.ticket == 0: // nobody asked: the disk did
+	case t.ticket == 0: // nobody asked: the disk did, or the node was removed
 	case r.leader == t.to:
 		r.out.Handed = append(r.out.Handed, t.ticket)
 	default:
@@ -127,4 +128,7 @@ func (r *Raft) expireTransfer() {
 		r.refuse(t.ticket, RefusedNoTakeover)
 	}
 	*t = transfer{}
+	if r.role == Leader && r.removed != 0 {
+		r.becomeFollower(r.hard.Term, Ident{})
+	}
 }

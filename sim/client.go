@@ -51,9 +51,9 @@ func newClient(w *World, number int, plan *ClientPlan) *client {
 	c := &client{w: w, number: number, plan: plan, wakeOn: never, wakeAt: raft.Never,
 		wants: w.chance.stream(purposeOperation, uint64(number)),
 		link:  w.chance.stream(purposeClientLink, uint64(number))}
-	targets := make([]string, len(w.seeds))
-	for i := range w.seeds {
-		targets[i] = w.seeds[(i+number)%len(w.seeds)].ClientAddr
+	targets := make([]string, w.plan.servers())
+	for i := range targets {
+		targets[i] = clientAddr(raft.NodeID((i+number)%len(targets) + 1))
 	}
 	c.caller = caller.New(caller.Config{
 		Targets:   targets,
@@ -249,6 +249,10 @@ func (w *World) answer(s *server, a *node.Answer) {
 	w.trace.put(uint64(a.Outcome)<<8 | uint64(a.Code) | uint64(a.Position)<<16)
 	if a.Ticket&streamBit != 0 {
 		w.endStream(a)
+		return
+	}
+	if a.Ticket>>40 == 0 {
+		w.answerOperator(a)
 		return
 	}
 	if w.trace.on() {

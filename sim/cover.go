@@ -17,6 +17,10 @@ type Cover struct {
 	Closed      uint64 // sessions that their clients closed
 	Frames      uint64 // events that subscribers saw
 	Resumed     uint64 // streams that went on at another node
+	Added       uint64 // nodes whose addition was answered
+	Left        uint64 // removals that were answered
+	Removed     uint64 // nodes that learned that they were removed
+	Handed      uint64 // transfers of leadership that operators wanted and got
 }
 
 // Add adds another run's counts.
@@ -54,5 +58,9 @@ func (c *Cover) fields() []coverField {
 		{"sessions closed", &c.Closed},
 		{"events seen by subscribers", &c.Frames},
 		{"streams resumed elsewhere", &c.Resumed},
+		{"nodes added", &c.Added},
+		{"nodes removed", &c.Left},
+		{"nodes that learned of their removal", &c.Removed},
+		{"leadership handed over", &c.Handed},
 	}
 }

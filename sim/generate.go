@@ -23,6 +23,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.workload()
 	g.closing()
 	g.trouble()
+	g.members()
 	return g.plan
 }
 
@@ -43,6 +44,7 @@ const (
 	ideaFaults
 	ideaStorms
 	ideaBounds
+	ideaMembers
 	ideaClosing
 )
 
@@ -409,4 +411,42 @@ func (g *generator) oneWay(s *stream) Fault {
 	ids := g.shuffled(s)
 	f.From, f.To = ids[0], ids[1]
 	return f
+}
+
+// members draws what operators do to the membership in the midst of all that. In such a world
+// every node is well in the liveness phase, because any may be needed for a majority.
+func (g *generator) members() {
+	s := g.stream(ideaMembers)
+	if !s.perMille(300) {
+		return
+	}
+	p := g.plan
+	p.Core, p.Rest = nil, nil
+	for id := 1; id <= p.Nodes; id++ {
+		p.Core = append(p.Core, raft.NodeID(id))
+	}
+	p.Spares = int(s.below(3))
+	wish := func(f Fault) {
+		f.At = time.Duration(s.between(1500, int64((p.Heal-100*time.Millisecond)/time.Millisecond))) * time.Millisecond
+		p.Faults = append(p.Faults, f)
+	}
+	for id := p.Nodes + 1; id <= p.servers(); id++ {
+		f := Fault{Kind: AddNode, Node: Target(id)}
+		if s.perMille(300) {
+			f.From = raft.NodeID(1 + s.below(uint64(p.Nodes)))
+		}
+		wish(f)
+		if s.perMille(200) {
+			wish(Fault{Kind: PromoteNode, Node: Target(id)})
+		}
+		if s.perMille(200) {
+			wish(Fault{Kind: RemoveNode, Node: Target(id)})
+		}
+	}
+	for range 1 + s.below(2) {
+		wish(Fault{Kind: RemoveNode, Node: g.anyone(&s)})
+	}
+	for range s.below(4) {
+		wish(Fault{Kind: Transfer, Node: Target(1 + s.below(uint64(p.servers())))})
+	}
 }

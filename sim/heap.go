@@ -28,6 +28,7 @@ const (
 	eventQuit                           // a caller goes away in the middle of an operation
 	eventStep                           // a node's loop takes what came in
 	eventTaken                          // a node learns that a subscriber took a frame
+	eventOperator                       // an operator asks the leader (line of the plan in arg)
 )
 
 // Priorities order events of one instant. Faults come first, so that a crash at

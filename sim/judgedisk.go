@@ -58,6 +58,7 @@ func (w *World) judgePromise(m *raft.Message) {
 func (w *World) judgeBoot(s *server, boot *node.Boot, flight []raft.Store) {
 	l := &w.judges.logs
 	m := &l.mirrors[s.id]
+	m.config = 0
 	found := make([]raft.Term, 0, len(boot.Entries)+64)
 	for i := range boot.Entries {
 		e := &boot.Entries[i]
@@ -67,6 +68,9 @@ func (w *World) judgeBoot(s *server, boot *node.Boot, flight []raft.Store) {
 		}
 		w.register(s, e, termAt(found, e.Index-1))
 		found = append(found, e.Term)
+		if e.Kind == raft.EntryConfig {
+			m.config = e.Index
+		}
 	}
 	if boot.Hard != m.hard || !sameTerms(found, m.durable) {
 		log, hard := append([]raft.Term(nil), m.durable...), m.hard

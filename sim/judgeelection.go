@@ -52,7 +52,7 @@ func (w *World) leads(id raft.NodeID) (raft.Term, bool) {
 func (w *World) leader() raft.NodeID {
 	var who raft.NodeID
 	var highest raft.Term
-	for id := raft.NodeID(1); int(id) <= w.plan.Nodes; id++ {
+	for id := raft.NodeID(1); int(id) <= w.plan.servers(); id++ {
 		if term, ok := w.leads(id); ok && term >= highest {
 			who, highest = id, term
 		}

@@ -42,6 +42,7 @@ type mirror struct {
 	commit  raft.Index
 	applied raft.Index
 	term    raft.Term
+	config  raft.Index // the entry with the configuration in force; zero: that of the formation
 }
 
 // termAt returns the term at an index of a mirrored log, zero if it is not there.
@@ -188,21 +189,59 @@ func (w *World) judgeCommitRule(s *server, i raft.Index, term raft.Term) {
 		w.violate(CommitRule, "Node %d, the leader of term %d, commits entry %d of term %d by counting.", s.id, term, i, have)
 		return
 	}
-	stored := 0
-	for id := 1; id <= w.plan.Nodes; id++ {
-		if termAt(l.mirrors[id].durable, i) == term {
-			stored++
+	at := l.mirrors[s.id].config
+	c := w.configOf(at, termAt(l.mirrors[s.id].handed, at))
+	for _, old := range []bool{false, true} {
+		voters, stored := 0, 0
+		for j := range c.Members {
+			m := &c.Members[j]
+			if !old && !m.Voter || old && !m.VoterOld {
+				continue
+			}
+			voters++
+			if termAt(l.mirrors[m.ID].durable, i) == term {
+				stored++
+			}
+		}
+		if voters > 0 && stored <= voters/2 {
+			w.violate(CommitRule, "Node %d commits entry %d of term %d, which %d of %d voters of the configuration of entry %d store.", s.id, i, term, stored, voters, at)
 		}
 	}
-	if stored <= w.plan.Nodes/2 {
-		w.violate(CommitRule, "Node %d commits entry %d of term %d, which %d of %d nodes store.", s.id, i, term, stored, w.plan.Nodes)
+}
+
+// configOf returns the configuration of the entry that stands, or stood, at a place; of
+// place zero, that of the formation.
+func (w *World) configOf(i raft.Index, term raft.Term) raft.Configuration {
+	var c raft.Configuration
+	if i > 0 {
+		for _, r := range w.judges.logs.registry[i-1] {
+			if r.entry.Term == term && r.entry.Kind == raft.EntryConfig {
+				c, _ = raft.DecodeConfiguration(r.entry.Payload) // an empty one counts nobody
+			}
+		}
+		return c
 	}
+	for _, s := range w.seeds {
+		c.Members = append(c.Members, raft.Member{Ident: raft.Ident{ID: s.ID}, Voter: true})
+	}
+	return c
+}
+
+// membership returns the newest configuration that anybody has committed.
+func (w *World) membership() raft.Configuration {
+	l := &w.judges.logs
+	for i := len(l.committed); i > 0; i-- {
+		if c := w.configOf(raft.Index(i), l.committed[i-1].term); len(c.Members) > 0 {
+			return c
+		}
+	}
+	return w.configOf(0, 0)
 }
 
 // judgeOtherLeaders looks for leaders of higher terms that were elected before
 // the entry was committed, and lack it.
 func (w *World) judgeOtherLeaders(s *server, i raft.Index, have, in raft.Term) {
-	for id := raft.NodeID(1); int(id) <= w.plan.Nodes; id++ {
+	for id := raft.NodeID(1); int(id) <= w.plan.servers(); id++ {
 		term, ok := w.leads(id)
 		if !ok || id == s.id || term <= in {
 			continue

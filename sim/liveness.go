@@ -91,8 +91,18 @@ func (w *World) pending() []string {
 	if len(w.judges.logs.committed) == 0 {
 		list = append(list, "the cluster never committed anything")
 	}
-	for _, id := range w.plan.Core {
-		s := w.node(id)
+	members := w.membership()
+	for _, m := range members.Members {
+		if members.Joint() || m.Promote {
+			list = append(list, fmt.Sprintf("a change of the membership that concerns node %d", m.ID))
+			break
+		}
+	}
+	for _, s := range w.servers {
+		id := s.id
+		if _, member := members.Find(id); !member || int(id) <= w.plan.Nodes && !w.plan.inCore(id) {
+			continue
+		}
 		switch m := &w.judges.logs.mirrors[id]; {
 		case !s.up:
 			list = append(list, fmt.Sprintf("node %d is down", id))
@@ -112,7 +122,9 @@ func (w *World) pending() []string {
 		}
 	}
 	for _, s := range w.subscribers {
-		if s.from < last {
+		// One that was removed keeps its subscribers until it has been quiet for long.
+		_, member := members.Find(s.at)
+		if s.from < last && (s.at == 0 || member) {
 			list = append(list, fmt.Sprintf("subscriber %d, at node %d, saw events up to %d of %d", s.number, s.at, s.from, last))
 		}
 	}

@@ -26,6 +26,8 @@ func (w *World) fault(e *event) {
 	}
 	w.touchLinks(f, live.nodes, 1)
 	switch f.Kind {
+	case AddNode, RemoveNode, PromoteNode, Transfer:
+		w.heap.push(event{at: w.now + 1, priority: priorityNormal, kind: eventOperator, arg: e.arg})
 	case Loss:
 		w.net.loss += f.Rate
 	case Slow:
@@ -76,7 +78,7 @@ type live struct {
 // lasts reports whether the fault has an end.
 func (f *Fault) lasts() bool {
 	switch f.Kind {
-	case CrashProcess, CrashMachine, Drift, Jump, DiskError, Pause, Stall:
+	case CrashProcess, CrashMachine, Drift, Jump, DiskError, Pause, Stall, AddNode, RemoveNode, PromoteNode, Transfer:
 		return false
 	}
 	return true
@@ -158,7 +160,7 @@ func (w *World) touchLinks(f *Fault, nodes []raft.NodeID, by int8) {
 
 // cut blocks or frees all links of a node but those to its own side.
 func (w *World) cut(id raft.NodeID, side []raft.NodeID, outward, inward int8) {
-	for other := raft.NodeID(1); int(other) <= w.plan.Nodes; other++ {
+	for other := raft.NodeID(1); int(other) <= w.plan.servers(); other++ {
 		if !contains(side, other) {
 			w.net.block(id, other, outward)
 			w.net.block(other, id, inward)
@@ -193,7 +195,7 @@ func (s *server) rearm() {
 
 // hit returns the servers that a target means, in order of their ids.
 func (w *World) hit(t Target, draw uint64) []raft.NodeID {
-	n := uint64(w.plan.Nodes)
+	n := uint64(w.plan.servers())
 	leader := w.leader()
 	switch {
 	case t > 0:
@@ -215,8 +217,8 @@ func (w *World) hit(t Target, draw uint64) []raft.NodeID {
 // someNodes draws so many nodes and returns them in order.
 func (w *World) someNodes(draw uint64, count int) []raft.NodeID {
 	var ids []raft.NodeID
-	left := uint64(w.plan.Nodes)
-	for id := raft.NodeID(1); int(id) <= w.plan.Nodes; id++ {
+	left := uint64(w.plan.servers())
+	for id := raft.NodeID(1); int(id) <= w.plan.servers(); id++ {
 		if below(raft.Mix(draw, uint64(id)), left) < uint64(count-len(ids)) {
 			ids = append(ids, id)
 		}

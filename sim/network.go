@@ -41,8 +41,8 @@ type packet struct {
 
 func newNetwork(c chance, p *Plan) network {
 	n := network{plan: &p.Link, slow: 1}
-	for from := 1; from <= p.Nodes; from++ {
-		for to := 1; to <= p.Nodes; to++ {
+	for from := 1; from <= p.servers(); from++ {
+		for to := 1; to <= p.servers(); to++ {
 			n.links[from][to].chance = c.stream(purposeLink, uint64(from)<<8|uint64(to))
 		}
 	}

@@ -11,7 +11,8 @@ import (
 // (Format, Parse).
 type Plan struct {
 	Seed     uint64
-	Nodes    int
+	Nodes    int // founding members
+	Spares   int // nodes behind them that run and wait to be added
 	Duration time.Duration
 
 	// The liveness phase begins at Heal: all faults end, and the nodes of Core,
@@ -28,6 +29,19 @@ type Plan struct {
 	Clients     []ClientPlan
 	Subscribers []SubscriberPlan
 	Faults      []Fault
+}
+
+// servers is how many machines the world has.
+func (p *Plan) servers() int { return p.Nodes + p.Spares }
+
+// changes reports whether the membership changes in this world.
+func (p *Plan) changes() bool {
+	for i := range p.Faults {
+		if k := p.Faults[i].Kind; k == AddNode || k == RemoveNode || k == PromoteNode {
+			return true
+		}
+	}
+	return false
 }
 
 // NodePlan configures all nodes alike.
@@ -133,6 +147,13 @@ const (
 	Slow                              // delays are Factor times as long
 	Stall                             // Node's disk completes nothing
 	DiskError                         // Node's next sync fails: the node must stop
+
+	// What operators do, in the midst of it all. They ask the leader of the moment, and
+	// ask again until it is done or the liveness phase begins.
+	AddNode     // Node joins, in the place of From if there is one
+	RemoveNode  // Node leaves
+	PromoteNode // Node, a learner, becomes a voter
+	Transfer    // Node takes leadership over
 )
 
 // Target says whom a fault hits. Positive: the node with this id. The others

@@ -15,7 +15,8 @@ const planHeader = "parley plan 1"
 
 var (
 	faultNames = []string{"", "crash-process", "crash-machine", "isolate", "split", "oneway", "deaf", "mute",
-		"pause", "drift", "freeze", "jump", "loss", "slow", "stall", "disk-error"}
+		"pause", "drift", "freeze", "jump", "loss", "slow", "stall", "disk-error",
+		"add-node", "remove-node", "promote-node", "transfer"}
 	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery"}
 	restNames   = []string{"", "well", "down", "cut", "deaf", "mute"}
 	targetNames = []string{"", "leader", "all", "follower", "majority"} // of -1, -2, …
@@ -61,6 +62,7 @@ func valueOf(names []string, name string) (int, bool) {
 //	parley plan 1
 //	seed 7
 //	nodes 3
+//	spares 1
 //	duration 60s
 //	heal 44s core=1,3
 //	rest 2 down
@@ -72,6 +74,7 @@ func valueOf(names []string, name string) (int, bool) {
 //	client every=40ms pipeline=2 read=300 stale=100 text=64 patience=2s timeout=1s quit=20 close=10
 //	subscriber stay=5s
 //	fault at=2.1s isolate node=leader for=800ms
+//	fault at=3s add-node node=4 from=2
 //
 // Rates are per 1,000. Lines may be taken out, and '#' begins a comment.
 func (p *Plan) Format() string {
@@ -80,6 +83,9 @@ func (p *Plan) Format() string {
 	line(planHeader)
 	line("seed %d", p.Seed)
 	line("nodes %d", p.Nodes)
+	if p.Spares > 0 {
+		line("spares %d", p.Spares)
+	}
 	line("duration %s", formatDuration(p.Duration))
 	line("heal %s core=%s", formatDuration(p.Heal), formatIDs(p.Core))
 	for _, r := range p.Rest {
@@ -128,7 +134,10 @@ func (f *Fault) String() string {
 		fmt.Fprintf(&b, " side=%s", formatIDs(f.Side))
 	}
 	if f.From != 0 {
-		fmt.Fprintf(&b, " from=%d to=%d", f.From, f.To)
+		fmt.Fprintf(&b, " from=%d", f.From)
+	}
+	if f.To != 0 {
+		fmt.Fprintf(&b, " to=%d", f.To)
 	}
 	if f.On != StageNow {
 		fmt.Fprintf(&b, " on=%s", f.On)
@@ -195,6 +204,8 @@ func (p *Plan) parseLine(w *words) {
 		p.Seed = w.unsigned(w.word())
 	case "nodes":
 		p.Nodes = int(w.unsigned(w.word()))
+	case "spares":
+		p.Spares = int(w.unsigned(w.word()))
 	case "duration":
 		p.Duration = w.duration(w.word())
 	case "heal":
@@ -265,10 +276,12 @@ func parseFault(w *words) Fault {
 // check refuses plans that the world could not run.
 func (p *Plan) check() error {
 	switch {
-	case p.Nodes < 1 || p.Nodes > nodesMax:
-		return fmt.Errorf("plan: nodes %d: want 1 to %d", p.Nodes, nodesMax)
+	case p.Nodes < 1 || p.Spares < 0 || p.servers() > nodesMax:
+		return fmt.Errorf("plan: nodes %d and spares %d: want 1 to %d", p.Nodes, p.Spares, nodesMax)
 	case p.Duration <= 0 || p.Heal <= 0 || p.Heal > p.Duration:
 		return errors.New("plan: want 0 < heal <= duration")
+	case p.changes() && len(p.Core) < p.Nodes:
+		return errors.New("plan: where the membership changes, core must name all founding nodes: any may be needed for a majority")
 	case len(p.Core) <= p.Nodes/2:
 		return fmt.Errorf("plan: core %s is no majority of %d nodes", formatIDs(p.Core), p.Nodes)
 	case p.Node.Election <= 0 || p.Node.Heartbeat <= 0 || p.Node.Segment <= 0:
@@ -302,17 +315,19 @@ func (p *Plan) checkFault(f *Fault) error {
 	switch {
 	case f.Kind == 0:
 		return errors.New("plan: a fault without a kind")
-	case int(f.Node) > p.Nodes || int(f.From) > p.Nodes || int(f.To) > p.Nodes:
+	case int(f.Node) > p.servers() || int(f.From) > p.servers() || int(f.To) > p.servers():
 		return fmt.Errorf("plan: %s: no such node", f)
 	case f.Kind == Drift && (f.PPM > ppmMax || f.PPM < -ppmMax):
 		return fmt.Errorf("plan: %s: drift beyond %d ppm", f, ppmMax)
 	case f.Kind == OneWay && (f.From == 0 || f.To == 0 || f.From == f.To):
 		return fmt.Errorf("plan: %s: want from and to", f)
+	case (f.Kind == AddNode || f.Kind == PromoteNode) && f.Node <= 0:
+		return fmt.Errorf("plan: %s: want the number of a node", f)
 	case f.needsNode() && f.Node == 0:
 		return fmt.Errorf("plan: %s: want node=", f)
 	}
 	for _, id := range f.Side {
-		if id < 1 || int(id) > p.Nodes {
+		if id < 1 || int(id) > p.servers() {
 			return fmt.Errorf("plan: %s: no node %d", f, id)
 		}
 	}

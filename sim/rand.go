@@ -33,6 +33,7 @@ const (
 	purposeLoop
 	purposePrepare
 	purposeRecovery
+	purposeOperator
 )
 
 // chance is a run's one source of chance: a function of the seed and of a key,

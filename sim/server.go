@@ -75,8 +75,14 @@ func (w *World) start(e *event) {
 	}
 	s.dir, s.up = dir, true
 	s.clock.reboot(w.now, raft.Mono(1+below(draw(purposeNodeSeed), uint64(time.Hour))))
+	seeds := w.seeds
+	if int(s.id) > w.plan.Nodes {
+		seeds = nil // it waits to be added
+	}
 	s.node = node.New(node.Settings{
-		Seeds:           w.seeds,
+		Seeds:           seeds,
+		PeerAddr:        peerAddr(s.id),
+		ClientAddr:      clientAddr(s.id),
 		Cluster:         raft.ClusterID(draw(purposeCluster) | 1),
 		Seed:            raft.Mix(draw(purposeNodeSeed), 1),
 		ElectionTimeout: w.plan.Node.Election,
@@ -188,6 +194,10 @@ func (s *server) judgeNotes(notes []raft.Note) {
 		case raft.NoteApply:
 			w.judgeApplied(s, n)
 			moved = true
+		case raft.NoteConfig:
+			w.judges.logs.mirrors[s.id].config = n.Index
+		case raft.NoteRemoved:
+			w.cover.Removed++
 		case raft.NoteReject:
 			w.cover.Rejects++
 		case raft.NoteQuorumLost:
@@ -299,7 +309,7 @@ const forGood = time.Duration(never)
 // hangUp breaks the connections of a process that died: peers and clients that
 // can hear of it do.
 func (w *World) hangUp(s *server) {
-	for id := raft.NodeID(1); int(id) <= w.plan.Nodes; id++ {
+	for id := raft.NodeID(1); int(id) <= w.plan.servers(); id++ {
 		if peer := w.node(id); peer.up && id != s.id {
 			w.lost(id, s.id)
 		}

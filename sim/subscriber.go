@@ -70,7 +70,7 @@ func (w *World) subscribe(e *event) {
 		}
 	}
 	s.attempt++
-	id := raft.NodeID(1 + s.chance.below(uint64(w.plan.Nodes)))
+	id := raft.NodeID(1 + s.chance.below(uint64(w.plan.servers())))
 	server := w.node(id)
 	if w.trace.on() {
 		w.trace.say("subscribes at %d from %d", id, s.from)

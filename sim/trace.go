@@ -105,7 +105,7 @@ func (t *trace) finish() [sha256.Size]byte {
 // actor names whom an event happens to: "n2" a node, "c1" a client, "s1" a subscriber.
 func (e *event) actor() string {
 	switch e.kind {
-	case eventFault, eventFaultEnds, eventHeal:
+	case eventFault, eventFaultEnds, eventHeal, eventOperator:
 		return "-"
 	case eventOperation, eventAnswer, eventLost, eventCaller, eventQuit:
 		return fmt.Sprintf("c%d", e.who)

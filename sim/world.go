@@ -123,8 +123,10 @@ func newWorld(p *Plan, o Options) *World {
 	}
 	w.judges.applied.byBody = make(map[string]int)
 	w.live = make([]live, len(p.Faults))
-	for id := raft.NodeID(1); int(id) <= p.Nodes; id++ {
-		w.seeds = append(w.seeds, node.Seed{ID: id, PeerAddr: fmt.Sprintf("peer-%d", id), ClientAddr: clientAddr(id)})
+	for id := raft.NodeID(1); int(id) <= p.servers(); id++ {
+		if int(id) <= p.Nodes {
+			w.seeds = append(w.seeds, node.Seed{ID: id, PeerAddr: peerAddr(id), ClientAddr: clientAddr(id)})
+		}
 		s := &server{w: w, id: id, fs: memfs.New(w.chance.draw(purposeFileSystem, uint64(id), 0))}
 		for _, c := range p.Clocks {
 			if c.Node == id {
@@ -246,6 +248,8 @@ func (w *World) happen(e *event) {
 		w.frame(e)
 	case eventTaken:
 		w.taken(e)
+	case eventOperator:
+		w.operator(e)
 	}
 }
 
@@ -255,11 +259,14 @@ func (w *World) node(id raft.NodeID) *server { return w.servers[id-1] }
 // clientAddr is where clients find a node.
 func clientAddr(id raft.NodeID) string { return "node-" + formatUint(uint64(id)) }
 
+// peerAddr is where a node says that its peers find it; the simulated network goes by ids.
+func peerAddr(id raft.NodeID) string { return "peer-" + formatUint(uint64(id)) }
+
 // nodeAt is the way back; zero if there is none.
 func (w *World) nodeAt(addr string) raft.NodeID {
-	for i := range w.seeds {
-		if w.seeds[i].ClientAddr == addr {
-			return w.seeds[i].ID
+	for _, s := range w.servers {
+		if clientAddr(s.id) == addr {
+			return s.id
 		}
 	}
 	return 0

@@ -46,11 +46,12 @@ func startCommand(stdout, stderr io.Writer) *cobra.Command {
 	var flags process.Flags
 	var check bool
 	cmd := &cobra.Command{
-		Use:   "start --dir DIR [--id N --client-addr A --peer-addr P --cluster 1=P1,2=P2,3=P3]",
+		Use:   "start --dir DIR [--id N --client-addr A --peer-addr P --cluster 1=P1,2=P2,3=P3|--join]",
 		Short: "Run one node",
 		Long: `Runs one node until SIGINT or SIGTERM. The first start on a directory needs all
 flags and saves them there; later ones need --dir alone. A cluster is formed when every
-node named in --cluster has been started once.`,
+node named in --cluster has been started once. With --join in the place of --cluster the
+node waits until parley cluster add adds it to a cluster that runs.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if check {
@@ -70,6 +71,7 @@ node named in --cluster has been started once.`,
 	f.StringVar(&flags.ClientAddr, "client-addr", "", "where to listen for clients, HOST:PORT")
 	f.StringVar(&flags.PeerAddr, "peer-addr", "", "where to listen for the other nodes, HOST:PORT")
 	f.StringVar(&flags.Cluster, "cluster", "", "all nodes that found the cluster and their peer addresses, 1=HOST:PORT,2=HOST:PORT,...")
+	f.BoolVar(&flags.Join, "join", false, "wait to be added to a cluster that runs: see parley cluster add")
 	f.BoolVar(&check, "check", false, "only tell whether the node could start")
 	return cmd
 }

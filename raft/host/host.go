@@ -98,7 +98,9 @@ func start(cfg Config, root io.Closer) (*Host, error) {
 	h.disk.send = cfg.Transport.Send
 	h.disk.report = h.inbox.note
 	h.disk.saved = func(id *node.Identity) {
-		cfg.Transport.SetLocal(h.local(id.Cluster, id.Members.Members))
+		if id.Members.Has(h.self) { // who joins is called by the leader, and follows the loop
+			cfg.Transport.SetLocal(h.local(id.Cluster, id.Members.Members))
+		}
 	}
 	h.node = node.New(cfg.Settings, boot, cfg.Machine, h.now())
 	if err := cfg.Transport.Start(h.localNow(), h); err != nil {
@@ -145,7 +147,10 @@ func (h *Host) localNow() Local {
 	for i := range members {
 		members[i] = s.Members[i].Member
 	}
-	return h.local(s.Cluster, members)
+	l := h.local(s.Cluster, members)
+	l.Peers = append(l.Peers, s.Contacts...)
+	l.Former = s.Former
+	return l
 }
 
 // Do hands an EventOpenSession, EventCloseSession, EventCommand or EventQuery to the
@@ -236,6 +241,12 @@ func (h *Host) PeerLost(peer raft.NodeID) { h.inbox.peerLost(peer) }
 // over within an election timeout, or when the node does not lead.
 func (h *Host) HandOver(ctx context.Context, to raft.NodeID) (node.Answer, error) {
 	return h.Do(ctx, node.Event{Kind: node.EventTransfer, Peer: to})
+}
+
+// Change asks the leader to change the membership, and waits until that is committed. An
+// addition needs the new node's id and addresses; who it is, the leader finds out.
+func (h *Host) Change(ctx context.Context, ch raft.Change) (node.Answer, error) {
+	return h.Do(ctx, node.Event{Kind: node.EventChange, Change: ch})
 }
 
 // Stop ends the host cleanly: a leader hands over first, requests under way are

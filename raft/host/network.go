@@ -2,6 +2,7 @@ package host
 
 import (
 	"errors"
+	"slices"
 	"sync"
 
 	"parley/raft"
@@ -122,7 +123,7 @@ func (e *NetworkEnd) SetLocal(local Local) {
 		return
 	}
 	stays := make(map[raft.NodeID]bool)
-	for _, p := range local.Peers {
+	for _, p := range slices.Concat(local.Peers, local.Former) {
 		stays[p.ID] = true
 		if e.links[p.ID] == nil {
 			l := &link{

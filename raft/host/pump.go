@@ -3,6 +3,8 @@ package host
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"parley/raft"
@@ -77,6 +79,7 @@ func (h *Host) carryOut(out *node.Output, in []node.Event) error {
 	if out.Identity != nil || len(out.Store) > 0 {
 		h.disk.submit(out.Identity, out.Store)
 	}
+	h.follow(out.Notes)
 	if len(out.Send) > 0 {
 		h.cfg.Transport.Send(out.Send)
 	}
@@ -126,15 +129,30 @@ func (h *Host) push(f *node.Frame) {
 	}
 }
 
-// tell passes the notes on, logs what an operator wants to know, and has the
-// transport follow the configuration.
+// follow has the transport follow the configuration, before anything is sent to its members.
+func (h *Host) follow(notes []raft.Note) {
+	for i := range notes {
+		switch notes[i].Kind {
+		case raft.NoteConfig, raft.NoteFormed, node.NoteContact:
+			h.cfg.Transport.SetLocal(h.localNow())
+			return
+		}
+	}
+}
+
+// tell passes the notes on and logs what an operator wants to know.
 func (h *Host) tell(notes []raft.Note) {
 	for i := range notes {
 		switch n := &notes[i]; n.Kind {
 		case raft.NoteLeader:
 			h.log.Info("leader", "term", uint64(n.Term), "leader", uint64(n.Peer))
 		case raft.NoteConfig:
-			h.cfg.Transport.SetLocal(h.localNow())
+			if !slices.ContainsFunc(notes[i+1:], func(n raft.Note) bool { return n.Kind == raft.NoteConfig }) {
+				h.log.Info("membership", "index", uint64(n.Index), "members", h.describeMembers())
+			}
+		case raft.NoteRemoved:
+			h.log.Warn("this node was removed from the cluster and takes no more part in it: stop it; its directory never returns",
+				"index", uint64(n.Index))
 		case raft.NoteQuorumLost:
 			h.log.Warn("no quorum answers: stepped down", "term", uint64(n.Term))
 		case raft.NoteFormed:
@@ -149,6 +167,30 @@ func (h *Host) tell(notes []raft.Note) {
 	}
 }
 
+// describeMembers prints the configuration in force: "1 2 3+ 4?" has an incoming voter 3, and
+// a learner 4; "1-" is a voter that leaves.
+func (h *Host) describeMembers() string {
+	var b strings.Builder
+	s := h.node.Status()
+	joint := slices.ContainsFunc(s.Members, func(m node.MemberStatus) bool { return m.VoterOld })
+	for i, m := range s.Members {
+		mark := ""
+		switch {
+		case m.VoterOld && !m.Voter:
+			mark = "-"
+		case !m.Voter:
+			mark = "?"
+		case joint && !m.VoterOld:
+			mark = "+"
+		}
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		fmt.Fprintf(&b, "%d%s", m.ID, mark)
+	}
+	return b.String()
+}
+
 // shutDown ends everything behind the last Step. Requests that no Step has seen
 // never happened; the others are unknown. The disk finishes before the transport
 // closes, so that the last promises still leave.
@@ -157,7 +199,7 @@ func (h *Host) shutDown(cause error) {
 	events, _ := h.inbox.take(nil, nil)
 	for i := range events {
 		switch events[i].Kind {
-		case node.EventOpenSession, node.EventCloseSession, node.EventCommand, node.EventQuery:
+		case node.EventOpenSession, node.EventCloseSession, node.EventCommand, node.EventQuery, node.EventTransfer, node.EventChange:
 			h.calls.complete(&node.Answer{Ticket: events[i].Ticket, Outcome: node.Refused, Code: node.CodeStopping})
 		}
 	}

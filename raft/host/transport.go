@@ -35,6 +35,9 @@ type Local struct {
 	// Peers are the other nodes and where they listen (PeerAddr). The incarnation
 	// is zero as long as nobody knows it.
 	Peers []raft.Member
+	// Former are nodes that are to be reached only when they call by themselves:
+	// they were removed, and get to know it if they still run.
+	Former []raft.Member
 }
 
 // Receiver takes what arrives; the Host is one.

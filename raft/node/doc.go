@@ -15,7 +15,7 @@
 // # Reading order
 //
 // node.go has Step and the way of an event. form.go makes a cluster out of
-// empty directories. apply.go executes committed entries: sessions.go keeps
+// empty directories, join.go adds one to a cluster that runs. apply.go executes committed entries: sessions.go keeps
 // every command at exactly one execution, waiters.go tells the callers. reads.go answers
 // queries, hub.go feeds subscribers. disk.go is the data directory, pure over raft/vfs.
 //

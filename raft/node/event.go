@@ -31,6 +31,7 @@ const (
 	EventDiskFailed                          // a write or sync failed for good: Err
 	EventPeerLost                            // messages to Peer were dropped
 	EventTransfer                            // Ticket wants leadership handed to Peer, to the fittest voter if zero
+	EventChange                              // Ticket wants Change made to the membership
 	EventTaken                               // the subscriber behind Ticket took Frames frames, the last at From
 	EventCloseSession                        // Ticket gives up the session Command.Session that Command.Nonce opened
 )
@@ -43,6 +44,7 @@ type Event struct {
 	Command Command
 	Query   Query
 	From    raft.Position // EventSubscribe, EventTaken: the last position the caller has seen
+	Change  raft.Change   // EventChange; of a new member id and addresses are enough
 	Frames  int           // EventTaken: frames taken since the last EventTaken, progress notes included
 	Stored  raft.WriteSeq
 	Peer    raft.NodeID
@@ -111,6 +113,14 @@ const (
 	CodeTooSlow             // a subscriber fell too far behind: resume from Position
 	CodeLeaderLost          // leadership ended while the request was under way
 	CodeNoTakeover          // nobody took leadership over in time: look at the cluster's status
+	CodeChangePending       // another change of the membership is under way: wait, then repeat
+	CodeNoMember            // no node of this id ever was a member
+	CodeIsMember            // another directory or address has this id: remove it first, or take another id
+	CodeWasRemoved          // this directory was removed and never returns: give it an empty one
+	CodeLastVoter           // the only voter can't be removed
+	CodeFull                // the cluster has as many members as it may
+	CodeNoAnswer            // nobody of this id answers at the address: start it, then repeat
+	CodeOtherCluster        // the new node belongs to another cluster, or founds one
 )
 
 // String says the code in a few words, as logs and the command line show it.
@@ -140,6 +150,22 @@ func (c Code) String() string {
 		return "leadership lost"
 	case CodeNoTakeover:
 		return "nobody took leadership over"
+	case CodeChangePending:
+		return "another change of the membership is under way"
+	case CodeNoMember:
+		return "no such member"
+	case CodeIsMember:
+		return "another directory or address has this id"
+	case CodeWasRemoved:
+		return "this directory was removed and never returns"
+	case CodeLastVoter:
+		return "the only voter can't be removed"
+	case CodeFull:
+		return "the cluster is full"
+	case CodeNoAnswer:
+		return "the new node does not answer"
+	case CodeOtherCluster:
+		return "the new node belongs to another cluster or founds one"
 	}
 	return "unknown code"
 }

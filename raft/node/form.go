@@ -113,6 +113,10 @@ func (n *Node) identityStored() {
 	n.note(raft.Note{Kind: raft.NoteFormed, A: uint64(n.identity.Cluster)})
 	n.join(Boot{Identity: n.identity})
 	former := formerOf(&n.identity.Members)
+	if !n.identity.Members.Has(n.self) {
+		n.sendForm(raft.MsgJoinAccept, n.joining.host, encodeClusterID(n.identity.Cluster))
+		return
+	}
 	if former != n.self {
 		n.sendForm(raft.MsgFormAccept, former, encodeClusterID(n.identity.Cluster))
 		return
@@ -167,6 +171,8 @@ func (n *Node) formMessage(m *raft.Message) {
 		ok = n.formAccept(m)
 	case raft.MsgFormRefuse:
 		ok = n.formRefuse(m)
+	case raft.MsgJoinAsk, raft.MsgJoinAnswer, raft.MsgJoinRecord, raft.MsgJoinAccept:
+		ok = n.joinMessage(m)
 	}
 	if !ok {
 		n.drop(m, droppedGarbage)

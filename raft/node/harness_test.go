@@ -85,6 +85,7 @@ type member struct {
 	node    *Node
 	sm      *toy
 	up      bool
+	joins   bool // it is started without seeds, to be added
 	held    bool // the disk takes writes and does not complete them
 	queue   []Event
 	answers []Answer
@@ -127,6 +128,9 @@ func (m *member) start() error {
 		return err
 	}
 	s := m.c.settings
+	if m.joins {
+		s.Seeds, s.PeerAddr, s.ClientAddr = nil, fmt.Sprintf("p%d", m.id), fmt.Sprintf("c%d", m.id)
+	}
 	s.Seed = uint64(m.id)
 	s.Cluster = raft.ClusterID(uint64(m.id)<<32 | m.starts)
 	m.disk, m.up, m.sm = disk, true, &toy{keep: m.c.keep}

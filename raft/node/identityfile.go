@@ -85,7 +85,7 @@ func decodeIdentity(p []byte) (Identity, error) {
 	}
 	var err error
 	id.Members, err = raft.DecodeConfiguration(p[identityHead:end])
-	if err != nil || id.Self.ID == 0 || id.Cluster != 0 && !id.Members.Has(id.Self) {
+	if err != nil || id.Self.ID == 0 || id.Cluster != 0 && len(id.Members.Members) == 0 {
 		return Identity{}, ErrIdentityDamaged
 	}
 	return id, nil

@@ -58,6 +58,15 @@ const (
 	// formRetry is how often formation repeats what was not answered. It happens
 	// once in a cluster's life, and a person is waiting.
 	formRetry = 100 * time.Millisecond
+	// joinPatience is how long a leader looks for a node that is to be added: some
+	// connections' worth, while the operator waits.
+	joinPatience = 5 * time.Second
+	// showEvery is how often a leader shows itself to members that do not answer.
+	showEvery = 500 * time.Millisecond
+	// metMax bounds the nodes that introduced themselves: leaders, one after another.
+	metMax = 8
+	// formerMax bounds the former members whose addresses are kept to answer them.
+	formerMax = 16
 	// clockEvery bounds how often clock entries are appended, so that a thousand
 	// sessions that expire one by one do not cost a thousand writes.
 	clockEvery = time.Second

@@ -16,6 +16,8 @@ const (
 	NoteDropped raft.NoteKind = 100 + iota
 	// NoteSession: the session with id A was opened at Index.
 	NoteSession
+	// NoteContact: Contacts changed.
+	NoteContact
 )
 
 // Why a message was dropped, in NoteDropped.
@@ -52,6 +54,8 @@ type Node struct {
 
 	waiters  waiters
 	reads    reads
+	joining  joining
+	changing []Ticket // changes of the membership that the protocol has
 	handing  []Ticket // transfers under way: at most one beside those of this Step
 	hub      hub
 	clock    clock
@@ -117,6 +121,7 @@ func (n *Node) Step(now raft.Mono, in []Event, out *Output) {
 	}
 	if n.stopping == nil {
 		n.tickForm()
+		n.tickJoin()
 		n.tickClock()
 		n.protocol()
 		n.publish()
@@ -161,6 +166,8 @@ func (n *Node) event(ev *Event) {
 		n.stop(fmt.Errorf("the disk failed, and what it holds is in doubt: %w", ev.Err))
 	case EventTransfer:
 		n.transfer(ev)
+	case EventChange:
+		n.change(ev)
 	case EventPeerLost:
 		if n.raft != nil {
 			n.in = append(n.in, raft.Input{Kind: raft.InputPeerLost, Peer: ev.Peer})
@@ -173,7 +180,7 @@ func (n *Node) event(ev *Event) {
 // eventWhileStopping refuses what would wait for an answer.
 func (n *Node) eventWhileStopping(ev *Event) {
 	switch ev.Kind {
-	case EventOpenSession, EventCloseSession, EventCommand, EventQuery, EventSubscribe, EventTransfer:
+	case EventOpenSession, EventCloseSession, EventCommand, EventQuery, EventSubscribe, EventTransfer, EventChange:
 		n.refuse(ev.Ticket, CodeStopping)
 	}
 }
@@ -285,7 +292,7 @@ func (n *Node) stopHanding(t Ticket) {
 // cancel forgets a caller. What it asked for may happen all the same, and an
 // answer that was on its way in this Step may still come.
 func (n *Node) cancel(t Ticket) {
-	if n.hub.remove(t) || n.waiters.cancel(t) {
+	if n.hub.remove(t) || n.waiters.cancel(t) || n.joining.cancel(n, t) {
 		return
 	}
 	n.reads.take(t)
@@ -316,6 +323,7 @@ func (n *Node) protocol() {
 	n.deposed()
 	n.refused(ro.Refused)
 	n.handed(ro.Handed)
+	n.changed(ro.Changed)
 	n.answerReads(ro.Reads)
 	n.reads.settle()
 	clear(n.in)
@@ -367,6 +375,10 @@ func (n *Node) refused(refusals []raft.Refusal) {
 			continue
 		}
 		n.stopHanding(Ticket(r.Ticket))
+		if n.stopChanging(Ticket(r.Ticket)) && r.Reason == raft.RefusedLostTerm {
+			n.answer(Answer{Ticket: Ticket(r.Ticket), Outcome: Unknown, Code: CodeLeaderLost, Hint: r.Hint})
+			continue
+		}
 		if r.Reason == raft.RefusedLostTerm {
 			n.reads.take(Ticket(r.Ticket)) // whichever read waited for that term
 		} else {
@@ -388,6 +400,18 @@ func codeOf(r raft.Reason) Code {
 		return CodeTooLarge
 	case raft.RefusedLostTerm:
 		return CodeLeaderLost
+	case raft.RefusedEarly, raft.RefusedPending:
+		return CodeChangePending
+	case raft.RefusedNoMember:
+		return CodeNoMember
+	case raft.RefusedIsMember:
+		return CodeIsMember
+	case raft.RefusedWasRemoved:
+		return CodeWasRemoved
+	case raft.RefusedLastVoter:
+		return CodeLastVoter
+	case raft.RefusedFull:
+		return CodeFull
 	}
 	return CodeBusy
 }
@@ -419,6 +443,11 @@ func (n *Node) abandon() {
 		n.refuse(t, CodeStopping)
 	}
 	n.handing = nil
+	for _, t := range n.changing {
+		n.answer(Answer{Ticket: t, Outcome: Unknown, Code: CodeStopping}) // it may be in the log
+	}
+	n.changing = nil
+	n.endJoin(CodeStopping)
 	n.hub.abandon(n)
 	n.out.Stop = n.stopping
 	n.out.WakeAt = raft.Never

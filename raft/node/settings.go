@@ -17,8 +17,12 @@ const LevelMax = 1
 type Settings struct {
 	// Seeds are the founding members, this node among them. They are read until
 	// the cluster is formed and never again. Without seeds a directory that
-	// belongs to no cluster waits.
+	// belongs to no cluster waits for a cluster to add it.
 	Seeds []Seed
+	// PeerAddr and ClientAddr are where a node without seeds listens: it is
+	// added under these addresses, and with no others.
+	PeerAddr   string
+	ClientAddr string
 	// Cluster is the id that a new cluster gets if this node forms it: drawn at
 	// random by the driver at every start.
 	Cluster raft.ClusterID

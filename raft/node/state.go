@@ -24,6 +24,8 @@ func (n *Node) Clone() *Node {
 	c.waiters = n.waiters.clone()
 	c.reads = n.reads.clone()
 	c.handing = slices.Clone(n.handing)
+	c.changing = slices.Clone(n.changing)
+	c.joining.met = slices.Clone(n.joining.met)
 	c.hub = n.hub.clone()
 	c.out, c.in, c.ro = nil, nil, raft.Output{}
 	return &c
@@ -56,6 +58,11 @@ func (n *Node) AppendState(dst []byte) []byte {
 	for _, t := range n.handing {
 		w.u(uint64(t))
 	}
+	w.u(uint64(len(n.changing)))
+	for _, t := range n.changing {
+		w.u(uint64(t))
+	}
+	w.joining(&n.joining)
 	w.u(uint64(n.waiters.len()))
 	for i := range n.waiters.len() {
 		x := n.waiters.at(i)
@@ -123,6 +130,17 @@ func (w *stateWriter) forming(f *forming) {
 	for _, a := range f.accepted {
 		w.ident(a)
 	}
+}
+
+func (w *stateWriter) joining(j *joining) {
+	w.u(uint64(j.ticket), uint64(j.change.Kind), uint64(j.change.ID))
+	w.ident(j.change.Member.Ident)
+	w.ident(j.host)
+	w.time(max(j.askAt, w.now))
+	w.time(max(j.until, w.now))
+	w.time(max(j.showAt, w.now))
+	met := raft.Configuration{Members: j.met}
+	w.dst = raft.AppendConfiguration(w.dst, &met)
 }
 
 // sessions writes them list by list, in the order of their last use.

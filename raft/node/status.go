@@ -26,6 +26,10 @@ type Status struct {
 	Level   uint32
 
 	Members []MemberStatus // of the configuration in force
+	Removed raft.Index     // the committed entry that removed this node, as far as it knows
+	// Contacts are others whom this node has to reach though they are not in the configuration
+	// in force. Former are members that were removed: they don't run, most likely.
+	Contacts, Former []raft.Member
 
 	Sessions    int
 	Waiters     int
@@ -50,11 +54,12 @@ func (n *Node) Status() Status {
 		Applied: n.applied, LogTime: n.logTime, Level: n.level,
 		Sessions: n.sessions.used, Waiters: n.waiters.len(), Reads: n.reads.len(), Subscribers: len(n.hub.subs),
 	}
+	s.Contacts, s.Former = n.contacts()
 	if n.raft == nil {
 		return s
 	}
 	r := n.raft.Status()
-	s.Commit, s.Last, s.Stored = r.Commit, r.Last, r.Stored
+	s.Commit, s.Last, s.Stored, s.Removed = r.Commit, r.Last, r.Stored, r.Removed
 	for _, m := range n.raft.Config().Members {
 		s.Members = append(s.Members, n.memberStatus(m, &r))
 	}

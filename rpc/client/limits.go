@@ -10,6 +10,9 @@ const (
 	// attemptMax bounds one try at one node: far beyond a healthy answer, yet a
 	// few of them fit into the 10 s that a person waits.
 	attemptMax = 2 * time.Second
+	// changeMax bounds one try to change the membership: the leader looks for a new node
+	// for 5 s before it says that there is none.
+	changeMax = 7 * time.Second
 	// statusMax bounds the question to one node for its status.
 	statusMax = time.Second
 	// nowMax bounds the question of a Tail without From for the newest position, if

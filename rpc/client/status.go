@@ -22,15 +22,20 @@ type ClusterStatus struct {
 // NodeStatus is one member.
 type NodeStatus struct {
 	ID      uint64
-	Address string // where it listens for clients; "" if nobody who answered knows it
-	Voter   bool
+	Address string         // where it listens for clients; "" if nobody who answered knows it
+	Voter   bool           // a member that is none is a learner
+	Removed bool           // it is no member any more, and knows it
 	Alive   bool           // it answered
 	Self    *pb.NodeStatus // what it said of itself; nil if it did not answer
+	member  bool           // of the membership in force
 	Lag     uint64         // entries between the newest commit that anybody knows and its applied
 }
 
 // Role names the node's part in the protocol.
 func (n *NodeStatus) Role() string {
+	if !n.Voter && n.Self.GetRole() == pb.Role_ROLE_FOLLOWER && n.member && !n.Removed {
+		return "learner"
+	}
 	switch n.Self.GetRole() {
 	case pb.Role_ROLE_LEADER:
 		return "leader"
@@ -111,16 +116,20 @@ func merge(views []*pb.StatusResponse) ClusterStatus {
 		}
 	}
 	for _, m := range newest.GetMembers() {
-		s.Nodes = append(s.Nodes, NodeStatus{ID: m.GetId(), Address: m.GetClientAddress(), Voter: m.GetVoter()})
+		s.Nodes = append(s.Nodes, NodeStatus{ID: m.GetId(), Address: m.GetClientAddress(), Voter: m.GetVoter(), member: true})
 	}
 	for _, v := range views {
 		i := slices.IndexFunc(s.Nodes, func(n NodeStatus) bool { return n.ID == v.GetSelf().GetId() })
-		if i < 0 && len(newest.GetMembers()) > 0 {
-			continue // it was removed, or this membership is older than the node
+		removed := v.GetSelf().GetRemoved() != 0
+		if i < 0 && len(newest.GetMembers()) > 0 && !removed {
+			continue // this membership is older than the node, or the node does not know yet that it was removed
 		}
-		if i < 0 { // not formed: whoever answers is there
+		if i >= 0 && removed {
+			continue // another directory has its id now
+		}
+		if i < 0 { // not formed, or removed: whoever answers is there
 			i = len(s.Nodes)
-			s.Nodes = append(s.Nodes, NodeStatus{ID: v.GetSelf().GetId()})
+			s.Nodes = append(s.Nodes, NodeStatus{ID: v.GetSelf().GetId(), Removed: removed})
 		}
 		s.Nodes[i].Alive, s.Nodes[i].Self = true, v.GetSelf()
 		if commit, applied := newest.GetSelf().GetCommit(), v.GetSelf().GetApplied(); commit > applied {

@@ -63,6 +63,14 @@ var nodeRules = map[node.Code]rule{
 	node.CodeTooSlow:        {"TOO_SLOW", codes.ResourceExhausted, true},
 	node.CodeLeaderLost:     {"LEADER_LOST", codes.Unavailable, true},
 	node.CodeNoTakeover:     {"NO_TAKEOVER", codes.Unavailable, true},
+	node.CodeChangePending:  {"CHANGE_PENDING", codes.Unavailable, true},
+	node.CodeNoAnswer:       {"NO_ANSWER", codes.Unavailable, false},
+	node.CodeNoMember:       {"NO_MEMBER", codes.NotFound, false},
+	node.CodeIsMember:       {"IS_MEMBER", codes.AlreadyExists, false},
+	node.CodeWasRemoved:     {"WAS_REMOVED", codes.FailedPrecondition, false},
+	node.CodeOtherCluster:   {"OTHER_CLUSTER", codes.FailedPrecondition, false},
+	node.CodeLastVoter:      {"LAST_VOTER", codes.FailedPrecondition, false},
+	node.CodeFull:           {"FULL", codes.FailedPrecondition, false},
 }
 
 var stateRules = map[statemachine.Code]rule{

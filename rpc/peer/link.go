@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -27,6 +28,7 @@ type link struct {
 	cancel  context.CancelFunc
 	trouble seldom
 	nudged  chan struct{} // the peer is known to be up: dial now
+	shy     atomic.Bool   // dial only then: the peer was removed, and most likely is gone
 }
 
 func newLink(t *Transport, peer raft.Member) *link {
@@ -56,6 +58,9 @@ func (l *link) run() {
 	defer conn.Close()
 	pause := backoffMin
 	for l.ctx.Err() == nil {
+		if l.shy.Load() && !l.called() {
+			return
+		}
 		greeted, err := l.talk(conn)
 		if l.ctx.Err() != nil {
 			return
@@ -78,6 +83,16 @@ func (l *link) nudge() {
 	select {
 	case l.nudged <- struct{}{}:
 	default: // told already
+	}
+}
+
+// called waits until the peer is known to be up; false is the end of the link.
+func (l *link) called() bool {
+	select {
+	case <-l.nudged:
+		return true
+	case <-l.ctx.Done():
+		return false
 	}
 }
 

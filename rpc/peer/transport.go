@@ -105,18 +105,27 @@ func (t *Transport) SetLocal(local host.Local) {
 	t.local = local
 	var gone []*link
 	for id, l := range t.links {
-		if !l.serves(local.Peers) {
+		if !l.serves(local.Peers) && !l.serves(local.Former) {
 			gone = append(gone, l)
 			delete(t.links, id)
 		}
 	}
-	for _, p := range local.Peers {
-		if t.links[p.ID] == nil {
-			l := newLink(t, p)
-			t.links[p.ID] = l
-			t.run.Go(l.run)
+	keep := func(peers []raft.Member, shy bool) {
+		for _, p := range peers {
+			l := t.links[p.ID]
+			if l == nil {
+				l = newLink(t, p)
+				l.shy.Store(shy)
+				t.links[p.ID] = l
+				t.run.Go(l.run)
+			}
+			if l.shy.Swap(shy) && !shy {
+				l.nudge()
+			}
 		}
 	}
+	keep(local.Peers, false)
+	keep(local.Former, true)
 	t.mu.Unlock()
 	for _, l := range gone {
 		l.cancel()

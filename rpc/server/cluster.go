@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"net"
 
 	"google.golang.org/grpc/status"
 
@@ -12,6 +13,7 @@ import (
 	pb "parley/rpc/proto/parley/v1"
 )
 
+// cluster serves ClusterService: how the cluster is, who leads it, and who belongs to it.
 type cluster struct {
 	pb.UnimplementedClusterServiceServer
 	host    *host.Host
@@ -41,6 +43,7 @@ func (c *cluster) Status(context.Context, *pb.StatusRequest) (*pb.StatusResponse
 			Voter:         m.Voter || m.VoterOld,
 		})
 	}
+	r.Self.Removed = uint64(s.Removed)
 	for _, id := range s.Waiting {
 		r.Waiting = append(r.Waiting, uint64(id))
 	}
@@ -56,6 +59,44 @@ func (c *cluster) Transfer(ctx context.Context, r *pb.TransferRequest) (*pb.Tran
 		return nil, convert.AnswerError(a, clientAddr(c.host, a.Hint))
 	}
 	return &pb.TransferResponse{Leader: uint64(a.Hint)}, nil
+}
+
+func (c *cluster) Add(ctx context.Context, r *pb.AddRequest) (*pb.AddResponse, error) {
+	ch := raft.Change{Kind: raft.ChangeAdd, ID: raft.NodeID(r.GetReplaces()), Member: raft.Member{
+		Ident: raft.Ident{ID: raft.NodeID(r.GetId())}, PeerAddr: r.GetPeerAddress(), ClientAddr: r.GetClientAddress()}}
+	if ch.ID != 0 {
+		ch.Kind = raft.ChangeReplace
+	}
+	switch {
+	case r.GetId() == 0:
+		return nil, convert.RequestError("a node's id starts at 1")
+	case ch.ID == ch.Member.ID:
+		return nil, convert.RequestError("a node can't replace itself: give the new one an id of its own")
+	}
+	for _, addr := range []string{ch.Member.PeerAddr, ch.Member.ClientAddr} {
+		if _, port, err := net.SplitHostPort(addr); err != nil || port == "" || len(addr) > addressBytesMax {
+			return nil, convert.RequestError("%.100q is not HOST:PORT", addr)
+		}
+	}
+	at, err := c.change(ctx, ch)
+	return &pb.AddResponse{Position: at}, err
+}
+
+func (c *cluster) Remove(ctx context.Context, r *pb.RemoveRequest) (*pb.RemoveResponse, error) {
+	at, err := c.change(ctx, raft.Change{Kind: raft.ChangeRemove, ID: raft.NodeID(r.GetId())})
+	return &pb.RemoveResponse{Position: at}, err
+}
+
+// change waits until a change of the membership is committed, and returns where.
+func (c *cluster) change(ctx context.Context, ch raft.Change) (uint64, error) {
+	a, err := c.host.Change(ctx, ch)
+	switch {
+	case err != nil:
+		return 0, convert.ContextError(err)
+	case a.Outcome != node.Done:
+		return 0, convert.AnswerError(a, clientAddr(c.host, a.Hint))
+	}
+	return uint64(a.Position), nil
 }
 
 func role(r raft.Role) pb.Role {

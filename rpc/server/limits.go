@@ -33,6 +33,9 @@ const (
 	// A stream on which only other channels' events pass says so this often.
 	progressEvery = time.Second
 
+	// addressBytesMax bounds the addresses of a new node: a host name has at most 253 bytes.
+	addressBytesMax = 300
+
 	// stopMax is how long a stop waits for calls under way. Their waiting callers
 	// are answered by the host as it stops, so that it is hardly ever reached.
 	stopMax = 2 * time.Second

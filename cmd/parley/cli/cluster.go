@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -14,7 +13,7 @@ import (
 func (a *app) clusterCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cluster",
-		Short: "See how the cluster is",
+		Short: "See how the cluster is, and change who belongs to it",
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -47,9 +46,9 @@ func (a *app) clusterCommand() *cobra.Command {
 		Short: "Hand leadership to node N, for instance before its present holder is serviced",
 		Args:  args("N"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			to, err := strconv.ParseUint(args[0], 10, 32)
-			if err != nil || to == 0 {
-				return usageOf(cmd, "%q is no node id: ids are 1, 2, 3, …", args[0])
+			to, err := nodeID(cmd, args[0])
+			if err != nil {
+				return err
 			}
 			c, err := a.dial()
 			if err != nil {
@@ -71,6 +70,7 @@ func (a *app) clusterCommand() *cobra.Command {
 			return err
 		},
 	})
+	cmd.AddCommand(a.addCommand(), a.removeCommand(), a.replaceCommand())
 	return cmd
 }
 
@@ -84,8 +84,8 @@ type statusJSON struct {
 type nodeJSON struct {
 	ID      uint64 `json:"id"`
 	Address string `json:"address"`
-	Role    string `json:"role"`  // leader, follower, candidate, or unknown
-	State   string `json:"state"` // serving, no-leader, forming, or unreachable
+	Role    string `json:"role"`  // leader, follower, candidate, learner, or unknown
+	State   string `json:"state"` // serving, no-leader, forming, removed, or unreachable
 	Commit  uint64 `json:"commit"`
 	Applied uint64 `json:"applied"`
 	Lag     uint64 `json:"lag"` // entries behind the newest commit
@@ -106,6 +106,8 @@ func statusOf(s client.ClusterStatus) statusJSON {
 
 func stateOf(s client.ClusterStatus, n client.NodeStatus) string {
 	switch {
+	case n.Removed:
+		return "removed"
 	case !n.Alive:
 		return "unreachable"
 	case s.Cluster == 0:

@@ -16,6 +16,7 @@ const (
 	exitError       = 1
 	exitUsage       = 2
 	exitNotFound    = 3
+	exitConflict    = 6
 	exitUnavailable = 7
 	exitUnknown     = 8
 	exitInterrupted = 130
@@ -69,6 +70,18 @@ func describe(err error) failure {
 		f.Hint = "nothing happened; make the request smaller"
 	case e.Reason == "NO_TAKEOVER":
 		f.exit, f.Hint = exitUnavailable, "the leader leads on; see with parley cluster status whether that node runs, keeps up and is a voter"
+	case e.Reason == "CHANGE_PENDING":
+		f.exit, f.Hint = exitUnavailable, "nothing was changed; try again when parley cluster status shows no learner that still catches up"
+	case e.Reason == "NO_ANSWER":
+		f.exit, f.Hint = exitUnavailable, "nothing was changed; start it with node start --join, and check --peer-addr"
+	case e.Reason == "NO_MEMBER":
+		f.exit, f.Hint = exitNotFound, "nothing was changed; parley cluster status shows the members"
+	case e.Reason == "IS_MEMBER":
+		f.exit, f.Hint = exitConflict, "nothing was changed; remove that node first, or take another id"
+	case e.Reason == "WAS_REMOVED", e.Reason == "OTHER_CLUSTER":
+		f.exit, f.Hint = exitConflict, "nothing was changed; start the node with --join and an empty directory"
+	case e.Reason == "LAST_VOTER", e.Reason == "FULL":
+		f.exit, f.Hint = exitConflict, "nothing was changed"
 	case e.Outcome == node.Done:
 		f.Hint = "nothing was changed"
 	case e.Outcome == node.Unknown:

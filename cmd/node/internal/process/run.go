@@ -53,6 +53,9 @@ func Run(ctx context.Context, f Flags, log *slog.Logger) error {
 		}
 	}
 	log.Info("node is up", "node", s.ID, "clients", s.ClientAddr, "peers", s.PeerAddr, "dir", f.Dir, "version", Version())
+	if s.Join && p.host.Status().Cluster == 0 {
+		log.Info("waiting to be added", "command", fmt.Sprintf("parley cluster add --id %d --peer-addr %s --client-addr %s", s.ID, s.PeerAddr, s.ClientAddr))
+	}
 	return p.serve(ctx, log)
 }
 
@@ -119,7 +122,7 @@ func (p *process) start(s Settings, dir string, log *slog.Logger) (err error) {
 	p.host, err = host.Start(host.Config{
 		ID:        raft.NodeID(s.ID),
 		Dir:       dir,
-		Settings:  node.Settings{Seeds: seeds},
+		Settings:  node.Settings{Seeds: seeds, PeerAddr: s.PeerAddr, ClientAddr: s.ClientAddr},
 		Machine:   statemachine.New(),
 		Transport: p.peers,
 		Logger:    log,

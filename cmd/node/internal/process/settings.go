@@ -21,7 +21,8 @@ type Settings struct {
 	ID         uint64   `json:"id"`
 	ClientAddr string   `json:"client_addr"`
 	PeerAddr   string   `json:"peer_addr"`
-	Cluster    []Member `json:"cluster"` // the founding members, by rising id
+	Cluster    []Member `json:"cluster,omitempty"` // the founding members, by rising id; none of a node that joins
+	Join       bool     `json:"join,omitempty"`    // it waits for a cluster to add it
 }
 
 // Member is a founding member and where it listens for its peers.
@@ -42,6 +43,7 @@ type Flags struct {
 	ClientAddr string
 	PeerAddr   string
 	Cluster    string // 1=host:port,2=host:port,...
+	Join       bool
 }
 
 // Resolve joins the command line with what the directory has saved. Saved
@@ -120,7 +122,10 @@ func WriteFile(path string, data []byte) error {
 
 // settings reads the flags that were given.
 func (f Flags) settings() (Settings, error) {
-	s := Settings{ID: f.ID, ClientAddr: f.ClientAddr, PeerAddr: f.PeerAddr}
+	s := Settings{ID: f.ID, ClientAddr: f.ClientAddr, PeerAddr: f.PeerAddr, Join: f.Join}
+	if f.Join && f.Cluster != "" {
+		return s, errors.New("--join and --cluster contradict one another: a node founds a cluster or is added to one")
+	}
 	for _, addr := range []struct{ flag, value string }{{"--client-addr", f.ClientAddr}, {"--peer-addr", f.PeerAddr}} {
 		if err := checkAddr(addr.flag, addr.value); addr.value != "" && err != nil {
 			return s, err
@@ -166,14 +171,14 @@ func (s Settings) complete(dir string) error {
 	if s.PeerAddr == "" {
 		missing = append(missing, "--peer-addr")
 	}
-	if len(s.Cluster) == 0 {
+	if len(s.Cluster) == 0 && !s.Join {
 		missing = append(missing, "--cluster")
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("%s holds no node yet, and %s is missing: a first start needs --id, --client-addr, --peer-addr and --cluster",
+		return fmt.Errorf("%s holds no node yet, and %s is missing: a first start needs --id, --client-addr, --peer-addr and --cluster (or --join)",
 			dir, strings.Join(missing, " and "))
 	}
-	if !slices.ContainsFunc(s.Cluster, func(m Member) bool { return m.ID == s.ID }) {
+	if !s.Join && !slices.ContainsFunc(s.Cluster, func(m Member) bool { return m.ID == s.ID }) {
 		return fmt.Errorf("node %d is not in --cluster: add %d=%s to the list, the same on every node", s.ID, s.ID, s.PeerAddr)
 	}
 	return nil
@@ -191,6 +196,10 @@ func (s Settings) accept(dir string, asked Settings) error {
 		return differs("--client-addr", asked.ClientAddr, s.ClientAddr)
 	case asked.PeerAddr != "" && asked.PeerAddr != s.PeerAddr:
 		return differs("--peer-addr", asked.PeerAddr, s.PeerAddr)
+	case asked.Join && !s.Join:
+		return fmt.Errorf("%s is the directory of a founding member: leave --join out to resume it, or choose another --dir", dir)
+	case asked.Cluster != nil && s.Join:
+		return fmt.Errorf("%s is the directory of a node that joins: leave --cluster out to resume it, or choose another --dir", dir)
 	case asked.Cluster != nil && !slices.Equal(asked.Cluster, s.Cluster):
 		return fmt.Errorf("%s is the directory of another cluster (%s): leave --cluster out to resume it, or choose another --dir", dir, s.ClusterFlag())
 	}

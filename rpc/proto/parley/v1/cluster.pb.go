@@ -290,6 +290,216 @@ func (x *TransferResponse) GetLeader() uint64 {
 	return 0
 }
 
+// AddRequest names the new node.
+type AddRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id: one that no member has.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Where it listens for its peers, "host:port", as the other nodes reach it.
+	PeerAddress string `protobuf:"bytes,2,opt,name=peer_address,json=peerAddress,proto3" json:"peer_address,omitempty"`
+	// Where it listens for clients, "host:port", as they reach it.
+	ClientAddress string `protobuf:"bytes,3,opt,name=client_address,json=clientAddress,proto3" json:"client_address,omitempty"`
+	// The member whose place it takes; 0 is nobody's.
+	Replaces      uint64 `protobuf:"varint,4,opt,name=replaces,proto3" json:"replaces,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddRequest) Reset() {
+	*x = AddRequest{}
+	mi := &file_parley_v1_cluster_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddRequest) ProtoMessage() {}
+
+func (x *AddRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_cluster_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddRequest.ProtoReflect.Descriptor instead.
+func (*AddRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_cluster_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *AddRequest) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *AddRequest) GetPeerAddress() string {
+	if x != nil {
+		return x.PeerAddress
+	}
+	return ""
+}
+
+func (x *AddRequest) GetClientAddress() string {
+	if x != nil {
+		return x.ClientAddress
+	}
+	return ""
+}
+
+func (x *AddRequest) GetReplaces() uint64 {
+	if x != nil {
+		return x.Replaces
+	}
+	return 0
+}
+
+// AddResponse tells that the node is a member.
+type AddResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of a committed configuration that has it.
+	Position      uint64 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddResponse) Reset() {
+	*x = AddResponse{}
+	mi := &file_parley_v1_cluster_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddResponse) ProtoMessage() {}
+
+func (x *AddResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_cluster_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddResponse.ProtoReflect.Descriptor instead.
+func (*AddResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_cluster_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *AddResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+// RemoveRequest names the node that is to leave.
+type RemoveRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveRequest) Reset() {
+	*x = RemoveRequest{}
+	mi := &file_parley_v1_cluster_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveRequest) ProtoMessage() {}
+
+func (x *RemoveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_cluster_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveRequest.ProtoReflect.Descriptor instead.
+func (*RemoveRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_cluster_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RemoveRequest) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+// RemoveResponse tells that the node is no member any more.
+type RemoveResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of a committed configuration that does not have it.
+	Position      uint64 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveResponse) Reset() {
+	*x = RemoveResponse{}
+	mi := &file_parley_v1_cluster_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveResponse) ProtoMessage() {}
+
+func (x *RemoveResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_cluster_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveResponse.ProtoReflect.Descriptor instead.
+func (*RemoveResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_cluster_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *RemoveResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
 // Member is a node of the cluster, as the configuration has it.
 type Member struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -306,7 +516,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_parley_v1_cluster_proto_msgTypes[4]
+	mi := &file_parley_v1_cluster_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -318,7 +528,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_cluster_proto_msgTypes[4]
+	mi := &file_parley_v1_cluster_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -331,7 +541,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_parley_v1_cluster_proto_rawDescGZIP(), []int{4}
+	return file_parley_v1_cluster_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Member) GetId() uint64 {
@@ -376,14 +586,16 @@ type NodeStatus struct {
 	// The last position of its log.
 	Last uint64 `protobuf:"varint,6,opt,name=last,proto3" json:"last,omitempty"`
 	// What it was built from, for people.
-	Version       string `protobuf:"bytes,7,opt,name=version,proto3" json:"version,omitempty"`
+	Version string `protobuf:"bytes,7,opt,name=version,proto3" json:"version,omitempty"`
+	// The position of the entry that removed it from the cluster, if it knows of one.
+	Removed       uint64 `protobuf:"varint,8,opt,name=removed,proto3" json:"removed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NodeStatus) Reset() {
 	*x = NodeStatus{}
-	mi := &file_parley_v1_cluster_proto_msgTypes[5]
+	mi := &file_parley_v1_cluster_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -395,7 +607,7 @@ func (x *NodeStatus) String() string {
 func (*NodeStatus) ProtoMessage() {}
 
 func (x *NodeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_cluster_proto_msgTypes[5]
+	mi := &file_parley_v1_cluster_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -408,7 +620,7 @@ func (x *NodeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStatus.ProtoReflect.Descriptor instead.
 func (*NodeStatus) Descriptor() ([]byte, []int) {
-	return file_parley_v1_cluster_proto_rawDescGZIP(), []int{5}
+	return file_parley_v1_cluster_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *NodeStatus) GetId() uint64 {
@@ -460,6 +672,13 @@ func (x *NodeStatus) GetVersion() string {
 	return ""
 }
 
+func (x *NodeStatus) GetRemoved() uint64 {
+	if x != nil {
+		return x.Removed
+	}
+	return 0
+}
+
 var File_parley_v1_cluster_proto protoreflect.FileDescriptor
 
 const file_parley_v1_cluster_proto_rawDesc = "" +
@@ -475,12 +694,24 @@ const file_parley_v1_cluster_proto_rawDesc = "" +
 	"\x0fTransferRequest\x12\x0e\n" +
 	"\x02to\x18\x01 \x01(\x04R\x02to\"*\n" +
 	"\x10TransferResponse\x12\x16\n" +
-	"\x06leader\x18\x01 \x01(\x04R\x06leader\"x\n" +
+	"\x06leader\x18\x01 \x01(\x04R\x06leader\"\x82\x01\n" +
+	"\n" +
+	"AddRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12!\n" +
+	"\fpeer_address\x18\x02 \x01(\tR\vpeerAddress\x12%\n" +
+	"\x0eclient_address\x18\x03 \x01(\tR\rclientAddress\x12\x1a\n" +
+	"\breplaces\x18\x04 \x01(\x04R\breplaces\")\n" +
+	"\vAddResponse\x12\x1a\n" +
+	"\bposition\x18\x01 \x01(\x04R\bposition\"\x1f\n" +
+	"\rRemoveRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\",\n" +
+	"\x0eRemoveResponse\x12\x1a\n" +
+	"\bposition\x18\x01 \x01(\x04R\bposition\"x\n" +
 	"\x06Member\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12!\n" +
 	"\fpeer_address\x18\x02 \x01(\tR\vpeerAddress\x12%\n" +
 	"\x0eclient_address\x18\x03 \x01(\tR\rclientAddress\x12\x14\n" +
-	"\x05voter\x18\x04 \x01(\bR\x05voter\"\xb5\x01\n" +
+	"\x05voter\x18\x04 \x01(\bR\x05voter\"\xcf\x01\n" +
 	"\n" +
 	"NodeStatus\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12#\n" +
@@ -489,16 +720,19 @@ const file_parley_v1_cluster_proto_rawDesc = "" +
 	"\x06commit\x18\x04 \x01(\x04R\x06commit\x12\x18\n" +
 	"\aapplied\x18\x05 \x01(\x04R\aapplied\x12\x12\n" +
 	"\x04last\x18\x06 \x01(\x04R\x04last\x12\x18\n" +
-	"\aversion\x18\a \x01(\tR\aversion*l\n" +
+	"\aversion\x18\a \x01(\tR\aversion\x12\x18\n" +
+	"\aremoved\x18\b \x01(\x04R\aremoved*l\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rROLE_FOLLOWER\x10\x01\x12\x16\n" +
 	"\x12ROLE_PRE_CANDIDATE\x10\x02\x12\x12\n" +
 	"\x0eROLE_CANDIDATE\x10\x03\x12\x0f\n" +
-	"\vROLE_LEADER\x10\x042\x94\x01\n" +
+	"\vROLE_LEADER\x10\x042\x89\x02\n" +
 	"\x0eClusterService\x12=\n" +
 	"\x06Status\x12\x18.parley.v1.StatusRequest\x1a\x19.parley.v1.StatusResponse\x12C\n" +
-	"\bTransfer\x12\x1a.parley.v1.TransferRequest\x1a\x1b.parley.v1.TransferResponseB%Z#parley/rpc/proto/parley/v1;parleyv1b\x06proto3"
+	"\bTransfer\x12\x1a.parley.v1.TransferRequest\x1a\x1b.parley.v1.TransferResponse\x124\n" +
+	"\x03Add\x12\x15.parley.v1.AddRequest\x1a\x16.parley.v1.AddResponse\x12=\n" +
+	"\x06Remove\x12\x18.parley.v1.RemoveRequest\x1a\x19.parley.v1.RemoveResponseB%Z#parley/rpc/proto/parley/v1;parleyv1b\x06proto3"
 
 var (
 	file_parley_v1_cluster_proto_rawDescOnce sync.Once
@@ -513,29 +747,37 @@ func file_parley_v1_cluster_proto_rawDescGZIP() []byte {
 }
 
 var file_parley_v1_cluster_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_parley_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_parley_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_parley_v1_cluster_proto_goTypes = []any{
 	(Role)(0),                // 0: parley.v1.Role
 	(*StatusRequest)(nil),    // 1: parley.v1.StatusRequest
 	(*StatusResponse)(nil),   // 2: parley.v1.StatusResponse
 	(*TransferRequest)(nil),  // 3: parley.v1.TransferRequest
 	(*TransferResponse)(nil), // 4: parley.v1.TransferResponse
-	(*Member)(nil),           // 5: parley.v1.Member
-	(*NodeStatus)(nil),       // 6: parley.v1.NodeStatus
+	(*AddRequest)(nil),       // 5: parley.v1.AddRequest
+	(*AddResponse)(nil),      // 6: parley.v1.AddResponse
+	(*RemoveRequest)(nil),    // 7: parley.v1.RemoveRequest
+	(*RemoveResponse)(nil),   // 8: parley.v1.RemoveResponse
+	(*Member)(nil),           // 9: parley.v1.Member
+	(*NodeStatus)(nil),       // 10: parley.v1.NodeStatus
 }
 var file_parley_v1_cluster_proto_depIdxs = []int32{
-	6, // 0: parley.v1.StatusResponse.self:type_name -> parley.v1.NodeStatus
-	5, // 1: parley.v1.StatusResponse.members:type_name -> parley.v1.Member
-	0, // 2: parley.v1.NodeStatus.role:type_name -> parley.v1.Role
-	1, // 3: parley.v1.ClusterService.Status:input_type -> parley.v1.StatusRequest
-	3, // 4: parley.v1.ClusterService.Transfer:input_type -> parley.v1.TransferRequest
-	2, // 5: parley.v1.ClusterService.Status:output_type -> parley.v1.StatusResponse
-	4, // 6: parley.v1.ClusterService.Transfer:output_type -> parley.v1.TransferResponse
-	5, // [5:7] is the sub-list for method output_type
-	3, // [3:5] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	10, // 0: parley.v1.StatusResponse.self:type_name -> parley.v1.NodeStatus
+	9,  // 1: parley.v1.StatusResponse.members:type_name -> parley.v1.Member
+	0,  // 2: parley.v1.NodeStatus.role:type_name -> parley.v1.Role
+	1,  // 3: parley.v1.ClusterService.Status:input_type -> parley.v1.StatusRequest
+	3,  // 4: parley.v1.ClusterService.Transfer:input_type -> parley.v1.TransferRequest
+	5,  // 5: parley.v1.ClusterService.Add:input_type -> parley.v1.AddRequest
+	7,  // 6: parley.v1.ClusterService.Remove:input_type -> parley.v1.RemoveRequest
+	2,  // 7: parley.v1.ClusterService.Status:output_type -> parley.v1.StatusResponse
+	4,  // 8: parley.v1.ClusterService.Transfer:output_type -> parley.v1.TransferResponse
+	6,  // 9: parley.v1.ClusterService.Add:output_type -> parley.v1.AddResponse
+	8,  // 10: parley.v1.ClusterService.Remove:output_type -> parley.v1.RemoveResponse
+	7,  // [7:11] is the sub-list for method output_type
+	3,  // [3:7] is the sub-list for method input_type
+	3,  // [3:3] is the sub-list for extension type_name
+	3,  // [3:3] is the sub-list for extension extendee
+	0,  // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_cluster_proto_init() }
@@ -549,7 +791,7 @@ func file_parley_v1_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_cluster_proto_rawDesc), len(file_parley_v1_cluster_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   6,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,13 +21,15 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	ClusterService_Status_FullMethodName   = "/parley.v1.ClusterService/Status"
 	ClusterService_Transfer_FullMethodName = "/parley.v1.ClusterService/Transfer"
+	ClusterService_Add_FullMethodName      = "/parley.v1.ClusterService/Add"
+	ClusterService_Remove_FullMethodName   = "/parley.v1.ClusterService/Remove"
 )
 
 // ClusterServiceClient is the client API for ClusterService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// ClusterService tells how the cluster is.
+// ClusterService tells how the cluster is, and changes who belongs to it.
 type ClusterServiceClient interface {
 	// Status returns what the asked node knows of itself and of the membership.
 	// It needs no quorum. For the whole picture a client asks every member.
@@ -39,6 +41,19 @@ type ClusterServiceClient interface {
 	// UNAVAILABLE, NOT_LEADER: ask the node in the hint. UNAVAILABLE, NO_TAKEOVER: the
 	// target did not come to lead within an election timeout, and the asked node leads on.
 	Transfer(ctx context.Context, in *TransferRequest, opts ...grpc.CallOption) (*TransferResponse, error)
+	// Add has the asked node, which must lead, add a node that was started with an empty
+	// directory to join. It returns when the new node is a learner by a committed entry; the
+	// leader makes it a voter by itself once it has caught up, and in the same change
+	// removes the node that it replaces, if any. To repeat it is safe.
+	//
+	// Errors: NOT_LEADER, CHANGE_PENDING: repeat; IS_MEMBER, WAS_REMOVED, FULL,
+	// NO_MEMBER (of replaces), NO_ANSWER, OTHER_CLUSTER: nothing was changed.
+	Add(ctx context.Context, in *AddRequest, opts ...grpc.CallOption) (*AddResponse, error)
+	// Remove has the asked node, which must lead, remove a node, be it itself, be it dead.
+	// It returns when a committed entry has removed it. To repeat it is safe.
+	//
+	// Errors: NOT_LEADER, CHANGE_PENDING: repeat; NO_MEMBER, LAST_VOTER.
+	Remove(ctx context.Context, in *RemoveRequest, opts ...grpc.CallOption) (*RemoveResponse, error)
 }
 
 type clusterServiceClient struct {
@@ -69,11 +84,31 @@ func (c *clusterServiceClient) Transfer(ctx context.Context, in *TransferRequest
 	return out, nil
 }
 
+func (c *clusterServiceClient) Add(ctx context.Context, in *AddRequest, opts ...grpc.CallOption) (*AddResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AddResponse)
+	err := c.cc.Invoke(ctx, ClusterService_Add_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *clusterServiceClient) Remove(ctx context.Context, in *RemoveRequest, opts ...grpc.CallOption) (*RemoveResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RemoveResponse)
+	err := c.cc.Invoke(ctx, ClusterService_Remove_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ClusterServiceServer is the server API for ClusterService service.
 // All implementations must embed UnimplementedClusterServiceServer
 // for forward compatibility.
 //
-// ClusterService tells how the cluster is.
+// ClusterService tells how the cluster is, and changes who belongs to it.
 type ClusterServiceServer interface {
 	// Status returns what the asked node knows of itself and of the membership.
 	// It needs no quorum. For the whole picture a client asks every member.
@@ -85,6 +120,19 @@ type ClusterServiceServer interface {
 	// UNAVAILABLE, NOT_LEADER: ask the node in the hint. UNAVAILABLE, NO_TAKEOVER: the
 	// target did not come to lead within an election timeout, and the asked node leads on.
 	Transfer(context.Context, *TransferRequest) (*TransferResponse, error)
+	// Add has the asked node, which must lead, add a node that was started with an empty
+	// directory to join. It returns when the new node is a learner by a committed entry; the
+	// leader makes it a voter by itself once it has caught up, and in the same change
+	// removes the node that it replaces, if any. To repeat it is safe.
+	//
+	// Errors: NOT_LEADER, CHANGE_PENDING: repeat; IS_MEMBER, WAS_REMOVED, FULL,
+	// NO_MEMBER (of replaces), NO_ANSWER, OTHER_CLUSTER: nothing was changed.
+	Add(context.Context, *AddRequest) (*AddResponse, error)
+	// Remove has the asked node, which must lead, remove a node, be it itself, be it dead.
+	// It returns when a committed entry has removed it. To repeat it is safe.
+	//
+	// Errors: NOT_LEADER, CHANGE_PENDING: repeat; NO_MEMBER, LAST_VOTER.
+	Remove(context.Context, *RemoveRequest) (*RemoveResponse, error)
 	mustEmbedUnimplementedClusterServiceServer()
 }
 
@@ -100,6 +148,12 @@ func (UnimplementedClusterServiceServer) Status(context.Context, *StatusRequest)
 }
 func (UnimplementedClusterServiceServer) Transfer(context.Context, *TransferRequest) (*TransferResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Transfer not implemented")
+}
+func (UnimplementedClusterServiceServer) Add(context.Context, *AddRequest) (*AddResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Add not implemented")
+}
+func (UnimplementedClusterServiceServer) Remove(context.Context, *RemoveRequest) (*RemoveResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Remove not implemented")
 }
 func (UnimplementedClusterServiceServer) mustEmbedUnimplementedClusterServiceServer() {}
 func (UnimplementedClusterServiceServer) testEmbeddedByValue()                        {}
@@ -158,6 +212,42 @@ func _ClusterService_Transfer_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ClusterService_Add_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AddRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ClusterServiceServer).Add(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ClusterService_Add_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ClusterServiceServer).Add(ctx, req.(*AddRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ClusterService_Remove_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RemoveRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ClusterServiceServer).Remove(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ClusterService_Remove_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ClusterServiceServer).Remove(ctx, req.(*RemoveRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ClusterService_ServiceDesc is the grpc.ServiceDesc for ClusterService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -172,6 +262,14 @@ var ClusterService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Transfer",
 			Handler:    _ClusterService_Transfer_Handler,
+		},
+		{
+			MethodName: "Add",
+			Handler:    _ClusterService_Add_Handler,
+		},
+		{
+			MethodName: "Remove",
+			Handler:    _ClusterService_Remove_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

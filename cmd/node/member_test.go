@@ -1,0 +1,143 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// join starts a node that waits to be added.
+func join(t *testing.T, dir, id, peer, client string) *proc {
+	t.Helper()
+	p := launch(t, "start", "--id", id, "--dir", filepath.Join(dir, "node-"+id), "--client-addr", client, "--peer-addr", peer, "--join")
+	p.stderr.await(t, `msg="waiting to be added"`)
+	return p
+}
+
+// awaitStatus waits until the status shows a node so.
+func awaitStatus(t *testing.T, clients, pattern string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		out, code := parley(t, clients, "cluster", "status")
+		return code == 0 && regexp.MustCompile(pattern).MatchString(out)
+	}, waitMax, 50*time.Millisecond, pattern)
+}
+
+// At stake: the story of a machine that dies. 3 nodes become 4, the dead one is removed, all under
+// a writer, and nothing that was acknowledged is lost.
+func TestADeadNodeIsReplacedUnderAWriterAndNothingIsLost(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	d, leader, clients := dev(t, dir, freePorts...)
+	addrs := free(t, 2)
+	all := clients + "," + addrs[1]
+
+	stop, sent := make(chan struct{}), make(chan []string, 1)
+	go func() {
+		var acknowledged []string
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				sent <- acknowledged
+				return
+			case <-time.After(5 * time.Millisecond): // about 200 a second
+			}
+			text := "m" + strconv.Itoa(i)
+			if _, code := parley(t, all, "send", "#general", text); code == 0 {
+				acknowledged = append(acknowledged, text)
+			}
+		}
+	}()
+
+	four := join(t, dir, "4", addrs[0], addrs[1])
+	out, code := parley(t, clients, "cluster", "add", "--id", "4", "--peer-addr", addrs[0], "--client-addr", addrs[1], "--json")
+	require.Zero(t, code, out)
+	require.JSONEq(t, `{"id":4,"change":"added"}`, out)
+	awaitStatus(t, clients, `(?m)^4 .* follower +serving`)
+	_, code = parley(t, clients, "cluster", "add", "--id", "4", "--peer-addr", addrs[0], "--client-addr", addrs[1])
+	require.Zero(t, code, "a repetition is no error")
+
+	require.NoError(t, syscall.Kill(pidOf(t, dir, leader), syscall.SIGKILL)) // the leader, of all nodes
+	out, code = parley(t, all, "cluster", "remove", leader)
+	require.Zero(t, code, out)
+	status, _ := parley(t, all, "cluster", "status")
+	require.False(t, regexp.MustCompile(`(?m)^`+leader+` `).MatchString(status), status)
+	require.Equal(t, 3, strings.Count(status, "serving"), status)
+
+	// It comes back, is told, and harms nobody.
+	dead := launch(t, "start", "--dir", filepath.Join(dir, "node-"+leader))
+	dead.stderr.await(t, `this node was removed from the cluster`)
+	close(stop)
+	acknowledged := <-sent
+	require.NotEmpty(t, acknowledged)
+	require.Less(t, len(acknowledged), 900, "one page of the history holds them all")
+	out, code = parley(t, all, "history", "#general", "-n", "1000", "--json")
+	require.Zero(t, code)
+	for _, text := range acknowledged {
+		if !strings.Contains(out, fmt.Sprintf("%q", text)) {
+			require.Fail(t, "an acknowledged message is lost", text)
+		}
+	}
+	require.Zero(t, dead.interrupt())
+	require.Zero(t, four.interrupt())
+	_ = d.interrupt() // it killed a child of ours: its exit code is told elsewhere
+}
+
+// A node takes another's place, which then has left by the same change; the leader leaves
+// as any other does.
+func TestANodeTakesThePlaceOfTheLeader(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	d, leader, clients := dev(t, dir, freePorts...)
+	send(t, clients, "before")
+	addrs := free(t, 2)
+	four := join(t, dir, "4", addrs[0], addrs[1])
+	out, code := parley(t, clients, "cluster", "replace", leader, "--id", "4", "--peer-addr", addrs[0], "--client-addr", addrs[1])
+	require.Zero(t, code, out)
+	require.Contains(t, out, "node "+leader+" leaves in that moment")
+	all := clients + "," + addrs[1]
+	awaitStatus(t, all, `(?m)^`+leader+` .* removed`)
+	send(t, all, "after")
+	require.Equal(t, []string{"before", "after"}, texts(t, addrs[1]), "the new node has all of it")
+
+	// It resumes with its directory alone.
+	require.Zero(t, four.interrupt())
+	four = launch(t, "start", "--dir", filepath.Join(dir, "node-4"))
+	awaitStatus(t, all, `(?m)^4 .* serving`)
+	require.Zero(t, four.interrupt())
+	require.Zero(t, d.interrupt())
+}
+
+func TestMistakesInAChangeOfTheMembershipAreNamed(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	d, _, clients := dev(t, dir, freePorts...)
+	for _, c := range []struct {
+		args []string
+		exit int
+		says string
+	}{
+		{[]string{"remove", "9"}, 3, "NO_MEMBER"},
+		{[]string{"remove", "x"}, 2, "USAGE"},
+		{[]string{"add", "--id", "2", "--peer-addr", "127.0.0.1:1", "--client-addr", "127.0.0.1:2"}, 6, "IS_MEMBER"},
+		{[]string{"add", "--id", "4"}, 2, "USAGE"},
+		{[]string{"add", "--id", "4", "--peer-addr", "nowhere", "--client-addr", "127.0.0.1:2"}, 7, "MALFORMED"},
+		{[]string{"replace", "9", "--id", "9", "--peer-addr", "127.0.0.1:1", "--client-addr", "127.0.0.1:2"}, 7, "MALFORMED"},
+	} {
+		out, code := parley(t, clients, append([]string{"cluster", "--json"}, c.args...)...)
+		require.Equal(t, c.exit, code, "%v: %s", c.args, out)
+		require.Contains(t, out, c.says)
+	}
+	require.Zero(t, d.interrupt())
+	_, errs, code := node("start", "--id", "4", "--dir", filepath.Join(dir, "x"), "--client-addr", "127.0.0.1:1", "--peer-addr", "127.0.0.1:2",
+		"--join", "--cluster", "1=127.0.0.1:3")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "contradict")
+}

@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"parley/rpc/client"
+)
+
+// newNode are the flags that say who is to be added.
+type newNode struct {
+	id         uint64
+	peerAddr   string
+	clientAddr string
+}
+
+func (n *newNode) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.Uint64Var(&n.id, "id", 0, "the new node's id: one that no member has")
+	f.StringVar(&n.peerAddr, "peer-addr", "", "where it listens for the other nodes, HOST:PORT")
+	f.StringVar(&n.clientAddr, "client-addr", "", "where it listens for clients, HOST:PORT")
+}
+
+func (n *newNode) check(cmd *cobra.Command) error {
+	switch {
+	case n.id == 0:
+		return usageOf(cmd, "--id is missing")
+	case n.peerAddr == "":
+		return usageOf(cmd, "--peer-addr is missing")
+	case n.clientAddr == "":
+		return usageOf(cmd, "--client-addr is missing")
+	}
+	return nil
+}
+
+// changed is what a change of the membership prints as JSON.
+type changed struct {
+	ID     uint64 `json:"id"`
+	Change string `json:"change"` // added, or removed
+}
+
+func (a *app) addCommand() *cobra.Command {
+	var n newNode
+	cmd := &cobra.Command{
+		Use:   "add --id N --peer-addr A --client-addr A",
+		Short: "Add a node that was started with node start --join",
+		Long: `Adds a node. Start it first, on an empty directory, with node start --join. It begins as a
+learner, which does not count, and becomes a voter by itself when it has caught up.`,
+		Args: args(),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.add(cmd, &n, 0) },
+	}
+	n.flags(cmd)
+	return cmd
+}
+
+func (a *app) replaceCommand() *cobra.Command {
+	var n newNode
+	cmd := &cobra.Command{
+		Use:   "replace N --id M --peer-addr A --client-addr A",
+		Short: "Add node M, and remove node N in the change that makes M a voter",
+		Args:  args("N"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			old, err := nodeID(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			return a.add(cmd, &n, old)
+		},
+	}
+	n.flags(cmd)
+	return cmd
+}
+
+func (a *app) removeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "remove N",
+		Short: "Remove node N, running or dead; its directory never returns",
+		Args:  args("N"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := nodeID(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			err = a.change(cmd, func(ctx context.Context, c *client.Client) error { return c.Remove(ctx, id) })
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(changed{id, "removed"})
+			}
+			_, err = fmt.Fprintf(a.Out, "node %d is removed: stop it if it runs, and delete its directory\n", id)
+			return err
+		},
+	}
+}
+
+func (a *app) add(cmd *cobra.Command, n *newNode, replaces uint64) error {
+	if err := n.check(cmd); err != nil {
+		return err
+	}
+	err := a.change(cmd, func(ctx context.Context, c *client.Client) error {
+		return c.Add(ctx, n.id, n.peerAddr, n.clientAddr, replaces)
+	})
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(changed{n.id, "added"})
+	}
+	text := fmt.Sprintf("node %d is added and becomes a voter when it has caught up", n.id)
+	if replaces != 0 {
+		text += fmt.Sprintf("; node %d leaves in that moment", replaces)
+	}
+	_, err = fmt.Fprintln(a.Out, text)
+	return err
+}
+
+// change dials, and bounds what is asked of the leader.
+func (a *app) change(cmd *cobra.Command, do func(context.Context, *client.Client) error) error {
+	c, err := a.dial()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	ctx, cancel := a.bounded(cmd.Context())
+	defer cancel()
+	return do(ctx, c)
+}
+
+func nodeID(cmd *cobra.Command, arg string) (uint64, error) {
+	id, err := strconv.ParseUint(arg, 10, 32)
+	if err != nil || id == 0 {
+		return 0, usageOf(cmd, "%q is no node id: ids are 1, 2, 3, …", arg)
+	}
+	return id, nil
+}

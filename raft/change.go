@@ -1,0 +1,271 @@
+package raft
+
+// Membership changes by joint consensus [§6, T§4.3]. A configuration takes effect when its
+// entry is appended; when the entry is cut, the one before it is in force again.
+//
+//	           add N                    N has caught up, or "promote N"
+//	  C ───────────────> C + learner N ──────────────────────────┐
+//	  │                                                          v
+//	  │ remove N (a voter)            C_old,new: two majorities decide
+//	  └─────────────────────────────────────────────────────────>│ committed
+//	                                                             v
+//	                        C_new: who only counted in the old one is gone
+//
+//  1. a change begins only when an entry of the leader's own term is committed,
+//     and the newest configuration too, and that one is not joint
+//  2. adding or removing a learner moves no majority: one entry does it
+//  3. every other change goes through a joint configuration, also that of a single voter
+//  4. the leader of the moment appends what follows: C_new when C_old,new is committed,
+//     and the promotion of a learner that has caught up
+//  5. a leader that is not in C_new leads, without counting itself, until C_new is
+//     committed; then it hands over and stops [§6]
+//
+// Whoever asked is answered when the configuration that has what he wanted is
+// committed. A change that is in force already is answered at once, so that a repetition
+// is harmless.
+
+// ChangeKind names a change of the membership.
+type ChangeKind uint8
+
+// The changes.
+const (
+	ChangeAdd     ChangeKind = iota + 1 // Member becomes a learner, and a voter when it has caught up
+	ChangeRemove                        // ID leaves
+	ChangeReplace                       // as Add; ID leaves in the same change that makes Member a voter
+	ChangePromote                       // ID, a learner, becomes a voter now
+)
+
+// Change is what an operator wants of the membership.
+type Change struct {
+	Kind   ChangeKind
+	ID     NodeID // ChangeRemove, ChangePromote; ChangeReplace: who is replaced
+	Member Member // ChangeAdd, ChangeReplace: ident and addresses
+}
+
+// pendingChange is the change whose caller waits for its commitment.
+type pendingChange struct {
+	ticket uint64 // zero: nobody waits
+	change Change
+}
+
+// startChange begins a change, finds it done already, or refuses it.
+func (r *Raft) startChange(ch *Change, ticket uint64) {
+	newest := &r.configs[len(r.configs)-1]
+	next, why := Configuration{}, Reason(0)
+	switch {
+	case r.role != Leader:
+		why = RefusedNotLeader
+	case r.transfer.under():
+		why = RefusedTransfer
+	case r.commit < r.termStart:
+		why = RefusedEarly // this is what Ongaro's correction of 2015 asks for
+	case newest.index > r.commit || newest.config.Joint():
+		why = RefusedPending
+	case r.wanted(ch, &newest.config):
+		r.out.Changed = append(r.out.Changed, Changed{ticket, newest.index})
+		return
+	default:
+		next, why = r.changed(&newest.config, ch)
+	}
+	if why != 0 {
+		r.refuse(ticket, why)
+		return
+	}
+	r.change = pendingChange{ticket, *ch}
+	r.append(EntryConfig, AppendConfiguration(nil, &next), 0)
+}
+
+// wanted reports whether a configuration has what the change is to bring about.
+func (r *Raft) wanted(ch *Change, c *Configuration) bool {
+	switch ch.Kind {
+	case ChangeAdd, ChangeReplace:
+		m, ok := c.Find(ch.Member.ID)
+		return ok && m.Ident == ch.Member.Ident && m.PeerAddr == ch.Member.PeerAddr
+	case ChangeRemove:
+		_, still := c.Find(ch.ID)
+		return !still && r.everMember(ch.ID)
+	case ChangePromote:
+		m, ok := c.Find(ch.ID)
+		return ok && m.Voter
+	}
+	return false
+}
+
+// changed returns the configuration that begins the change, or why there is none.
+func (r *Raft) changed(c *Configuration, ch *Change) (Configuration, Reason) {
+	old, ok := c.Find(ch.ID)
+	if ch.Kind != ChangeAdd && !ok {
+		return Configuration{}, RefusedNoMember
+	}
+	switch ch.Kind {
+	case ChangeAdd, ChangeReplace:
+		if _, taken := c.Find(ch.Member.ID); taken {
+			return Configuration{}, RefusedIsMember
+		}
+		if r.wasMember(ch.Member.Ident) {
+			return Configuration{}, RefusedWasRemoved
+		}
+		if len(c.Members) >= membersMax {
+			return Configuration{}, RefusedFull
+		}
+		m := Member{Ident: ch.Member.Ident, Promote: true, Replaces: ch.ID,
+			PeerAddr: ch.Member.PeerAddr, ClientAddr: ch.Member.ClientAddr}
+		if ch.Kind == ChangeAdd {
+			m.Replaces = 0
+		}
+		return c.with(m), 0
+	case ChangeRemove:
+		switch {
+		case !old.Voter:
+			return c.without(ch.ID), 0
+		case c.voters() == 1:
+			return Configuration{}, RefusedLastVoter
+		}
+		return c.joint(0, ch.ID), 0
+	case ChangePromote:
+		return c.joint(ch.ID, old.Replaces), 0
+	}
+	impossible("change of kind %d", ch.Kind)
+	return Configuration{}, 0
+}
+
+// finishChange answers the caller once what he wanted is committed.
+func (r *Raft) finishChange() {
+	p := &r.change
+	at := r.committedConfig()
+	if p.ticket == 0 || at.config.Joint() || !r.wanted(&p.change, &at.config) {
+		return
+	}
+	r.out.Changed = append(r.out.Changed, Changed{p.ticket, at.index})
+	*p = pendingChange{}
+}
+
+// failChange tells the caller that the term is over: what was appended may yet be
+// committed or be cut.
+func (r *Raft) failChange() {
+	if r.change.ticket != 0 {
+		r.refuse(r.change.ticket, RefusedLostTerm)
+	}
+	r.change = pendingChange{}
+}
+
+// advanceConfig does what follows from the newest configuration once it is committed. At most
+// one entry is appended: it must be committed before the next.
+func (r *Raft) advanceConfig() {
+	newest := &r.configs[len(r.configs)-1]
+	if r.commit < r.termStart || newest.index > r.commit || r.transfer.under() {
+		return
+	}
+	c := &newest.config
+	next := Configuration{}
+	switch {
+	case c.Joint():
+		next = c.left()
+	case !c.IsVoter(r.cfg.Self):
+		r.retire()
+		return
+	default:
+		m := r.caughtUp(c)
+		if m == nil {
+			return
+		}
+		next = c.joint(m.ID, m.Replaces)
+	}
+	r.append(EntryConfig, AppendConfiguration(nil, &next), 0)
+}
+
+// caughtUp returns a learner that is to be promoted and could carry its part: it
+// lacks few entries, and was heard from lately.
+func (r *Raft) caughtUp(c *Configuration) *Member {
+	for i := range c.Members {
+		m := &c.Members[i]
+		p := r.peer(m.Ident)
+		if m.Promote && !m.Voter && p != nil && !p.probing && p.match+promoteLagMax >= r.log.last &&
+			r.now.Sub(p.heard) < r.cfg.ElectionTimeout {
+			return m
+		}
+	}
+	return nil
+}
+
+// retire ends the leadership of a node that is not in the committed configuration: it
+// hands over to the fittest voter, which is as good as any other.
+func (r *Raft) retire() {
+	target := r.transferTarget(0, 0)
+	if target == nil {
+		r.becomeFollower(r.hard.Term, Ident{})
+		return
+	}
+	r.transfer = transfer{to: target.who, until: r.now.Add(r.cfg.ElectionTimeout)}
+	r.note(Note{Kind: NoteTransfer, Peer: target.who.ID})
+}
+
+// joint returns the configuration of both majorities: the one of now, and the
+// one with in and without out. Zero is nobody.
+func (c *Configuration) joint(in, out NodeID) Configuration {
+	next := c.Clone()
+	if m, ok := c.Find(out); ok && !m.Voter {
+		next = c.without(out) // a learner: nothing to outvote
+	}
+	for i := range next.Members {
+		m := &next.Members[i]
+		m.VoterOld = m.Voter
+		switch m.ID {
+		case in:
+			m.Voter, m.Promote, m.Replaces = true, false, 0
+		case out:
+			m.Voter = false
+		}
+	}
+	return next
+}
+
+// left returns the configuration behind a joint one: the incoming half, and the learners.
+func (c *Configuration) left() Configuration {
+	var next Configuration
+	for _, m := range c.Members {
+		if m.VoterOld && !m.Voter {
+			continue
+		}
+		m.VoterOld = false
+		next.Members = append(next.Members, m)
+	}
+	return next
+}
+
+// with returns the configuration with one member more.
+func (c *Configuration) with(m Member) Configuration {
+	next := Configuration{Members: make([]Member, 0, len(c.Members)+1)}
+	done := false
+	for _, o := range c.Members {
+		if !done && m.ID < o.ID {
+			next.Members, done = append(next.Members, m), true
+		}
+		next.Members = append(next.Members, o)
+	}
+	if !done {
+		next.Members = append(next.Members, m)
+	}
+	return next
+}
+
+// without returns the configuration with one member less.
+func (c *Configuration) without(id NodeID) Configuration {
+	var next Configuration
+	for _, m := range c.Members {
+		if m.ID != id {
+			next.Members = append(next.Members, m)
+		}
+	}
+	return next
+}
+
+func (c *Configuration) voters() int {
+	n := 0
+	for i := range c.Members {
+		if c.Members[i].Voter {
+			n++
+		}
+	}
+	return n
+}
