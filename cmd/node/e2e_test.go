@@ -196,7 +196,7 @@ func TestANodeWhoseDirectoryWasEmptiedIsNotTakenBack(t *testing.T) {
 	p := launch(t, "start", "--id", "2", "--dir", filepath.Join(dir, "node-2"), "--client-addr", s.ClientAddr,
 		"--peer-addr", s.PeerAddr, "--cluster", s.ClusterFlag())
 	require.Equal(t, 1, p.wait())
-	require.Regexp(t, `(?m)^node: .*formed without this directory: remove and add it \(this build has no command for that;`, p.stderr.String())
+	require.Regexp(t, `(?m)^node: .*formed without this directory: remove and add it \(parley cluster remove,`, p.stderr.String())
 	require.Equal(t, []string{"kept"}, texts(t, clients))
 	require.Zero(t, d.interrupt())
 }

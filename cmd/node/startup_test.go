@@ -141,7 +141,7 @@ func TestADirectoryThatIsNotWhatItWasIsRefused(t *testing.T) {
 		}, "is no settings file"},
 		"identity rotten": {func(t *testing.T, dir string) {
 			edit(t, filepath.Join(dir, "identity"), func(b []byte) { b[20] ^= 1 })
-		}, "identity of this directory is damaged: keep the directory"},
+		}, "identity of this directory is damaged: leave this node down"},
 		"identity gone, log there": {func(t *testing.T, dir string) {
 			for _, name := range []string{"identity", "node.json"} {
 				require.NoError(t, os.Remove(filepath.Join(dir, name)))

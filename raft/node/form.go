@@ -43,7 +43,7 @@ type forming struct {
 // The reasons why a founding member cannot be one.
 var (
 	// ErrFormedWithout: the cluster exists and this directory is not in it.
-	ErrFormedWithout = errors.New("formed without this directory: remove and add it (this build has no command for that; the other nodes go on without it while a majority runs)")
+	ErrFormedWithout = errors.New("formed without this directory: remove and add it (parley cluster remove, node start --join, parley cluster add; the other nodes go on while a majority of them runs)")
 	// ErrSeedsDiffer: two nodes were told different founding members.
 	ErrSeedsDiffer = errors.New("the nodes were given different founding members: start them with the same list")
 )

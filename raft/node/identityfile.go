@@ -33,7 +33,7 @@ const (
 
 // NoWayBack is what to do about a directory that lost what its node promised, or
 // some of it. To start on less would break the promises.
-const NoWayBack = "keep the directory and leave this node down: the others go on while a majority of them runs (this build has no command that replaces a node)"
+const NoWayBack = "leave this node down and put another in its place with parley cluster replace: the others go on while a majority of them runs"
 
 // What keeps a data directory from being used. They come wrapped with the facts.
 var (
