@@ -307,8 +307,8 @@ func (r *Raft) handleAppendReply(m *Message) {
 		r.note(Note{Kind: NoteMatch, Peer: p.who.ID, Index: m.Matched})
 	}
 	p.acknowledged(m.Matched)
-	if p.probing && m.Seq > p.resetSeq {
-		p.probing, p.probed = false, false
+	if p.probing && p.next == p.match+1 {
+		p.probing, p.probed = false, false // right before next it is known to match
 	}
 }
 

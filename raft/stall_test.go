@@ -93,3 +93,23 @@ func TestALeaderWhoseDiskStallsLikeAllOthersLeadsOn(t *testing.T) {
 	}
 	require.Equal(t, Leader, b.n.Role())
 }
+
+// A probe ends with any acknowledgement that reaches up to it, also one of an Append that
+// was sent before the last reset: the follower may hold back a second one while the first
+// waits for its disk, and a probe that waits for it alone moves one Append in 100 ms.
+func TestAProbeEndsWithAnEarlierAcknowledgementThatReachesIt(t *testing.T) {
+	b := newBench(t, 3, 1, 1)
+	b.lead()
+	b.hear(2, Message{Kind: MsgAppendReply, Term: 2, Seq: 1, Granted: true, Matched: 2})
+	b.propose("x") // seq 2
+	b.propose("y") // seq 3 overtakes seq 2 and is rejected
+	b.hear(2, Message{Kind: MsgAppendReply, Term: 2, Seq: 3, HintIndex: 3, HintTerm: 2})
+	p := b.n.peer(ident(2))
+	require.True(t, p.probing)
+	require.Equal(t, Index(4), p.next)
+	b.hear(2, Message{Kind: MsgAppendReply, Term: 2, Seq: 2, Granted: true, Matched: 2})
+	require.True(t, p.probing, "it says nothing about the place that is probed")
+	b.hear(2, Message{Kind: MsgAppendReply, Term: 2, Seq: 2, Granted: true, Matched: 3})
+	require.False(t, p.probing)
+	require.Equal(t, Index(3), b.one(MsgAppend, 2).PrevIndex)
+}
