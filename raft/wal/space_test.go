@@ -82,7 +82,7 @@ func TestWhatACrashKeptFromBeingFreedTheNextStartFrees(t *testing.T) {
 
 		if seal { // what the stopped start wrote is sealed by the next
 			stopAtFirst(fs, memfs.OpTruncate)
-			l, _, err = wal.Open(fs, dir, options)
+			_, _, err = wal.Open(fs, dir, options)
 			require.ErrorIs(t, err, memfs.ErrStopped)
 			fs.SetHook(nil)
 			fs.CrashProcess()
