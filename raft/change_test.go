@@ -380,3 +380,37 @@ func playCrash(t *testing.T, command string, after int, lost, returns bool) (str
 	c.until("a commit", func() bool { return l.Commit() >= last })
 	return describeConfig(l.config()), crashed
 }
+
+// A leader that removed itself may fall while C_new, without it, is in its log alone: then
+// nobody else can win, because its log is the most up to date and C_old,new needs its vote.
+// So it campaigns although it is no voter of its own latest configuration [T§4.2.2],
+// counts the other's vote and not its own, and leads until the entry is committed.
+func TestANodeThatIsNotInItsLatestConfigurationCampaignsUntilThatIsCommitted(t *testing.T) {
+	b := newBench(t, 2, 1)
+	log := terms(1, 1, 1, 1)
+	joint := Configuration{Members: []Member{{Ident: ident(1), VoterOld: true}, {Ident: ident(2), Voter: true, VoterOld: true}}}
+	without := Configuration{Members: []Member{{Ident: ident(2), Voter: true}}}
+	for i, c := range []Configuration{joint, without} {
+		e := &log[i+1]
+		e.Kind, e.Payload = EntryConfig, AppendConfiguration(nil, &c)
+		e.Sum = EntrySum(scriptCluster, e)
+	}
+	b.start(HardState{Term: 1}, log)
+	b.now = b.n.electionAt
+	b.step()
+	require.Equal(t, PreCandidate, b.n.Role())
+	b.hear(2, Message{Kind: MsgPreVoteReply, Term: 2, Seq: b.n.campaign, Granted: true})
+	require.Equal(t, Candidate, b.n.Role(), "its own vote is none")
+	b.hear(2, Message{Kind: MsgVoteReply, Term: 2, Seq: b.n.campaign, Granted: true})
+	require.Equal(t, Leader, b.n.Role())
+	require.Zero(t, b.n.Commit(), "its own log is not counted")
+	b.hear(2, Message{Kind: MsgAppendReply, Term: 2, Seq: 1, Granted: true, Matched: 4})
+	require.Equal(t, Index(4), b.n.Commit())
+
+	b.now = b.now.Add(10 * DefaultElectionTimeout)
+	b.step()
+	b.now = b.now.Add(10 * DefaultElectionTimeout)
+	b.step()
+	require.Equal(t, Follower, b.n.Role(), "once it is committed, it is out")
+	require.False(t, b.n.promotable())
+}

@@ -26,8 +26,23 @@ func (r *Raft) resetElectionTimer() {
 // promotable reports whether the node may campaign at all: a voter whose log has
 // begun. An empty log has seen no configuration entry; it waits to be filled,
 // unless every member has accepted the formation record.
+//
+// A node that is no voter of its own latest configuration campaigns all the same
+// while that is not committed: it may be the only one that holds the entry, so that
+// nobody else can win [T§4.2.2]. It counts the others' votes, and not its own.
 func (r *Raft) promotable() bool {
-	return r.removed == 0 && r.config().IsVoter(r.cfg.Self) && (r.log.last > 0 || r.mayForm)
+	if r.removed != 0 || r.log.last == 0 && !r.mayForm {
+		return false
+	}
+	for n := len(r.configs) - 1; n >= 0; n-- {
+		if r.configs[n].config.IsVoter(r.cfg.Self) {
+			return true
+		}
+		if r.configs[n].index <= r.commit {
+			return false
+		}
+	}
+	return false
 }
 
 // loyal reports whether a leader is known to live: votes are not granted, and
