@@ -303,12 +303,16 @@ func (r *Raft) handleAppendReply(m *Message) {
 		r.breach(m, BreachMatched)
 		return
 	}
-	if m.Matched > p.match {
+	news := m.Matched > p.match
+	if news {
 		r.note(Note{Kind: NoteMatch, Peer: p.who.ID, Index: m.Matched})
 	}
 	p.acknowledged(m.Matched)
-	if p.probing && p.next == p.match+1 {
-		p.probing, p.probed = false, false // right before next it is known to match
+	// A probe ends with its own answer, or with another that is news and reaches it. One that
+	// only repeats what is known must not open the pipeline: in a network that reorders,
+	// each would call for a pipeline of repetitions.
+	if p.probing && (m.Seq > p.resetSeq || news && p.next == p.match+1) {
+		p.probing, p.probed = false, false
 	}
 }
 

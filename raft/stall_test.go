@@ -112,4 +112,8 @@ func TestAProbeEndsWithAnEarlierAcknowledgementThatReachesIt(t *testing.T) {
 	b.hear(2, Message{Kind: MsgAppendReply, Term: 2, Seq: 2, Granted: true, Matched: 3})
 	require.False(t, p.probing)
 	require.Equal(t, Index(3), b.one(MsgAppend, 2).PrevIndex)
+
+	b.step(Input{Kind: InputPeerLost, Peer: 2})
+	b.hear(2, Message{Kind: MsgAppendReply, Term: 2, Seq: 2, Granted: true, Matched: 3})
+	require.True(t, p.probing, "a repetition is no news and opens no pipeline")
 }
