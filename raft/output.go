@@ -53,6 +53,7 @@ const (
 	RefusedWasRemoved                   // an addition of a directory that was removed: it never returns
 	RefusedLastVoter                    // a removal of the only voter
 	RefusedFull                         // an addition to as many members as there may be
+	RefusedKind                         // a configuration proposed as an entry: it is an InputChange
 )
 
 // String says the reason in a few words.
@@ -84,6 +85,8 @@ func (r Reason) String() string {
 		return "the only voter can't be removed"
 	case RefusedFull:
 		return "too many members"
+	case RefusedKind:
+		return "a configuration is changed, not proposed"
 	}
 	return "refused"
 }

@@ -13,7 +13,7 @@ func (r *Raft) propose(p *Proposal) {
 	l := &r.cfg.Limits
 	switch {
 	case p.Kind == EntryConfig:
-		impossible("a configuration is proposed: use InputChange")
+		r.refuse(p.Ticket, RefusedKind)
 	case r.role != Leader:
 		r.refuse(p.Ticket, RefusedNotLeader)
 	case r.transfer.under():
