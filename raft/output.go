@@ -129,6 +129,14 @@ type Store struct {
 	Truncate Index     // if not zero: entries from this index on are gone
 	Entries  []Entry   // follow Truncate-1, or the last entry stored before
 
+	// Fill holds entries that repair: each takes the place of a damaged one of the same
+	// index and term. Nothing else changes by them.
+	Fill []Entry
+	// Base, if its index is not zero: entries up to it are gone, because a snapshot holds
+	// what they did. With Reset all the others are gone as well, and Entries follow Base.
+	Base  EntryID
+	Reset bool
+
 	// Then holds promises: votes, vote requests and append acknowledgements.
 	// They must not leave before the disk has this write and all before it.
 	Then []Message

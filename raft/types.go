@@ -133,9 +133,26 @@ type Entry struct {
 	Payload []byte
 }
 
+// EntryID names an entry: two logs that have an entry of the same index and term have the
+// same entry there, and the same ones before it [§5.3, Log Matching].
+type EntryID struct {
+	Index Index
+	Term  Term
+}
+
+// Before reports whether a log that ends with this entry is less up to date than one that
+// ends with the other [§5.4.1].
+func (e EntryID) Before(o EntryID) bool {
+	return e.Term < o.Term || e.Term == o.Term && e.Index < o.Index
+}
+
 // HardState is what a node promises to remember before it answers
 // (currentTerm and votedFor of Figure 2; the log is the third part).
 type HardState struct {
 	Term Term
 	Vote Ident // zero: no vote in this term
+	// Floor is where the log ended before a part of it was lost to damage, zero if none was.
+	// Until the log is as up to date again, the node votes as if it still ended there,
+	// and does not campaign: what it acknowledged once, it never denies.
+	Floor EntryID
 }
