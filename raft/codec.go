@@ -219,27 +219,34 @@ func AppendConfiguration(dst []byte, c *Configuration) []byte {
 	dst = append(dst, 1)
 	dst = le.AppendUint32(dst, uint32(len(c.Members)))
 	for i := range c.Members {
-		m := &c.Members[i]
-		dst = appendIdent(dst, m.Ident)
-		roles := byte(0)
-		if m.Voter {
-			roles |= 1
-		}
-		if m.VoterOld {
-			roles |= 2
-		}
-		if m.Promote {
-			roles |= 4
-		}
-		if m.Replaces != 0 {
-			roles |= 8
-		}
-		dst = append(dst, roles)
-		dst = appendString16(dst, m.PeerAddr)
-		dst = appendString16(dst, m.ClientAddr)
-		if m.Replaces != 0 {
-			dst = le.AppendUint64(dst, uint64(m.Replaces))
-		}
+		dst = appendMember(dst, &c.Members[i])
+	}
+	return dst
+}
+
+// memberLen is the shortest encoding of a member.
+const memberLen = 16 + 1 + 2 + 2
+
+func appendMember(dst []byte, m *Member) []byte {
+	dst = appendIdent(dst, m.Ident)
+	roles := byte(0)
+	if m.Voter {
+		roles |= 1
+	}
+	if m.VoterOld {
+		roles |= 2
+	}
+	if m.Promote {
+		roles |= 4
+	}
+	if m.Replaces != 0 {
+		roles |= 8
+	}
+	dst = append(dst, roles)
+	dst = appendString16(dst, m.PeerAddr)
+	dst = appendString16(dst, m.ClientAddr)
+	if m.Replaces != 0 {
+		dst = le.AppendUint64(dst, uint64(m.Replaces))
 	}
 	return dst
 }
@@ -257,16 +264,7 @@ func DecodeConfiguration(src []byte) (Configuration, error) {
 	}
 	var c Configuration
 	for range n {
-		m := Member{Ident: Ident{NodeID(r.u64()), Incarnation(r.u64())}}
-		roles := r.u8()
-		r.bad = r.bad || roles > 15
-		m.Voter, m.VoterOld, m.Promote = roles&1 != 0, roles&2 != 0, roles&4 != 0
-		m.PeerAddr = string(r.bytes(int64(r.u16())))
-		m.ClientAddr = string(r.bytes(int64(r.u16())))
-		if roles&8 != 0 {
-			m.Replaces = NodeID(r.u64())
-			r.bad = r.bad || m.Replaces == 0 // one meaning, one encoding
-		}
+		m := r.member()
 		if k := len(c.Members); m.ID == 0 || k > 0 && c.Members[k-1].ID >= m.ID {
 			return Configuration{}, fmt.Errorf("%w: configuration out of order at member %d", ErrCodec, m.ID)
 		}
@@ -339,6 +337,21 @@ func (r *reader) u64() uint64 {
 		return le.Uint64(b)
 	}
 	return 0
+}
+
+// member decodes what appendMember made, and nothing else.
+func (r *reader) member() Member {
+	m := Member{Ident: Ident{NodeID(r.u64()), Incarnation(r.u64())}}
+	roles := r.u8()
+	r.bad = r.bad || roles > 15
+	m.Voter, m.VoterOld, m.Promote = roles&1 != 0, roles&2 != 0, roles&4 != 0
+	m.PeerAddr = string(r.bytes(int64(r.u16())))
+	m.ClientAddr = string(r.bytes(int64(r.u16())))
+	if roles&8 != 0 {
+		m.Replaces = NodeID(r.u64())
+		r.bad = r.bad || m.Replaces == 0 // one meaning, one encoding
+	}
+	return m
 }
 
 // entries decodes the entries of an Append. They follow PrevIndex without a gap,
