@@ -9,7 +9,7 @@ import (
 
 // Numbers are little-endian and of fixed width. A message on the wire:
 //
-//	 0  version 1        1   kind     2  flags: 1 granted, 2 transfer     3  zero
+//	 0  version 1        1   kind     2  flags: 1 granted, 2 transfer, 4 lost     3  zero
 //	 4  cluster          8 bytes
 //	12  from id, inc     16
 //	28  to id, inc       16
@@ -22,6 +22,8 @@ import (
 //	    Heartbeat        round 8, commit 8
 //	    HeartbeatReply   round 8, accepted 8
 //	    Removed          index 8
+//	    RepairAsk        prev index 8, last index 8, term of the first 8
+//	    RepairReply      prev index 8, term of the first 8, holding 1, count 4, entries
 //	    Form…, Join…     length 4, payload
 //	 …  CRC-32C of all before, 4
 //
@@ -35,6 +37,7 @@ const (
 	entryHeaderLen   = 33
 	flagGranted      = 1
 	flagTransfer     = 2
+	flagLost         = 4
 	// EntryOverhead is how many bytes an encoded entry has beside its payload.
 	EntryOverhead = entryHeaderLen
 )
@@ -111,6 +114,9 @@ func AppendMessage(dst []byte, m *Message) []byte {
 	if m.Transfer {
 		flags |= flagTransfer
 	}
+	if m.Lost {
+		flags |= flagLost
+	}
 	dst = append(dst, wireVersion, byte(m.Kind), flags, 0)
 	dst = le.AppendUint64(dst, uint64(m.Cluster))
 	dst = appendIdent(dst, m.From)
@@ -125,10 +131,7 @@ func AppendMessage(dst []byte, m *Message) []byte {
 		dst = le.AppendUint64(dst, uint64(m.PrevIndex))
 		dst = le.AppendUint64(dst, uint64(m.PrevTerm))
 		dst = le.AppendUint64(dst, uint64(m.Commit))
-		dst = le.AppendUint32(dst, uint32(len(m.Entries)))
-		for i := range m.Entries {
-			dst = AppendEntry(dst, &m.Entries[i])
-		}
+		dst = appendEntries(dst, m.Entries)
 	case MsgAppendReply:
 		dst = le.AppendUint64(dst, uint64(m.Matched))
 		dst = le.AppendUint64(dst, uint64(m.HintIndex))
@@ -141,6 +144,15 @@ func AppendMessage(dst []byte, m *Message) []byte {
 		dst = le.AppendUint64(dst, uint64(m.Accepted))
 	case MsgRemoved:
 		dst = le.AppendUint64(dst, uint64(m.Commit))
+	case MsgRepairAsk:
+		dst = le.AppendUint64(dst, uint64(m.PrevIndex))
+		dst = le.AppendUint64(dst, uint64(m.LastIndex))
+		dst = le.AppendUint64(dst, uint64(m.LastTerm))
+	case MsgRepairReply:
+		dst = le.AppendUint64(dst, uint64(m.PrevIndex))
+		dst = le.AppendUint64(dst, uint64(m.LastTerm))
+		dst = append(dst, byte(m.Holding))
+		dst = appendEntries(dst, m.Entries)
 	case MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
 		MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept:
 		dst = le.AppendUint32(dst, uint32(len(m.Payload)))
@@ -163,13 +175,14 @@ func DecodeMessage(src []byte) (Message, error) {
 	if crc32.Checksum(body, castagnoli) != sum {
 		return Message{}, fmt.Errorf("%w: message checksum mismatch", ErrCodec)
 	}
-	if body[2] > flagGranted|flagTransfer || body[3] != 0 {
+	if body[2] > flagGranted|flagTransfer|flagLost || body[3] != 0 {
 		return Message{}, fmt.Errorf("%w: message flags %d %d", ErrCodec, body[2], body[3])
 	}
 	m := Message{
 		Kind:     MessageKind(body[1]),
 		Granted:  body[2]&flagGranted != 0,
 		Transfer: body[2]&flagTransfer != 0,
+		Lost:     body[2]&flagLost != 0,
 		Cluster:  ClusterID(le.Uint64(body[4:])),
 		From:     decodeIdent(body[12:]),
 		To:       decodeIdent(body[28:]),
@@ -199,6 +212,16 @@ func DecodeMessage(src []byte) (Message, error) {
 		m.Accepted = Index(r.u64())
 	case MsgRemoved:
 		m.Commit = Index(r.u64())
+	case MsgRepairAsk:
+		m.PrevIndex = Index(r.u64())
+		m.LastIndex = Index(r.u64())
+		m.LastTerm = Term(r.u64())
+	case MsgRepairReply:
+		m.PrevIndex = Index(r.u64())
+		m.LastTerm = Term(r.u64())
+		m.Holding = Holding(r.u8())
+		r.bad = r.bad || m.Holding > HoldingOther
+		m.Entries = r.entries(&m)
 	case MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
 		MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept:
 		m.Payload = r.bytes(int64(r.u32()))
@@ -209,6 +232,14 @@ func DecodeMessage(src []byte) (Message, error) {
 		return Message{}, fmt.Errorf("%w: %s with %d bytes left over, short: %t", ErrCodec, m.Kind, len(r.src), r.bad)
 	}
 	return m, nil
+}
+
+func appendEntries(dst []byte, entries []Entry) []byte {
+	dst = le.AppendUint32(dst, uint32(len(entries)))
+	for i := range entries {
+		dst = AppendEntry(dst, &entries[i])
+	}
+	return dst
 }
 
 // AppendConfiguration appends the encoded configuration to dst: version 1,
@@ -354,7 +385,7 @@ func (r *reader) member() Member {
 	return m
 }
 
-// entries decodes the entries of an Append. They follow PrevIndex without a gap,
+// entries decodes the entries of a message. They follow PrevIndex without a gap,
 // and their terms lie between PrevTerm and the leader's and never fall.
 func (r *reader) entries(m *Message) []Entry {
 	n := r.u32()

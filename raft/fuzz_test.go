@@ -44,7 +44,21 @@ func FuzzStep(f *testing.F) {
 		for i := range 3 {
 			base.Members = append(base.Members, Member{Ident: ident(i + 1), Voter: true})
 		}
-		n := New(Config{Self: ident(1), Cluster: scriptCluster, Seed: 1}, Restored{Hard: HardState{Term: 1}, Base: base, Entries: terms(1, 1)}, 0)
+		log := terms(1, 1)
+		hard := HardState{Term: 1}
+		if len(src) > 0 && src[0] >= 0xe0 { // a disk that lost something
+			log = terms(1, 1, 1, 1, 1, 1)
+			for i := range log {
+				if src[0]&(1<<i) != 0 {
+					log[i] = Entry{Index: log[i].Index, Term: log[i].Term}
+				}
+			}
+			if src[0] == 0xe0 {
+				hard.Floor = EntryID{7, 1}
+			}
+			src = src[1:]
+		}
+		n := New(Config{Self: ident(1), Cluster: scriptCluster, Seed: 1}, Restored{Hard: hard, Base: Base{Config: base}, Entries: log}, 0)
 		next := func() uint64 {
 			if len(src) == 0 {
 				return 0
@@ -61,7 +75,7 @@ func FuzzStep(f *testing.F) {
 		var stored WriteSeq
 		for len(src) > 0 {
 			in := Input{Kind: InputMessage}
-			switch op := next() % 17; op {
+			switch op := next() % 19; op {
 			case 9:
 				in.Kind = InputCampaign
 			case 10:
@@ -72,6 +86,16 @@ func FuzzStep(f *testing.F) {
 				in = Input{Kind: InputStored, Stored: stored}
 			case 15:
 				in = Input{Kind: InputTransfer, Ticket: 3, Peer: NodeID(next())}
+			case 16:
+				s := n.Status()
+				switch base := (Base{Entry: EntryID{Index(next()), Term(next())}, Config: base}); {
+				case base.Entry.Index%2 == 0 && s.Delivered > s.Base.Index:
+					in = Input{Kind: InputCompact, Index: s.Base.Index + base.Entry.Index/2%(s.Delivered-s.Base.Index+1)}
+				case base.Entry.Index > s.Commit && base.Entry.Term >= s.LastTerm && base.Entry.Term < 1<<61 && base.Entry.Index < 1<<61:
+					in = Input{Kind: InputInstall, Base: &base}
+				default:
+					continue
+				}
 			case 13:
 				in = Input{Kind: InputPeerLost, Peer: NodeID(next())}
 			case 14:
@@ -79,11 +103,12 @@ func FuzzStep(f *testing.F) {
 				in.Message = &Message{}
 			default:
 				m := Message{
-					Kind: MessageKind(op%9 + 1), Cluster: scriptCluster, From: Ident{NodeID(next()), 7}, To: ident(1),
+					Kind: MessageKind(op%12 + 1), Cluster: scriptCluster, From: Ident{NodeID(next()), 7}, To: ident(1),
 					Term: Term(next()), Seq: next(), Granted: next()%2 == 0, Transfer: next()%2 == 0, LastIndex: Index(next()), LastTerm: Term(next()),
 					PrevIndex: Index(next()), PrevTerm: Term(next()), Commit: Index(next()), Round: next(),
 				}
 				m.Matched, m.HintIndex, m.HintTerm, m.Accepted = m.PrevIndex, m.LastIndex, m.LastTerm, m.PrevIndex
+				m.Lost, m.Holding = m.Transfer, Holding(m.LastIndex%4)
 				for term := m.PrevTerm; next()%2 == 1; {
 					term += Term(next() % 2)
 					e := Entry{Index: m.PrevIndex + Index(len(m.Entries)) + 1, Term: term, Kind: EntryKind(next()%6 + 1)}

@@ -18,6 +18,8 @@ const (
 	MsgHeartbeatReply MessageKind = 8
 	MsgTimeoutNow     MessageKind = 9  // campaign at once: I am leaving [T§3.10]
 	MsgRemoved        MessageKind = 10 // a committed entry removed you
+	MsgRepairAsk      MessageKind = 11 // my disk lost these entries: do you hold them?
+	MsgRepairReply    MessageKind = 12
 
 	MsgFormAsk    MessageKind = 100 // who are you? (raft/node, formation)
 	MsgFormAnswer MessageKind = 101
@@ -54,6 +56,10 @@ func (k MessageKind) String() string {
 		return "TimeoutNow"
 	case MsgRemoved:
 		return "Removed"
+	case MsgRepairAsk:
+		return "RepairAsk"
+	case MsgRepairReply:
+		return "RepairReply"
 	case MsgFormAsk:
 		return "FormAsk"
 	case MsgFormAnswer:
@@ -81,11 +87,13 @@ func (k MessageKind) String() string {
 //	PreVote, Vote      Term Seq LastIndex LastTerm; Vote also Transfer
 //	…Reply             Term Seq Granted
 //	Append             Term Seq PrevIndex PrevTerm Entries Commit
-//	AppendReply        Term Seq Granted; Matched if granted, else HintIndex HintTerm
+//	AppendReply        Term Seq Granted; Matched if granted, else HintIndex HintTerm Lost
 //	Heartbeat          Term Seq Round Commit
 //	HeartbeatReply     Term Seq Round Accepted
 //	TimeoutNow         Term
 //	Removed            Term Seq Commit
+//	RepairAsk          Term Seq PrevIndex LastIndex LastTerm
+//	RepairReply        Term Seq PrevIndex LastTerm Holding; Entries if it holds the first
 //	Form…, Join…       Payload
 //
 // A reply echoes the Seq of its request. Term is the sender's currentTerm, but
@@ -99,8 +107,8 @@ type Message struct {
 	Term    Term
 	Seq     uint64 // rises per sender and receiver within a term
 
-	LastIndex Index // the candidate's last entry [§5.4.1]
-	LastTerm  Term
+	LastIndex Index // the candidate's last entry [§5.4.1]; the last lost entry (RepairAsk)
+	LastTerm  Term  // and its term; the term of the first lost entry (RepairAsk, RepairReply)
 	// Transfer: the leader asked the candidate to campaign, so that voters need
 	// not be loyal to it [T§3.10].
 	Transfer bool
@@ -109,6 +117,11 @@ type Message struct {
 	PrevTerm  Term
 	Commit    Index // the leader's commitIndex, at most what the receiver is known to hold (Heartbeat); the entry that removed the receiver (Removed)
 	Entries   []Entry
+
+	// Lost: the sender's disk lost entries that it had acknowledged; what it holds for certain ends
+	// at HintIndex.
+	Lost    bool
+	Holding Holding // what the sender of a RepairReply knows of the entry asked for
 
 	Granted   bool
 	Matched   Index // PrevIndex + len(Entries) of the request that is answered

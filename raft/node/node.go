@@ -103,7 +103,7 @@ func (n *Node) join(boot Boot) {
 		Heartbeat:       n.settings.Heartbeat,
 		Priority:        n.settings.Priority,
 		Limits:          n.settings.Raft,
-	}, raft.Restored{Hard: boot.Hard, Base: n.identity.Members, Entries: boot.Entries}, n.now)
+	}, raft.Restored{Hard: boot.Hard, Base: raft.Base{Config: n.identity.Members}, Entries: boot.Entries}, n.now)
 	n.role, n.term, n.leader = n.raft.Role(), n.raft.Term(), n.raft.Leader().ID
 	n.form.open = len(boot.Entries) == 0 && formerOf(&n.identity.Members) == n.self
 }
