@@ -31,6 +31,12 @@ const (
 	MsgJoinAnswer MessageKind = 106
 	MsgJoinRecord MessageKind = 107 // this is the cluster, and where its leader listens
 	MsgJoinAccept MessageKind = 108
+
+	MsgSnapshotOffer MessageKind = 120 // I have this snapshot for you (raft/node, snapshots)
+	MsgSnapshotAsk   MessageKind = 121 // send me this piece of it
+	MsgSnapshotChunk MessageKind = 122
+
+	MsgBlob MessageKind = 125 // see raft/blob
 )
 
 // String names the message as traces print it.
@@ -78,9 +84,21 @@ func (k MessageKind) String() string {
 		return "JoinRecord"
 	case MsgJoinAccept:
 		return "JoinAccept"
+	case MsgSnapshotOffer:
+		return "SnapshotOffer"
+	case MsgSnapshotAsk:
+		return "SnapshotAsk"
+	case MsgSnapshotChunk:
+		return "SnapshotChunk"
+	case MsgBlob:
+		return "Blob"
 	}
 	return fmt.Sprintf("Message%d", uint8(k))
 }
+
+// Bulk reports whether a message is one of many that carry a lot of bytes in no hurry. A transport
+// sends such messages over a connection of their own, so that nothing else waits behind them.
+func (k MessageKind) Bulk() bool { return k == MsgSnapshotChunk || k == MsgBlob }
 
 // Message is what nodes say to one another. Which fields a kind uses:
 //
@@ -94,7 +112,7 @@ func (k MessageKind) String() string {
 //	Removed            Term Seq Commit
 //	RepairAsk          Term Seq PrevIndex LastIndex LastTerm
 //	RepairReply        Term Seq PrevIndex LastTerm Holding; Entries if it holds the first
-//	Form…, Join…       Payload
+//	Form…, Join…, Snapshot…, Blob   Payload
 //
 // A reply echoes the Seq of its request. Term is the sender's currentTerm, but
 // in PreVote the term that the sender would campaign in, and in a granted
