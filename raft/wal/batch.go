@@ -7,13 +7,25 @@ import (
 )
 
 // Batch is what one write to the log makes durable: one hard state, and a change
-// of the entries. Truncation is a field like any other: the file only grows, and
-// recovery replays it.
+// of the entries. The changes are fields: the file only grows, and recovery replays it in
+// the order of the fields here.
 type Batch struct {
 	Hard        raft.HardState
 	ConfigIndex raft.Index // of the newest configuration entry in the log after this batch, or zero
-	Truncate    raft.Index // if not zero: entries from this index on are gone
-	Entries     []raft.Entry
+
+	// Base, if it is not zero or comes with Reset: entries up to it are gone, because a
+	// snapshot holds what they did. It is an entry of the log, at the base or above. With
+	// Reset it is any entry, all others are gone as well, and Entries follow it.
+	Base  raft.EntryID
+	Reset bool
+
+	Truncate raft.Index // if not zero: entries from this index on are gone
+
+	// Fill holds entries that take the place of damaged ones: each has index, term and, if
+	// it was known, the checksum of a hole. Nothing else changes by them.
+	Fill []raft.Entry
+
+	Entries []raft.Entry // follow the log's last entry
 }
 
 // A batch fills whole sectors. Each sector begins with the batch number, 8 bytes;
@@ -31,95 +43,56 @@ type Batch struct {
 //	  4  length of this block 4
 //	  8  segment 8     16  offset of the batch 8     24  batch number 8
 //	 32  sectors of the batch 4     36  frame checksum of the batch before 4
-//	 40  claim 48
-//	 88  truncate 8
-//	 96  index of the first entry, or zero 8
-//	104  lowest index that the batch before changed, or zero 8
-//	112  count of entries 4     116  count of term runs 4
-//	120  term runs: term 8, index of its first entry in this batch 8
+//	 40  claim 152: how node and log stand after the batch (see claim.go)
+//	192  the newest batch before this one that cut 8
+//	200  lowest index that batches before it cut in this segment 8
+//	208  truncate 8
+//	216  index of the first entry, or zero 8
+//	224  count of entries 4     228  count of fills 4
+//	232  1 if all entries before are gone (reset), else 0: 4
+//	236  count of term runs 4
+//	240  term runs: term 8, index of its first entry in this batch 8
 //	  …  frame checksum 4
 //	  …  checksum of the block up to here 4
 //
-// The claim is how node and log stand after the batch:
-//
-//	 0  term 8     8  vote: id 8, incarnation 8     24  configuration index 8
-//	32  last index 8     40  last term 8
-//
-// The table has 20 bytes for each entry; index and term follow from the runs:
+// The table has 20 bytes for each entry; index and term follow from the runs. Behind them
+// it has 36 bytes for each fill, which begin with index 8 and term 8:
 //
 //	 0  log time 8     8  length of the payload 4     12  entry checksum 4
 //	16  kind 1         17 zeros 3
 //
-// The frame checksum covers the cluster id, the block from byte 8 to the end of
-// the runs, and the table, and with it the entry checksums, which cover the
-// payloads. So a rotten payload condemns its entry and no other.
+// The payloads of the entries follow, then those of the fills. The frame checksum covers
+// the cluster id, the block from byte 8 to the end of the runs, and the table, and with it
+// the entry checksums, which cover the payloads. So a rotten payload condemns its entry
+// and no other.
 const (
 	headerMagic  = 0x31484250
 	trailerMagic = 0x31544250
-	blockFixed   = 120
-	runBytes     = 16
+	cutAt        = 40 + claimBytes
+	countsAt     = cutAt + 32
+	blockFixed   = countsAt + 16
 	blockSums    = 8
 	blockMin     = blockFixed + blockSums
 	recordBytes  = 20
+	fillBytes    = 16 + recordBytes
 )
-
-// claim is how node and log stand after a batch.
-type claim struct {
-	hard     raft.HardState
-	config   raft.Index
-	last     raft.Index
-	lastTerm raft.Term
-}
-
-func appendClaim(dst []byte, c claim) []byte {
-	dst = le.AppendUint64(dst, uint64(c.hard.Term))
-	dst = le.AppendUint64(dst, uint64(c.hard.Vote.ID))
-	dst = le.AppendUint64(dst, uint64(c.hard.Vote.Inc))
-	dst = le.AppendUint64(dst, uint64(c.config))
-	dst = le.AppendUint64(dst, uint64(c.last))
-	return le.AppendUint64(dst, uint64(c.lastTerm))
-}
-
-func decodeClaim(p []byte) claim {
-	return claim{
-		hard: raft.HardState{
-			Term: raft.Term(le.Uint64(p[0:])),
-			Vote: raft.Ident{ID: raft.NodeID(le.Uint64(p[8:])), Inc: raft.Incarnation(le.Uint64(p[16:]))},
-		},
-		config:   raft.Index(le.Uint64(p[24:])),
-		last:     raft.Index(le.Uint64(p[32:])),
-		lastTerm: raft.Term(le.Uint64(p[40:])),
-	}
-}
-
-// run is a stretch of entries of one term; it ends where the next begins.
-type run struct {
-	term  raft.Term
-	first raft.Index
-}
 
 // block is what header and trailer of a batch say.
 type block struct {
-	segment    uint64
-	offset     int64
-	batch      uint64
-	sectors    uint32
-	prev       uint32 // frame checksum of the batch before
-	claim      claim
-	truncate   raft.Index
-	first      raft.Index
-	prevLowest raft.Index
-	entries    uint32
-	runs       []run
-	frame      uint32
-}
-
-// lowest returns the lowest index that the batch changes, or zero.
-func (b *block) lowest() raft.Index {
-	if b.truncate != 0 {
-		return b.truncate
-	}
-	return b.first
+	segment  uint64
+	offset   int64
+	batch    uint64
+	sectors  uint32
+	prev     uint32 // frame checksum of the batch before
+	claim    claim
+	cut      cut // before the batch
+	truncate raft.Index
+	first    raft.Index
+	entries  uint32
+	fills    uint32
+	reset    bool
+	runs     []run
+	frame    uint32
 }
 
 // encoder builds batches in memory that it keeps.
@@ -132,16 +105,16 @@ type encoder struct {
 }
 
 // encode lays out a batch and returns its sectors, valid until the next call,
-// and its frame checksum. Runs and count of b are filled in already.
-func (e *encoder) encode(b *block, entries []raft.Entry) ([]byte, uint32) {
-	b.sectors = sectorsOf(len(b.runs), entries)
+// and its frame checksum. Runs and counts of b are filled in already.
+func (e *encoder) encode(b *block, entries, fills []raft.Entry) ([]byte, uint32) {
+	b.sectors = sectorsOf(len(b.runs), entries, fills)
 	e.table = e.table[:0]
 	for i := range entries {
-		en := &entries[i]
-		e.table = le.AppendUint64(e.table, uint64(en.Time))
-		e.table = le.AppendUint32(e.table, uint32(len(en.Payload)))
-		e.table = le.AppendUint32(e.table, en.Sum)
-		e.table = append(e.table, byte(en.Kind), 0, 0, 0)
+		e.table = appendRecord(e.table, &entries[i])
+	}
+	for i := range fills {
+		e.table = appendID(e.table, raft.EntryID{Index: fills[i].Index, Term: fills[i].Term})
+		e.table = appendRecord(e.table, &fills[i])
 	}
 	e.block = appendBlock(e.block[:0], b)
 	b.frame = frameSum(e.cluster, e.block[8:], e.table)
@@ -154,6 +127,9 @@ func (e *encoder) encode(b *block, entries []raft.Entry) ([]byte, uint32) {
 	for i := range entries {
 		e.put(entries[i].Payload)
 	}
+	for i := range fills {
+		e.put(fills[i].Payload)
+	}
 	e.pad()
 	le.PutUint32(e.block, trailerMagic)
 	end := len(e.block) - 4
@@ -161,6 +137,14 @@ func (e *encoder) encode(b *block, entries []raft.Entry) ([]byte, uint32) {
 	e.put(e.block)
 	e.pad()
 	return e.out, b.frame
+}
+
+// appendRecord appends what the table says of an entry.
+func appendRecord(dst []byte, e *raft.Entry) []byte {
+	dst = le.AppendUint64(dst, uint64(e.Time))
+	dst = le.AppendUint32(dst, uint32(len(e.Payload)))
+	dst = le.AppendUint32(dst, e.Sum)
+	return append(dst, byte(e.Kind), 0, 0, 0)
 }
 
 // put appends bytes to the stream, beginning sectors as needed.
@@ -195,17 +179,19 @@ func appendBlock(dst []byte, b *block) []byte {
 	dst = le.AppendUint64(dst, b.batch)
 	dst = le.AppendUint32(dst, b.sectors)
 	dst = le.AppendUint32(dst, b.prev)
-	dst = appendClaim(dst, b.claim)
+	dst = appendClaim(dst, &b.claim)
+	dst = appendCut(dst, b.cut)
 	dst = le.AppendUint64(dst, uint64(b.truncate))
 	dst = le.AppendUint64(dst, uint64(b.first))
-	dst = le.AppendUint64(dst, uint64(b.prevLowest))
 	dst = le.AppendUint32(dst, b.entries)
-	dst = le.AppendUint32(dst, uint32(len(b.runs)))
-	for _, r := range b.runs {
-		dst = le.AppendUint64(dst, uint64(r.term))
-		dst = le.AppendUint64(dst, uint64(r.first))
+	dst = le.AppendUint32(dst, b.fills)
+	reset := uint32(0)
+	if b.reset {
+		reset = 1
 	}
-	return dst
+	dst = le.AppendUint32(dst, reset)
+	dst = le.AppendUint32(dst, uint32(len(b.runs)))
+	return appendRuns(dst, b.runs)
 }
 
 func blockLen(runs int) int { return blockFixed + runs*runBytes + blockSums }
@@ -214,10 +200,13 @@ func blockLen(runs int) int { return blockFixed + runs*runBytes + blockSums }
 func streamSectors(n uint64) uint64 { return (n + sectorRoom - 1) / sectorRoom }
 
 // sectorsOf is how many sectors a batch takes.
-func sectorsOf(runs int, entries []raft.Entry) uint32 {
-	n := uint64(blockLen(runs)) + uint64(len(entries))*recordBytes
+func sectorsOf(runs int, entries, fills []raft.Entry) uint32 {
+	n := uint64(blockLen(runs)) + uint64(len(entries))*recordBytes + uint64(len(fills))*fillBytes
 	for i := range entries {
 		n += uint64(len(entries[i].Payload))
+	}
+	for i := range fills {
+		n += uint64(len(fills[i].Payload))
 	}
 	return uint32(streamSectors(n) + streamSectors(uint64(blockLen(runs))))
 }
@@ -238,7 +227,7 @@ func decodeBlock(p []byte, magic uint32) (b block, length int, ok bool) {
 		return block{}, 0, false
 	}
 	length = int(le.Uint32(p[4:]))
-	runs := int(le.Uint32(p[116:]))
+	runs := int(le.Uint32(p[blockFixed-4:]))
 	if length < blockMin || length > len(p) || runs != (length-blockMin)/runBytes || length != blockLen(runs) {
 		return block{}, 0, false
 	}
@@ -246,20 +235,57 @@ func decodeBlock(p []byte, magic uint32) (b block, length int, ok bool) {
 		return block{}, 0, false
 	}
 	b = block{
-		segment:    le.Uint64(p[8:]),
-		offset:     int64(le.Uint64(p[16:])),
-		batch:      le.Uint64(p[24:]),
-		sectors:    le.Uint32(p[32:]),
-		prev:       le.Uint32(p[36:]),
-		claim:      decodeClaim(p[40:]),
-		truncate:   raft.Index(le.Uint64(p[88:])),
-		first:      raft.Index(le.Uint64(p[96:])),
-		prevLowest: raft.Index(le.Uint64(p[104:])),
-		entries:    le.Uint32(p[112:]),
-		frame:      le.Uint32(p[length-8:]),
+		segment:  le.Uint64(p[8:]),
+		offset:   int64(le.Uint64(p[16:])),
+		batch:    le.Uint64(p[24:]),
+		sectors:  le.Uint32(p[32:]),
+		prev:     le.Uint32(p[36:]),
+		claim:    decodeClaim(p[40:]),
+		cut:      decodeCut(p[cutAt:]),
+		truncate: raft.Index(le.Uint64(p[cutAt+16:])),
+		first:    raft.Index(le.Uint64(p[cutAt+24:])),
+		entries:  le.Uint32(p[countsAt:]),
+		fills:    le.Uint32(p[countsAt+4:]),
+		reset:    le.Uint32(p[countsAt+8:]) != 0,
+		frame:    le.Uint32(p[length-8:]),
 	}
-	for at := blockFixed; at < length-blockSums; at += runBytes {
-		b.runs = append(b.runs, run{term: raft.Term(le.Uint64(p[at:])), first: raft.Index(le.Uint64(p[at+8:]))})
+	if runs > 0 {
+		b.runs = make([]run, runs)
+		decodeRuns(b.runs, p[blockFixed:])
 	}
 	return b, length, true
+}
+
+// isAt says whether a block was written for this place.
+func (b *block) isAt(segment uint64, offset int64, batch uint64) bool {
+	return b.segment == segment && b.offset == offset && b.batch == batch
+}
+
+// lastBefore returns the last of the entries of earlier batches that are left behind this one.
+func (b *block) lastBefore() raft.Index { return b.claim.last.Index - raft.Index(b.entries) }
+
+// sane says whether a block could be one: as with claims, the checksum has vouched for the
+// bytes, and this vouches for the writer.
+func (b *block) sane() bool {
+	if b.sectors == 0 || !b.claim.sane() || b.claim.oldest > b.segment || b.claim.last.Index < raft.Index(b.entries) {
+		return false
+	}
+	before := b.lastBefore()
+	if before < b.claim.base.Index || b.reset && before != b.claim.base.Index ||
+		b.truncate != 0 && b.truncate != before+1 {
+		return false
+	}
+	if b.entries == 0 {
+		return len(b.runs) == 0 && b.first == 0
+	}
+	if b.first != before+1 || len(b.runs) == 0 || b.runs[0].first != b.first || b.runs[0].term == 0 {
+		return false
+	}
+	for i := 1; i < len(b.runs); i++ {
+		if b.runs[i].first <= b.runs[i-1].first || b.runs[i].term <= b.runs[i-1].term {
+			return false
+		}
+	}
+	newest := b.runs[len(b.runs)-1]
+	return newest.first <= b.claim.last.Index && newest.term == b.claim.last.Term
 }

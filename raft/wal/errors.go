@@ -14,8 +14,7 @@ type Damage struct {
 	Batch  uint64 // or zero, if it is no batch that is damaged
 	What   string
 
-	// The entries that can't be read because of it: none if First is zero, all
-	// from First on if Last is the highest index there can be.
+	// The entries that can't be read because of it: none if First is zero.
 	First, Last raft.Index
 }
 
@@ -27,16 +26,37 @@ func (d Damage) String() string {
 	return fmt.Sprintf("%s, offset %d: %s", d.File, d.Offset, d.What)
 }
 
-// DamagedError says that a log holds something else than what was stored. The node
-// must not start from it; nothing was changed.
-type DamagedError struct {
+// LostError says that a log does not tell any more where it ended, or what its node promised:
+// every copy of it is bad. The node has lost its identity with it, and must not start from
+// what is left; nothing was changed.
+type LostError struct {
 	Damage Damage // the first
 	More   int    // how many follow
 }
 
+func lostError(found []Damage) error { return &LostError{Damage: found[0], More: len(found) - 1} }
+
+// Error names the first place.
+func (e *LostError) Error() string {
+	if e.More > 0 {
+		return fmt.Sprintf("wal: the end of the log is lost: %s (and %d more places)", e.Damage, e.More)
+	}
+	return fmt.Sprintf("wal: the end of the log is lost: %s", e.Damage)
+}
+
+// DamagedError says that a log has holes or a floor, for callers that can't go on with that.
+type DamagedError struct {
+	Damage Damage // the first place; none if the log was cut there before
+	More   int    // how many follow
+	Floor  raft.EntryID
+}
+
 // Error names the first place.
 func (e *DamagedError) Error() string {
-	if e.More > 0 {
+	switch {
+	case e.Damage.File == "":
+		return fmt.Sprintf("wal: the log was damaged and cut: it held entries up to %d of term %d", e.Floor.Index, e.Floor.Term)
+	case e.More > 0:
 		return fmt.Sprintf("wal: %s (and %d more places)", e.Damage, e.More)
 	}
 	return "wal: " + e.Damage.String()

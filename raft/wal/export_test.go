@@ -2,16 +2,17 @@ package wal
 
 import "parley/raft"
 
+// HolesMax is the most holes that a log is opened with.
+const HolesMax = holesMax
+
 // Resum gives every header, trailer, segment header and seal slot of a file the
 // checksums that its contents call for, as a writer with a bug would have.
 func Resum(file []byte, cluster raft.ClusterID) {
 	for at := int64(0); at+sectorBytes <= int64(len(file)); at += sectorBytes {
 		sector := file[at : at+sectorBytes]
 		switch {
-		case string(sector[:8]) == segmentMagic:
-			le.PutUint32(sector[60:], checksum(sector[:60]))
-		case string(sector[:8]) == sealMagic:
-			le.PutUint32(sector[120:], checksum(sector[:120]))
+		case string(sector[:8]) == segmentMagic, string(sector[:8]) == sealMagic:
+			le.PutUint32(sector[markBytes-4:], checksum(sector[:markBytes-4]))
 		case le.Uint32(sector[tagBytes:]) == headerMagic:
 			resumBatch(file[at:], tagAt(file, at), cluster)
 		}
@@ -22,7 +23,7 @@ func Resum(file []byte, cluster raft.ClusterID) {
 func resumBatch(data []byte, batch uint64, cluster raft.ClusterID) {
 	stream, _ := destuff(data, batch)
 	length := int(le.Uint32(stream[4:]))
-	end := length + int(le.Uint32(stream[112:]))*recordBytes
+	end := length + int(le.Uint32(stream[countsAt:]))*recordBytes + int(le.Uint32(stream[countsAt+4:]))*fillBytes
 	if length < blockMin || length > sectorRoom || end < length || end > len(stream) {
 		return
 	}

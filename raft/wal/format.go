@@ -26,12 +26,16 @@ import (
 //	16  cluster 8
 //	24  number of this segment 8
 //	32  continues from: segment 8, offset 8, batch 8, frame checksum 4
-//	60  checksum of bytes 0 to 60, 4
+//	60  1 if the standing there is known, else 0: 4
+//	64  standing 168 (see claim.go)
+//	232 checksum of bytes 0 to 232, 4
 //
 // The first 16 bytes are the same in every format there will ever be, so that an
 // older build can tell a newer file from a damaged one. "Continues from" is the
 // end of the last batch before this segment; whatever lies behind that place is
-// superseded. The first segment continues from zeros.
+// superseded. The first segment continues from zeros. The standing is how node and log
+// stood at that place: with it a log may begin with any segment, once nothing
+// in the segments before it matters any more.
 const (
 	formatVersion = 1
 
@@ -40,35 +44,36 @@ const (
 	sectorRoom   = sectorBytes - tagBytes
 	blockBytes   = 4096
 	bodyStart    = 2 * blockBytes
-	headerBytes  = 64
 	preambleEnd  = 16
+	markBytes    = 64 + standingBytes + 4
 	segmentMagic = "parleywl"
 )
 
 // The seal is a file "seal" of two slots, at 0 and at 4096, written alternately.
 // The valid slot with the higher sequence says how far the log was certainly
-// synced, and repeats what the last batch up to there said. A slot:
+// synced, and how node and log stood there. A slot is laid out like a header:
 //
 //	 0  "parleysl"
 //	 8  format version 4     12  checksum of bytes 0 to 12, 4
 //	16  cluster 8
 //	24  sequence 8
 //	32  the sealed batch: segment 8, end offset 8, batch 8, frame checksum 4
-//	60  zero 4
-//	64  claim 48 (see batch.go)
-//	112 lowest index that the sealed batch changed, or zero 8
-//	120 checksum of bytes 0 to 120, 4
+//	60  one 4
+//	64  standing 168
+//	232 checksum of bytes 0 to 232, 4
 const (
-	sealName      = "seal"
-	sealMagic     = "parleysl"
-	sealSlotBytes = 124
-	sealBytes     = 2 * blockBytes
+	sealName  = "seal"
+	sealMagic = "parleysl"
+	sealBytes = 2 * blockBytes
 )
 
 var (
 	le         = binary.LittleEndian
 	castagnoli = crc32.MakeTable(crc32.Castagnoli)
 )
+
+// indexLimit bounds what a claim may say: a Position stays below 2^53.
+const indexLimit = raft.Index(1) << 53
 
 func checksum(p []byte) uint32 { return crc32.Checksum(p, castagnoli) }
 
@@ -80,11 +85,14 @@ type place struct {
 	frame   uint32 // its frame checksum
 }
 
-// header is a segment's header.
-type header struct {
+// mark is a segment's header or a slot of the seal: a place, and how node and log stood
+// there.
+type mark struct {
 	cluster raft.ClusterID
-	segment uint64
-	from    place
+	number  uint64 // of the segment, or the slot's sequence
+	at      place
+	known   bool // whether the standing is
+	standing
 }
 
 // appendPreamble appends the 16 bytes that are the same in every format.
@@ -119,74 +127,42 @@ func decodePlace(p []byte) place {
 	}
 }
 
-// appendHeader appends one copy of a header.
-func appendHeader(dst []byte, h header) []byte {
+// appendMark appends a header or slot.
+func appendMark(dst []byte, magic string, m *mark) []byte {
 	start := len(dst)
-	dst = appendPreamble(dst, segmentMagic, formatVersion)
-	dst = le.AppendUint64(dst, uint64(h.cluster))
-	dst = le.AppendUint64(dst, h.segment)
-	dst = appendPlace(dst, h.from)
+	dst = appendPreamble(dst, magic, formatVersion)
+	dst = le.AppendUint64(dst, uint64(m.cluster))
+	dst = le.AppendUint64(dst, m.number)
+	dst = appendPlace(dst, m.at)
+	known := uint32(0)
+	if m.known {
+		known = 1
+	}
+	dst = le.AppendUint32(dst, known)
+	dst = appendStanding(dst, &m.standing)
 	return le.AppendUint32(dst, checksum(dst[start:]))
 }
 
-// decodeHeader reads one copy of a header. A newer format is an error; damage is not ok.
-func decodeHeader(p []byte, number uint64) (h header, ok bool, err error) {
-	version, ok := preamble(p, segmentMagic)
+// decodeMark reads a header or slot of a file. A newer format is an error; damage is not ok.
+func decodeMark(p []byte, magic, file string) (m mark, ok bool, err error) {
+	version, ok := preamble(p, magic)
 	if !ok || version == 0 {
-		return header{}, false, nil
+		return mark{}, false, nil
 	}
 	if version > formatVersion {
-		return header{}, false, &FormatError{File: segmentName(number), Version: version}
+		return mark{}, false, &FormatError{File: file, Version: version}
 	}
-	if len(p) < headerBytes || le.Uint32(p[60:]) != checksum(p[:60]) {
-		return header{}, false, nil
+	if len(p) < markBytes || le.Uint32(p[markBytes-4:]) != checksum(p[:markBytes-4]) {
+		return mark{}, false, nil
 	}
-	h = header{
-		cluster: raft.ClusterID(le.Uint64(p[16:])),
-		segment: le.Uint64(p[24:]),
-		from:    decodePlace(p[32:]),
-	}
-	return h, h.segment == number, nil
-}
-
-// seal is what a seal slot says.
-type seal struct {
-	sequence uint64
-	at       place
-	claim    claim
-	from     raft.Index
-}
-
-func appendSeal(dst []byte, cluster raft.ClusterID, s seal) []byte {
-	start := len(dst)
-	dst = appendPreamble(dst, sealMagic, formatVersion)
-	dst = le.AppendUint64(dst, uint64(cluster))
-	dst = le.AppendUint64(dst, s.sequence)
-	dst = appendPlace(dst, s.at)
-	dst = le.AppendUint32(dst, 0)
-	dst = appendClaim(dst, s.claim)
-	dst = le.AppendUint64(dst, uint64(s.from))
-	return le.AppendUint32(dst, checksum(dst[start:]))
-}
-
-// decodeSeal reads one slot. A newer format is an error; damage is not ok.
-func decodeSeal(p []byte) (s seal, cluster raft.ClusterID, ok bool, err error) {
-	version, ok := preamble(p, sealMagic)
-	if !ok || version == 0 {
-		return seal{}, 0, false, nil
-	}
-	if version > formatVersion {
-		return seal{}, 0, false, &FormatError{File: sealName, Version: version}
-	}
-	if len(p) < sealSlotBytes || le.Uint32(p[120:]) != checksum(p[:120]) {
-		return seal{}, 0, false, nil
-	}
-	return seal{
-		sequence: le.Uint64(p[24:]),
+	m = mark{
+		cluster:  raft.ClusterID(le.Uint64(p[16:])),
+		number:   le.Uint64(p[24:]),
 		at:       decodePlace(p[32:]),
-		claim:    decodeClaim(p[64:]),
-		from:     raft.Index(le.Uint64(p[112:])),
-	}, raft.ClusterID(le.Uint64(p[16:])), true, nil
+		known:    le.Uint32(p[60:]) != 0,
+		standing: decodeStanding(p[64:]),
+	}
+	return m, m.claim.sane() && m.claim.oldest <= m.at.segment, nil
 }
 
 // segmentName is the file name of a segment.

@@ -58,24 +58,35 @@ func undump(t *testing.T, text string) []byte {
 
 // goldenLog is a small log with a bit of everything: runs of two terms, an empty
 // payload, a truncation, a batch of a hard state alone, a batch of several
-// sectors, a roll, a seal.
+// sectors, rolls, a base, a hole and its fill, a floor, seals.
 func goldenLog(t *testing.T) *memfs.FS {
 	fs := memfs.New(1)
-	l, _, err := wal.Open(fs, dir, tiny)
+	l, _, err := wal.Open(fs, dir, golden)
 	require.NoError(t, err)
-	vote := raft.HardState{Term: 7, Vote: raft.Ident{ID: 3, Inc: 0x1122334455667788}}
 	store(t, l, &wal.Batch{Hard: raft.HardState{Term: 5}, ConfigIndex: 1, Entries: []raft.Entry{
 		entry(1, 5, "first"), entry(2, 5, ""), entry(3, 6, "third"),
 	}})
-	store(t, l, &wal.Batch{Hard: vote, ConfigIndex: 1})
-	store(t, l, &wal.Batch{Hard: vote, ConfigIndex: 1, Truncate: 3, Entries: []raft.Entry{
+	store(t, l, &wal.Batch{Hard: goldenHard, ConfigIndex: 1})
+	store(t, l, &wal.Batch{Hard: goldenHard, ConfigIndex: 1, Truncate: 3, Entries: []raft.Entry{
 		entry(3, 7, strings.Repeat("sector ", 100)),
 	}})
 	require.NoError(t, l.Seal())
-	store(t, l, &wal.Batch{Hard: vote, ConfigIndex: 1, Truncate: 3})
+	require.NoError(t, l.Close())
+	rotEntry(t, fs, entry(1, 5, "first"))
+	l, was, err := wal.Open(fs, dir, wal.Options{Cluster: cluster, SegmentBytes: golden.SegmentBytes}) // no snapshot covers it
+	require.NoError(t, err)
+	require.Equal(t, []wal.Hole{{First: 1, Last: 1, Term: 5}}, was.Holes)
+	store(t, l, &wal.Batch{Hard: goldenHard, ConfigIndex: 1, Truncate: 3, Fill: []raft.Entry{entry(1, 5, "first")}})
+	store(t, l, &wal.Batch{Hard: goldenHard, ConfigIndex: 1, Base: raft.EntryID{Index: 1, Term: 5}, Entries: []raft.Entry{entry(3, 9, "ninth")}})
+	require.NoError(t, l.Seal())
 	require.NoError(t, l.Close())
 	return fs
 }
+
+var (
+	golden     = wal.Options{Cluster: cluster, SegmentBytes: 8192 + 8*512, Snapshots: []raft.EntryID{{Index: 1, Term: 5}}}
+	goldenHard = raft.HardState{Term: 9, Vote: raft.Ident{ID: 3, Inc: 0x1122334455667788}, Floor: raft.EntryID{Index: 8, Term: 6}}
+)
 
 var goldenFiles = []string{"seal", "0000000000000001.wal", "0000000000000002.wal"}
 
@@ -89,12 +100,12 @@ func TestTheFormatOnDiskStandsStill(t *testing.T) {
 	for _, name := range goldenFiles {
 		contents, err := fs.Contents(dir + "/" + name)
 		require.NoError(t, err)
-		golden := "testdata/golden/" + name + ".hex"
+		file := "testdata/golden/" + name + ".hex"
 		if *update {
 			require.NoError(t, os.MkdirAll("testdata/golden", 0o755))
-			require.NoError(t, os.WriteFile(golden, []byte(dump(contents)), 0o644))
+			require.NoError(t, os.WriteFile(file, []byte(dump(contents)), 0o644))
 		}
-		want, err := os.ReadFile(golden)
+		want, err := os.ReadFile(file)
 		require.NoError(t, err)
 		require.Equal(t, string(want), dump(contents), name)
 	}
@@ -111,8 +122,9 @@ func TestLogsOfFormat1StayReadable(t *testing.T) {
 		_, err = f.WriteAt(undump(t, string(text)), 0)
 		require.NoError(t, err)
 	}
-	_, was, err := wal.Open(fs, dir, tiny)
+	_, was, err := wal.Open(fs, dir, golden)
 	require.NoError(t, err)
-	require.Equal(t, []raft.Entry{entry(1, 5, "first"), entry(2, 5, "")}, was.Entries)
-	require.Equal(t, raft.HardState{Term: 7, Vote: raft.Ident{ID: 3, Inc: 0x1122334455667788}}, was.Hard)
+	require.Equal(t, raft.EntryID{Index: 1, Term: 5}, was.Base)
+	require.Equal(t, []raft.Entry{entry(2, 5, ""), entry(3, 9, "ninth")}, was.Entries)
+	require.Equal(t, goldenHard, was.Hard)
 }

@@ -9,7 +9,8 @@ import (
 type Report struct {
 	Cluster  raft.ClusterID
 	Segments []SegmentReport // that belong to the log, oldest first
-	Left     []uint64        // superseded segments that were not removed yet
+	Left     []uint64        // segments that do not matter any more and were not removed yet
+	Oldest   uint64          // segments before this one do not matter any more
 	Last     uint64          // the last good batch
 	Sealed   uint64          // all batches through this one are certainly synced
 	Was      Recovered
@@ -31,14 +32,12 @@ func Inspect(fs vfs.FS, dir string) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	r := Report{Cluster: s.cluster, Last: s.tail.batch, Sealed: s.seal.at.batch, Was: s.was}
-	for i, h := range s.chain {
-		r.Segments = append(r.Segments, SegmentReport{
-			Number: h.segment, From: h.from.segment, Batches: s.read[i].batches, End: s.read[i].end,
-		})
+	r := Report{Cluster: s.cluster, Last: s.tail.batch, Sealed: s.seal.at.batch, Oldest: s.p.claim.oldest, Was: s.was}
+	for _, g := range s.chain {
+		r.Segments = append(r.Segments, SegmentReport{Number: g.number, From: g.at.segment, Batches: g.batches, End: g.end})
 	}
 	for _, number := range s.numbers {
-		if s.headerOf(number).segment == 0 {
+		if s.linkOf(number).number == 0 {
 			r.Left = append(r.Left, number)
 		}
 	}

@@ -14,6 +14,10 @@ type Options struct {
 	// SegmentBytes is the size of a segment; zero is 64 MiB. A batch that is larger
 	// gets a segment of its own size.
 	SegmentBytes int64
+	// Snapshots are the node's own good ones, ascending: verified, not merely there. A log
+	// whose base is above zero must have one from the base on; without it the log is
+	// given up, because nothing tells what its entries are to be applied to.
+	Snapshots []raft.EntryID
 }
 
 // segmentBytesDefault: a roll each 64 MiB costs three syncs and is not felt; a
@@ -47,14 +51,13 @@ type Log struct {
 	tail     place    // the end of the last batch
 	unsynced bool
 
-	claim  claim      // how node and log stand after the last batch
-	lowest raft.Index // the lowest index it changed
-	runs   []run      // of the whole log
-	fresh  []run      // of the batch at hand
+	ledger            // after the last batch
+	segments []uint64 // that have a name, ascending
+	oldest   uint64   // as the last synced batch says: those before it may go
 
 	sealFile vfs.File
-	sealed   seal // the newest seal
-	sealBuf  []byte
+	sealed   mark // the newest seal
+	markBuf  []byte
 
 	next     vfs.File // the segment after this one, as far as it is prepared
 	nextSize int64
@@ -73,7 +76,8 @@ func (l *Log) fail(err error) error {
 
 // Append writes a batch to the page cache. It is on disk when Sync has returned. An
 // entry whose checksum is wrong is refused before anything is written.
-// Entries must follow the log as it is after Truncate; terms never fall.
+// Entries must follow the log as it is after Truncate; terms never fall; a fill must be
+// the entry of a hole.
 func (l *Log) Append(b *Batch) error {
 	if l.err != nil {
 		return l.err
@@ -81,27 +85,51 @@ func (l *Log) Append(b *Batch) error {
 	if l.unsynced {
 		panic(fmt.Sprintf("wal: append of a batch while batch %d is not synced", l.tail.batch))
 	}
-	for i := range b.Entries {
-		if e := &b.Entries[i]; e.Sum != raft.EntrySum(l.options.Cluster, e) {
-			l.err = &SumError{Index: e.Index, Term: e.Term}
-			return l.err
+	if err := errors.Join(l.checkSums(b.Entries), l.checkSums(b.Fill)); err != nil {
+		l.err = err
+		return err
+	}
+	l.check(b)
+	if err := l.makeRoom(int64(sectorsOf(len(l.fresh), b.Entries, b.Fill)) * sectorBytes); err != nil {
+		return l.fail(err)
+	}
+	blk := l.apply(b, l.tail.segment)
+	return l.write(&blk, b.Entries, b.Fill)
+}
+
+// checkSums refuses entries that are not those that their leader made.
+func (l *Log) checkSums(entries []raft.Entry) error {
+	for i := range entries {
+		e := &entries[i]
+		if e.Kind == 0 {
+			panic(fmt.Sprintf("wal: entry %d has no kind: a hole can't be written", e.Index))
+		}
+		if e.Sum != raft.EntrySum(l.options.Cluster, e) {
+			return &SumError{Index: e.Index, Term: e.Term}
 		}
 	}
-	blk := l.blockOf(b)
-	need := int64(sectorsOf(len(blk.runs), b.Entries)) * sectorBytes
-	if l.tail.offset+need > l.size {
-		if err := l.roll(need); err != nil {
-			return l.fail(err)
-		}
+	return nil
+}
+
+// makeRoom goes on in another segment if this one has no room for so many bytes.
+func (l *Log) makeRoom(need int64) error {
+	if l.tail.offset+need <= l.size {
+		return nil
 	}
+	return l.roll(need)
+}
+
+// write puts a batch behind the last one. What it claims is in the ledger already.
+func (l *Log) write(blk *block, entries, fills []raft.Entry) error {
 	blk.segment, blk.offset = l.tail.segment, l.tail.offset
-	sectors, frame := l.enc.encode(&blk, b.Entries)
+	blk.batch, blk.prev, blk.cut = l.tail.batch+1, l.tail.frame, l.cut
+	sectors, frame := l.enc.encode(blk, entries, fills)
 	if _, err := l.file.WriteAt(sectors, l.tail.offset); err != nil {
 		return l.fail(err)
 	}
 	l.tail.offset += int64(len(sectors))
 	l.tail.batch, l.tail.frame = blk.batch, frame
-	l.claim, l.lowest = blk.claim, blk.lowest()
+	l.cut = l.cut.after(blk)
 	l.unsynced = true
 	return nil
 }
@@ -118,6 +146,7 @@ func (l *Log) Sync() error {
 		return l.fail(err)
 	}
 	l.unsynced = false
+	l.oldest = l.claim.oldest
 	return nil
 }
 
@@ -134,9 +163,14 @@ func (l *Log) Seal() error {
 	if l.sealed.at.batch == l.tail.batch {
 		return nil
 	}
-	s := seal{sequence: l.sealed.sequence + 1, at: l.tail, claim: l.claim, from: l.lowest}
-	l.sealBuf = appendSeal(l.sealBuf[:0], l.options.Cluster, s)
-	if _, err := l.sealFile.WriteAt(l.sealBuf, int64(s.sequence%2)*blockBytes); err != nil {
+	return l.putSeal()
+}
+
+// putSeal writes the slot that the newest seal is not in.
+func (l *Log) putSeal() error {
+	s := mark{cluster: l.options.Cluster, number: l.sealed.number + 1, at: l.tail, known: true, standing: l.standing}
+	l.markBuf = appendMark(l.markBuf[:0], sealMagic, &s)
+	if _, err := l.sealFile.WriteAt(l.markBuf, int64(s.number%2)*blockBytes); err != nil {
 		return l.fail(err)
 	}
 	if err := l.sealFile.Sync(); err != nil {
@@ -157,68 +191,4 @@ func (l *Log) Close() error {
 		err = errors.Join(err, l.next.Close())
 	}
 	return err
-}
-
-// blockOf fills in what a batch claims, and follows the log's runs of terms.
-func (l *Log) blockOf(b *Batch) block {
-	last := l.claim.last
-	if b.Truncate != 0 {
-		if b.Truncate > last+1 {
-			panic(fmt.Sprintf("wal: truncate at %d, but the log ends at %d", b.Truncate, last))
-		}
-		last = b.Truncate - 1
-		l.runs = cutRuns(l.runs, b.Truncate)
-	}
-	l.fresh = l.fresh[:0]
-	for i := range b.Entries {
-		e := &b.Entries[i]
-		if e.Index != last+1 {
-			panic(fmt.Sprintf("wal: entry %d appended behind %d", e.Index, last))
-		}
-		last = e.Index
-		if l.fresh = extendRuns(l.fresh, e); i == 0 || len(l.runs) == 0 || l.runs[len(l.runs)-1].term != e.Term {
-			l.runs = extendRuns(l.runs, e)
-		}
-	}
-	blk := block{
-		batch:      l.tail.batch + 1,
-		prev:       l.tail.frame,
-		claim:      claim{hard: b.Hard, config: b.ConfigIndex, last: last, lastTerm: lastTerm(l.runs)},
-		truncate:   b.Truncate,
-		prevLowest: l.lowest,
-		entries:    uint32(len(b.Entries)),
-		runs:       l.fresh,
-	}
-	if len(b.Entries) > 0 {
-		blk.first = b.Entries[0].Index
-	}
-	return blk
-}
-
-// extendRuns adds an entry to runs of terms.
-func extendRuns(runs []run, e *raft.Entry) []run {
-	if n := len(runs); n > 0 {
-		switch before := runs[n-1].term; {
-		case before == e.Term:
-			return runs
-		case before > e.Term:
-			panic(fmt.Sprintf("wal: entry %d of term %d follows term %d", e.Index, e.Term, before))
-		}
-	}
-	return append(runs, run{term: e.Term, first: e.Index})
-}
-
-// cutRuns removes what begins at an index or behind it.
-func cutRuns(runs []run, from raft.Index) []run {
-	for len(runs) > 0 && runs[len(runs)-1].first >= from {
-		runs = runs[:len(runs)-1]
-	}
-	return runs
-}
-
-func lastTerm(runs []run) raft.Term {
-	if len(runs) == 0 {
-		return 0
-	}
-	return runs[len(runs)-1].term
 }

@@ -125,7 +125,7 @@ func TestEntriesThatDoNotFollowTheLogAreACallersBug(t *testing.T) {
 	store(t, l, batch(2, 1, 3))
 	require.PanicsWithValue(t, "wal: entry 5 appended behind 3", func() { _ = l.Append(batch(2, 5, 5)) })
 	require.PanicsWithValue(t, "wal: entry 4 of term 1 follows term 2", func() { _ = l.Append(batch(1, 4, 4)) })
-	require.PanicsWithValue(t, "wal: truncate at 5, but the log ends at 3", func() { _ = l.Append(&wal.Batch{Truncate: 5}) })
+	require.PanicsWithValue(t, "wal: truncate at 5, but the log ends at 3 and begins behind 0", func() { _ = l.Append(&wal.Batch{Truncate: 5}) })
 }
 
 // The leader's checksum is checked before anything is written: what memory or the

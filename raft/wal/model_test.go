@@ -1,7 +1,9 @@
 package wal_test
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,17 +16,36 @@ import (
 
 // model is a log as a slice: what the log on disk must be equal to.
 type model struct {
+	base    raft.EntryID
 	hard    raft.HardState
 	config  raft.Index
 	entries []raft.Entry
 }
 
 func (m *model) apply(b *wal.Batch) {
+	switch {
+	case b.Reset:
+		m.base, m.entries = b.Base, nil
+	case b.Base.Index != 0:
+		m.entries = m.entries[b.Base.Index-m.base.Index:]
+		m.base = b.Base
+	}
 	if b.Truncate != 0 {
-		m.entries = m.entries[: b.Truncate-1 : b.Truncate-1]
+		n := b.Truncate - m.base.Index - 1
+		m.entries = m.entries[:n:n]
 	}
 	m.entries = append(m.entries, b.Entries...)
 	m.hard, m.config = b.Hard, b.ConfigIndex
+}
+
+func (m *model) print() string { return string(printOf(m.base, m.hard, m.config, m.entries)) }
+
+// last returns the last entry, or the base.
+func (m *model) last() raft.EntryID {
+	if n := len(m.entries); n > 0 {
+		return id(m.entries[n-1])
+	}
+	return m.base
 }
 
 func (m *model) clone() model {
@@ -36,10 +57,20 @@ func (m *model) clone() model {
 // drawBatch makes any batch that may follow.
 func (m *model) drawBatch(t *rapid.T) *wal.Batch {
 	b := &wal.Batch{ConfigIndex: raft.Index(rapid.IntRange(0, 3).Draw(t, "config"))}
-	last := raft.Index(len(m.entries))
-	term := m.hard.Term
-	if last > 0 && rapid.IntRange(0, 4).Draw(t, "truncate?") == 0 {
-		b.Truncate = raft.Index(rapid.Uint64Range(1, uint64(last)).Draw(t, "truncate"))
+	base, last, term := m.base.Index, m.last().Index, m.hard.Term
+	switch rapid.IntRange(0, 9).Draw(t, "base?") {
+	case 0, 1:
+		if len(m.entries) > 0 {
+			b.Base = id(m.entries[rapid.IntRange(0, len(m.entries)-1).Draw(t, "base")])
+			base = b.Base.Index
+		}
+	case 2:
+		term++
+		base = last + raft.Index(rapid.IntRange(1, 100).Draw(t, "install"))
+		b.Base, b.Reset, last = raft.EntryID{Index: base, Term: term}, true, base
+	}
+	if last > base && rapid.IntRange(0, 4).Draw(t, "truncate?") == 0 {
+		b.Truncate = raft.Index(rapid.Uint64Range(uint64(base)+1, uint64(last)).Draw(t, "truncate"))
 		last = b.Truncate - 1
 		term++
 	}
@@ -54,7 +85,7 @@ func (m *model) drawBatch(t *rapid.T) *wal.Batch {
 	return b
 }
 
-// The log against the model: any batches, seals, preparations, clean restarts and
+// The log against the model: any batches, seals, preparations, removals, clean restarts and
 // both crashes, in any order, with any size of segment.
 func TestTheLogIsWhatItsBatchesAddUpTo(t *testing.T) {
 	t.Parallel()
@@ -69,13 +100,13 @@ func TestTheLogIsWhatItsBatchesAddUpTo(t *testing.T) {
 			var was wal.Recovered
 			l, was, err = wal.Open(fs, dir, options)
 			require.NoError(t, err)
-			got := printOf(was.Hard, was.ConfigIndex, was.Entries)
-			if unsynced && string(got) == string(printOf(flying.hard, flying.config, flying.entries)) {
+			got := printOf(was.Base, was.Hard, was.ConfigIndex, was.Entries)
+			if unsynced && string(got) == flying.print() {
 				m = flying
 			}
 			unsynced = false
-			require.Equal(t, string(printOf(m.hard, m.config, m.entries)), string(got))
-			require.Equal(t, raft.Index(len(m.entries)), was.Last)
+			require.Equal(t, m.print(), string(got))
+			require.Equal(t, m.last(), raft.EntryID{Index: was.Last, Term: was.LastTerm})
 		}
 		sync := func() {
 			require.NoError(t, l.Sync())
@@ -90,6 +121,10 @@ func TestTheLogIsWhatItsBatchesAddUpTo(t *testing.T) {
 				b := flying.drawBatch(t)
 				require.NoError(t, l.Append(b))
 				flying.apply(b)
+				if b.Base.Index != 0 && b.Base != m.base {
+					options.Snapshots = append(options.Snapshots, b.Base)
+					slices.SortFunc(options.Snapshots, func(a, b raft.EntryID) int { return cmp.Compare(a.Index, b.Index) })
+				}
 				unsynced = true
 			},
 			"sync": func(*rapid.T) { sync() },
@@ -99,6 +134,10 @@ func TestTheLogIsWhatItsBatchesAddUpTo(t *testing.T) {
 			},
 			"prepare": func(*rapid.T) {
 				_, err := l.Prepare()
+				require.NoError(t, err)
+			},
+			"trim": func(*rapid.T) {
+				_, err := l.Trim()
 				require.NoError(t, err)
 			},
 			"restart": func(*rapid.T) {

@@ -1,6 +1,8 @@
 package wal
 
 import (
+	"math/bits"
+
 	"parley/raft"
 )
 
@@ -13,7 +15,8 @@ type reading struct {
 	complete bool
 	whole    bool // complete, and it follows the batch before
 	what     string
-	entries  []raft.Entry // whole: all; listed: those that are good
+	entries  []raft.Entry // listed: all; those that are bad are holes, without kind and payload
+	fills    []raft.Entry // listed: those that are good
 }
 
 // expected is what the next batch must say.
@@ -35,7 +38,7 @@ func readBatch(data []byte, want expected) reading {
 	}
 	stream, sectors := destuff(data[at:], n)
 	blk, length, ok := decodeBlock(stream, headerMagic)
-	if !ok || !blk.isAt(want.at.segment, at, n) {
+	if !ok || !blk.isAt(want.at.segment, at, n) || !blk.sane() {
 		r, _ := readTrailer(data, want)
 		r.what = "batch header checksum mismatch"
 		return r
@@ -54,21 +57,17 @@ func readBatch(data []byte, want expected) reading {
 		r.complete, r.whole = true, true
 	}
 	if !r.listed {
-		r.entries = nil
+		r.entries, r.fills = nil, nil
 	}
 	return r
-}
-
-// isAt says whether a block was written for this place.
-func (b *block) isAt(segment uint64, offset int64, batch uint64) bool {
-	return b.segment == segment && b.offset == offset && b.batch == batch
 }
 
 // list reads table and payloads. It is not listed if the table can't be trusted;
 // what tells the first fault.
 func (r *reading) list(stream []byte, length int, want expected) (listed bool, what string) {
 	b := &r.block
-	end := uint64(length) + uint64(b.entries)*recordBytes
+	records := uint64(length) + uint64(b.entries)*recordBytes
+	end := records + uint64(b.fills)*fillBytes
 	if end > uint64(len(stream)) {
 		return false, "batch is cut off"
 	}
@@ -76,71 +75,72 @@ func (r *reading) list(stream []byte, length int, want expected) (listed bool, w
 	if frameSum(want.cluster, stream[8:length-blockSums], table) != b.frame {
 		return false, "batch frame checksum mismatch"
 	}
-	if what := b.nonsense(table); what != "" {
-		return false, what
-	}
+	l := lister{cluster: want.cluster, rest: stream[end:]}
 	r.entries = make([]raft.Entry, 0, b.entries)
-	rest, run := stream[end:], 0
-	for i := range uint64(b.entries) {
-		record := table[i*recordBytes:]
-		e := raft.Entry{
-			Index: b.first + raft.Index(i),
-			Time:  raft.LogTime(le.Uint64(record[0:])),
-			Sum:   le.Uint32(record[12:]),
-			Kind:  raft.EntryKind(record[16]),
-		}
-		if run+1 < len(b.runs) && b.runs[run+1].first <= e.Index {
+	run := 0
+	for i := range raft.Index(b.entries) {
+		id := raft.EntryID{Index: b.first + i}
+		if run+1 < len(b.runs) && b.runs[run+1].first <= id.Index {
 			run++
 		}
-		e.Term = b.runs[run].term
-		size := uint64(le.Uint32(record[8:]))
-		if size > uint64(len(rest)) {
-			return true, "batch is cut off"
-		}
-		if size > 0 {
-			e.Payload = rest[:size:size]
-		}
-		rest = rest[size:]
-		if raft.EntrySum(want.cluster, &e) != e.Sum {
-			if what == "" {
-				what = "entry checksum mismatch"
-			}
-			continue
+		id.Term = b.runs[run].term
+		e, ok := l.entry(id, table[i*recordBytes:])
+		if !ok {
+			e = raft.Entry{Index: id.Index, Term: id.Term, Sum: e.Sum}
 		}
 		r.entries = append(r.entries, e)
 	}
-	return true, what
+	for table := stream[records:end]; len(table) > 0; table = table[fillBytes:] {
+		if e, ok := l.entry(decodeID(table), table[16:]); ok {
+			r.fills = append(r.fills, e)
+		}
+	}
+	if size := uint64(length) + uint64(len(table)) + l.size; streamSectors(size)+streamSectors(uint64(length)) != uint64(b.sectors) {
+		return false, "batch claims a wrong number of sectors"
+	}
+	return true, l.what
 }
 
-// nonsense says what no writer would have written, or nothing. The checksums have
-// vouched for the bytes; this vouches for the writer.
-func (b *block) nonsense(table []byte) string {
-	size := uint64(blockLen(len(b.runs))) + uint64(len(table))
-	for at := 0; at < len(table); at += recordBytes {
-		size += uint64(le.Uint32(table[at+8:]))
+// lister reads the payloads of a table's entries, one after the other.
+type lister struct {
+	cluster raft.ClusterID
+	rest    []byte
+	size    uint64 // of all payloads so far, there or not
+	what    string // the first fault
+}
+
+// entry reads the next one; it is not ok if the payload is not there or not the one that was
+// stored.
+func (l *lister) entry(id raft.EntryID, record []byte) (e raft.Entry, ok bool) {
+	e = raft.Entry{
+		Index: id.Index,
+		Term:  id.Term,
+		Time:  raft.LogTime(le.Uint64(record[0:])),
+		Sum:   le.Uint32(record[12:]),
+		Kind:  raft.EntryKind(record[16]),
 	}
-	if streamSectors(size)+streamSectors(uint64(blockLen(len(b.runs)))) != uint64(b.sectors) {
-		return "batch claims a wrong number of sectors"
+	size := uint64(le.Uint32(record[8:]))
+	l.size += size
+	if size > uint64(len(l.rest)) {
+		l.rest = nil
+		l.fault("batch is cut off")
+		return e, false
 	}
-	if b.entries == 0 {
-		if len(b.runs) > 0 || b.first != 0 {
-			return "batch claims terms without entries"
-		}
-		return ""
+	if size > 0 {
+		e.Payload = l.rest[:size:size]
 	}
-	last := b.first + raft.Index(b.entries) - 1
-	if b.first == 0 || last < b.first || b.claim.last != last || len(b.runs) == 0 || b.runs[0].first != b.first {
-		return "batch claims entries that it does not have"
+	l.rest = l.rest[size:]
+	if e.Kind == 0 || raft.EntrySum(l.cluster, &e) != e.Sum {
+		l.fault("entry checksum mismatch")
+		return e, false
 	}
-	for i := 1; i < len(b.runs); i++ {
-		if b.runs[i].first <= b.runs[i-1].first || b.runs[i].first > last || b.runs[i].term <= b.runs[i-1].term {
-			return "batch claims terms out of order"
-		}
+	return e, true
+}
+
+func (l *lister) fault(what string) {
+	if l.what == "" {
+		l.what = what
 	}
-	if b.claim.lastTerm != b.runs[len(b.runs)-1].term || b.truncate != 0 && b.truncate != b.first {
-		return "batch contradicts itself"
-	}
-	return ""
 }
 
 // trailerMatches says whether the trailer repeats the header.
@@ -157,7 +157,8 @@ func trailerMatches(stream []byte, b *block) bool {
 		}
 	}
 	return t.isAt(b.segment, b.offset, b.batch) && t.sectors == b.sectors && t.prev == b.prev && t.claim == b.claim &&
-		t.truncate == b.truncate && t.first == b.first && t.prevLowest == b.prevLowest && t.entries == b.entries && t.frame == b.frame
+		t.cut == b.cut && t.truncate == b.truncate && t.first == b.first && t.entries == b.entries && t.fills == b.fills &&
+		t.reset == b.reset && t.frame == b.frame
 }
 
 // readTrailer looks for the trailer of a batch whose header is lost.
@@ -172,7 +173,7 @@ func readTrailer(data []byte, want expected) (reading, bool) {
 			continue
 		}
 		stream, _ := destuff(data[at:], n)
-		if b, _, ok := decodeBlock(stream, trailerMagic); ok && b.isAt(want.at.segment, want.at.offset, n) {
+		if b, _, ok := decodeBlock(stream, trailerMagic); ok && b.isAt(want.at.segment, want.at.offset, n) && b.sane() {
 			return reading{block: b, known: true}, true
 		}
 	}
@@ -195,20 +196,43 @@ func destuff(data []byte, batch uint64) (stream []byte, sectors int64) {
 // tagAt returns the batch number of the sector at an offset; zero was never written.
 func tagAt(data []byte, at int64) uint64 { return le.Uint64(data[at:]) }
 
+// remains is what lies behind the end of a log, or behind its last good batch.
+type remains struct {
+	own   bool  // sectors of batch n, which is bad or was never finished
+	other bool  // sectors that no writer puts there before n was synced
+	stray int64 // the offset of the only sector that is none, or zero: see lone
+}
+
 // behind says what the sectors from an offset on prove about the batch n that is
-// bad there: torn sectors of its own, or others, which no writer puts there before
-// n was synced.
-func behind(data []byte, at int64, n uint64) (own, other bool) {
+// bad there.
+func behind(data []byte, at int64, n uint64) (r remains) {
+	others := 0
 	for ; at+sectorBytes <= int64(len(data)); at += sectorBytes {
 		switch tag := tagAt(data, at); {
 		case tag == 0:
 		case tag == n || tornTag(tag, n):
-			own = true
+			r.own = true
 		default:
-			other = true
+			if others++; lone(data[at : at+sectorBytes]) {
+				r.stray = at
+			}
 		}
 	}
-	return own, other
+	if r.other = others > 1 || others == 1 && r.stray == 0; r.other {
+		r.stray = 0
+	}
+	return r
+}
+
+// lone says whether a sector has one bit set. A batch is two sectors or more and never so
+// empty as a whole: if there is no other sector that could be of a later batch, this one
+// was never written, and a bit of it flipped.
+func lone(sector []byte) bool {
+	set := 0
+	for _, c := range sector {
+		set += bits.OnesCount8(c)
+	}
+	return set == 1
 }
 
 // tornTag says whether a tag is what a sector of batch n holds whose write broke
@@ -231,7 +255,7 @@ func findBatch(data []byte, segment uint64, at int64, n uint64) (block, bool) {
 			continue
 		}
 		stream, _ := destuff(data[at:], tag)
-		if b, _, ok := decodeBlock(stream, headerMagic); ok && b.isAt(segment, at, tag) {
+		if b, _, ok := decodeBlock(stream, headerMagic); ok && b.isAt(segment, at, tag) && b.sane() {
 			return b, true
 		}
 	}

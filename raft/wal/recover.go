@@ -7,12 +7,14 @@ import (
 )
 
 // Open opens the log in a directory, which it makes if there is none, and says
-// what it held. Nothing that Recovered tells is only in the page cache: the last
-// batch, unless it is sealed, was written again into a fresh segment and synced.
+// what it holds. Nothing that Recovered tells is only in the page cache: the last
+// batch, unless it is sealed, was written again into a fresh segment and synced, and so was
+// what Open decided about damage.
 //
-// A damaged log is a *DamagedError; Recovered then tells which entries are
-// present, absent, torn and damaged, and nothing was changed. A newer format is a
-// *FormatError, another cluster's log a *ClusterError.
+// Damage does not keep a log from being opened. What can't be read is a hole in Entries, or
+// Recovered.Decided tells what became of it. Only a log whose last position, hard state or
+// configuration index is in doubt is refused: a *LostError, with nothing changed. A newer
+// format is a *FormatError, another cluster's log a *ClusterError.
 func Open(fs vfs.FS, dir string, o Options) (*Log, Recovered, error) {
 	if err := fs.MkdirAll(dir); err != nil {
 		return nil, Recovered{}, err
@@ -21,11 +23,14 @@ func Open(fs vfs.FS, dir string, o Options) (*Log, Recovered, error) {
 	if err != nil {
 		return nil, Recovered{}, err
 	}
-	if n := len(s.was.Damage); n > 0 {
-		return nil, s.was, &DamagedError{Damage: s.was.Damage[0], More: n - 1}
+	if !s.was.Certain {
+		return nil, s.was, lostError(s.was.Damage)
 	}
 	l := &Log{fs: fs, dir: dir, options: o}
 	l.enc.cluster = o.Cluster
+	l.standing = standing{s.p.claim, s.cut}
+	s.was.Decided = s.p.decide(o.Snapshots)
+	s.was.open(&s.p)
 	if err := l.resume(s); err != nil {
 		closeAll(l.file, l.sealFile, l.next)
 		return nil, Recovered{}, err
@@ -33,46 +38,48 @@ func Open(fs vfs.FS, dir string, o Options) (*Log, Recovered, error) {
 	return l, s.was, nil
 }
 
-// resume makes the log writable behind what was found.
+// resume makes the log writable behind what was found, and the decision durable.
 func (l *Log) resume(s *scan) error {
 	for _, name := range s.temps {
 		if err := l.fs.Remove(l.path(name)); err != nil {
 			return err
 		}
 	}
+	if len(s.numbers) == 0 {
+		if err := l.makeNew(s); err != nil {
+			return err
+		}
+	}
+	var from place
+	var err error
+	if s.canGoOn() {
+		from, err = l.goOn(s)
+	} else {
+		from, err = l.startAnew(s)
+	}
+	if err != nil {
+		return err
+	}
 	if err := l.resumeSeal(s); err != nil {
 		return err
 	}
-	for i := range s.was.Entries {
-		l.runs = extendRuns(l.runs, &s.was.Entries[i])
+	if err := l.remember(s); err != nil {
+		return err
 	}
-	l.claim = claim{hard: s.was.Hard, config: s.was.ConfigIndex, last: s.was.Last, lastTerm: s.was.LastTerm}
-	l.lowest = s.lowest
-	if s.canGoOn() {
-		return l.goOn(s)
-	}
-	return l.startAnew(s)
+	return l.giveBack(s, from)
 }
 
-// resumeSeal opens the seal file, making it if the log is new. A seal file without
-// segments may be in the page cache only: it is made again in its place.
-func (l *Log) resumeSeal(s *scan) error {
-	l.sealed = s.seal
-	if len(s.numbers) == 0 {
-		if err := l.remakeDir(s); err != nil {
-			return err
-		}
-		// The directory itself must outlive the promises made in it.
-		if err := l.fs.SyncDir(parent(l.dir)); err != nil {
-			return err
-		}
-		if err := l.createSeal(); err != nil {
-			return err
-		}
+// makeNew makes what a log has before its first segment.
+func (l *Log) makeNew(s *scan) error {
+	if err := l.remakeDir(s); err != nil {
+		return err
 	}
-	f, err := l.fs.Open(l.path(sealName))
-	l.sealFile = f
-	return err
+	// The directory itself must outlive the promises made in it.
+	if err := l.fs.SyncDir(parent(l.dir)); err != nil {
+		return err
+	}
+	// A seal file without segments may be in the page cache only: it is made again in its place.
+	return l.createSeal()
 }
 
 // remakeDir makes an empty directory again: the one that is there may be left from
@@ -88,80 +95,149 @@ func (l *Log) remakeDir(s *scan) error {
 }
 
 // canGoOn says whether the newest segment can be written further: the sealed batch
-// is its last, and nothing is behind it. Only that the batch was acknowledged
-// proves that the segment's name is on the disk; seeing the name does not.
+// is its last, nothing is behind it, and nothing is wrong with it. Only that the batch was
+// acknowledged proves that the segment's name is on the disk; seeing the name does not.
 func (s *scan) canGoOn() bool {
-	newest := len(s.read) - 1
-	return newest >= 0 && s.read[newest].batches > 0 && s.seal.at.batch == s.tail.batch && s.was.Torn == nil
+	newest := len(s.chain) - 1
+	if newest < 0 || s.chain[newest].batches == 0 || s.seal.at != s.tail || s.was.Torn != nil || s.stray {
+		return false
+	}
+	for _, d := range s.was.Worn {
+		if d.Number == s.tail.segment {
+			return false
+		}
+	}
+	return len(s.was.Damage) == 0
 }
 
 // goOn opens the newest segment behind its last batch.
-func (l *Log) goOn(s *scan) error {
-	newest := len(s.chain) - 1
-	h := s.chain[newest]
-	f, err := l.fs.Open(l.path(segmentName(h.segment)))
+func (l *Log) goOn(s *scan) (from place, err error) {
+	g := &s.chain[len(s.chain)-1]
+	f, err := l.fs.Open(l.path(segmentName(g.number)))
 	if err != nil {
-		return err
+		return place{}, err
 	}
 	l.file = f
 	if l.size, err = f.Size(); err != nil {
-		return err
+		return place{}, err
 	}
-	l.tail = place{segment: h.segment, offset: s.read[newest].end, batch: s.tail.batch, frame: s.tail.frame}
-	return l.giveBack(s, h.segment, h.from)
+	l.tail = s.tail
+	l.segments = append(l.segments, g.number)
+	return g.at, nil
 }
 
 // startAnew makes a fresh segment. The last batch, unless sealed, may be in the page
 // cache only, and a sync now would not help it if one failed before: it is
 // written again, and the fresh segment continues from the batch before.
-func (l *Log) startAnew(s *scan) error {
-	number := uint64(1)
-	if n := len(s.numbers); n > 0 {
-		number = s.numbers[n-1] + 1
-	}
+func (l *Log) startAnew(s *scan) (from place, err error) {
+	header := mark{number: 1, at: s.tail, known: true, standing: l.standing}
 	if s.last == nil || s.seal.at.batch == s.tail.batch {
-		if err := l.begin(number, s.tail, 0, nil); err != nil {
-			return err
+		if n := len(s.numbers); n > 0 {
+			header.number = s.numbers[n-1] + 1
 		}
-		return l.giveBack(s, s.tail.segment, s.tail)
+		return header.at, l.begin(&header, 0, nil)
 	}
+	header = s.prior
+	header.number = s.numbers[len(s.numbers)-1] + 1
 	b := s.last.block
-	b.segment, b.offset = number, bodyStart
-	sectors, frame := l.enc.encode(&b, s.last.entries)
-	if err := l.begin(number, s.before, int64(len(sectors)), sectors); err != nil {
-		return err
+	b.segment, b.offset, b.cut.lowest = header.number, bodyStart, 0
+	sectors, frame := l.enc.encode(&b, s.last.entries, s.last.fills)
+	if err := l.begin(&header, int64(len(sectors)), sectors); err != nil {
+		return place{}, err
 	}
 	l.tail.batch, l.tail.frame = b.batch, frame
-	return l.giveBack(s, s.before.segment, s.before)
+	l.cut = b.cut.after(&b)
+	return header.at, nil
+}
+
+// resumeSeal opens the seal file. What can't be read of it is written again before any
+// batch is: see isEnd. By now the fresh segment tells all that the seal vouched for.
+func (l *Log) resumeSeal(s *scan) error {
+	if len(s.numbers) > 0 {
+		if l.sealed = s.seal; s.sealBad {
+			if err := l.createSeal(); err != nil {
+				return err
+			}
+		}
+	}
+	f, err := l.fs.Open(l.path(sealName))
+	if err != nil {
+		return err
+	}
+	if l.sealFile = f; s.sealWorn {
+		return l.putSeal()
+	}
+	return nil
+}
+
+// remember makes the ledger that of the log as it is now, and what was decided durable:
+// as the next batch, which is sealed at once, so that it is written down twice.
+func (l *Log) remember(s *scan) error {
+	l.extents = s.p.extents
+	for i := range s.was.Entries {
+		e := &s.was.Entries[i]
+		if l.runs = extendRuns(l.runs, idOf(e)); e.Kind == 0 {
+			l.holes = append(l.holes, *e)
+		}
+	}
+	l.oldest = l.claim.oldest
+	d := s.was.Decided
+	if d == (Decision{}) {
+		return nil
+	}
+	b := block{truncate: d.Cut, reset: d.Reset}
+	if err := l.makeRoom(int64(sectorsOf(0, nil, nil)) * sectorBytes); err != nil {
+		return err
+	}
+	l.claim = s.p.claim
+	l.restate(l.tail.segment)
+	b.claim = l.claim
+	if err := errors.Join(l.write(&b, nil, nil), l.Sync()); err != nil {
+		return err
+	}
+	return l.Seal()
 }
 
 // giveBack frees the space that no recovery reads any more: segments of the chain
-// up to newest stay, the others are superseded; and those up to the place from end where the
-// next one continues. The log is complete and on disk without it: what a crash keeps
+// up to the one that is continued stay, the others are superseded; and those up to the place
+// where the next one continues. The log is complete and on disk without it: what a crash keeps
 // from being freed the next start frees.
-func (l *Log) giveBack(s *scan, newest uint64, from place) error {
-	if err := l.removeSuperseded(s, newest); err != nil {
-		return err
+func (l *Log) giveBack(s *scan, from place) error {
+	fresh := l.segments // what this start made, or goes on in
+	var kept []uint64
+	for _, number := range s.numbers {
+		if g := s.linkOf(number); number == fresh[0] {
+			continue
+		} else if g.number == number && number <= from.segment {
+			kept = append(kept, number)
+			continue
+		}
+		if err := l.fs.Remove(l.path(segmentName(number))); err != nil {
+			return err
+		}
 	}
-	for i, h := range s.chain {
+	l.segments = append(kept, fresh...)
+	for i, g := range s.chain {
 		end := from.offset
 		switch {
-		case h.segment > from.segment:
+		case g.number > from.segment:
 			return nil
-		case h.segment < from.segment:
-			end = s.chain[i+1].from.offset
+		case g.number < from.segment && !s.chain[i+1].joined:
+			continue
+		case g.number < from.segment:
+			end = s.chain[i+1].at.offset
 		}
-		if err := l.trim(segmentName(h.segment), end); err != nil {
+		if err := l.cutOff(segmentName(g.number), end); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// trim cuts a file off behind an offset, at the end of the file system's block: in the
+// cutOff shortens a file to an offset, at the end of the file system's block: in the
 // block itself a file system would have to write zeros beside batches that are
 // synced. The sync is for machines that crash shortly after every start.
-func (l *Log) trim(name string, end int64) error {
+func (l *Log) cutOff(name string, end int64) error {
 	end = (end + blockBytes - 1) / blockBytes * blockBytes
 	f, err := l.fs.Open(l.path(name))
 	if err != nil {
@@ -174,20 +250,6 @@ func (l *Log) trim(name string, end int64) error {
 		}
 	}
 	return errors.Join(err, f.Close())
-}
-
-// removeSuperseded removes the segments that the newest one does not continue from,
-// directly or through others.
-func (l *Log) removeSuperseded(s *scan, newest uint64) error {
-	for _, number := range s.numbers {
-		if s.headerOf(number).segment == number && number <= newest {
-			continue
-		}
-		if err := l.fs.Remove(l.path(segmentName(number))); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // parent returns the directory that a directory is in.

@@ -2,7 +2,6 @@ package wal
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 
@@ -15,37 +14,59 @@ type scan struct {
 	fs      vfs.FS
 	dir     string
 	cluster raft.ClusterID // zero: of whatever the first file says
+	oldest  uint64         // segments before this one do not matter any more
 
 	empty    bool     // the directory holds nothing at all
 	temps    []string // files that are no part of the log
 	numbers  []uint64 // of all segments there are
-	chain    []header // of those that are part of the log, oldest first
+	chain    []link   // the segments that are part of the log, oldest first
 	sealFile bool
-	seal     seal
+	sealBad  bool // no slot is readable, or there is no file
+	sealWorn bool // not both are
+	seal     mark
 
-	was    Recovered
-	read   []segmentRead // for each of chain
-	tail   place         // the end of the last good batch
-	before place         // the end of the one before that
-	last   *reading      // the last good batch
-	lowest raft.Index    // the lowest index it changed
+	was   Recovered
+	p     replay
+	tail  place    // the end of the last batch that counts
+	cut   cut      // there
+	last  *reading // that batch, if it is whole
+	prior mark     // where it begins, as a header would say it
+	stray bool     // a bit is set where nothing was written
 
-	lost     bool   // what a batch changed is not known
-	lostFrom uint64 // it was this one, if only one
-	lostNote int    // its place in was.Damage
+	gap    gap
+	unsure bool // whether the last batch is the one that was stored there last
+	sealed bool // the seal alone tells of the last batch
 }
 
-// segmentRead is how much of a segment belongs to the log.
-type segmentRead struct {
-	end     int64
-	batches uint64
+// link is a segment of the chain.
+type link struct {
+	mark
+	readable bool // the header is; otherwise only its number is known
+	joined   bool // it continues from the link before it
+	note     int  // why it is not joined: in was.Damage, or -1
+	end      int64
+	batches  uint64
 }
 
 // look reads all files of a log. Errors are those of the file system, and the
 // typed ones for a newer format and another cluster; damage is none.
 func look(fs vfs.FS, dir string, cluster raft.ClusterID) (*scan, error) {
-	s := &scan{fs: fs, dir: dir, cluster: cluster}
-	s.was.Certain = true
+	s, err := lookFrom(fs, dir, cluster, 0)
+	if err != nil || !s.was.Certain || len(s.was.Damage)+len(s.was.Worn) == 0 {
+		return s, err
+	}
+	oldest := s.p.claim.oldest
+	for _, d := range slices.Concat(s.was.Damage, s.was.Worn) {
+		if d.Number != 0 && d.Number < oldest {
+			// What is wrong with segments that are gone or wait for it is of no interest.
+			return lookFrom(fs, dir, cluster, oldest)
+		}
+	}
+	return s, nil
+}
+
+func lookFrom(fs vfs.FS, dir string, cluster raft.ClusterID, oldest uint64) (*scan, error) {
+	s := &scan{fs: fs, dir: dir, cluster: cluster, oldest: oldest}
 	names, err := fs.List(dir)
 	if err != nil {
 		return nil, err
@@ -75,8 +96,12 @@ func look(fs vfs.FS, dir string, cluster raft.ClusterID) (*scan, error) {
 	return s, nil
 }
 
-// damage notes a place that is damaged. Which entries it costs is noted apart.
-func (s *scan) damage(d Damage) { s.was.Damage = append(s.was.Damage, d) }
+// damage notes a place that is damaged and returns the note's number. Which entries it
+// costs is noted apart.
+func (s *scan) damage(d Damage) int {
+	s.was.Damage = append(s.was.Damage, d)
+	return len(s.was.Damage) - 1
+}
 
 // belongs checks whose file it is.
 func (s *scan) belongs(file string, cluster raft.ClusterID) error {
@@ -93,200 +118,143 @@ func (s *scan) belongs(file string, cluster raft.ClusterID) error {
 // written, or rot; the other is older and as true.
 func (s *scan) lookSeal() error {
 	if !s.sealFile {
-		if len(s.numbers) > 0 {
+		if s.sealBad = len(s.numbers) > 0; s.sealBad {
+			s.sealWorn = true
 			s.damage(Damage{File: sealName, What: "the file is missing"})
 		}
 		return nil
 	}
-	data, err := s.readFile(sealName, sealBytes)
+	slots, worn, err := s.readMarks(sealName, sealMagic)
 	if err != nil {
 		return err
 	}
-	good := 0
-	for i := range int64(2) {
-		at := min(i*blockBytes, int64(len(data)))
-		slot, cluster, ok, err := decodeSeal(data[at:])
-		if err != nil {
-			return err
-		}
-		if !ok {
-			s.was.Worn = append(s.was.Worn, Damage{File: sealName, Offset: i * blockBytes, What: "slot checksum mismatch"})
-			continue
-		}
-		if err := s.belongs(sealName, cluster); err != nil {
-			return err
-		}
-		if good == 0 || slot.sequence > s.seal.sequence {
+	for _, slot := range slots {
+		if slot.number >= s.seal.number {
 			s.seal = slot
 		}
-		good++
 	}
-	if good == 0 {
+	s.sealWorn = len(slots) < 2
+	if s.sealBad = len(slots) == 0; s.sealBad {
 		s.damage(Damage{File: sealName, What: "both slots are damaged"})
-	}
-	return nil
-}
-
-// lookChain follows the headers back from the newest segment. Segments that it
-// does not meet are superseded.
-func (s *scan) lookChain() error {
-	if len(s.numbers) == 0 {
 		return nil
 	}
-	for number := s.numbers[len(s.numbers)-1]; number != 0; {
-		h, err := s.lookHeader(number)
-		if err != nil {
-			return err
-		}
-		if h.segment == 0 {
-			// What came before is somewhere, but who knows up to where it counts.
-			s.lose(0)
-			break
-		}
-		s.chain = append(s.chain, h)
-		if h.from.segment >= number || h.from.segment == 0 && h.from != (place{}) {
-			s.damage(Damage{File: segmentName(number), Number: number, What: fmt.Sprintf("the header says that it continues from segment %d", h.from.segment)})
-			s.lose(0)
-			break
-		}
-		number = h.from.segment
-	}
-	slices.Reverse(s.chain)
+	s.was.Worn = append(s.was.Worn, worn...)
 	return nil
 }
 
-// lookHeader reads a segment's header from either copy; a zero header is damage.
-func (s *scan) lookHeader(number uint64) (header, error) {
-	name := segmentName(number)
-	if _, ok := slices.BinarySearch(s.numbers, number); !ok {
-		s.damage(Damage{File: name, Number: number, What: "the file is missing"})
-		return header{}, nil
-	}
+// readMarks reads the two copies of a header, or the two slots of the seal.
+func (s *scan) readMarks(name, magic string) (good []mark, worn []Damage, err error) {
 	data, err := s.readFile(name, bodyStart)
 	if err != nil {
-		return header{}, err
+		return nil, nil, err
 	}
-	var found header
-	var worn []Damage
+	number, what := uint64(0), "slot checksum mismatch"
+	if magic == segmentMagic {
+		number, _ = segmentNumber(name)
+		what = "header checksum mismatch"
+	}
 	for i := range int64(2) {
 		at := min(i*blockBytes, int64(len(data)))
-		h, ok, err := decodeHeader(data[at:], number)
+		m, ok, err := decodeMark(data[at:], magic, name)
 		if err != nil {
-			return header{}, err
+			return nil, nil, err
 		}
-		if !ok {
-			worn = append(worn, Damage{File: name, Number: number, Offset: i * blockBytes, What: "header checksum mismatch"})
+		if !ok || number != 0 && m.number != number || number == 0 && int64(m.number%2) != i {
+			worn = append(worn, Damage{File: name, Number: number, Offset: i * blockBytes, What: what})
 			continue
 		}
-		if err := s.belongs(name, h.cluster); err != nil {
-			return header{}, err
+		if err := s.belongs(name, m.cluster); err != nil {
+			return nil, nil, err
 		}
-		found = h
+		good = append(good, m)
 	}
-	if found.segment == 0 {
-		s.damage(Damage{File: name, Number: number, What: "header checksum mismatch, in both copies"})
-		return header{}, nil
-	}
-	s.was.Worn = append(s.was.Worn, worn...)
-	return found, nil
+	return good, worn, nil
 }
 
 // lookSegment replays one segment of the chain.
 func (s *scan) lookSegment(i int) error {
-	h := s.chain[i]
+	g := &s.chain[i]
 	newest := i == len(s.chain)-1
+	joined := !newest && s.chain[i+1].joined
 	limit := int64(-1)
-	if !newest {
-		limit = s.chain[i+1].from.offset
+	if joined {
+		limit = s.chain[i+1].at.offset
 	}
-	data, err := s.readFile(segmentName(h.segment), limit)
+	data, err := s.readFile(segmentName(g.number), limit)
 	if err != nil {
 		return err
 	}
-	at := place{segment: h.segment, offset: bodyStart, batch: h.from.batch, frame: h.from.frame}
-	first := h.from.batch
-	for newest || at.offset < limit {
+	at, ok := s.enter(i, data)
+	for ok && (!joined || at.offset < limit) {
 		r := readBatch(data, expected{cluster: s.cluster, at: at})
-		if r.whole && s.follows(&r.block) {
+		if r.whole && (s.gap.open || s.follows(&r.block)) {
 			s.take(&r, at)
 			at = s.tail
 			continue
 		}
-		if newest && s.isEnd(data, at, &r) {
+		if newest && !s.gap.open && s.isEnd(data, at, &r) {
 			break
 		}
-		next, ok := s.skip(data, at, &r)
-		if !ok {
+		if !newest && !joined && behind(data, at.offset, at.batch+1) == (remains{}) {
+			break // as it should end; how the next one begins is another matter
+		}
+		next, found := s.skip(data, at, &r)
+		if !found {
 			break
 		}
 		at = next
 	}
-	if !newest {
-		if to := s.chain[i+1].from; at != to && len(s.was.Damage) == 0 {
-			s.damage(Damage{File: segmentName(h.segment), Number: h.segment, Offset: at.offset, Batch: at.batch + 1,
-				What: fmt.Sprintf("segment %d continues from elsewhere", s.chain[i+1].segment)})
-			s.lose(0)
-		}
+	if g.end = at.offset; g.readable {
+		g.batches = at.batch - g.at.batch
 	}
-	s.read = append(s.read, segmentRead{end: at.offset, batches: at.batch - first})
 	return nil
 }
 
-// follows says whether a batch fits the log before it, as far as that is known.
+// follows says whether a batch fits the log before it.
 func (s *scan) follows(b *block) bool {
-	if s.lost {
-		return true
+	was := s.cut
+	if b.segment != s.tail.segment {
+		was.lowest = 0
 	}
-	last := s.was.Last
-	if b.truncate != 0 {
-		if b.truncate > last+1 {
-			return false
-		}
-		last = b.truncate - 1
-	}
-	before, term := s.was.termAt(last), b.claim.lastTerm
-	if b.entries > 0 && len(b.runs) > 0 {
-		term = b.runs[0].term
-	}
-	return (b.entries == 0 && term == before || b.entries > 0 && b.first == last+1 && term >= before) &&
-		b.claim.last == last+raft.Index(b.entries) && b.prevLowest == s.lowest
+	return b.cut == was && s.p.follows(b)
 }
 
 // take replays a batch that is whole.
 func (s *scan) take(r *reading, at place) {
 	b := &r.block
-	s.found(b)
-	s.was.apply(b, r.entries)
-	s.lowest = b.lowest()
-	s.before = s.tail
-	if b.batch == 1 || s.last == nil {
-		s.before = s.startOf(at)
+	s.prior = mark{at: s.startOf(at)}
+	if s.prior.known = !s.gap.open; s.prior.known {
+		s.prior.standing = standing{s.p.claim, s.cut}
 	}
-	s.tail = endOf(at, b)
-	s.last = r
+	s.close(&b.claim, b.cut, b.lastBefore(), at.segment)
+	s.p.apply(r, at.segment)
+	s.cut = b.cut.after(b)
+	s.tail, s.last, s.unsure, s.sealed = endOf(at, b), r, false, false
 	if b.batch == s.seal.at.batch && b.frame != s.seal.at.frame {
-		s.damage(Damage{File: segmentName(at.segment), Number: at.segment, Offset: at.offset, Batch: b.batch,
-			What: "another batch than the one that was sealed"})
-		s.lose(0)
+		// One of the two is left from an earlier life. The next batch tells which, if there is one.
+		s.open(s.damage(Damage{File: segmentName(at.segment), Number: at.segment, Offset: at.offset, Batch: b.batch,
+			What: "another batch than the one that was sealed"}))
+		s.close(&b.claim, cut{batch: b.batch + 1}, b.claim.last.Index, 0)
+		s.unsure = true
 	}
 }
 
 // startOf returns the place that the batch at a place continues from, as a segment's
 // header would name it.
 func (s *scan) startOf(at place) place {
-	if at.offset == bodyStart {
-		return s.headerOf(at.segment).from
+	if g := s.linkOf(at.segment); at.offset == bodyStart && g.readable {
+		return g.at
 	}
 	return at
 }
 
-func (s *scan) headerOf(segment uint64) header {
-	for _, h := range s.chain {
-		if h.segment == segment {
-			return h
+func (s *scan) linkOf(segment uint64) link {
+	for _, g := range s.chain {
+		if g.number == segment {
+			return g
 		}
 	}
-	return header{}
+	return link{}
 }
 
 // endOf is where a batch ends that begins at a place.
@@ -296,20 +264,41 @@ func endOf(at place, b *block) place {
 
 // isEnd says whether the log ends here: cleanly, or with a batch that a crash tore.
 // It must not be complete, nothing of a later batch may lie behind, and no seal may
-// cover it.
+// cover it. One crash does not tear a batch and a slot of the seal, as they are never
+// written at a time, and no batch is written before a bad slot is written again: with a
+// bad slot nothing counts as torn.
 func (s *scan) isEnd(data []byte, at place, r *reading) bool {
 	n := at.batch + 1
-	own, other := behind(data, at.offset, n)
-	if other || s.seal.at.batch >= n || r.complete {
+	rest := behind(data, at.offset, n)
+	if rest.other || s.seal.at.batch >= n || r.complete || rest.own && s.sealWorn {
 		return false
 	}
-	if own {
+	if rest.own {
 		s.was.Torn = &TornBatch{Segment: at.segment, Offset: at.offset, Batch: n}
-		if r.known && r.block.entries > 0 && r.block.first != 0 && r.block.first <= r.block.claim.last {
-			s.was.Torn.First, s.was.Torn.Last = r.block.first, r.block.claim.last
+		if r.known && r.block.entries > 0 {
+			s.was.Torn.First, s.was.Torn.Last = r.block.first, r.block.claim.last.Index
 		}
 	}
+	if s.sealed && !survived(data, at) {
+		s.unsure = true
+	}
+	if s.stray = rest.stray != 0; s.stray {
+		s.was.Worn = append(s.was.Worn, Damage{File: segmentName(at.segment), Number: at.segment, Offset: rest.stray,
+			What: "a bit is set where nothing was written"})
+	}
 	return true
+}
+
+// survived says whether anything is left of the block of 4 KiB in which the sealed batch, of
+// which nothing is, ended. If not, the fault took the whole block or more, and with it
+// any batch that was written behind the seal.
+func survived(data []byte, end place) bool {
+	for at := (end.offset - 1) / blockBytes * blockBytes; at+sectorBytes <= min(end.offset, int64(len(data))); at += sectorBytes {
+		if tag := tagAt(data, at); tag != 0 && tag <= end.batch {
+			return true
+		}
+	}
+	return false
 }
 
 // readFile reads a file up to a limit; a negative limit is none.

@@ -2,6 +2,7 @@ package wal
 
 import (
 	"errors"
+	"slices"
 
 	"parley/raft/vfs"
 )
@@ -13,22 +14,43 @@ const nextName = "next.tmp"
 // prepareStep is how much Prepare does at a time: about 2 ms of a disk's time.
 const prepareStep = 1 << 20
 
-// Prepare makes the next segment ready, a piece at each call, and reports whether
-// it is. Call it when the disk is idle; what is missing when a segment is full
-// Append does on the spot. It costs nothing when all is done.
+// Prepare makes the next segment ready and then removes old ones, a piece at each call,
+// and reports whether all is done. Call it when the disk is idle; what is missing when a
+// segment is full Append does on the spot. It costs nothing when all is done.
 func (l *Log) Prepare() (done bool, err error) {
 	if l.err != nil {
 		return false, l.err
 	}
 	size := l.options.segmentBytes()
 	if l.next != nil && l.nextSize >= size {
-		return true, nil
+		return l.Trim()
 	}
 	if err := l.grow(min(l.nextSize+prepareStep, size)); err != nil {
 		return false, l.fail(err)
 	}
-	return l.nextSize >= size, nil
+	return l.nextSize >= size && l.trimmed(), nil
 }
+
+// Trim removes a segment of which nothing matters any more, the oldest first, and reports
+// whether there is no other. Prepare does it when the disk is idle; a disk that never is
+// needs it called between two batches. Only a synced batch says what matters no more, so
+// that a crash can't find the one gone and the other not there.
+func (l *Log) Trim() (done bool, err error) {
+	if l.err != nil {
+		return false, l.err
+	}
+	if l.trimmed() {
+		return true, nil
+	}
+	if err := l.fs.Remove(l.path(segmentName(l.segments[0]))); err != nil {
+		return false, l.fail(err)
+	}
+	l.segments = slices.Delete(l.segments, 0, 1)
+	return l.trimmed(), nil
+}
+
+// trimmed says that every segment there is may matter.
+func (l *Log) trimmed() bool { return len(l.segments) == 0 || l.segments[0] >= l.oldest }
 
 // grow makes the next segment at least so long, with zeros that are on disk.
 func (l *Log) grow(size int64) error {
@@ -53,23 +75,25 @@ func (l *Log) grow(size int64) error {
 // are synced, so its header may name the tail.
 func (l *Log) roll(need int64) error {
 	old := l.file
-	if err := l.begin(l.tail.segment+1, l.tail, need, nil); err != nil {
+	header := mark{number: l.tail.segment + 1, at: l.tail, known: true, standing: l.standing}
+	if err := l.begin(&header, need, nil); err != nil {
 		return err
 	}
 	return old.Close()
 }
 
-// begin makes the segment that continues from a place, with sectors as its first
-// batch if there are any, and moves the log to it. It gets its name only when it
-// is complete and synced, and counts only when the name is synced too: until then
-// a crash finds the log as it was.
-func (l *Log) begin(number uint64, from place, need int64, sectors []byte) error {
+// begin makes the segment with a header, with sectors as its first batch if there are
+// any, and moves the log to it. It gets its name only when it is complete and
+// synced, and counts only when the name is synced too: until then a crash finds the
+// log as it was.
+func (l *Log) begin(header *mark, need int64, sectors []byte) error {
 	if err := l.grow(max(l.options.segmentBytes(), bodyStart+need)); err != nil {
 		return err
 	}
-	h := appendHeader(nil, header{cluster: l.options.Cluster, segment: number, from: from})
+	header.cluster = l.options.Cluster
+	l.markBuf = appendMark(l.markBuf[:0], segmentMagic, header)
 	for at := int64(0); at < bodyStart; at += blockBytes {
-		if _, err := l.next.WriteAt(h, at); err != nil {
+		if _, err := l.next.WriteAt(l.markBuf, at); err != nil {
 			return err
 		}
 	}
@@ -81,17 +105,19 @@ func (l *Log) begin(number uint64, from place, need int64, sectors []byte) error
 	if err := l.next.Sync(); err != nil {
 		return err
 	}
-	if err := l.fs.Rename(l.path(nextName), l.path(segmentName(number))); err != nil {
+	if err := l.fs.Rename(l.path(nextName), l.path(segmentName(header.number))); err != nil {
 		return err
 	}
 	if err := l.fs.SyncDir(l.dir); err != nil {
 		return err
 	}
 	l.size, l.nextSize = l.nextSize, 0
-	if err := l.reopen(number); err != nil {
+	if err := l.reopen(header.number); err != nil {
 		return err
 	}
-	l.tail = place{segment: number, offset: bodyStart + int64(len(sectors)), batch: from.batch, frame: from.frame}
+	l.segments = append(l.segments, header.number)
+	l.tail = place{segment: header.number, offset: bodyStart + int64(len(sectors)), batch: header.at.batch, frame: header.at.frame}
+	l.cut.lowest = 0
 	return nil
 }
 
@@ -120,7 +146,7 @@ func (l *Log) createSeal() error {
 	}
 	err = f.Preallocate(sealBytes)
 	for i := uint64(0); i < 2 && err == nil; i++ {
-		slot := appendSeal(nil, l.options.Cluster, seal{sequence: i})
+		slot := appendMark(nil, sealMagic, &mark{cluster: l.options.Cluster, number: i, known: true})
 		_, err = f.WriteAt(slot, int64(i)*blockBytes)
 	}
 	if err != nil {
@@ -132,7 +158,7 @@ func (l *Log) createSeal() error {
 	if err := l.fs.Rename(l.path(temp), l.path(sealName)); err != nil {
 		return err
 	}
-	l.sealed = seal{sequence: 1}
+	l.sealed = mark{number: 1}
 	return l.fs.SyncDir(l.dir)
 }
 
