@@ -122,7 +122,7 @@ func (m *Machine) page(channel uint64, h History) HistoryReply {
 	visit := func(key string, row []byte) bool {
 		r := reader{src: row}
 		msg := readMessage(&r)
-		if key[:8] != messageKey(channel, 0)[:8] || msg.Position <= h.After || msg.Position >= h.Before {
+		if !strings.HasPrefix(key, messageKey(channel, 0)[:8]) || msg.Position <= h.After || msg.Position >= h.Before {
 			return false
 		}
 		bytes += len(msg.Text)

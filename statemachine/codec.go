@@ -38,6 +38,11 @@ func appendString(dst []byte, s string) []byte {
 	return append(dst, s...)
 }
 
+func appendBytes(dst, p []byte) []byte {
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(p)))
+	return append(dst, p...)
+}
+
 // reader takes bytes apart. After the first thing that is missing every read
 // returns zero and done reports the failure, so that decoders read straight through.
 type reader struct {

@@ -18,6 +18,7 @@
 //	chat.go      channels and messages
 //	event.go     the backlog of events and what subscribers read
 //	tables.go    rows, the one write function and the hash
+//	snapshot.go  all rows as a stream, and back
 //
 // # What it promises
 //
