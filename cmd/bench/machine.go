@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"encoding/binary"
+	"io"
+	"slices"
 
 	"parley/raft"
 	"parley/raft/node"
@@ -55,4 +58,48 @@ func (t *table) Clone() node.StateMachine {
 		c.values[k] = append([]byte(nil), v...)
 	}
 	return c
+}
+
+// WriteSnapshot writes the pairs by rising key: key 8 bytes, length 4, value.
+func (t *table) WriteSnapshot(w io.Writer) error {
+	keys := make([]uint64, 0, len(t.values))
+	for k := range t.values {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	out := bufio.NewWriterSize(w, 1<<16)
+	var head [keyLen + 4]byte
+	for _, k := range keys {
+		v := t.values[k]
+		binary.LittleEndian.PutUint64(head[:], k)
+		binary.LittleEndian.PutUint32(head[keyLen:], uint32(len(v)))
+		_, _ = out.Write(head[:]) // Flush tells the first error
+		_, _ = out.Write(v)
+	}
+	return out.Flush()
+}
+
+// Restore reads what WriteSnapshot wrote.
+func (t *table) Restore(r io.Reader) error {
+	values := make(map[uint64][]byte)
+	in := bufio.NewReaderSize(r, 1<<16)
+	var head [keyLen + 4]byte
+	for {
+		if _, err := io.ReadFull(in, head[:]); err == io.EOF {
+			break
+		} else if err != nil {
+			return err
+		}
+		n := int64(binary.LittleEndian.Uint32(head[keyLen:]))
+		v, err := io.ReadAll(io.LimitReader(in, n))
+		if err != nil {
+			return err
+		}
+		if int64(len(v)) < n {
+			return io.ErrUnexpectedEOF
+		}
+		values[binary.LittleEndian.Uint64(head[:])] = v
+	}
+	t.values = values
+	return nil
 }

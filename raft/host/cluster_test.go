@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -209,4 +210,40 @@ func (j *journal) Clone() node.StateMachine {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return &journal{words: slices.Clone(j.words), at: slices.Clone(j.at)}
+}
+
+// WriteSnapshot writes, per word, its position, its length and itself.
+func (j *journal) WriteSnapshot(w io.Writer) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var p []byte
+	for i, word := range j.words {
+		p = binary.LittleEndian.AppendUint64(p, uint64(j.at[i]))
+		p = binary.LittleEndian.AppendUint64(p, uint64(len(word)))
+		p = append(p, word...)
+	}
+	_, err := w.Write(p)
+	return err
+}
+
+func (j *journal) Restore(r io.Reader) error {
+	p, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	var words []string
+	var at []raft.Position
+	for len(p) > 0 {
+		if len(p) < 16 || binary.LittleEndian.Uint64(p[8:]) > uint64(len(p)-16) {
+			return io.ErrUnexpectedEOF
+		}
+		end := 16 + binary.LittleEndian.Uint64(p[8:])
+		at = append(at, raft.Position(binary.LittleEndian.Uint64(p)))
+		words = append(words, string(p[16:end]))
+		p = p[end:]
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.words, j.at = words, at
+	return nil
 }

@@ -91,7 +91,7 @@ func (n *Node) executeCommand(e *raft.Entry, c *envelope) Answer {
 		Position:  at,
 		Time:      e.Time,
 		Session:   c.session,
-		Principal: n.sessions.slots[slot].principal,
+		Principal: n.sessions.slots.at(slot).principal,
 	}, c.body)
 	n.sessions.finish(slot, c.seq, at, reply)
 	return Answer{Outcome: Done, Position: at, Reply: reply}

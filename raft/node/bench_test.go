@@ -1,6 +1,7 @@
 package node
 
 import (
+	"io"
 	"testing"
 
 	"parley/raft"
@@ -59,3 +60,5 @@ func (nothing) Query([]byte) []byte                                 { return nil
 func (nothing) EventsAfter(raft.Position, int) ([]EventFrame, bool) { return nil, false }
 func (nothing) StateHash() Hash                                     { return Hash{} }
 func (nothing) Clone() StateMachine                                 { return nothing{} }
+func (nothing) WriteSnapshot(io.Writer) error                       { return nil }
+func (nothing) Restore(io.Reader) error                             { return nil }

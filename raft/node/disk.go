@@ -123,6 +123,13 @@ func (d *Disk) recover() (Boot, error) {
 	if err != nil {
 		return Boot{}, err
 	}
+	if len(was.Holes) > 0 || was.Hard.Floor != (raft.EntryID{}) {
+		err := &wal.DamagedError{Floor: was.Hard.Floor}
+		if n := len(was.Damage); n > 0 {
+			err.Damage, err.More = was.Damage[0], n-1
+		}
+		return Boot{}, err
+	}
 	d.hard = was.Hard
 	for i := range was.Entries {
 		d.keepConfig(&was.Entries[i])

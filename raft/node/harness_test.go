@@ -2,8 +2,10 @@ package node
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -61,6 +63,52 @@ func (m *toy) Clone() StateMachine {
 	c.lines = append([]string(nil), m.lines...)
 	c.at = append([]raft.Position(nil), m.at...)
 	return &c
+}
+
+// WriteSnapshot writes, per line, its position, its length and itself, and the hash at the end.
+func (m *toy) WriteSnapshot(w io.Writer) error {
+	out := stateWriter{}
+	out.u(uint64(len(m.lines)))
+	for i, l := range m.lines {
+		out.u(uint64(m.at[i]))
+		out.bytes([]byte(l))
+	}
+	out.u(m.hash[0], m.hash[1])
+	_, err := w.Write(out.dst)
+	return err
+}
+
+func (m *toy) Restore(r io.Reader) error {
+	src, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	u := func() (v uint64) {
+		if len(src) < 8 {
+			src, err = nil, io.ErrUnexpectedEOF
+			return 0
+		}
+		v, src = binary.LittleEndian.Uint64(src), src[8:]
+		return v
+	}
+	t := toy{keep: m.keep}
+	for n := u(); n > 0 && err == nil; n-- {
+		t.at = append(t.at, raft.Position(u()))
+		l := u()
+		if l > uint64(len(src)) {
+			return io.ErrUnexpectedEOF
+		}
+		t.lines = append(t.lines, string(src[:l]))
+		src = src[l:]
+	}
+	t.hash = Hash{u(), u()}
+	if len(src) > 0 {
+		return errors.New("toy: bytes left over")
+	}
+	if err == nil {
+		*m = t
+	}
+	return err
 }
 
 // cluster is a few members, their disks, and messages in a queue. Nothing happens by

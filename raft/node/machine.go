@@ -1,6 +1,10 @@
 package node
 
-import "parley/raft"
+import (
+	"io"
+
+	"parley/raft"
+)
 
 // Applied tells the state machine where in the log a command stands.
 type Applied struct {
@@ -30,8 +34,16 @@ type StateMachine interface {
 	EventsAfter(from raft.Position, max int) (frames []EventFrame, compacted bool)
 	// StateHash returns the hash of all replicated state.
 	StateHash() Hash
-	// Clone returns an independent copy that shares immutable values.
+	// Clone returns an independent copy that shares immutable values. It costs a few words
+	// however large the state is, and another goroutine may read it while the original goes on.
 	Clone() StateMachine
+	// WriteSnapshot writes the whole state in its canonical form: equal states write equal
+	// bytes, on every node and in every release that knows the state's level.
+	WriteSnapshot(w io.Writer) error
+	// Restore replaces the state by one that WriteSnapshot wrote. It reads to the end and
+	// recomputes the state hash from what it read. Any bytes are safe: an error, never a
+	// panic, nor more memory than there are bytes.
+	Restore(r io.Reader) error
 }
 
 // EventFrame is everything that happened at one position, encoded once for all

@@ -23,7 +23,7 @@ import (
 // arrives later finds no session, as after an expiry, and is not executed.
 type sessions struct {
 	rules   Rules
-	slots   []session
+	slots   pages[session]
 	free    []int32
 	byID    map[SessionID]int32
 	byNonce map[nonceKey]int32
@@ -51,6 +51,7 @@ type session struct {
 	executed  bool        // a command; this says in which list it stands
 	acked     uint64      // every seq below is answered for good
 	replies   []keptReply // of executed commands from acked on, by rising seq
+	private   uint64      // the slots' epoch in which nobody else has a part in replies
 	prev      int32
 	next      int32
 }
@@ -86,7 +87,7 @@ func (s *sessions) open(at raft.Index, time raft.LogTime, nonce uint64, principa
 	if slot, ok := s.byNonce[key]; ok {
 		if !s.expired(slot, time) {
 			s.use(slot, time)
-			return s.slots[slot].id, CodeNone
+			return s.slots.at(slot).id, CodeNone
 		}
 		s.remove(slot)
 	}
@@ -94,12 +95,12 @@ func (s *sessions) open(at raft.Index, time raft.LogTime, nonce uint64, principa
 		return 0, CodeBusy
 	}
 	slot := s.take()
-	s.slots[slot] = session{id: SessionID(at), nonce: nonce, principal: key.principal, lastUse: time, acked: 1, prev: none, next: none}
+	*s.slots.own(slot) = session{id: SessionID(at), nonce: nonce, principal: key.principal, lastUse: time, acked: 1, prev: none, next: none}
 	s.byID[SessionID(at)] = slot
 	s.byNonce[key] = slot
 	s.used++
 	s.link(slot)
-	s.hash.add(s.slots[slot].hash())
+	s.hash.add(s.slots.at(slot).hash())
 	return SessionID(at), CodeNone
 }
 
@@ -110,7 +111,7 @@ func (s *sessions) close(id SessionID, nonce uint64) Code {
 	if !ok {
 		return CodeNone
 	}
-	if s.slots[slot].nonce != nonce {
+	if s.slots.at(slot).nonce != nonce {
 		return CodeSessionUnknown
 	}
 	s.remove(slot)
@@ -129,7 +130,7 @@ func (s *sessions) begin(time raft.LogTime, c *envelope) (slot int32, kept *kept
 		return slot, nil, CodeBelowWindow
 	}
 	s.acknowledge(slot, c.ackedBelow)
-	e := &s.slots[slot]
+	e := s.slots.at(slot)
 	if c.seq < e.acked || c.seq-e.acked >= s.rules.WindowMax {
 		return slot, nil, CodeBelowWindow
 	}
@@ -144,7 +145,7 @@ func (s *sessions) begin(time raft.LogTime, c *envelope) (slot int32, kept *kept
 
 // finish keeps the reply of a command that begin let through.
 func (s *sessions) finish(slot int32, seq uint64, position raft.Position, reply []byte) {
-	e := &s.slots[slot]
+	e := s.slots.own(slot)
 	i, found := e.find(seq)
 	if found {
 		broken("session %d executed seq %d twice", e.id, seq)
@@ -157,6 +158,7 @@ func (s *sessions) finish(slot int32, seq uint64, position raft.Position, reply 
 		s.link(slot)
 	}
 	k := keptReply{seq, position, reply}
+	s.ownReplies(e)
 	e.replies = slices.Insert(e.replies, i, k)
 	s.bytes += len(reply)
 	s.hash.add(k.hash(e.id))
@@ -169,7 +171,7 @@ func (s *sessions) kept(id SessionID, seq uint64) (keptReply, bool) {
 	if !ok {
 		return keptReply{}, false
 	}
-	e := &s.slots[slot]
+	e := s.slots.at(slot)
 	if i, found := e.find(seq); found {
 		return e.replies[i], true
 	}
@@ -206,7 +208,7 @@ func (s *sessions) nextToExpire() int32 {
 }
 
 func (s *sessions) deadline(slot int32) raft.LogTime {
-	e := &s.slots[slot]
+	e := s.slots.at(slot)
 	if !e.executed {
 		return addLog(e.lastUse, s.rules.UnusedIdleMax)
 	}
@@ -219,7 +221,7 @@ func (s *sessions) expired(slot int32, time raft.LogTime) bool {
 
 // use moves the session to the young end of its list.
 func (s *sessions) use(slot int32, time raft.LogTime) {
-	e := &s.slots[slot]
+	e := s.slots.own(slot)
 	if e.lastUse != time {
 		s.hash.sub(e.hash())
 		e.lastUse = time
@@ -233,7 +235,7 @@ func (s *sessions) use(slot int32, time raft.LogTime) {
 
 // acknowledge drops the replies that the client has and asks for no more.
 func (s *sessions) acknowledge(slot int32, below uint64) {
-	e := &s.slots[slot]
+	e := s.slots.own(slot)
 	if below <= e.acked {
 		return
 	}
@@ -244,8 +246,19 @@ func (s *sessions) acknowledge(slot int32, below uint64) {
 	s.forget(e, i)
 }
 
+// ownReplies makes a session's kept replies its own before they change: a clone may share them.
+func (s *sessions) ownReplies(e *session) {
+	if e.private != s.slots.epoch {
+		e.replies, e.private = slices.Clone(e.replies), s.slots.epoch
+	}
+}
+
 // forget drops the first n replies.
 func (s *sessions) forget(e *session, n int) {
+	if n == 0 {
+		return
+	}
+	s.ownReplies(e)
 	for i := range e.replies[:n] {
 		s.bytes -= len(e.replies[i].reply)
 		s.hash.sub(e.replies[i].hash(e.id))
@@ -254,7 +267,7 @@ func (s *sessions) forget(e *session, n int) {
 }
 
 func (s *sessions) remove(slot int32) {
-	e := &s.slots[slot]
+	e := s.slots.own(slot)
 	s.forget(e, len(e.replies))
 	s.hash.sub(e.hash())
 	delete(s.byID, e.id)
@@ -272,8 +285,7 @@ func (s *sessions) take() int32 {
 		s.free = s.free[:n-1]
 		return slot
 	}
-	s.slots = append(s.slots, session{})
-	return int32(len(s.slots) - 1)
+	return s.slots.grow()
 }
 
 func (s *sessions) orderOf(e *session) *order {
@@ -284,36 +296,36 @@ func (s *sessions) orderOf(e *session) *order {
 }
 
 func (s *sessions) link(slot int32) {
-	e := &s.slots[slot]
+	e := s.slots.own(slot)
 	o := s.orderOf(e)
 	e.prev, e.next = o.newest, none
 	if o.newest == none {
 		o.oldest = slot
 	} else {
-		s.slots[o.newest].next = slot
+		s.slots.own(o.newest).next = slot
 	}
 	o.newest = slot
 }
 
 func (s *sessions) unlink(slot int32) {
-	e := &s.slots[slot]
+	e := s.slots.own(slot)
 	o := s.orderOf(e)
 	if e.prev == none {
 		o.oldest = e.next
 	} else {
-		s.slots[e.prev].next = e.next
+		s.slots.own(e.prev).next = e.next
 	}
 	if e.next == none {
 		o.newest = e.prev
 	} else {
-		s.slots[e.next].prev = e.prev
+		s.slots.own(e.next).prev = e.prev
 	}
 }
 
 // each goes through all sessions, list by list, in the order of their last use.
 func (s *sessions) each(yield func(slot int32) bool) {
 	for _, o := range [...]order{s.unused, s.inUse} {
-		for slot := o.oldest; slot != none; slot = s.slots[slot].next {
+		for slot := o.oldest; slot != none; slot = s.slots.at(slot).next {
 			if !yield(slot) {
 				return
 			}
@@ -360,7 +372,7 @@ func (k *keptReply) hash(id SessionID) Hash {
 func (s *sessions) rehash() Hash {
 	var h Hash
 	for slot := range s.each {
-		e := &s.slots[slot]
+		e := s.slots.at(slot)
 		h.add(e.hash())
 		for i := range e.replies {
 			h.add(e.replies[i].hash(e.id))
@@ -369,17 +381,25 @@ func (s *sessions) rehash() Hash {
 	return h
 }
 
+// clone returns an independent copy.
 func (s *sessions) clone() sessions {
-	c := *s
-	c.slots = slices.Clone(s.slots)
+	c := s.freeze()
 	c.free = slices.Clone(s.free)
 	c.byID = make(map[SessionID]int32, len(s.byID))
 	c.byNonce = make(map[nonceKey]int32, len(s.byNonce))
-	for slot := range s.each {
-		e := &c.slots[slot]
-		e.replies = slices.Clone(e.replies)
+	for slot := range c.each {
+		e := c.slots.at(slot)
 		c.byID[e.id] = slot
 		c.byNonce[nonceKey{e.nonce, e.principal}] = slot
 	}
+	return c
+}
+
+// freeze returns a copy that is only read: it has no index. It shares everything, costs next to
+// nothing, and another goroutine may read it while the original goes on.
+func (s *sessions) freeze() sessions {
+	c := *s
+	c.slots = s.slots.clone()
+	c.free, c.byID, c.byNonce = nil, nil, nil
 	return c
 }

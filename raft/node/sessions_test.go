@@ -196,7 +196,7 @@ func TestTheTableExecutesEachSeqAtMostOnceWhateverTheOrder(t *testing.T) {
 			if len(ids) > 0 && rapid.IntRange(0, 9).Draw(t, "close") == 0 {
 				id := rapid.SampledFrom(ids).Draw(t, "closed")
 				if slot, ok := s.byID[id]; ok {
-					require.Equal(t, CodeNone, s.close(id, s.slots[slot].nonce))
+					require.Equal(t, CodeNone, s.close(id, s.slots.at(slot).nonce))
 				}
 				require.Equal(t, CodeNone, s.close(id, 0), "it is gone")
 				require.Equal(t, s.rehash(), s.hash)

@@ -147,7 +147,7 @@ func (w *stateWriter) joining(j *joining) {
 func (w *stateWriter) sessions(s *sessions) {
 	w.u(uint64(s.used))
 	for slot := range s.each {
-		e := &s.slots[slot]
+		e := s.slots.at(slot)
 		w.u(uint64(e.id), e.nonce, uint64(e.lastUse), e.acked, uint64(len(e.replies)))
 		w.flag(e.executed)
 		w.bytes([]byte(e.principal))

@@ -51,7 +51,7 @@ func Run(dir string, w io.Writer) error {
 		return fmt.Errorf("%s: %w", dir, err)
 	}
 	printLog(t, &report)
-	if len(report.Was.Damage) > 0 {
+	if was := &report.Was; len(was.Damage) > 0 || was.Hard.Floor != (raft.EntryID{}) {
 		return ErrDamaged
 	}
 	return nil
@@ -74,6 +74,13 @@ func printLog(t io.Writer, r *wal.Report) {
 	was := &r.Was
 	row(t, "term", "%d", was.Hard.Term)
 	row(t, "vote", "%v", was.Hard.Vote)
+	if !was.Certain {
+		row(t, "LOST", "the end of the log: what follows is what was last to be seen of it")
+	}
+	if f := was.Hard.Floor; f != (raft.EntryID{}) {
+		row(t, "FLOOR", "entry %d of term %d: what the log held up to there was lost", f.Index, f.Term)
+	}
+	row(t, "base", "%d of term %d", was.Base.Index, was.Base.Term)
 	row(t, "last entry", "%d of term %d", was.Last, was.LastTerm)
 	row(t, "readable entries", "%s", entries(was.Entries))
 	row(t, "configuration", "at %d", was.ConfigIndex)
@@ -82,7 +89,7 @@ func printLog(t io.Writer, r *wal.Report) {
 		row(t, "segment", "%d: %d batches, %d bytes", s.Number, s.Batches, s.End)
 	}
 	for _, n := range r.Left {
-		row(t, "left over", "segment %d, superseded", n)
+		row(t, "left over", "segment %d, which matters no more", n)
 	}
 	if was.Torn != nil {
 		row(t, "torn", "%s (never acknowledged; recovery cuts it)", tornEntries(was.Torn))
@@ -92,6 +99,9 @@ func printLog(t io.Writer, r *wal.Report) {
 	}
 	for _, d := range was.Damage {
 		row(t, "DAMAGED", "%v", d)
+	}
+	for _, h := range was.Holes {
+		row(t, "HOLE", "%v", h)
 	}
 }
 

@@ -239,7 +239,8 @@ func dirError(dir string, err error) error {
 	if _, ok := errors.AsType[*wal.FormatError](err); ok {
 		return fmt.Errorf("data directory %s: %w: run that release", dir, err)
 	}
-	if _, ok := errors.AsType[*wal.DamagedError](err); ok {
+	_, damaged := errors.AsType[*wal.DamagedError](err)
+	if _, lost := errors.AsType[*wal.LostError](err); damaged || lost {
 		return fmt.Errorf("data directory %s: %w: node inspect %s shows all of it; %s", dir, err, dir, node.NoWayBack)
 	}
 	if _, ok := errors.AsType[*wal.ClusterError](err); ok {
