@@ -130,6 +130,7 @@ type Changed struct {
 type Store struct {
 	Seq      WriteSeq
 	Hard     HardState // always the current one
+	Config   Index     // always the entry of the configuration in force, zero: the formation record
 	Truncate Index     // if not zero: entries from this index on are gone
 	Entries  []Entry   // follow Truncate-1, or the last entry stored before
 
@@ -213,7 +214,9 @@ const (
 	NoteApply                          // the entry at Index was applied (raft/node)
 	NoteFormed                         // the formation record was accepted (raft/node)
 	NoteCompact                        // the log begins behind Index; A: 1 if nothing of the old log is left
-	NoteHole                           // the entry at Index is lost
+	NoteInstall                        // the state is that of a snapshot up to Index that came from a peer
+	NoteHole                           // the entries from Index to A are lost, and no leader gives them back: the peers are asked
+	NoteLost                           // every member has said that it does not have the lost entry at Index
 	NoteFill                           // the lost entry at Index came back from Peer
 	NoteCut                            // the lost entry at Index was never committed, and is gone
 	NoteWhole                          // everything that was lost is repaired

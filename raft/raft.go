@@ -406,7 +406,7 @@ func (r *Raft) store() {
 		return
 	}
 	r.nextSeq++
-	s := Store{Seq: r.nextSeq, Hard: r.hard, Truncate: l.truncate, Entries: r.unhanded(), Fill: l.fills}
+	s := Store{Seq: r.nextSeq, Hard: r.hard, Config: r.configs[len(r.configs)-1].index, Truncate: l.truncate, Entries: r.unhanded(), Fill: l.fills}
 	if l.rebased {
 		s.Base, s.Reset = l.base, l.reset
 	}

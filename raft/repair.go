@@ -38,6 +38,8 @@ type repair struct {
 	asked  EntryID // the first lost entry, as last asked for
 	rounds int     // how often in vain
 	none   []Ident // who does not hold it
+	unsure []Ident // who lost it, or something before it, or has compacted it
+	lost   Index   // that nobody has it was said
 }
 
 // repairRounds is after how many vain questions the term is raised, which the fifth exit needs and
@@ -95,6 +97,7 @@ func (r *Raft) askForRepair() {
 	first := EntryID{h.first, r.log.entry(h.first).Term}
 	if r.repair.asked != first {
 		r.repair = repair{seq: r.repair.seq, asked: first}
+		r.note(Note{Kind: NoteHole, Index: h.first, A: uint64(h.last)})
 	}
 	if r.repair.rounds++; r.repair.rounds > repairRounds && r.hard.Term <= first.Term {
 		r.becomeFollower(first.Term+1, Ident{})
@@ -156,19 +159,52 @@ func (r *Raft) handleRepairReply(m *Message) {
 		return
 	}
 	lost := EntryID{m.PrevIndex + 1, m.LastTerm}
-	if m.Holding != HoldingNone || m.Seq != r.repair.seq || lost != r.repair.asked || m.Term <= lost.Term || r.hard.Term <= lost.Term {
+	if m.Seq != r.repair.seq || lost != r.repair.asked || m.Term <= lost.Term || r.hard.Term <= lost.Term {
 		return
 	}
-	for _, who := range r.repair.none {
-		if who == m.From {
-			return
-		}
+	if m.Holding != HoldingNone {
+		r.repair.unsure = with(r.repair.unsure, m.From)
+		r.nobodyHas(lost.Index)
+		return
 	}
-	r.repair.none = append(r.repair.none, m.From)
+	r.repair.none = with(r.repair.none, m.From)
+	r.nobodyHas(lost.Index)
 	if r.neverCommitted(lost.Index) {
 		r.note(Note{Kind: NoteCut, Index: lost.Index})
 		r.truncate(lost.Index)
 		r.wholeAgain()
+	}
+}
+
+func with(list []Ident, who Ident) []Ident {
+	for _, w := range list {
+		if w == who {
+			return list
+		}
+	}
+	return append(list, who)
+}
+
+// nobodyHas says that an entry is lost for good, when every member has answered and none has it. The
+// node goes on asking: a snapshot that covers it may come back with a directory that is away.
+func (r *Raft) nobodyHas(lost Index) {
+	c := r.config()
+	for i := range c.Members {
+		who := c.Members[i].Ident
+		known := who == r.cfg.Self
+		for _, w := range r.repair.none {
+			known = known || w == who
+		}
+		for _, w := range r.repair.unsure {
+			known = known || w == who
+		}
+		if !known {
+			return
+		}
+	}
+	if r.repair.lost != lost {
+		r.repair.lost = lost
+		r.note(Note{Kind: NoteLost, Index: lost})
 	}
 }
 

@@ -162,6 +162,18 @@ func TestAnAnswerThatProvesNothingCutsNothing(t *testing.T) {
 	}
 }
 
+func TestALostEntryThatNoMemberHasIsSaidToBeLost(t *testing.T) {
+	b, ask := cutBench(t, 3)
+	unsure := none(ask)
+	unsure.Holding = HoldingUnsure
+	b.hear(2, unsure)
+	require.Zero(t, b.n.Status().Lost)
+	b.hear(3, unsure)
+	require.Equal(t, Index(4), b.n.Status().Lost)
+	require.Equal(t, Index(4), b.n.Status().Hole)
+	require.True(t, b.n.damaged(), "and it is not cut")
+}
+
 func TestInAJointConfigurationTheIncomingHalfMustLackTheEntry(t *testing.T) {
 	b := newBench(t, 3, 1)
 	joint := b.base.Clone()

@@ -122,6 +122,7 @@ func (r *Raft) install(b *Base) {
 	r.commitTo(i)
 	r.commit = max(r.commit, i)
 	r.out.Installed = i
+	r.note(Note{Kind: NoteInstall, Index: i})
 	if !r.leader.IsZero() {
 		r.acknowledge(&Message{From: r.leader}, i)
 	}

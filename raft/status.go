@@ -10,6 +10,7 @@ type Status struct {
 	Delivered Index   // committed entries up to here were put out to be applied
 	Base      EntryID // a snapshot covers everything up to here
 	Hole      Index   // the first entry that the disk lost, zero if none
+	Lost      Index   // the entry that every member has lost or never had, as far as it is known
 	Last      Index
 	LastTerm  Term
 	Stored    Index
@@ -36,7 +37,7 @@ func (r *Raft) Status() Status {
 		Config: r.configs[len(r.configs)-1].index, Removed: r.removed,
 	}
 	if len(r.log.holes) > 0 {
-		s.Hole = r.log.firstHole()
+		s.Hole, s.Lost = r.log.firstHole(), r.repair.lost
 	}
 	if r.role != Leader {
 		return s
@@ -129,6 +130,7 @@ func (r *Raft) Clone() *Raft {
 	}
 	c.gone = append([]Removal(nil), r.gone...)
 	c.repair.none = append([]Ident(nil), r.repair.none...)
+	c.repair.unsure = append([]Ident(nil), r.repair.unsure...)
 	c.granted = append([]Ident(nil), r.granted...)
 	c.peers = make([]progress, len(r.peers))
 	for i := range r.peers {
@@ -192,8 +194,12 @@ func (r *Raft) AppendState(dst []byte) []byte {
 	for _, h := range r.log.holes {
 		u(uint64(h.first), uint64(h.last))
 	}
-	u(r.repair.seq, uint64(r.repair.asked.Index), uint64(r.repair.asked.Term), uint64(r.repair.rounds), uint64(len(r.repair.none)))
+	u(r.repair.seq, uint64(r.repair.asked.Index), uint64(r.repair.asked.Term), uint64(r.repair.rounds), uint64(r.repair.lost), uint64(len(r.repair.none)))
 	for _, who := range r.repair.none {
+		dst = appendIdent(dst, who)
+	}
+	u(uint64(len(r.repair.unsure)))
+	for _, who := range r.repair.unsure {
 		dst = appendIdent(dst, who)
 	}
 	u(uint64(r.log.last), uint64(r.log.handed), uint64(r.log.stored), uint64(len(r.log.writes)))

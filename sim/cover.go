@@ -21,6 +21,11 @@ type Cover struct {
 	Left        uint64 // removals that were answered
 	Removed     uint64 // nodes that learned that they were removed
 	Handed      uint64 // transfers of leadership that operators wanted and got
+	Snapshots   uint64 // snapshots made
+	Compactions uint64 // logs that moved their base
+	Fetched     uint64 // snapshots that came from a peer, whole and decoded
+	Installs    uint64 // states that were replaced by one of them
+	Resets      uint64 // logs of which nothing was left then
 }
 
 // Add adds another run's counts.
@@ -62,5 +67,10 @@ func (c *Cover) fields() []coverField {
 		{"nodes removed", &c.Left},
 		{"nodes that learned of their removal", &c.Removed},
 		{"leadership handed over", &c.Handed},
+		{"snapshots made", &c.Snapshots},
+		{"logs compacted", &c.Compactions},
+		{"snapshots fetched", &c.Fetched},
+		{"snapshots installed", &c.Installs},
+		{"logs reset", &c.Resets},
 	}
 }

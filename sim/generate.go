@@ -24,6 +24,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.closing()
 	g.trouble()
 	g.members()
+	g.snapshots()
 	return g.plan
 }
 
@@ -46,6 +47,7 @@ const (
 	ideaBounds
 	ideaMembers
 	ideaClosing
+	ideaSnapshots
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }
@@ -107,6 +109,15 @@ func (g *generator) bounds() {
 	}
 	if s.perMille(300) {
 		n.Frames = s.between(1, 8)
+	}
+}
+
+// snapshots draws how often a snapshot is made: most of the time so often that a follower that was
+// away needs one.
+func (g *generator) snapshots() {
+	s := g.stream(ideaSnapshots)
+	if s.perMille(750) {
+		g.plan.Node.Snapshot = s.between(1, 16) * s.between(200, 2000)
 	}
 }
 

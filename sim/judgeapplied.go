@@ -2,6 +2,9 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
+	"io"
+	"slices"
 
 	"parley/raft"
 	"parley/raft/node"
@@ -33,10 +36,32 @@ type machine struct {
 	w    *World
 	s    *server
 	next int // its place in the judge's log
+
+	restored bool // from a snapshot; its place shows with the next command
+}
+
+// Restore takes over a snapshot's state, which is to be one that somebody was in.
+func (m *machine) Restore(r io.Reader) error {
+	m.restored = true
+	return m.Machine.Restore(r)
+}
+
+// place finds the judge's place for a state that came from a snapshot: behind it is the command at hand,
+// and before it the state must be the one that everybody had.
+func (m *machine) place(at raft.Position) {
+	log := m.w.judges.applied.log
+	m.restored = false
+	m.next, _ = slices.BinarySearchFunc(log, at, func(a application, at raft.Position) int { return cmp.Compare(a.at.Position, at) })
+	if m.next > 0 && log[m.next-1].hash != m.StateHash() {
+		m.w.violate(StateHash, "Node %d goes on at position %d from a snapshot whose state is not that after position %d.", m.s.id, at, log[m.next-1].at.Position)
+	}
 }
 
 // Apply applies the command and compares the outcome.
 func (m *machine) Apply(at node.Applied, command []byte) []byte {
+	if m.restored {
+		m.place(at.Position)
+	}
 	reply := m.Machine.Apply(at, command)
 	a := &m.w.judges.applied
 	if m.next == len(a.log) {
@@ -48,8 +73,12 @@ func (m *machine) Apply(at node.Applied, command []byte) []byte {
 	return reply
 }
 
-// Clone returns the state without the judge: what is asked of it is a query.
-func (m *machine) Clone() node.StateMachine { return m.Machine.Clone() }
+// Clone returns the state with a judge of its own: it may be what a snapshot is restored into.
+func (m *machine) Clone() node.StateMachine {
+	c := *m
+	c.Machine = m.Machine.Clone().(*statemachine.Machine)
+	return &c
+}
 
 // judgeFirst takes down what the first node applied at a place.
 func (w *World) judgeFirst(m *machine, at node.Applied, command, reply []byte) {

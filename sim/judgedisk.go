@@ -12,12 +12,15 @@ import (
 func (w *World) judgeSynced(s *server, stores []raft.Store) {
 	m := &w.judges.logs.mirrors[s.id]
 	for i := range stores {
-		m.durable, m.hard = stored(m.durable, m.hard, &stores[i])
+		m.durable, m.hard = w.storedBy(m.durable, m.hard, &stores[i])
 	}
 }
 
-// stored returns a log and hard state after one more write.
-func stored(log []raft.Term, hard raft.HardState, st *raft.Store) ([]raft.Term, raft.HardState) {
+// storedBy returns a log and hard state after one more write.
+func (w *World) storedBy(log []raft.Term, hard raft.HardState, st *raft.Store) ([]raft.Term, raft.HardState) {
+	if st.Reset {
+		log = w.agreed(st.Base.Index)
+	}
 	if st.Truncate != 0 {
 		log = truncated(log, st.Truncate)
 	}
@@ -58,12 +61,13 @@ func (w *World) judgePromise(m *raft.Message) {
 func (w *World) judgeBoot(s *server, boot *node.Boot, flight []raft.Store) {
 	l := &w.judges.logs
 	m := &l.mirrors[s.id]
-	m.config = 0
-	found := make([]raft.Term, 0, len(boot.Entries)+64)
+	m.config = boot.Base.ConfigIndex
+	w.judgeCovered(s, boot.Base.Entry)
+	found := w.agreed(boot.Base.Entry.Index)
 	for i := range boot.Entries {
 		e := &boot.Entries[i]
-		if uint64(e.Index) != uint64(i)+1 {
-			w.violate(Recovery, "Node %d restarts with entry %d at place %d.", s.id, e.Index, i+1)
+		if uint64(e.Index) != uint64(len(found))+1 {
+			w.violate(Recovery, "Node %d restarts with entry %d at place %d.", s.id, e.Index, len(found)+1)
 			return
 		}
 		w.register(s, e, termAt(found, e.Index-1))
@@ -75,7 +79,7 @@ func (w *World) judgeBoot(s *server, boot *node.Boot, flight []raft.Store) {
 	if boot.Hard != m.hard || !sameTerms(found, m.durable) {
 		log, hard := append([]raft.Term(nil), m.durable...), m.hard
 		for i := range flight {
-			log, hard = stored(log, hard, &flight[i])
+			log, hard = w.storedBy(log, hard, &flight[i])
 		}
 		if boot.Hard != hard || !sameTerms(found, log) {
 			w.violate(Recovery, "Node %d had synced term %d, a vote for %v and %d entries, and restarts with term %d, a vote for %v and %d entries.",
@@ -86,7 +90,7 @@ func (w *World) judgeBoot(s *server, boot *node.Boot, flight []raft.Store) {
 	}
 	m.handed, m.durable = found, append([]raft.Term(nil), found...)
 	m.hard, m.term = boot.Hard, boot.Hard.Term
-	m.commit, m.applied = 0, 0
+	m.commit, m.applied = boot.Applied, boot.Applied
 }
 
 func sameTerms(a, b []raft.Term) bool {

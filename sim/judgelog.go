@@ -59,6 +59,9 @@ func (w *World) judgeStore(s *server, st *raft.Store) {
 	if st.Hard.Term < m.term {
 		w.violate(Monotonic, "currentTerm of node %d fell from %d to %d.", s.id, m.term, st.Hard.Term)
 	}
+	if st.Base.Index != 0 {
+		w.judgeBase(s, st)
+	}
 	if st.Truncate != 0 {
 		if uint64(st.Truncate) <= uint64(m.commit) {
 			w.violate(LeaderCompleteness, "Node %d removes its log from %d on and had committed up to %d.", s.id, st.Truncate, m.commit)

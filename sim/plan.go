@@ -61,6 +61,7 @@ type NodePlan struct {
 	Deliver     int64         // entries that one Step may apply
 	Push        int64         // frames that one Step may push to a subscriber
 	Frames      int64         // frames that a subscriber may hold
+	Snapshot    int64         // bytes of log between two snapshots
 }
 
 // LinkPlan says how messages travel. Rates are per 1,000 messages.

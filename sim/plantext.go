@@ -93,9 +93,9 @@ func (p *Plan) Format() string {
 	}
 	line("node election=%s heartbeat=%s segment=%d loop=%s",
 		formatDuration(p.Node.Election), formatDuration(p.Node.Heartbeat), p.Node.Segment, formatDuration(p.Node.Loop))
-	if n := &p.Node; n.Append+n.Inflight+n.Uncommitted+int64(n.Idle)+n.Deliver+n.Push+n.Frames > 0 {
-		line("limits append=%d inflight=%d uncommitted=%d idle=%s deliver=%d push=%d frames=%d",
-			n.Append, n.Inflight, n.Uncommitted, formatDuration(n.Idle), n.Deliver, n.Push, n.Frames)
+	if n := &p.Node; n.Append+n.Inflight+n.Uncommitted+int64(n.Idle)+n.Deliver+n.Push+n.Frames+n.Snapshot > 0 {
+		line("limits append=%d inflight=%d uncommitted=%d idle=%s deliver=%d push=%d frames=%d snapshot=%d",
+			n.Append, n.Inflight, n.Uncommitted, formatDuration(n.Idle), n.Deliver, n.Push, n.Frames, n.Snapshot)
 	}
 	l := &p.Link
 	line("link delay=%s spread=%s tail=%d tailmax=%s loss=%d duplicate=%d told=%d fifo=%s",
@@ -224,6 +224,7 @@ func (p *Plan) parseLine(w *words) {
 		n.Append, n.Inflight = w.integerOf("append"), w.integerOf("inflight")
 		n.Uncommitted, n.Idle = w.integerOf("uncommitted"), w.durationOf("idle")
 		n.Deliver, n.Push, n.Frames = w.integerOf("deliver"), w.integerOf("push"), w.integerOf("frames")
+		n.Snapshot = w.integerOf("snapshot")
 	case "link":
 		p.Link = LinkPlan{
 			Delay: w.durationOf("delay"), Spread: w.durationOf("spread"), Tail: w.integerOf("tail"), TailMax: w.durationOf("tailmax"),

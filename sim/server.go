@@ -6,6 +6,7 @@ import (
 
 	"parley/raft"
 	"parley/raft/node"
+	"parley/raft/snap"
 	"parley/raft/vfs/memfs"
 	"parley/raft/wal"
 	"parley/statemachine"
@@ -27,6 +28,9 @@ type server struct {
 
 	inbox   []node.Event // waits for the loop
 	looping bool         // a step event is under way
+	tasks   []node.Task  // for the worker, in order
+	working bool         // a task event is under way
+	works   uint64
 	loops   uint64
 	out     node.Output
 
@@ -38,6 +42,14 @@ type server struct {
 	trap        trap
 	crashes     uint64
 }
+
+// rules are what every node judges by.
+func (w *World) rules() node.Rules {
+	return node.Rules{SessionIdleMax: w.plan.Node.Idle, SnapshotBytes: w.plan.Node.Snapshot}
+}
+
+// snapChunk is small, so that a download has pieces that a fault can come between.
+const snapChunk = 256
 
 // dataDir is every node's directory on its own file system.
 const dataDir = "data"
@@ -54,7 +66,8 @@ func (w *World) start(e *event) {
 	s.trap.set(s)
 	draw := func(p purpose) uint64 { return w.chance.draw(p, uint64(s.id), uint64(s.epoch)) }
 	dir, boot, err := node.OpenDisk(s.fs, dataDir, node.DiskOptions{
-		ID: s.id, Inc: raft.Incarnation(draw(purposeIncarnation)), WAL: wal.Options{SegmentBytes: w.plan.Node.Segment}})
+		ID: s.id, Inc: raft.Incarnation(draw(purposeIncarnation)), WAL: wal.Options{SegmentBytes: w.plan.Node.Segment},
+		Machine: &machine{Machine: statemachine.New(), w: w, s: s}, Rules: w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}})
 	if s.trap.sprung {
 		if w.trace.on() {
 			w.trace.say("dies while it recovers")
@@ -88,12 +101,13 @@ func (w *World) start(e *event) {
 		ElectionTimeout: w.plan.Node.Election,
 		Heartbeat:       w.plan.Node.Heartbeat,
 		Limits:          node.Limits{PushFramesMax: int(w.plan.Node.Push), SubscriberFramesMax: int(w.plan.Node.Frames)},
-		Rules:           node.Rules{SessionIdleMax: w.plan.Node.Idle},
+		Rules:           w.rules(),
 		Raft: raft.Limits{AppendEntriesMax: int(w.plan.Node.Append), InflightMessagesMax: int(w.plan.Node.Inflight),
 			UncommittedBytesMax: int(w.plan.Node.Uncommitted), DeliverEntriesMax: int(w.plan.Node.Deliver)},
 	}, boot, &machine{Machine: statemachine.New(), w: w, s: s}, s.clock.read(w.now))
 	s.wakeAt, s.wakeOn = raft.Never, never
 	s.inbox, s.looping = s.inbox[:0], false
+	s.tasks, s.working = nil, false
 	epoch := s.epoch
 	s.run()
 	if s.epoch == epoch {
@@ -165,6 +179,7 @@ func (s *server) run() {
 	}
 	s.wakeAt = out.WakeAt
 	s.arm()
+	s.work(out.Tasks)
 	if s.springsOn(out.Notes) {
 		return
 	}
@@ -194,6 +209,11 @@ func (s *server) judgeNotes(notes []raft.Note) {
 		case raft.NoteApply:
 			w.judgeApplied(s, n)
 			moved = true
+		case raft.NoteInstall:
+			w.judgeInstall(s, n.Index)
+			moved = true
+		case raft.NoteCompact:
+			w.cover.Compactions++
 		case raft.NoteConfig:
 			w.judges.logs.mirrors[s.id].config = n.Index
 		case raft.NoteRemoved:

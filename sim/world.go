@@ -187,7 +187,7 @@ func (w *World) run() {
 // deferred puts an event off if its process is paused.
 func (w *World) deferred(e *event) bool {
 	switch e.kind {
-	case eventMessage, eventPeerLost, eventWake, eventWrite, eventSync, eventStored, eventSeal, eventStep, eventRequest, eventTaken, eventCancel:
+	case eventMessage, eventPeerLost, eventWake, eventWrite, eventSync, eventStored, eventSeal, eventTask, eventStep, eventRequest, eventTaken, eventCancel:
 	default:
 		return false
 	}
@@ -224,6 +224,8 @@ func (w *World) happen(e *event) {
 		w.sync(e)
 	case eventStored:
 		w.stored(e)
+	case eventTask:
+		w.task(e)
 	case eventSeal:
 		w.seal(e)
 	case eventOperation:

@@ -27,6 +27,7 @@ type Host struct {
 	calls *calls
 	subs  subscriptions
 	disk  *disk
+	work  *worker
 	start time.Time // Mono zero
 
 	stop     chan struct{} // closed to ask for a clean stop
@@ -73,9 +74,11 @@ func open(cfg Config) (*Host, error) {
 // start runs a node in a file system; root, if not nil, is closed in the end.
 func start(cfg Config, root io.Closer) (*Host, error) {
 	dir, boot, err := node.OpenDisk(cfg.FS, cfg.Dir, node.DiskOptions{
-		ID:  cfg.ID,
-		Inc: raft.Incarnation(draw()),
-		WAL: cfg.WAL,
+		ID:      cfg.ID,
+		Inc:     raft.Incarnation(draw()),
+		WAL:     cfg.WAL,
+		Machine: cfg.Machine.Clone(),
+		Rules:   cfg.Settings.Rules,
 	})
 	if err != nil {
 		return nil, err
@@ -107,7 +110,9 @@ func start(cfg Config, root io.Closer) (*Host, error) {
 		_ = dir.Close() // nothing was written
 		return nil, fmt.Errorf("host: start transport: %w", err)
 	}
+	h.work = newWorker(dir.Snapshots(), h.inbox.note)
 	go h.disk.run()
+	go h.work.run()
 	go h.run()
 	return h, nil
 }

@@ -79,6 +79,9 @@ func (h *Host) carryOut(out *node.Output, in []node.Event) error {
 	if out.Identity != nil || len(out.Store) > 0 {
 		h.disk.submit(out.Identity, out.Store)
 	}
+	if len(out.Tasks) > 0 {
+		h.work.submit(out.Tasks)
+	}
 	h.follow(out.Notes)
 	if len(out.Send) > 0 {
 		h.cfg.Transport.Send(out.Send)
@@ -155,6 +158,23 @@ func (h *Host) tell(notes []raft.Note) {
 				"index", uint64(n.Index))
 		case raft.NoteQuorumLost:
 			h.log.Warn("no quorum answers: stepped down", "term", uint64(n.Term))
+		case node.NoteSnapshot:
+			h.log.Info("snapshot", "index", uint64(n.Index), "bytes", n.A)
+		case node.NoteFetch:
+			if n.A == 0 || n.A == n.B {
+				h.log.Info("a snapshot comes from a peer", "index", uint64(n.Index), "peer", uint64(n.Peer), "bytes", n.A, "of", n.B)
+			}
+		case raft.NoteHole:
+			h.log.Error("the disk lost entries of the log, and no leader gives them back: the other members are asked", "first", uint64(n.Index), "last", n.A)
+		case raft.NoteLost:
+			h.log.Error("no member has this entry any more: nothing from here on can be served; bring back a member that is away, restore a backup, or force a recovery",
+				"index", uint64(n.Index))
+		case raft.NoteFill:
+			h.log.Warn("an entry that the disk lost came back", "index", uint64(n.Index), "peer", uint64(n.Peer))
+		case raft.NoteCut:
+			h.log.Warn("an entry that the disk lost was never committed", "index", uint64(n.Index))
+		case raft.NoteWhole:
+			h.log.Warn("the log is whole again: look after the disk", "last", uint64(n.Index))
 		case raft.NoteFormed:
 			h.log.Info("cluster formed", "cluster", raft.ClusterID(n.A))
 		case raft.NoteBreach:
@@ -208,6 +228,7 @@ func (h *Host) shutDown(cause error) {
 		s.end(h.stoppingAnswer(s))
 	}
 	h.last = h.node.Status()
+	h.work.close()
 	if err := h.disk.close(); cause == nil && err != nil {
 		cause = fmt.Errorf("the data directory failed: %w", err)
 	}

@@ -33,6 +33,9 @@ func (n *Node) apply(e *raft.Entry) {
 		}
 	}
 	n.note(note)
+	if n.snapshots.count(e, n.settings.Rules.SnapshotBytes) {
+		n.snapshot()
+	}
 }
 
 // execute changes the replicated state. It must do the same on every node and

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"parley/raft"
+	"parley/raft/snap"
 	"parley/raft/vfs"
 	"parley/raft/wal"
 )
@@ -16,6 +18,7 @@ import (
 //	identity    who this is; written when the directory is made and when the
 //	            formation record is accepted, never again
 //	wal/        the log, see raft/wal
+//	snapshots/  see raft/snap; another goroutine may have them, see Snapshots
 //
 // It is pure over vfs, so that the simulator and production run the same bytes. The
 // driver calls it from one place at a time: an identity first, then the stores in order,
@@ -24,15 +27,16 @@ import (
 type Disk struct {
 	fs       vfs.FS
 	dir      string
-	options  wal.Options
+	o        DiskOptions
 	identity Identity
 	lock     io.Closer
 	log      *wal.Log // nil until there is a formation record
 
-	hard    raft.HardState // as last written
-	configs []raft.Index   // of the configuration entries in the log
-	batch   wal.Batch
-	entries []raft.Entry // the batch's memory
+	snapshots Snapshots
+	hard      raft.HardState // as last written
+	unsynced  bool
+	batch     wal.Batch
+	entries   []raft.Entry // the batch's memory
 }
 
 // DiskOptions is what a directory must be told.
@@ -42,20 +46,36 @@ type DiskOptions struct {
 	ID raft.NodeID
 	// Inc is the incarnation a new directory gets: drawn at random.
 	Inc raft.Incarnation
-	// WAL are the log's options; the cluster is filled in.
+	// WAL are the log's options; the cluster and the snapshots are filled in.
 	WAL wal.Options
+	// Machine is an empty state machine; snapshots are restored into clones of it. Without one no state is
+	// restored, and the directory is good for looking at only.
+	Machine StateMachine
+	Rules   Rules
+	Snap    snap.Options // the cluster is filled in
 }
 
 const (
-	lockName = "lock"
-	walName  = "wal"
+	lockName  = "lock"
+	walName   = "wal"
+	snapsName = "snapshots"
 )
+
+// Found is what recovery found that was not as it should be, for the log and for operators.
+type Found struct {
+	Decided   wal.Decision // what became of damage in the log
+	Holes     []wal.Hole   // entries that peers have to give back
+	Torn      *wal.TornBatch
+	Damage    []wal.Damage
+	Worn      []wal.Damage
+	Snapshots []error // that are damaged
+}
 
 // OpenDisk opens a data directory, making it if there is none, and tells what it
 // knew. Errors say what the directory is and what to do about it; nothing is
 // changed then.
 func OpenDisk(fs vfs.FS, dir string, o DiskOptions) (*Disk, Boot, error) {
-	d := &Disk{fs: fs, dir: dir, options: o.WAL}
+	d := &Disk{fs: fs, dir: dir, o: o}
 	boot, err := d.open(o)
 	if err != nil {
 		return nil, Boot{}, errors.Join(err, d.Close())
@@ -119,27 +139,74 @@ func (d *Disk) recover() (Boot, error) {
 	if len(names) == 0 {
 		return Boot{}, ErrLogMissing // it was made before the record was accepted
 	}
-	was, err := d.openLog()
+	good, state, bad, err := d.openSnapshots()
 	if err != nil {
 		return Boot{}, err
 	}
-	if len(was.Holes) > 0 || was.Hard.Floor != (raft.EntryID{}) {
-		err := &wal.DamagedError{Floor: was.Hard.Floor}
-		if n := len(was.Damage); n > 0 {
-			err.Damage, err.More = was.Damage[0], n-1
-		}
+	was, err := d.openLog(good)
+	if err != nil {
 		return Boot{}, err
 	}
 	d.hard = was.Hard
-	for i := range was.Entries {
-		d.keepConfig(&was.Entries[i])
-	}
-	return Boot{Identity: d.identity, Hard: was.Hard, Entries: was.Entries}, nil
+	boot := Boot{Identity: d.identity, Hard: was.Hard, Entries: was.Entries, Found: Found{
+		Decided: was.Decided, Holes: was.Holes, Torn: was.Torn, Damage: was.Damage, Worn: was.Worn, Snapshots: bad,
+	}}
+	return boot, d.bootFrom(&boot, &was, good, state)
 }
 
-func (d *Disk) openLog() (wal.Recovered, error) {
-	o := d.options
+// openSnapshots opens the snapshots and reads all of them: what is not good to the last bit is as
+// good as none.
+func (d *Disk) openSnapshots() (good []snap.Info, newest *State, bad []error, err error) {
+	o := d.o.Snap
 	o.Cluster = d.identity.Cluster
+	store, err := snap.Open(d.fs, join(d.dir, snapsName), o)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	d.snapshots = Snapshots{store: store, empty: d.o.Machine, rules: d.o.Rules.withDefaults()}
+	good, newest, bad = d.snapshots.good()
+	return good, newest, bad, nil
+}
+
+// bootFrom finds the snapshots that fit the log. One that the log does not reach, or disagrees with, came from
+// a peer, and the process died before the log went on behind it: the log's base decides, and it
+// counts as a download.
+func (d *Disk) bootFrom(b *Boot, was *wal.Recovered, good []snap.Info, newest *State) error {
+	for i := range good {
+		info := &good[i]
+		at := info.Entry.Index
+		fits := was.Base == info.Entry
+		if at > was.Base.Index && at <= was.Last {
+			fits = b.Entries[at-was.Base.Index-1].Term == info.Entry.Term
+		}
+		if !fits || len(was.Holes) > 0 && at >= was.Holes[0].First {
+			continue
+		}
+		if info.Entry == was.Base {
+			b.Base = info.Base
+		}
+		b.Snapshots = append(b.Snapshots, *info)
+		b.Applied = at
+	}
+	switch n := len(b.Snapshots); {
+	case was.Base != b.Base.Entry:
+		return fmt.Errorf("the log begins behind entry %d of term %d, and there is no snapshot up to there", was.Base.Index, was.Base.Term)
+	case n == 0 || d.o.Machine == nil:
+	case newest.Applied() == b.Applied:
+		b.State = newest
+	default:
+		var err error
+		if b.State, err = d.snapshots.decode(b.Snapshots[n-1], nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Disk) openLog(good []snap.Info) (wal.Recovered, error) {
+	o := d.o.WAL
+	o.Cluster = d.identity.Cluster
+	o.Snapshots = entriesOf(good)
 	log, was, err := wal.Open(d.fs, join(d.dir, walName), o)
 	if err != nil {
 		return was, err
@@ -147,6 +214,10 @@ func (d *Disk) openLog() (wal.Recovered, error) {
 	d.log = log
 	return was, nil
 }
+
+// Snapshots returns the worker's half of the directory. It may be used from another goroutine than
+// the rest, once OpenDisk has returned and a cluster is known.
+func (d *Disk) Snapshots() *Snapshots { return &d.snapshots }
 
 // logFiles lists the log's directory; one that does not exist is empty.
 func (d *Disk) logFiles() ([]string, error) {
@@ -184,39 +255,65 @@ func (d *Disk) SaveIdentity(id Identity) error {
 	}
 	was := d.identity
 	d.identity = id
-	if _, err := d.openLog(); err != nil {
+	_, err := d.openLog(nil)
+	if err == nil {
+		_, _, _, err = d.openSnapshots()
+	}
+	if err != nil {
 		d.identity = was
 		return err
 	}
 	return writeIdentity(d.fs, d.dir, &id)
 }
 
-// Write writes stores to the page cache, as one batch. Only Sync makes it
-// durable. Stores that promise and change nothing cost nothing here.
+// Write writes stores to the page cache, as one batch; where the base of the log moves, as a few with
+// a sync in between. Only Sync makes it all durable. Stores that promise and change nothing cost
+// nothing here.
 func (d *Disk) Write(stores []raft.Store) error {
+	for len(stores) > 0 {
+		n := 1
+		for n < len(stores) && stores[n].Base.Index == 0 {
+			n++
+		}
+		if err := d.write(stores[:n]); err != nil {
+			return err
+		}
+		stores = stores[n:]
+	}
+	return nil
+}
+
+// write writes stores of which only the first may move the base.
+func (d *Disk) write(stores []raft.Store) error {
 	if !d.merge(stores) {
 		return nil
 	}
 	if d.log == nil {
 		broken("a store before the formation record of %v", d.identity.Self)
 	}
-	d.hard = d.batch.Hard
-	d.configsAfter(&d.batch)
+	if d.unsynced {
+		if err := d.Sync(); err != nil {
+			return err
+		}
+	}
+	d.hard, d.unsynced = d.batch.Hard, true
 	err := d.log.Append(&d.batch)
 	clear(d.entries)
-	d.batch.Entries = nil
+	d.batch = wal.Batch{}
 	return err
 }
 
 // merge makes one batch of many stores: the last hard state, and the entries as they are
 // after all of them. It reports whether there is anything to write.
 func (d *Disk) merge(stores []raft.Store) bool {
-	b := wal.Batch{Hard: d.hard}
+	first := &stores[0]
+	b := wal.Batch{Hard: d.hard, Base: first.Base, Reset: first.Reset}
 	entries := d.entries[:0]
 	for i := range stores {
 		s := &stores[i]
-		b.Hard = s.Hard
+		b.Hard, b.ConfigIndex = s.Hard, s.Config
 		if s.Truncate != 0 {
+			b.Fill = slices.DeleteFunc(b.Fill, func(e raft.Entry) bool { return e.Index >= s.Truncate })
 			switch {
 			case len(entries) > 0 && s.Truncate >= entries[0].Index:
 				entries = entries[:s.Truncate-entries[0].Index] // never reached the log
@@ -227,6 +324,7 @@ func (d *Disk) merge(stores []raft.Store) bool {
 				}
 			}
 		}
+		b.Fill = append(b.Fill, s.Fill...)
 		if n := len(entries); n > 0 && len(s.Entries) > 0 && s.Entries[0].Index != entries[n-1].Index+1 {
 			broken("store %d has entries from %d on after entry %d", s.Seq, s.Entries[0].Index, entries[n-1].Index)
 		}
@@ -235,30 +333,7 @@ func (d *Disk) merge(stores []raft.Store) bool {
 	d.entries = entries
 	b.Entries = entries
 	d.batch = b
-	return b.Hard != d.hard || b.Truncate != 0 || len(entries) > 0
-}
-
-// configsAfter follows which entries are configurations and names the newest.
-func (d *Disk) configsAfter(b *wal.Batch) {
-	if b.Truncate != 0 {
-		n := len(d.configs)
-		for n > 0 && d.configs[n-1] >= b.Truncate {
-			n--
-		}
-		d.configs = d.configs[:n]
-	}
-	for i := range b.Entries {
-		d.keepConfig(&b.Entries[i])
-	}
-	if n := len(d.configs); n > 0 {
-		b.ConfigIndex = d.configs[n-1]
-	}
-}
-
-func (d *Disk) keepConfig(e *raft.Entry) {
-	if e.Kind == raft.EntryConfig {
-		d.configs = append(d.configs, e.Index)
-	}
+	return b.Hard != d.hard || b.Base.Index != 0 || b.Truncate != 0 || len(b.Fill) > 0 || len(entries) > 0
 }
 
 // Sync makes what was written durable.
@@ -266,6 +341,7 @@ func (d *Disk) Sync() error {
 	if d.log == nil {
 		return nil
 	}
+	d.unsynced = false
 	return d.log.Sync()
 }
 

@@ -33,6 +33,7 @@ const (
 	EventTransfer                            // Ticket wants leadership handed to Peer, to the fittest voter if zero
 	EventChange                              // Ticket wants Change made to the membership
 	EventTaken                               // the subscriber behind Ticket took Frames frames, the last at From
+	EventTask                                // the worker did a task: Done
 	EventCloseSession                        // Ticket gives up the session Command.Session that Command.Nonce opened
 )
 
@@ -49,6 +50,7 @@ type Event struct {
 	Stored  raft.WriteSeq
 	Peer    raft.NodeID
 	Err     error
+	Done    *TaskDone // EventTask
 	Trace   uint64
 }
 
@@ -209,6 +211,7 @@ type Output struct {
 	Identity *Identity      // to the disk before all else; then EventIdentityStored
 	Store    []raft.Store   // to the disk, in order; Then leaves when stored
 	Send     []raft.Message // to peers, may leave at once
+	Tasks    []Task         // to the worker, in order; each is answered with an EventTask
 	Done     []Answer       // to callers
 	Push     []Frame        // to subscribers, in order
 	Notes    []raft.Note    // for traces, metrics and judges
@@ -222,6 +225,8 @@ func (o *Output) Reset() {
 	clear(o.Send)
 	clear(o.Done)
 	clear(o.Push)
+	clear(o.Tasks)
+	o.Tasks = o.Tasks[:0]
 	o.Identity = nil
 	o.Store = o.Store[:0]
 	o.Send = o.Send[:0]

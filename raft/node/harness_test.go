@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"parley/raft"
+	"parley/raft/snap"
 	"parley/raft/vfs/memfs"
 	"parley/raft/wal"
 )
@@ -141,6 +142,11 @@ type member struct {
 	notes   []raft.Note
 	stopped error
 	failed  error // what the disk said last
+	found   Found // by recovery
+
+	idle     bool // the worker does nothing; tasks wait
+	tasks    []Task
+	taskErrs []error
 }
 
 func newCluster(t require.TestingT, nodes int) *cluster {
@@ -171,7 +177,8 @@ func (m *member) start() error {
 	m.starts++
 	m.stopped, m.failed, m.queue = nil, nil, nil
 	disk, boot, err := OpenDisk(m.fs, "data", DiskOptions{
-		ID: m.id, Inc: raft.Incarnation(uint64(m.id)<<56 | m.starts), WAL: wal.Options{SegmentBytes: 8 << 10}})
+		ID: m.id, Inc: raft.Incarnation(uint64(m.id)<<56 | m.starts), WAL: wal.Options{SegmentBytes: 8 << 10},
+		Machine: &toy{keep: m.c.keep}, Rules: m.c.settings.Rules, Snap: snap.Options{ChunkBytes: 64}})
 	if err != nil {
 		return err
 	}
@@ -181,8 +188,8 @@ func (m *member) start() error {
 	}
 	s.Seed = uint64(m.id)
 	s.Cluster = raft.ClusterID(uint64(m.id)<<32 | m.starts)
-	m.disk, m.up, m.sm = disk, true, &toy{keep: m.c.keep}
-	m.node = New(s, boot, m.sm, m.c.now)
+	m.disk, m.up, m.found = disk, true, boot.Found
+	m.node = New(s, boot, &toy{keep: m.c.keep}, m.c.now)
 	m.step()
 	return nil
 }
@@ -218,6 +225,7 @@ func (m *member) step(events ...Event) {
 		m.answers = append(m.answers, out.Done...)
 		m.frames = append(m.frames, out.Push...)
 		m.notes = append(m.notes, out.Notes...)
+		m.sm = m.node.sm.(*toy) // a snapshot may have brought another
 		if out.Stop != nil {
 			m.stopped = out.Stop
 			m.up = false
@@ -229,6 +237,11 @@ func (m *member) step(events ...Event) {
 }
 
 func (m *member) carryOut(out *Output) {
+	if m.idle {
+		m.tasks = append(m.tasks, out.Tasks...)
+	} else {
+		m.work(out.Tasks)
+	}
 	if out.Identity != nil {
 		if m.failed = m.disk.SaveIdentity(*out.Identity); m.failed != nil {
 			return
@@ -245,6 +258,17 @@ func (m *member) carryOut(out *Output) {
 		m.c.wire = append(m.c.wire, out.Store[i].Then...)
 	}
 	m.queue = append(m.queue, Event{Kind: EventStored, Stored: out.Store[len(out.Store)-1].Seq})
+}
+
+// work does tasks as the worker does.
+func (m *member) work(tasks []Task) {
+	for i := range tasks {
+		done := m.disk.Snapshots().Do(&tasks[i], nil)
+		if done.Err != nil {
+			m.taskErrs = append(m.taskErrs, done.Err)
+		}
+		m.queue = append(m.queue, Event{Kind: EventTask, Done: &done})
+	}
 }
 
 // deliver empties the wire. Every message is encoded and decoded on the way.

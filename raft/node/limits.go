@@ -115,6 +115,10 @@ type Rules struct {
 	ReplyBytesMax int
 	// PrincipalBytesMax bounds the name under which a session is opened.
 	PrincipalBytesMax int
+	// SnapshotBytes is how much log is applied, at least, between two snapshots; where the newest one is
+	// larger, as much as that, so that writing snapshots costs no more than writing the log. A node
+	// that starts replays up to twice as much, and holds up to three times as much in memory.
+	SnapshotBytes int64
 }
 
 // DefaultWindow is the default of Rules.WindowMax; a client that keeps to it
@@ -135,6 +139,9 @@ func (r Rules) withDefaults() Rules {
 	}
 	if r.WindowMax == 0 {
 		r.WindowMax = DefaultWindow
+	}
+	if r.SnapshotBytes == 0 {
+		r.SnapshotBytes = 64 << 20
 	}
 	def(&r.SessionsMax, 1<<16)
 	def(&r.ReplyBytesMax, 64<<20)

@@ -52,6 +52,9 @@ type Node struct {
 	level     uint32
 	sessions  sessions
 
+	snapshots snapshots
+	fetch     fetch
+
 	waiters  waiters
 	reads    reads
 	joining  joining
@@ -71,8 +74,9 @@ type Node struct {
 	ro  raft.Output
 }
 
-// New returns a node that remembers what its directory knew, with an empty state
-// machine: committed entries are applied again from the first. Call Step at once.
+// New returns a node that remembers what its directory knew. The state machine is empty: the newest
+// snapshot's state takes its place, and committed entries behind it are applied again. Call
+// Step at once.
 func New(s Settings, boot Boot, sm StateMachine, now raft.Mono) *Node {
 	s = s.withDefaults()
 	n := &Node{
@@ -90,11 +94,19 @@ func New(s Settings, boot Boot, sm StateMachine, now raft.Mono) *Node {
 	if n.identity.Cluster != 0 {
 		n.join(boot)
 	}
+	if boot.State != nil {
+		n.adopt(boot.State)
+		n.snapshots.made = slices.Clone(boot.Snapshots)
+	}
 	return n
 }
 
 // join starts the protocol: from now on the node is a member.
 func (n *Node) join(boot Boot) {
+	base := boot.Base
+	if base.Entry.Index == 0 {
+		base = raft.Base{Config: n.identity.Members}
+	}
 	n.raft = raft.New(raft.Config{
 		Self:            n.self,
 		Cluster:         n.identity.Cluster,
@@ -103,9 +115,9 @@ func (n *Node) join(boot Boot) {
 		Heartbeat:       n.settings.Heartbeat,
 		Priority:        n.settings.Priority,
 		Limits:          n.settings.Raft,
-	}, raft.Restored{Hard: boot.Hard, Base: raft.Base{Config: n.identity.Members}, Entries: boot.Entries}, n.now)
+	}, raft.Restored{Hard: boot.Hard, Base: base, Applied: boot.Applied, Entries: boot.Entries}, n.now)
 	n.role, n.term, n.leader = n.raft.Role(), n.raft.Term(), n.raft.Leader().ID
-	n.form.open = len(boot.Entries) == 0 && formerOf(&n.identity.Members) == n.self
+	n.form.open = len(boot.Entries) == 0 && base.Entry.Index == 0 && formerOf(&n.identity.Members) == n.self
 }
 
 // Step tells the node what happened and what time it is, and appends to out what
@@ -123,6 +135,8 @@ func (n *Node) Step(now raft.Mono, in []Event, out *Output) {
 		n.tickForm()
 		n.tickJoin()
 		n.tickClock()
+		n.tickSnapshots()
+		n.tickFetch()
 		n.protocol()
 		n.publish()
 		n.wake(n.clockAt())
@@ -168,6 +182,8 @@ func (n *Node) event(ev *Event) {
 		n.transfer(ev)
 	case EventChange:
 		n.change(ev)
+	case EventTask:
+		n.done(ev.Done)
 	case EventPeerLost:
 		if n.raft != nil {
 			n.in = append(n.in, raft.Input{Kind: raft.InputPeerLost, Peer: ev.Peer})
@@ -192,12 +208,14 @@ func (n *Node) message(m *raft.Message) {
 	switch {
 	case m.From.ID == 0 || m.From.ID == n.self.ID:
 		n.drop(m, droppedSender)
-	case m.Kind >= raft.MsgFormAsk:
+	case m.Kind >= raft.MsgFormAsk && m.Kind <= raft.MsgJoinAccept:
 		n.formMessage(m)
 	case n.raft == nil || m.Cluster != n.identity.Cluster:
 		n.drop(m, droppedCluster)
 	case m.To != n.self:
 		n.drop(m, droppedReceiver)
+	case m.Kind >= raft.MsgSnapshotOffer:
+		n.snapshotMessage(m)
 	default:
 		if m.Term >= n.term && (m.Kind == raft.MsgAppend || m.Kind == raft.MsgHeartbeat) {
 			n.heard, n.heardAt = m.From.ID, n.now
@@ -315,6 +333,8 @@ func (n *Node) protocol() {
 	n.out.WakeAt = min(n.out.WakeAt, ro.WakeAt)
 
 	n.appended(ro.Proposed)
+	n.offerSnapshots(ro.Lagging)
+	n.installed(ro.Installed)
 	for i := range ro.Committed {
 		if n.apply(&ro.Committed[i]); n.stopping != nil {
 			break

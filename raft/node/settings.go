@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"parley/raft"
+	"parley/raft/snap"
 )
 
 // LevelMax is the newest level this program knows. Every change of what Apply
@@ -88,5 +89,11 @@ func (s Settings) withDefaults() Settings {
 type Boot struct {
 	Identity Identity
 	Hard     raft.HardState
-	Entries  []raft.Entry // from index 1 on
+	Base     raft.Base    // entry zero: the log begins at index 1
+	Entries  []raft.Entry // behind the base
+	// Applied is what State holds, the newest snapshot's state; nil if there is none.
+	Applied   raft.Index
+	State     *State
+	Snapshots []snap.Info // durable and good, oldest first
+	Found     Found
 }

@@ -21,6 +21,8 @@ func (n *Node) Clone() *Node {
 		c.form.storing = &storing
 	}
 	c.sessions = n.sessions.clone()
+	c.snapshots.made = slices.Clone(n.snapshots.made)
+	c.snapshots.asked = slices.Clone(n.snapshots.asked)
 	c.waiters = n.waiters.clone()
 	c.reads = n.reads.clone()
 	c.handing = slices.Clone(n.handing)
@@ -62,6 +64,8 @@ func (n *Node) AppendState(dst []byte) []byte {
 	for _, t := range n.changing {
 		w.u(uint64(t))
 	}
+	w.snapshots(&n.snapshots)
+	w.fetch(&n.fetch)
 	w.joining(&n.joining)
 	w.u(uint64(n.waiters.len()))
 	for i := range n.waiters.len() {
@@ -115,6 +119,29 @@ func (w *stateWriter) bytes(p []byte) {
 }
 
 func (w *stateWriter) ident(i raft.Ident) { w.u(uint64(i.ID), uint64(i.Inc)) }
+
+func (w *stateWriter) snapshots(s *snapshots) {
+	w.u(uint64(len(s.made)), uint64(s.since), uint64(s.reading), uint64(len(s.asked)))
+	for i := range s.made {
+		w.bytes(appendID(nil, &s.made[i].ID))
+	}
+	for _, a := range s.asked {
+		w.u(uint64(a.index))
+		w.time(a.until)
+	}
+	w.flag(s.making)
+	w.flag(s.due)
+	w.time(max(s.retryAt, w.now))
+}
+
+func (w *stateWriter) fetch(f *fetch) {
+	w.bytes(appendID(nil, &f.id))
+	w.ident(f.from)
+	w.u(uint64(f.have), uint64(f.next), uint64(f.putting), uint64(f.asks))
+	w.flag(f.begun)
+	w.flag(f.loading)
+	w.time(max(f.askAt, w.now))
+}
 
 func (w *stateWriter) forming(f *forming) {
 	w.time(max(f.retryAt, w.now))

@@ -20,10 +20,19 @@ type Status struct {
 
 	Commit  raft.Index
 	Applied raft.Index
-	Last    raft.Index
-	Stored  raft.Index
-	LogTime raft.LogTime
-	Level   uint32
+	Base    raft.Index // a snapshot covers everything up to here, and the log begins behind it
+	Hole    raft.Index // the first entry that the disk lost and that is not repaired, zero if none
+	Lost    raft.Index // the entry that no member has any more, zero if none is known
+	Floor   raft.Index // where the log ended before damage cut it, zero if it is as up to date again
+	// Snapshots are the last entries of those that are kept. FetchHave of FetchSize bytes are there of
+	// one that is on its way from FetchFrom.
+	Snapshots            []raft.Index
+	FetchFrom            raft.NodeID
+	FetchHave, FetchSize int64
+	Last                 raft.Index
+	Stored               raft.Index
+	LogTime              raft.LogTime
+	Level                uint32
 
 	Members []MemberStatus // of the configuration in force
 	Removed raft.Index     // the committed entry that removed this node, as far as it knows
@@ -60,6 +69,13 @@ func (n *Node) Status() Status {
 	}
 	r := n.raft.Status()
 	s.Commit, s.Last, s.Stored, s.Removed = r.Commit, r.Last, r.Stored, r.Removed
+	s.Base, s.Hole, s.Lost, s.Floor = r.Base.Index, r.Hole, r.Lost, r.Hard.Floor.Index
+	for i := range n.snapshots.made {
+		s.Snapshots = append(s.Snapshots, n.snapshots.made[i].Entry.Index)
+	}
+	if f := &n.fetch; !f.from.IsZero() {
+		s.FetchFrom, s.FetchHave, s.FetchSize = f.from.ID, f.have, f.id.Size
+	}
 	for _, m := range n.raft.Config().Members {
 		s.Members = append(s.Members, n.memberStatus(m, &r))
 	}

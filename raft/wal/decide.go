@@ -26,7 +26,11 @@ func (p *replay) decide(good []raft.EntryID) (d Decision) {
 		p.giveUp()
 		return Decision{Reset: true}
 	}
-	if s, ok := p.covering(usable); ok {
+	s, ok := p.covering(usable)
+	if !ok && c.base.Index != 0 && usable[0] != c.base {
+		s, ok = usable[0], true // the base's own snapshot is gone, a newer one is not
+	}
+	if ok {
 		d.Raised = s
 		p.raise(s.Index)
 		c.base = s

@@ -1,0 +1,182 @@
+package node
+
+import (
+	"time"
+
+	"parley/raft"
+	"parley/raft/snap"
+)
+
+// Notes about snapshots, beside those of raft.
+const (
+	// NoteSnapshot: a snapshot up to Index is durable; A: its bytes, B: 1 if it came from Peer.
+	NoteSnapshot raft.NoteKind = 110 + iota
+	// NoteSnapshotFailed: a task of kind A on the snapshot up to Index failed. Host logs say why.
+	NoteSnapshotFailed
+	// NoteFetch: the download of the snapshot up to Index from Peer began, or goes on; A: bytes there, B: of how many.
+	NoteFetch
+)
+
+// snapshots is what a node knows of its own. The log goes back to the older of the newest two, so that
+// damage in the newer one costs nothing but time, and a peer that takes the newer one finds
+// the log behind it.
+//
+//	every SnapshotBytes of log ─► freeze the state ─► TaskMake ─► InputCompact to the older one ─► TaskPrune
+//
+// When one is begun is a function of the log, so that nodes make the same snapshots, byte by
+// byte, and a download that one of them began to serve goes on with another.
+type snapshots struct {
+	made    []snap.Info // durable, oldest first
+	since   int64       // bytes applied behind the last that was begun
+	making  bool
+	due     bool // another one, as soon as the one under way is done
+	retryAt raft.Mono
+	reading int // TaskReads under way
+	asked   []served
+}
+
+// served is a snapshot that a peer is reading.
+type served struct {
+	index raft.Index
+	until raft.Mono
+}
+
+const (
+	// serveGrace is how long a snapshot is kept after a peer last asked for a piece of it: as long
+	// as a fetch waits before it gives a source up, several times over.
+	serveGrace = 10 * time.Second
+	// makeRetry is how long a node waits after it could not make a snapshot: a full disk
+	// does not get better by trying at once.
+	makeRetry = 30 * time.Second
+	// keptMax bounds the snapshots that are kept because peers read them, and with them how far back the log goes.
+	keptMax = 4
+	// readsMax bounds the pieces under way to peers.
+	readsMax = 16
+)
+
+// newest returns the newest snapshot, if there is any.
+func (s *snapshots) newest() (snap.Info, bool) {
+	if len(s.made) == 0 {
+		return snap.Info{}, false
+	}
+	return s.made[len(s.made)-1], true
+}
+
+// count adds an entry that was applied, and reports whether a snapshot is due: when the log behind the
+// last one has grown by as much as a snapshot takes, or a minimum.
+func (s *snapshots) count(e *raft.Entry, least int64) bool {
+	s.since += int64(len(e.Payload) + raft.EntryOverhead)
+	if last, ok := s.newest(); ok {
+		least = max(least, last.Size)
+	}
+	return s.since >= least
+}
+
+// snapshot begins a snapshot of everything applied.
+func (n *Node) snapshot() {
+	s := &n.snapshots
+	if s.making || n.now < s.retryAt {
+		s.due = true
+		return
+	}
+	s.making, s.due, s.since = true, false, 0
+	n.task(Task{Kind: TaskMake, Base: n.raft.BaseAt(n.applied), State: n.Freeze()})
+}
+
+// tickSnapshots begins what could not be begun earlier.
+func (n *Node) tickSnapshots() {
+	s := &n.snapshots
+	if s.due && !s.making && n.raft != nil && n.applied > n.raft.BaseEntry().Index {
+		n.snapshot()
+		n.wake(max(s.retryAt, n.now+1))
+	}
+}
+
+// made notes a snapshot that is durable, and lets the log go that it makes superfluous.
+func (n *Node) madeSnapshot(info snap.Info) {
+	s := &n.snapshots
+	at := len(s.made)
+	for at > 0 && s.made[at-1].Entry.Index >= info.Entry.Index {
+		at--
+	}
+	s.made = append(s.made[:at:at], info)
+	n.note(raft.Note{Kind: NoteSnapshot, Term: info.Entry.Term, Index: info.Entry.Index, A: uint64(info.Size)})
+	n.settleSnapshots()
+}
+
+// settleSnapshots compacts the log up to the older of the newest two snapshots, and drops what is
+// older still, unless a peer is reading it.
+func (n *Node) settleSnapshots() {
+	s := &n.snapshots
+	kept := s.asked[:0]
+	for _, a := range s.asked {
+		if n.now < a.until {
+			kept = append(kept, a)
+		}
+	}
+	s.asked = kept
+	first := max(0, len(s.made)-2)
+	var keep []raft.Index
+	for i := max(0, len(s.made)-keptMax); i < first; i++ {
+		for _, a := range s.asked {
+			if a.index == s.made[i].Entry.Index {
+				keep = append(keep, a.index)
+			}
+		}
+	}
+	var made []snap.Info
+	for i, info := range s.made {
+		wanted := i >= first
+		for _, k := range keep {
+			wanted = wanted || k == info.Entry.Index
+		}
+		if wanted {
+			made = append(made, info)
+		}
+	}
+	s.made = made
+	n.task(Task{Kind: TaskPrune, Keep: keep})
+	if len(made) >= 2 {
+		n.in = append(n.in, raft.Input{Kind: raft.InputCompact, Index: made[0].Entry.Index})
+	}
+}
+
+// task hands work to the worker.
+func (n *Node) task(t Task) { n.out.Tasks = append(n.out.Tasks, t) }
+
+// done takes what the worker did.
+func (n *Node) done(d *TaskDone) {
+	s := &n.snapshots
+	if d.Err != nil {
+		n.note(raft.Note{Kind: NoteSnapshotFailed, Index: d.Task.ID.Entry.Index, Peer: n.fetch.from.ID, A: uint64(d.Task.Kind)})
+	}
+	switch d.Task.Kind {
+	case TaskMake:
+		s.making = false
+		if d.Err != nil {
+			s.due, s.retryAt = true, n.now.Add(makeRetry)
+			n.wake(s.retryAt)
+			return
+		}
+		n.madeSnapshot(d.Info)
+	case TaskRead:
+		s.reading--
+		if d.Err == nil && len(d.Data) > 0 {
+			n.sendChunk(d)
+		}
+	case TaskFetch, TaskPut:
+		n.fetched(d)
+	case TaskLoad:
+		n.loaded(d)
+	}
+}
+
+// adopt makes a state the node's own: at the start the newest snapshot's, later one that
+// came from a peer.
+func (n *Node) adopt(s *State) {
+	n.sm, n.sessions, n.level = s.sm, s.sessions, s.level
+	n.applied, n.logTime, n.appliedAt = s.applied, s.logTime, n.now
+	n.snapshots.since = 0
+	n.form.open = false
+	n.hub.stirred = true
+}

@@ -1,0 +1,72 @@
+package sim
+
+import (
+	"parley/raft"
+	"parley/raft/node"
+)
+
+// The worker of raft/host as events: one task at a time, each taking its simulated time. What it
+// does it does to the node's own files.
+
+// work queues tasks.
+func (s *server) work(tasks []node.Task) {
+	s.tasks = append(s.tasks, tasks...)
+	s.workOn()
+}
+
+func (s *server) workOn() {
+	if s.working || len(s.tasks) == 0 {
+		return
+	}
+	s.working = true
+	s.works++
+	w := s.w
+	x := w.chance.draw(purposeTask, uint64(s.id), s.works)
+	plan := &w.plan.Disk
+	delay := between(x, int64(plan.WriteMin+plan.SyncMin), 4*int64(plan.WriteMax+plan.SyncMax))
+	w.heap.push(event{at: max(w.now+delay, s.disk.stallTo), priority: priorityNormal, kind: eventTask, who: int32(s.id), epoch: s.epoch})
+}
+
+// task does what is first in the queue.
+func (w *World) task(e *event) {
+	s := w.node(raft.NodeID(e.who))
+	if e.epoch != s.epoch {
+		return
+	}
+	t := s.tasks[0]
+	s.tasks[0] = node.Task{}
+	s.tasks = s.tasks[1:]
+	s.working = false
+	w.trace.begin(e)
+	done := s.dir.Snapshots().Do(&t, nil)
+	if w.trace.on() {
+		w.trace.say("%s of the snapshot up to %d: %s", t.Kind, done.Task.ID.Entry.Index, outcome(done.Err))
+	}
+	if s.trap.sprung {
+		s.crash(s.trap.kind, s.trap.down)
+		return
+	}
+	w.coverTask(&done)
+	epoch := s.epoch
+	s.tell(node.Event{Kind: node.EventTask, Done: &done})
+	if s.epoch == epoch {
+		s.workOn()
+	}
+}
+
+func outcome(err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	return "done"
+}
+
+func (w *World) coverTask(d *node.TaskDone) {
+	switch {
+	case d.Err != nil:
+	case d.Task.Kind == node.TaskMake:
+		w.cover.Snapshots++
+	case d.Task.Kind == node.TaskLoad:
+		w.cover.Fetched++
+	}
+}
