@@ -13,11 +13,19 @@ import (
 )
 
 // A protocol is a section of consensus.md with numbered steps. Under them stands a table with
-// the header below, and in it one row for each step.
+// the header below, and in it one row for each step that does not name its tests itself.
 type protocol struct {
 	name  string
-	steps []int
+	steps []string // their text
 	rows  map[int]string
+}
+
+// shownBy returns what names the tests of step n, and whether it is a row.
+func (p *protocol) shownBy(n int) (text string, row bool) {
+	if row, ok := p.rows[n]; ok {
+		return row, true
+	}
+	return p.steps[n-1], false
 }
 
 const stepsHeader = "| step | shown by |"
@@ -31,7 +39,7 @@ var (
 // protocolsIn reads the protocols of a document. What is out of order is said with its line.
 func protocolsIn(text string) (list []protocol, wrong []string) {
 	say := func(i int, what string) { wrong = append(wrong, "line "+strconv.Itoa(i+1)+": "+what) }
-	p, inTable := protocol{rows: map[int]string{}}, false
+	p, inStep, inTable := protocol{rows: map[int]string{}}, false, false
 	end := func() {
 		if len(p.steps) > 0 || len(p.rows) > 0 {
 			list = append(list, p)
@@ -40,14 +48,17 @@ func protocolsIn(text string) (list []protocol, wrong []string) {
 	for i, line := range strings.Split(text, "\n") {
 		if title := strings.TrimLeft(line, "#"); title != line {
 			end()
-			p, inTable = protocol{name: strings.TrimSpace(title), rows: map[int]string{}}, false
+			p, inStep, inTable = protocol{name: strings.TrimSpace(title), rows: map[int]string{}}, false, false
 			continue
 		}
 		if m := stepPattern.FindStringSubmatch(line); m != nil {
-			n, _ := strconv.Atoi(m[1])
-			if p.steps = append(p.steps, n); n != len(p.steps) {
+			inStep = true
+			if p.steps = append(p.steps, ""); m[1] != strconv.Itoa(len(p.steps)) {
 				say(i, "step "+m[1]+" of "+p.name+" should be "+strconv.Itoa(len(p.steps)))
 			}
+		}
+		if inStep = inStep && line != ""; inStep {
+			p.steps[len(p.steps)-1] += line + "\n"
 		}
 		inTable = line == stepsHeader || inTable && strings.HasPrefix(line, "|")
 		if m := rowPattern.FindStringSubmatch(line); m != nil && inTable {
@@ -85,18 +96,19 @@ func TestEveryStepOfConsensusNamesTheTestsThatShowIt(t *testing.T) {
 	require.Greater(t, len(list), 10, "consensus.md has more protocols than that")
 	have := testNames(t)
 	for _, p := range list {
-		for _, n := range p.steps {
-			if _, ok := p.rows[n]; !ok {
-				t.Errorf("%s, step %d: no row in a table %q below the steps names the tests that show it", p.name, n, stepsHeader)
-			}
-		}
-		for n, row := range p.rows {
-			names := namesIn(row)
+		for n := range p.rows {
 			if n > len(p.steps) {
 				t.Errorf("%s has no step %d, but a row for it", p.name, n)
 			}
-			if len(names) == 0 || len(names) != strings.Count(row, "`")/2 {
-				t.Errorf("%s, step %d: %q should be names of tests and links to scripts, and nothing else", p.name, n, row)
+		}
+		for n := 1; n <= len(p.steps); n++ {
+			text, row := p.shownBy(n)
+			names := namesIn(text)
+			if len(names) == 0 {
+				t.Errorf("%s, step %d: neither it nor a row in a table %q below the steps names the tests that show it", p.name, n, stepsHeader)
+			}
+			if row && len(names) != strings.Count(text, "`")/2 {
+				t.Errorf("%s, step %d: %q should be names of tests and links to scripts, and nothing else", p.name, n, text)
 			}
 			for _, name := range names {
 				if script, ok := strings.CutPrefix(name, "TestScripts/"); ok {
@@ -112,7 +124,7 @@ func TestEveryStepOfConsensusNamesTheTestsThatShowIt(t *testing.T) {
 
 var stepCommentPattern = regexp.MustCompile(`(?m)^// ([A-Z][a-z ]+) ([0-9]+)[:,](?:.*\n//)*.*\nfunc (Test[A-Za-z0-9_]+)\(`)
 
-// A test that says which step it shows must stand in the row of that step: numbers move when a
+// A test that says which step it shows must be named there: numbers move when a
 // step is added.
 func TestTestsThatNameTheirStepStandInItsRow(t *testing.T) {
 	text, err := os.ReadFile("consensus.md")
@@ -127,24 +139,28 @@ func TestTestsThatNameTheirStepStandInItsRow(t *testing.T) {
 			found++
 			n, _ := strconv.Atoi(m[2])
 			i := slices.IndexFunc(list, func(p protocol) bool { return p.name == m[1] })
-			if i < 0 || !slices.Contains(namesIn(list[i].rows[n]), m[3]) {
-				t.Errorf("%s: %s says that it shows step %d of %q, whose row in docs/consensus.md does not name it", file, m[3], n, m[1])
+			if i < 0 || n < 1 || n > len(list[i].steps) {
+				t.Errorf("%s: %s says that it shows step %d of %q, which docs/consensus.md does not have", file, m[3], n, m[1])
+			} else if text, _ := list[i].shownBy(n); !slices.Contains(namesIn(text), m[3]) {
+				t.Errorf("%s: %s says that it shows step %d of %q, where docs/consensus.md does not name it", file, m[3], n, m[1])
 			}
 		}
 	})
 	require.Greater(t, found, 10)
 }
 
-// The parser sees a missing row, a doubled one and a wrong number.
+// The parser sees a missing row, a doubled one and a wrong number, and what a step itself names.
 func TestProtocolsAreReadAsTheyAreWritten(t *testing.T) {
 	table := "\n" + stepsHeader + "\n|---|---|\n"
-	list, wrong := protocolsIn("# A\n\n## B\n\n1. x\n   1. no step\n2. y\n" + table + "| 1 | `TestX`, [`TestScripts/a`](../raft/testdata/scripts/a.txt) |\n\n" +
+	list, wrong := protocolsIn("# A\n\n## B\n\n1. x\n   1. no step\n2. y\n   `TestZ`\n\n`TestW`\n" + table + "| 1 | `TestX`, [`TestScripts/a`](../raft/testdata/scripts/a.txt) |\n\n" +
 		"## C\n\n| a | b |\n|---|---|\n| 1 | `TestY` |\n\n### D\n\n1. z\n" + table + "| 1 | text |\n")
 	require.Empty(t, wrong)
 	require.Len(t, list, 2)
-	require.Equal(t, []int{1, 2}, list[0].steps)
+	require.Equal(t, []string{"1. x\n   1. no step\n", "2. y\n   `TestZ`\n"}, list[0].steps)
 	require.Equal(t, []string{"TestX", "TestScripts/a"}, namesIn(list[0].rows[1]))
-	require.NotContains(t, list[0].rows, 2)
+	text, row := list[0].shownBy(2)
+	require.False(t, row)
+	require.Equal(t, []string{"TestZ"}, namesIn(text))
 	require.Equal(t, "D", list[1].name)
 	require.Empty(t, namesIn(list[1].rows[1]))
 	require.Empty(t, namesIn("[`TestScripts/a`](../raft/testdata/scripts/b.txt)"), "a script under another's name")
