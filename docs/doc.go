@@ -9,6 +9,8 @@
 //	canary_test.go     shows that each forbidden thing is caught, and that what
 //	                   merely looks like one is not
 //	mentions_test.go   checks that what comments and documents name exists
+//	steps_test.go      checks that every step of consensus.md names the tests
+//	                   that show it
 //	readme_test.go     runs the README's program
 //	papermap_test.go   writes paper-map.md from the section marks in comments,
 //	                   and fails when it is stale

@@ -56,17 +56,23 @@ var (
 	featureIDPattern = regexp.MustCompile(`^TestR[0-9]+_`)
 )
 
-// A row of a document that names a test stands on it: a test that was renamed or
-// removed leaves a claim that nothing shows.
-func TestTestsThatDocumentsNameExist(t *testing.T) {
-	var have []string
+// testNames lists the tests and fuzz tests of the tree.
+func testNames(t *testing.T) (names []string) {
+	t.Helper()
 	goFiles(t, func(file, text string) {
 		if strings.HasSuffix(file, "_test.go") {
 			for _, m := range testPattern.FindAllStringSubmatch(text, -1) {
-				have = append(have, m[1])
+				names = append(names, m[1])
 			}
 		}
 	})
+	return names
+}
+
+// A row of a document that names a test stands on it: a test that was renamed or
+// removed leaves a claim that nothing shows.
+func TestTestsThatDocumentsNameExist(t *testing.T) {
+	have := testNames(t)
 	var named []string
 	for _, document := range documents(t) {
 		text, err := os.ReadFile(document)

@@ -91,6 +91,8 @@ type Raft struct {
 	gone    []Removal  // who left up to the base
 	removed Index      // the committed entry that removed this node, as far as it knows
 	repair  repair
+	// startTerm is currentTerm at the start: what the disk lost was acknowledged in terms up to it.
+	startTerm Term
 
 	now        Mono
 	electionAt Mono // follower, candidate: campaign at this time
@@ -149,6 +151,7 @@ func New(cfg Config, was Restored, now Mono) *Raft {
 		cfg:        cfg,
 		hard:       was.Hard,
 		handedHard: was.Hard,
+		startTerm:  was.Hard.Term,
 		now:        now,
 		leaderSeen: now - Mono(cfg.ElectionTimeout),
 	}

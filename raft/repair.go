@@ -15,11 +15,13 @@ package raft
 //  5. no leader is possible, and enough voters say that they do not hold the entry, so that it can't
 //     have been committed: it is cut
 //
-// For 5: let n voters decide by majorities of q. The entry (k, t) is committed only if q of them stored it in some
-// term. If n-q+1 voters have currentTerm > t, and log and disk without it and without a gap where
-// it could have been, at most q-1 can have it, and those n-q+1 take it from no leader of term t
-// any more. A leader of a later term that holds it would have to be elected and spread it: then it
-// comes back as any entry does. So whoever waits for it may forget it.
+// For 5: let n voters decide by majorities of q. The entry (k, t) is committed only if a leader counts q of
+// them that stored it, in its own term T, which may be later than t. This node may be among those that a
+// leader counts: it acknowledged the entry up to the term T0 that it was in when it lost it. So n-q+1
+// others must have currentTerm > T0, and log and disk without the entry and without a gap where it could have
+// been. If T > T0, this node is not counted for it. If T <= T0, none of those others is: they don't have the entry,
+// and take nothing from a leader of T any more; so at most q-1 are. Whoever waits for the entry may
+// forget it: a leader of a later term that holds it brings it back like any other.
 
 // Holding is what a node knows of an entry that a peer lost.
 type Holding uint8
@@ -99,8 +101,8 @@ func (r *Raft) askForRepair() {
 		r.repair = repair{seq: r.repair.seq, asked: first}
 		r.note(Note{Kind: NoteHole, Index: h.first, A: uint64(h.last)})
 	}
-	if r.repair.rounds++; r.repair.rounds > repairRounds && r.hard.Term <= first.Term {
-		r.becomeFollower(first.Term+1, Ident{})
+	if r.repair.rounds++; r.repair.rounds > repairRounds && r.hard.Term <= r.startTerm {
+		r.becomeFollower(r.startTerm+1, Ident{})
 	}
 	r.repair.seq++
 	c := r.config()
@@ -159,13 +161,17 @@ func (r *Raft) handleRepairReply(m *Message) {
 		return
 	}
 	lost := EntryID{m.PrevIndex + 1, m.LastTerm}
-	if m.Seq != r.repair.seq || lost != r.repair.asked || m.Term <= lost.Term || r.hard.Term <= lost.Term {
+	if m.Seq != r.repair.seq || lost != r.repair.asked || m.Term <= r.startTerm {
 		return
 	}
-	if m.Holding != HoldingNone {
+	switch m.Holding {
+	case HoldingNone:
+	case HoldingUnsure:
 		r.repair.unsure = with(r.repair.unsure, m.From)
 		r.nobodyHas(lost.Index)
 		return
+	default:
+		return // its snapshot has it
 	}
 	r.repair.none = with(r.repair.none, m.From)
 	r.nobodyHas(lost.Index)

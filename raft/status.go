@@ -192,7 +192,7 @@ func (r *Raft) AppendState(dst []byte) []byte {
 	}
 	u(uint64(len(r.log.holes)))
 	for _, h := range r.log.holes {
-		u(uint64(h.first), uint64(h.last))
+		u(uint64(h.first), uint64(h.last), uint64(r.startTerm))
 	}
 	u(r.repair.seq, uint64(r.repair.asked.Index), uint64(r.repair.asked.Term), uint64(r.repair.rounds), uint64(r.repair.lost), uint64(len(r.repair.none)))
 	for _, who := range r.repair.none {
