@@ -171,8 +171,6 @@ func (l *link) talk(conn *grpc.ClientConn) (welcome bool, err error) {
 	if err := l.greet(ctx, stream, cancel); err != nil {
 		return false, err
 	}
-	l.t.log.Info("connected to a peer", l.with()...)
-
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -184,6 +182,7 @@ func (l *link) talk(conn *grpc.ClientConn) (welcome bool, err error) {
 		cancel(err)
 	}()
 	l.queue.SetUp(true)
+	l.t.log.Info("connected to a peer", l.with()...)
 	err = l.write(ctx, stream)
 	if errors.Is(err, errIdle) {
 		return true, hangUp(ctx, stream, ended)
