@@ -17,7 +17,8 @@ type inbox struct {
 	events   []node.Event
 	asks     []chan<- node.Status
 	calls    load // of requests in events
-	messages load // of peers' messages in events
+	messages load // of the peers' messages in events that are not bulk
+	bulk     load // of those that are
 	lost     []raft.NodeID
 	waiting  bool // for room
 	closed   bool
@@ -67,22 +68,31 @@ func (b *inbox) call(e node.Event) placed {
 	return placedIn
 }
 
-// deliver puts peers' messages. It waits while as many are there as may be.
+// deliver puts peers' messages. It waits while as many of their lane are there as may be.
 func (b *inbox) deliver(msgs []raft.Message) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i := range msgs {
 		size := payloadBytes(&msgs[i])
-		for !b.messages.takes(size, inboxMessagesMax, inboxBytesMax) && !b.closed {
+		l, eventsMax, bytesMax := b.budget(msgs[i].Kind)
+		for !l.takes(size, eventsMax, bytesMax) && !b.closed {
 			b.waiting = true
 			b.room.Wait()
 		}
 		if b.closed {
 			return
 		}
-		b.messages.add(size)
+		l.add(size)
 		b.put(node.Event{Kind: node.EventMessage, Message: &msgs[i]})
 	}
+}
+
+// budget returns what messages of a kind use up, and how much of it there is.
+func (b *inbox) budget(k raft.MessageKind) (l *load, eventsMax, bytesMax int) {
+	if LaneOf(k) == LaneBulk {
+		return &b.bulk, inboxBulkMessagesMax, inboxBulkBytesMax
+	}
+	return &b.messages, inboxMessagesMax, inboxBytesMax
 }
 
 // peerLost puts the loss of a peer, unless the same waits already.
@@ -145,7 +155,7 @@ func (b *inbox) take(events []node.Event, asks []chan<- node.Status) ([]node.Eve
 		b.waiting = false
 		b.room.Broadcast()
 	}
-	b.calls, b.messages, b.lost = load{}, load{}, b.lost[:0]
+	b.calls, b.messages, b.bulk, b.lost = load{}, load{}, load{}, b.lost[:0]
 	return events, asks
 }
 

@@ -73,6 +73,59 @@ func TestPeersWaitForRoomAndLeaveWhenTheInboxCloses(t *testing.T) {
 	})
 }
 
+// What is at stake: a snapshot that comes faster than it is stored must not keep its
+// receiver from hearing the leader.
+func TestBulkThatWaitsForRoomHoldsUpNothingElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newInbox()
+		chunk := raft.Message{Kind: raft.MsgSnapshotChunk, Payload: make([]byte, 1<<20)}
+		delivered := make(chan int, 1)
+		go func() {
+			for range inboxBulkBytesMax>>20 + 1 {
+				b.deliver([]raft.Message{chunk})
+			}
+			delivered <- 1
+		}()
+		synctest.Wait()
+		require.Empty(t, delivered, "the bound holds the bulk lane back")
+		b.deliver(make([]raft.Message, inboxMessagesMax)) // at once, or this test never ends
+		require.Equal(t, placedIn, b.call(node.Event{Kind: node.EventCommand}))
+		events, _ := b.take(nil, nil)
+		require.Len(t, events, inboxBulkBytesMax>>20+inboxMessagesMax+1)
+		require.Equal(t, 1, <-delivered)
+		events, _ = b.take(nil, nil)
+		require.Len(t, events, 1)
+
+		small := raft.Message{Kind: raft.MsgBlob}
+		go func() {
+			for range inboxBulkMessagesMax + 1 {
+				b.deliver([]raft.Message{small})
+			}
+			delivered <- 2
+		}()
+		synctest.Wait()
+		require.Empty(t, delivered, "however small they are")
+		b.close()
+		require.Equal(t, 2, <-delivered)
+	})
+}
+
+func TestProtocolThatWaitsForRoomHoldsUpNoBulk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newInbox()
+		delivered := make(chan int, 1)
+		go func() {
+			b.deliver(make([]raft.Message, inboxMessagesMax+1))
+			delivered <- 1
+		}()
+		synctest.Wait()
+		require.Empty(t, delivered)
+		b.deliver([]raft.Message{{Kind: raft.MsgBlob}})
+		b.take(nil, nil)
+		require.Equal(t, 1, <-delivered)
+	})
+}
+
 func TestALostPeerIsToldOncePerStep(t *testing.T) {
 	b := newInbox()
 	b.peerLost(2)

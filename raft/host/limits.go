@@ -5,8 +5,11 @@ import "time"
 // The bounds of one host. Its memory beside the node's own is at most about
 //
 //	  callsMax x 400 B                              (6 MiB)
-//	+ 2 x inboxBytesMax + 8192 events x 400 B       (131 MiB, twice that while a Step works on one batch)
-//	+ peers x QueueLimits.Bytes                     (16 MiB each, payloads shared with the log)
+//	+ 2 x inboxBytesMax + inboxBulkBytesMax
+//	+ 8448 events x 400 B                           (139 MiB, twice that while a Step works on one batch)
+//	+ 2 x peers x QueueLimits.Bytes                 (32 MiB each: what waits and what is being sent;
+//	                                                 payloads shared with the log)
+//	+ 2 x peers x QueueLimits.BulkBytes             (8 MiB each)
 //
 // What waits for the disk is bounded by raft.Limits, and what waits for
 // subscribers by node.Limits.
@@ -28,6 +31,12 @@ const (
 	// payloads of the messages: as much as a leader may have uncommitted
 	// (raft.Limits.UncommittedBytesMax), since more would be refused one Step later.
 	inboxBytesMax = 64 << 20
+	// inboxBulkMessagesMax and inboxBulkBytesMax bound the messages of the bulk lanes that wait
+	// for a Step. They are a budget of their own, so that bulk that comes faster than it is
+	// taken holds up other bulk and nothing else. 8 MiB are several of the largest
+	// messages, which is 64 ms of 1 Gbit/s: the loop comes by more often.
+	inboxBulkMessagesMax = 256
+	inboxBulkBytesMax    = 8 << 20
 	// takeBytes is about how much Subscription.Next hands out at a time. A reader shows
 	// that it lives with every call: at 64 KiB one of 7 kB/s is not cut off.
 	takeBytes = 64 << 10
@@ -41,8 +50,8 @@ const (
 )
 
 // QueueLimits bounds what waits for one peer. A live peer never drops as long as
-// both exceed what the protocol may have in flight to one peer: Appends to a
-// follower, and, right after a change of roles, the replies to the former
+// Messages and Bytes exceed what the protocol may have in flight to one peer: Appends
+// to a follower, and, right after a change of roles, the replies to the former
 // leader beside them.
 type QueueLimits struct {
 	// Messages: four times raft.Limits.InflightMessagesMax by default.
@@ -52,6 +61,12 @@ type QueueLimits struct {
 	// Urgent bounds the slot of votes and heartbeats, which are small and of
 	// which only the latest count.
 	Urgent int
+	// BulkMessages and BulkBytes bound the bulk lane. Who sends there was asked to, piece
+	// by piece, and is asked again for what was dropped: 4 MiB are four of the largest
+	// pieces, which keep 1 Gbit/s busy for 32 ms, longer than it takes to be asked for
+	// the next. More would only fill memory.
+	BulkMessages int
+	BulkBytes    int
 }
 
 // WithDefaults replaces zero fields.
@@ -64,6 +79,21 @@ func (l QueueLimits) WithDefaults() QueueLimits {
 	}
 	if l.Urgent == 0 {
 		l.Urgent = 64
+	}
+	if l.BulkMessages == 0 {
+		l.BulkMessages = 64
+	}
+	if l.BulkBytes == 0 {
+		l.BulkBytes = 4 << 20
+	}
+	return l
+}
+
+// of returns the bounds of one lane's queue.
+func (l QueueLimits) of(lane Lane) QueueLimits {
+	l = l.WithDefaults()
+	if lane == LaneBulk {
+		l.Messages, l.Bytes = l.BulkMessages, l.BulkBytes
 	}
 	return l
 }

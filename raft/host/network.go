@@ -2,7 +2,6 @@ package host
 
 import (
 	"errors"
-	"slices"
 	"sync"
 
 	"parley/raft"
@@ -28,9 +27,12 @@ func (n *Network) End(limits QueueLimits) *NetworkEnd {
 	return &NetworkEnd{
 		net:    n,
 		limits: limits,
-		links:  make(map[raft.NodeID]*link),
-		in:     make(chan []raft.Message, networkFrames),
-		stop:   make(chan struct{}),
+		links:  make(map[Route]*link),
+		in: map[Lane]chan []raft.Message{
+			LaneProtocol: make(chan []raft.Message, networkFrames),
+			LaneBulk:     make(chan []raft.Message, networkBulkFrames),
+		},
+		stop: make(chan struct{}),
 	}
 }
 
@@ -72,9 +74,13 @@ func (n *Network) refresh() {
 	}
 }
 
-// networkFrames bounds what is on the wire to one node: little, as with a socket,
-// so that a slow receiver is felt in the sender's queue.
-const networkFrames = 16
+// networkFrames and networkBulkFrames bound what is on the wire to one node: little, as with
+// a socket, so that a slow receiver is felt in the sender's queue. A frame may
+// hold a whole queue, and one of bulk always is large.
+const (
+	networkFrames     = 16
+	networkBulkFrames = 1
+)
 
 // NetworkEnd is one node's Transport over a Network. Peers are found by their
 // id; their addresses are not read.
@@ -83,18 +89,18 @@ type NetworkEnd struct {
 	limits QueueLimits
 	id     raft.NodeID
 	to     Receiver
-	in     chan []raft.Message
+	in     map[Lane]chan []raft.Message // made once, only read
 	stop   chan struct{}
 	run    sync.WaitGroup
 
 	mu     sync.Mutex
-	links  map[raft.NodeID]*link
+	links  map[Route]*link
 	closed bool
 }
 
-// link is the way to one peer.
+// link is one lane to one peer.
 type link struct {
-	to    raft.NodeID
+	route Route
 	queue *PeerQueue
 	stop  chan struct{}
 }
@@ -109,7 +115,9 @@ func (e *NetworkEnd) Start(local Local, r Receiver) error {
 	}
 	e.net.ends[e.id] = e
 	e.net.mu.Unlock()
-	e.run.Go(e.receive)
+	for _, in := range e.in {
+		e.run.Go(func() { e.receive(in) })
+	}
 	e.SetLocal(local)
 	e.net.refresh()
 	return nil
@@ -122,27 +130,32 @@ func (e *NetworkEnd) SetLocal(local Local) {
 		e.mu.Unlock()
 		return
 	}
-	stays := make(map[raft.NodeID]bool)
-	for _, p := range slices.Concat(local.Peers, local.Former) {
-		stays[p.ID] = true
-		if e.links[p.ID] == nil {
-			l := &link{
-				to:    p.ID,
-				queue: NewPeerQueue(e.limits, func() { e.to.PeerLost(p.ID) }),
-				stop:  make(chan struct{}),
-			}
-			e.links[p.ID] = l
-			e.run.Go(func() { e.send(l) })
+	stays := make(map[Route]bool)
+	for _, r := range local.Routes() {
+		stays[r] = true
+		if e.links[r] == nil {
+			e.links[r] = e.open(r)
 		}
 	}
-	for id, l := range e.links {
-		if !stays[id] {
+	for r, l := range e.links {
+		if !stays[r] {
 			close(l.stop)
-			delete(e.links, id)
+			delete(e.links, r)
 		}
 	}
 	e.mu.Unlock()
 	e.refresh()
+}
+
+// open starts a link.
+func (e *NetworkEnd) open(r Route) *link {
+	lost := func() { e.to.PeerLost(r.Peer) }
+	if r.Lane == LaneBulk {
+		lost = func() {} // whoever asked asks again
+	}
+	l := &link{route: r, queue: NewPeerQueue(r.Lane, e.limits, lost), stop: make(chan struct{})}
+	e.run.Go(func() { e.send(l) })
+	return l
 }
 
 func (e *NetworkEnd) refresh() {
@@ -153,7 +166,7 @@ func (e *NetworkEnd) refresh() {
 	}
 	e.mu.Unlock()
 	for _, l := range links {
-		l.queue.SetUp(e.net.reach(e, l.to) != nil)
+		l.queue.SetUp(e.net.reach(e, l.route.Peer) != nil)
 	}
 }
 
@@ -161,7 +174,7 @@ func (e *NetworkEnd) refresh() {
 func (e *NetworkEnd) Send(msgs []raft.Message) {
 	for i := range msgs {
 		e.mu.Lock()
-		l := e.links[msgs[i].To.ID]
+		l := e.links[RouteOf(&msgs[i])]
 		e.mu.Unlock()
 		if l != nil {
 			l.queue.Put(&msgs[i])
@@ -179,12 +192,12 @@ func (e *NetworkEnd) send(l *link) {
 			return
 		}
 		msgs = l.queue.Take(msgs[:0])
-		to := e.net.reach(e, l.to)
+		to := e.net.reach(e, l.route.Peer)
 		if to == nil || len(msgs) == 0 {
 			continue // refresh has told the queue, or is about to
 		}
 		select {
-		case to.in <- carry(e.id, msgs):
+		case to.in[l.route.Lane] <- carry(e.id, msgs):
 		case <-to.stop:
 		case <-l.stop:
 			return
@@ -210,11 +223,11 @@ func carry(from raft.NodeID, msgs []raft.Message) []raft.Message {
 	return got
 }
 
-// receive hands over what arrives.
-func (e *NetworkEnd) receive() {
+// receive hands over what arrives on a lane.
+func (e *NetworkEnd) receive(in <-chan []raft.Message) {
 	for {
 		select {
-		case msgs := <-e.in:
+		case msgs := <-in:
 			e.to.Deliver(msgs)
 		case <-e.stop:
 			return
@@ -230,9 +243,9 @@ func (e *NetworkEnd) Close() error {
 		return nil
 	}
 	e.closed = true
-	for id, l := range e.links {
+	for r, l := range e.links {
 		close(l.stop)
-		delete(e.links, id)
+		delete(e.links, r)
 	}
 	e.mu.Unlock()
 

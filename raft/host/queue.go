@@ -6,9 +6,9 @@ import (
 	"parley/raft"
 )
 
-// PeerQueue is what a Transport keeps for each peer: a bounded queue whose Put never
-// blocks, a slot for votes and heartbeats that passes it, and the account of what
-// was dropped.
+// PeerQueue is what a Transport keeps for each lane to a peer: a bounded queue whose Put
+// never blocks, a slot for votes and heartbeats that passes it, and the account of
+// what was dropped.
 //
 // Every drop is followed by a call of lost, but a storm of drops by few: once
 // reported, further drops are owed and reported when the sender next
@@ -21,17 +21,17 @@ type PeerQueue struct {
 
 	mu       sync.Mutex
 	up       bool
-	bulk     []raft.Message
-	bytes    int // payloads in bulk
+	plain    []raft.Message
+	bytes    int // payloads in plain
 	urgent   []raft.Message
 	reported bool // lost was called since the sender last made progress
 	owed     bool // and something was dropped after that
 }
 
-// NewPeerQueue makes a queue without a connection: all is dropped until SetUp.
-// lost is called without a lock held and must not block.
-func NewPeerQueue(limits QueueLimits, lost func()) *PeerQueue {
-	return &PeerQueue{limits: limits.WithDefaults(), lost: lost, wake: make(chan struct{}, 1)}
+// NewPeerQueue makes the queue of a lane without a connection: all is dropped until
+// SetUp. lost is called without a lock held and must not block.
+func NewPeerQueue(lane Lane, limits QueueLimits, lost func()) *PeerQueue {
+	return &PeerQueue{limits: limits.of(lane), lost: lost, wake: make(chan struct{}, 1)}
 }
 
 // Put queues a message or drops it.
@@ -54,10 +54,10 @@ func (q *PeerQueue) put(m *raft.Message) (tell bool) {
 			tell = q.drop()
 		}
 		q.urgent = append(q.urgent, *m)
-	case len(q.bulk) >= q.limits.Messages || q.bytes+size > q.limits.Bytes && len(q.bulk) > 0:
+	case len(q.plain) >= q.limits.Messages || q.bytes+size > q.limits.Bytes && len(q.plain) > 0:
 		return q.drop()
 	default:
-		q.bulk = append(q.bulk, *m)
+		q.plain = append(q.plain, *m)
 		q.bytes += size
 	}
 	q.ring()
@@ -78,7 +78,7 @@ func (q *PeerQueue) drop() (tell bool) {
 // Wait on Wake before.
 func (q *PeerQueue) Take(dst []raft.Message) []raft.Message {
 	q.mu.Lock()
-	dst = append(append(dst, q.urgent...), q.bulk...)
+	dst = append(append(dst, q.urgent...), q.plain...)
 	q.empty()
 	tell := q.owed
 	q.reported, q.owed = tell, false
@@ -91,6 +91,13 @@ func (q *PeerQueue) Take(dst []raft.Message) []raft.Message {
 
 // Wake receives when there may be something to take.
 func (q *PeerQueue) Wake() <-chan struct{} { return q.wake }
+
+// Empty reports whether there is nothing to take.
+func (q *PeerQueue) Empty() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.urgent)+len(q.plain) == 0
+}
 
 // SetUp tells that the connection is there, or broke. When it breaks, what is
 // queued is dropped with it, and what was sent may be lost.
@@ -114,8 +121,8 @@ func (q *PeerQueue) SetUp(up bool) {
 
 func (q *PeerQueue) empty() {
 	clear(q.urgent)
-	clear(q.bulk)
-	q.urgent, q.bulk, q.bytes = q.urgent[:0], q.bulk[:0], 0
+	clear(q.plain)
+	q.urgent, q.plain, q.bytes = q.urgent[:0], q.plain[:0], 0
 }
 
 func (q *PeerQueue) ring() {

@@ -22,10 +22,10 @@ func seqs(msgs []raft.Message) (s []uint64) {
 
 func newTestQueue(limits QueueLimits) (q *PeerQueue, lost *int) {
 	lost = new(int)
-	return NewPeerQueue(limits, func() { *lost++ }), lost
+	return NewPeerQueue(LaneProtocol, limits, func() { *lost++ }), lost
 }
 
-func TestVotesAndHeartbeatsPassBulk(t *testing.T) {
+func TestVotesAndHeartbeatsPassWhatIsStuck(t *testing.T) {
 	q, lost := newTestQueue(QueueLimits{Messages: 2})
 	q.SetUp(true)
 	put(q, raft.MsgAppend, 1, 10)
@@ -33,7 +33,9 @@ func TestVotesAndHeartbeatsPassBulk(t *testing.T) {
 	put(q, raft.MsgVote, 3, 0)
 	put(q, raft.MsgHeartbeat, 4, 0)
 	<-q.Wake()
+	require.False(t, q.Empty())
 	require.Equal(t, []uint64{3, 4, 1, 2}, seqs(q.Take(nil)))
+	require.True(t, q.Empty())
 	require.Empty(t, q.Take(nil))
 	require.Zero(t, *lost)
 }
@@ -49,6 +51,21 @@ func TestBytesAreBoundedButOneMessageAlwaysFits(t *testing.T) {
 	put(q, raft.MsgAppend, 3, 60)
 	put(q, raft.MsgAppend, 4, 40)
 	require.Equal(t, []uint64{3, 4}, seqs(q.Take(nil)))
+}
+
+func TestTheBulkLaneHasBoundsOfItsOwn(t *testing.T) {
+	lost := 0
+	q := NewPeerQueue(LaneBulk, QueueLimits{Messages: 1, Bytes: 1, BulkMessages: 3, BulkBytes: 100}, func() { lost++ })
+	q.SetUp(true)
+	for seq, bytes := range []int{60, 40, 1} { // the third is beyond the bytes
+		put(q, raft.MsgBlob, uint64(seq), bytes)
+	}
+	require.Equal(t, []uint64{0, 1}, seqs(q.Take(nil)))
+	require.Equal(t, 1, lost)
+	for seq := range uint64(4) {
+		put(q, raft.MsgSnapshotChunk, seq, 0)
+	}
+	require.Equal(t, []uint64{0, 1, 2}, seqs(q.Take(nil)))
 }
 
 func TestOfTooManyUrgentMessagesTheOldestGoes(t *testing.T) {

@@ -6,11 +6,17 @@ import "parley/raft"
 // them, as networks do; it never alters one and never blocks a sender. The
 // conformance test is raft/host/transporttest.
 //
-//   - Send puts each message into the queue of the peer in its To.ID. The
+//   - Each peer has two lanes (Lane), so that nothing else waits behind snapshots and blobs.
+//     They share nothing: a lane that is stuck or broken leaves the other as it is.
+//   - Send puts each message into the queue of its lane to the peer in its To.ID. The
 //     queue is bounded (QueueLimits); votes and heartbeats have a slot of
 //     their own, so that they pass what is stuck. PeerQueue does both.
-//   - Whatever is dropped, or may have been lost with a connection, is followed by
-//     Receiver.PeerLost: at once, or once the peer can be reached again.
+//   - Whatever the protocol's lane drops, or may have lost with a connection, is followed by
+//     Receiver.PeerLost: at once, or once the peer can be reached again. What the
+//     bulk lane loses is not told: whoever asked for it asks again, and the
+//     protocol has nothing to send anew.
+//   - Messages of one lane that arrive over one connection keep their order, save that
+//     votes and heartbeats pass the others.
 //   - Only messages whose sender is the peer that the connection was opened with,
 //     and which are for this node, reach the receiver.
 //   - After Close has returned, nothing reaches the receiver and no
@@ -36,15 +42,30 @@ type Local struct {
 	// is zero as long as nobody knows it.
 	Peers []raft.Member
 	// Former are nodes that are to be reached only when they call by themselves:
-	// they were removed, and get to know it if they still run.
+	// they were removed, and get to know it if they still run. No bulk goes there.
 	Former []raft.Member
+}
+
+// Routes returns the ways out: both lanes to the peers, the protocol's to former ones.
+func (l *Local) Routes() []Route {
+	routes := make([]Route, 0, len(Lanes)*len(l.Peers)+len(l.Former))
+	for _, p := range l.Peers {
+		for _, lane := range Lanes {
+			routes = append(routes, Route{p.ID, lane})
+		}
+	}
+	for _, p := range l.Former {
+		routes = append(routes, Route{p.ID, LaneProtocol})
+	}
+	return routes
 }
 
 // Receiver takes what arrives; the Host is one.
 type Receiver interface {
-	// Deliver hands over messages, which belong to the receiver from then on,
-	// with all that they point to. It may block while the receiver is behind.
+	// Deliver hands over messages of one lane, which belong to the receiver from then
+	// on, with all that they point to. It may block while the receiver is behind
+	// with that lane. Peers and lanes call it at the same time.
 	Deliver(msgs []raft.Message)
-	// PeerLost tells that messages to the peer were dropped or may be lost.
+	// PeerLost tells that messages of the protocol to the peer were dropped or may be lost.
 	PeerLost(peer raft.NodeID)
 }

@@ -23,12 +23,21 @@ func testMessage(seq uint64, bytesPerEntry ...int) raft.Message {
 	return m
 }
 
+func testChunk(seq uint64, n int) raft.Message {
+	m := testMessage(seq)
+	m.Kind, m.Payload = raft.MsgSnapshotChunk, bytes.Repeat([]byte{byte(seq)}, n)
+	return m
+}
+
 func TestAnyMessagesCrossInFrames(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var sent, got []raft.Message
 		for i := range rapid.IntRange(1, 20).Draw(t, "messages") {
 			sizes := rapid.SliceOfN(rapid.IntRange(0, 2*frameBytes/3), 0, 4).Draw(t, "sizes")
 			sent = append(sent, testMessage(uint64(i+1), sizes...))
+			if rapid.Bool().Draw(t, "bulk") {
+				sent[i] = testChunk(uint64(i+1), rapid.IntRange(0, 5*frameBytes).Draw(t, "piece"))
+			}
 		}
 		for rest := sent; len(rest) > 0; {
 			room := nextFrameSize(rest)
@@ -53,7 +62,7 @@ func FuzzFramesAndHellos(f *testing.F) {
 	frame, _ := appendFrame(nil, []raft.Message{testMessage(1, 10), testMessage(2)})
 	f.Add(frame)
 	f.Add(frame[:len(frame)-1])
-	f.Add(appendHello(nil, hello{version: 1, from: raft.Ident{ID: 1, Inc: 2}, to: raft.Ident{ID: 2}}))
+	f.Add(appendHello(nil, hello{version: 2, lane: 1, from: raft.Ident{ID: 1, Inc: 2}, to: raft.Ident{ID: 2}}))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if msgs, err := decodeFrame(b); err == nil {

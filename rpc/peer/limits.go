@@ -10,11 +10,12 @@ const (
 	// frameBytesMax bounds what is read: a full frame and one message of the largest
 	// kind (raft.Limits.AppendBytesMax and the overhead of its entries), twice.
 	frameBytesMax = 4 << 20
-	// windowBytes is how much may be on the way unread: 10 ms of 1 Gbit/s and a large
-	// Append on top. A fixed window spares gRPC its measuring pings.
+	// windowBytes is how much may be on the way unread on a lane: 10 ms of 1 Gbit/s and a large
+	// Append on top. A fixed window spares gRPC its measuring pings. Both lanes of a
+	// peer that does not read hold it twice in this node's memory.
 	windowBytes = 4 << 20
-	// streamsMax bounds the streams served at a time: several times the members
-	// a configuration can have, which dial once each.
+	// streamsMax bounds the streams served at a time: twice the members
+	// a configuration can have, which dial once for each lane.
 	streamsMax = 256
 
 	helloTimeout = 5 * time.Second // a hello is two packets
@@ -32,6 +33,10 @@ const (
 	// this is for the sockets.
 	probeAfter   = 10 * time.Second
 	probeTimeout = 5 * time.Second
+	// bulkIdleAfter is when a bulk lane without work hangs up. The pieces of one snapshot follow
+	// each other in milliseconds and blobs come in bursts; a connection that is kept costs
+	// buffers and probes, one that is missed costs three round trips.
+	bulkIdleAfter = 30 * time.Second
 	// logEvery spaces the lines about one kind of trouble.
 	logEvery = 5 * time.Second
 )

@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
@@ -18,24 +19,46 @@ import (
 	"parley/raft/host"
 )
 
-// link is the way to one peer: it dials, says hello, and writes what is queued. One
-// goroutine does that; a second one waits for the stream's end while it is up.
+// link is one lane to one peer: it dials, says hello, and writes what is queued. One
+// goroutine does that; a second one waits for the stream's end while it is up. The two
+// lanes have a gRPC connection each, and so a TCP connection: streams of one connection would
+// share its window and the kernel's buffers, and heartbeats would wait there.
 type link struct {
 	t       *Transport
 	peer    raft.Member
+	lane    host.Lane
 	queue   *host.PeerQueue
 	ctx     context.Context
 	cancel  context.CancelFunc
 	trouble seldom
+	dropped seldom
 	nudged  chan struct{} // the peer is known to be up: dial now
 	shy     atomic.Bool   // dial only then: the peer was removed, and most likely is gone
 }
 
-func newLink(t *Transport, peer raft.Member) *link {
-	l := &link{t: t, peer: peer, nudged: make(chan struct{}, 1)}
+func newLink(t *Transport, peer raft.Member, lane host.Lane) *link {
+	l := &link{t: t, peer: peer, lane: lane, nudged: make(chan struct{}, 1)}
 	l.ctx, l.cancel = context.WithCancel(t.ctx)
-	l.queue = host.NewPeerQueue(t.opts.Queue, func() { t.to.PeerLost(peer.ID) })
+	lost := func() { t.to.PeerLost(peer.ID) }
+	if lane == host.LaneBulk {
+		lost = l.bulkDropped
+	}
+	l.queue = host.NewPeerQueue(lane, t.opts.Queue, lost)
 	return l
+}
+
+// run is the link's goroutine.
+func (l *link) run() {
+	if l.lane == host.LaneBulk {
+		l.runBulk()
+	} else {
+		l.runProtocol()
+	}
+}
+
+// with adds whom a line in the log is about.
+func (l *link) with(args ...any) []any {
+	return append([]any{"peer", uint64(l.peer.ID), "address", l.peer.PeerAddr, "lane", l.lane}, args...)
 }
 
 // serves reports whether the link still leads to one of the peers.
@@ -48,11 +71,11 @@ func (l *link) serves(peers []raft.Member) bool {
 	return false
 }
 
-// run keeps the link up until it is cancelled.
-func (l *link) run() {
+// runProtocol keeps the link up until it is cancelled.
+func (l *link) runProtocol() {
 	conn, err := l.dial()
 	if err != nil {
-		l.t.log.Error("this peer can't be dialled", "peer", uint64(l.peer.ID), "address", l.peer.PeerAddr, "error", err)
+		l.t.log.Error("this peer can't be dialled", l.with("error", err)...)
 		return
 	}
 	defer conn.Close()
@@ -61,12 +84,13 @@ func (l *link) run() {
 		if l.shy.Load() && !l.called() {
 			return
 		}
-		greeted, err := l.talk(conn)
+		welcome, err := l.talk(conn)
+		l.queue.SetUp(false)
 		if l.ctx.Err() != nil {
 			return
 		}
-		l.trouble.warn(l.t.log, "no connection to a peer", "peer", uint64(l.peer.ID), "address", l.peer.PeerAddr, "error", plain(err))
-		if greeted {
+		l.trouble.warn(l.t.log, "no connection to a peer", l.with("error", plain(err))...)
+		if welcome {
 			pause = backoffMin
 		}
 		l.wait(pause)
@@ -130,9 +154,11 @@ func (l *link) dial() (*grpc.ClientConn, error) {
 	)
 }
 
-// talk is one stream's life. It returns why it ended, and whether the peer had
-// answered the hello.
-func (l *link) talk(conn *grpc.ClientConn) (greeted bool, err error) {
+// talk is one stream's life. It returns why it ended, nil if this node hung up for want of
+// work, and whether the peer had answered the hello. A peer that answers and then prefers
+// another process of this name does not count: two that call at once would
+// throw each other out without a pause.
+func (l *link) talk(conn *grpc.ClientConn) (welcome bool, err error) {
 	ctx, cancel := context.WithCancelCause(l.ctx)
 	defer cancel(nil)
 	// gRPC dials for as long as it takes; whoever mistyped an address must hear of it.
@@ -145,8 +171,6 @@ func (l *link) talk(conn *grpc.ClientConn) (greeted bool, err error) {
 	if err := l.greet(ctx, stream, cancel); err != nil {
 		return false, err
 	}
-	l.t.log.Info("connected to a peer", "peer", uint64(l.peer.ID), "address", l.peer.PeerAddr)
-
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -158,14 +182,17 @@ func (l *link) talk(conn *grpc.ClientConn) (greeted bool, err error) {
 		cancel(err)
 	}()
 	l.queue.SetUp(true)
-	defer l.queue.SetUp(false)
+	l.t.log.Info("connected to a peer", l.with()...)
 	err = l.write(ctx, stream)
+	if errors.Is(err, errIdle) {
+		return true, hangUp(ctx, stream, ended)
+	}
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause // the peer's word says more than a failed write
 	}
 	cancel(nil)
 	<-ended
-	return true, err
+	return status.Code(err) != codes.Aborted, err
 }
 
 // greet says hello and hears the peer's.
@@ -173,7 +200,7 @@ func (l *link) greet(ctx context.Context, stream grpc.ClientStream, cancel conte
 	timer := time.AfterFunc(helloTimeout, func() { cancel(errors.New("the peer does not answer the hello")) })
 	defer timer.Stop()
 	local := l.t.localNow()
-	bytes := appendHello(nil, greet(&local, l.t.identOf(l.peer.ID)))
+	bytes := appendHello(nil, greet(&local, l.t.identOf(l.peer.ID), l.lane))
 	if err := stream.SendMsg(outgoing{&bytes}); err != nil && !errors.Is(err, io.EOF) {
 		return err // EOF: RecvMsg knows why
 	}
@@ -191,36 +218,59 @@ func (l *link) greet(ctx context.Context, stream grpc.ClientStream, cancel conte
 	if h.from.ID != l.peer.ID {
 		return fmt.Errorf("node %v answers at the address of node %d", h.from, l.peer.ID)
 	}
+	if h.lane != l.lane {
+		return fmt.Errorf("node %d answers on the %v lane", h.from.ID, h.lane)
+	}
 	return h.judge(&local)
 }
 
-// write sends what is queued, as much in a frame as fits.
+// write sends what is queued, until the stream ends or the lane has been idle for long
+// enough.
 func (l *link) write(ctx context.Context, stream grpc.ClientStream) error {
 	var msgs []raft.Message
+	idle := time.NewTimer(l.t.bulkIdle)
+	defer idle.Stop()
+	var over <-chan time.Time // never, for the protocol
+	if l.lane == host.LaneBulk {
+		over = idle.C
+	}
 	for {
+		msgs = l.queue.Take(msgs[:0])
+		if err := l.send(stream, msgs); err != nil {
+			return err
+		}
+		clear(msgs)
+		if over != nil && len(msgs) > 0 {
+			idle.Reset(l.t.bulkIdle)
+		}
 		select {
 		case <-l.queue.Wake():
+		case <-over:
+			return errIdle
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		msgs = l.queue.Take(msgs[:0])
-		for rest := msgs; len(rest) > 0; {
-			size := nextFrameSize(rest)
-			if size > frameBytesMax {
-				l.trouble.warn(l.t.log, "a message is too large to be sent: lower raft.Limits", "kind", rest[0].Kind, "bytes", size)
-				rest = rest[1:]
-				continue
-			}
-			bytes := framePool.Get(size)
-			var n int
-			*bytes, n = appendFrame((*bytes)[:0], rest)
-			rest = rest[n:]
-			if err := stream.SendMsg(outgoing{bytes}); err != nil {
-				return err
-			}
-		}
-		clear(msgs)
 	}
+}
+
+// send writes messages, as many in a frame as fit.
+func (l *link) send(stream grpc.ClientStream, msgs []raft.Message) error {
+	for rest := msgs; len(rest) > 0; {
+		size := nextFrameSize(rest)
+		if size > frameBytesMax {
+			l.trouble.warn(l.t.log, "a message is too large to be sent: lower raft.Limits", l.with("kind", rest[0].Kind, "bytes", size)...)
+			rest = rest[1:]
+			continue
+		}
+		bytes := framePool.Get(size)
+		var n int
+		*bytes, n = appendFrame((*bytes)[:0], rest)
+		rest = rest[n:]
+		if err := stream.SendMsg(outgoing{bytes}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // nextFrameSize is at least what the next frame of these messages takes.

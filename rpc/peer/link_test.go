@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"parley/raft"
+	"parley/raft/host"
 )
 
 // A peer that says hello is dialled at once, however long the backoff has become:
@@ -17,9 +17,9 @@ func TestAHelloEndsTheBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		tr := &Transport{links: map[raft.NodeID]*link{}}
+		tr := &Transport{links: map[host.Route]*link{}}
 		l := &link{t: tr, ctx: ctx, nudged: make(chan struct{}, 1)}
-		tr.links[1] = l
+		tr.links[host.Route{Peer: 1, Lane: host.LaneProtocol}] = l
 		start := time.Now()
 		waited := make(chan time.Duration)
 		go func() {

@@ -29,12 +29,17 @@ var serviceDesc = grpc.ServiceDesc{
 	}},
 }
 
-// refusal and garbage are the two ways in which a stream ends by this node's
-// will. Each has log lines of its own, so that neither hides the other.
+// refusal, garbage and eviction are the ways in which a stream ends by this node's
+// will. Each has log lines of its own, so that none hides another.
 type (
-	refusal struct{ error }
-	garbage struct{ error }
+	refusal  struct{ error }
+	garbage  struct{ error }
+	eviction struct{ error }
 )
+
+// errReplaced ends a stream when its peer opened the same lane anew.
+var errReplaced = eviction{errors.New("a newer connection of the same node took this one's place; " +
+	"if that goes on, two processes run with copies of one directory: stop one")}
 
 // serve takes what one peer sends, until the stream ends or can't be trusted.
 func (t *Transport) serve(stream grpc.ServerStream) error {
@@ -42,13 +47,14 @@ func (t *Transport) serve(stream grpc.ServerStream) error {
 		t.streams.Add(-1)
 		return status.Error(codes.ResourceExhausted, "too many streams are open")
 	}
-	defer t.streams.Add(-1)
-
 	// Only the end of this function ends a read, so that the read has a goroutine
 	// of its own and a peer that never says hello can be left.
-	greeted := make(chan struct{})
+	greeted, replaced := make(chan struct{}), make(chan struct{})
 	failed := make(chan error, 1)
-	t.run.Go(func() { failed <- t.receive(stream, greeted) })
+	t.run.Go(func() {
+		defer t.streams.Add(-1)
+		failed <- t.receive(stream, greeted, replaced)
+	})
 	timer := time.NewTimer(helloTimeout)
 	defer timer.Stop()
 	select {
@@ -57,12 +63,18 @@ func (t *Transport) serve(stream grpc.ServerStream) error {
 	case err := <-failed:
 		return t.parted(stream.Context(), err)
 	case <-greeted:
-		return t.parted(stream.Context(), <-failed)
+	}
+	select {
+	case err := <-failed:
+		return t.parted(stream.Context(), err)
+	case <-replaced:
+		return t.parted(stream.Context(), errReplaced)
 	}
 }
 
-// receive answers the hello and hands over every frame.
-func (t *Transport) receive(stream grpc.ServerStream, greeted chan<- struct{}) error {
+// receive answers the hello and hands over every frame. It closes greeted when it has
+// answered, and replaced is closed when a newer stream takes over.
+func (t *Transport) receive(stream grpc.ServerStream, greeted, replaced chan struct{}) error {
 	var f incoming
 	if err := stream.RecvMsg(&f); err != nil {
 		return err
@@ -75,12 +87,17 @@ func (t *Transport) receive(stream grpc.ServerStream, greeted chan<- struct{}) e
 	if err := h.judge(&local); err != nil {
 		return refusal{err}
 	}
-	answer := appendHello(nil, greet(&local, h.from))
+	answer := appendHello(nil, greet(&local, h.from, h.lane))
 	if err := stream.SendMsg(outgoing{&answer}); err != nil {
 		return err
 	}
 	close(greeted)
 	t.nudge(h.from.ID)
+	leave, ok := t.turns.take(stream.Context(), caller{h.from, h.lane}, replaced)
+	defer leave()
+	if !ok {
+		return stream.Context().Err()
+	}
 	for {
 		if err := stream.RecvMsg(&f); err != nil {
 			return err
@@ -118,6 +135,9 @@ func (t *Transport) parted(ctx context.Context, err error) error {
 	case garbage:
 		t.garbage.warn(t.log, "closed the stream of a peer that sent garbage", "address", remote(ctx), "reason", err)
 		return status.Error(codes.InvalidArgument, err.Error())
+	case eviction:
+		t.evicted.warn(t.log, "closed the stream of a peer", "address", remote(ctx), "reason", err)
+		return status.Error(codes.Aborted, err.Error())
 	}
 	if errors.Is(err, io.EOF) {
 		return nil

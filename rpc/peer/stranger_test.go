@@ -93,9 +93,14 @@ func refusedWith(t *testing.T, stream grpc.ClientStream) *status.Status {
 	}
 }
 
-func goodHello() []byte {
-	return appendHello(nil, hello{version: 1, cluster: 0xc1, from: raft.Ident{ID: 1, Inc: 11}, to: raft.Ident{ID: 2, Inc: 22}})
+// helloOn is the hello of node 1 on a lane to node 2.
+func helloOn(lane host.Lane) []byte {
+	return appendHello(nil, hello{
+		version: 2, lane: lane, cluster: 0xc1, from: raft.Ident{ID: 1, Inc: 11}, to: raft.Ident{ID: 2, Inc: 22},
+	})
 }
+
+func goodHello() []byte { return helloOn(host.LaneProtocol) }
 
 // stillWorks shows that node 2 takes a real peer's messages.
 func stillWorks(t *testing.T, tr *Transport, got inbox) {
@@ -145,6 +150,8 @@ func TestGarbageClosesItsStreamAndHarmsNothing(t *testing.T) {
 		"a length beyond all":    {goodHello(), {0xff, 0xff, 0xff, 0xff, 1}},
 		"another's name":         {goodHello(), frame(forged)},
 		"another cluster's word": {goodHello(), frame(foreign)},
+		"bulk among heartbeats":  {goodHello(), frame(testChunk(1, 100))},
+		"heartbeats among bulk":  {helloOn(host.LaneBulk), frame(testMessage(1))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr, log, got := node2(t)

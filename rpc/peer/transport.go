@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
@@ -33,12 +34,16 @@ type Transport struct {
 
 	to      host.Receiver
 	streams atomic.Int64 // served now
+	turns   turns
 	garbage seldom
 	refused seldom
+	evicted seldom
+
+	bulkIdle time.Duration // bulkIdleAfter
 
 	mu     sync.Mutex
 	local  host.Local
-	links  map[raft.NodeID]*link
+	links  map[host.Route]*link
 	closed bool
 }
 
@@ -59,7 +64,9 @@ func Listen(addr string, opts Options) (*Transport, error) {
 		log:      opts.Logger,
 		ctx:      ctx,
 		cancel:   cancel,
-		links:    make(map[raft.NodeID]*link),
+		turns:    turns{of: make(map[caller]*turn)},
+		bulkIdle: bulkIdleAfter,
+		links:    make(map[host.Route]*link),
 	}
 	t.server = grpc.NewServer(
 		grpc.ForceServerCodecV2(passCodec{}),
@@ -104,31 +111,38 @@ func (t *Transport) SetLocal(local host.Local) {
 	}
 	t.local = local
 	var gone []*link
-	for id, l := range t.links {
-		if !l.serves(local.Peers) && !l.serves(local.Former) {
+	for r, l := range t.links {
+		if !l.serves(local.Peers) && (r.Lane == host.LaneBulk || !l.serves(local.Former)) {
 			gone = append(gone, l)
-			delete(t.links, id)
+			delete(t.links, r)
 		}
 	}
-	keep := func(peers []raft.Member, shy bool) {
-		for _, p := range peers {
-			l := t.links[p.ID]
-			if l == nil {
-				l = newLink(t, p)
-				l.shy.Store(shy)
-				t.links[p.ID] = l
-				t.run.Go(l.run)
-			}
-			if l.shy.Swap(shy) && !shy {
-				l.nudge()
-			}
+	for _, p := range local.Peers {
+		for _, lane := range host.Lanes {
+			t.keep(p, lane, false)
 		}
 	}
-	keep(local.Peers, false)
-	keep(local.Former, true)
+	for _, p := range local.Former {
+		t.keep(p, host.LaneProtocol, true)
+	}
 	t.mu.Unlock()
 	for _, l := range gone {
 		l.cancel()
+	}
+}
+
+// keep makes a link if there is none yet, and tells it whether it is to wait for a call.
+func (t *Transport) keep(p raft.Member, lane host.Lane, shy bool) {
+	r := host.Route{Peer: p.ID, Lane: lane}
+	l := t.links[r]
+	if l == nil {
+		l = newLink(t, p, lane)
+		l.shy.Store(shy)
+		t.links[r] = l
+		t.run.Go(l.run)
+	}
+	if l.shy.Swap(shy) && !shy {
+		l.nudge()
 	}
 }
 
@@ -151,13 +165,14 @@ func (t *Transport) identOf(id raft.NodeID) raft.Ident {
 	return raft.Ident{ID: id}
 }
 
-// nudge tells the link to a peer that it can be reached.
+// nudge tells the links to a peer that it can be reached.
 func (t *Transport) nudge(id raft.NodeID) {
 	t.mu.Lock()
-	l := t.links[id]
-	t.mu.Unlock()
-	if l != nil {
-		l.nudge()
+	defer t.mu.Unlock()
+	for _, lane := range host.Lanes {
+		if l := t.links[host.Route{Peer: id, Lane: lane}]; l != nil {
+			l.nudge()
+		}
 	}
 }
 
@@ -165,7 +180,7 @@ func (t *Transport) nudge(id raft.NodeID) {
 func (t *Transport) Send(msgs []raft.Message) {
 	for i := range msgs {
 		t.mu.Lock()
-		l := t.links[msgs[i].To.ID]
+		l := t.links[host.RouteOf(&msgs[i])]
 		t.mu.Unlock()
 		if l != nil {
 			l.queue.Put(&msgs[i])
