@@ -22,6 +22,7 @@ import (
 //	    Heartbeat        round 8, commit 8
 //	    HeartbeatReply   round 8, accepted 8
 //	    Removed          index 8
+//	    ReadIndexReply   index 8
 //	    Form…, Join…     length 4, payload
 //	 …  CRC-32C of all before, 4
 //
@@ -139,7 +140,7 @@ func AppendMessage(dst []byte, m *Message) []byte {
 	case MsgHeartbeatReply:
 		dst = le.AppendUint64(dst, m.Round)
 		dst = le.AppendUint64(dst, uint64(m.Accepted))
-	case MsgRemoved:
+	case MsgRemoved, MsgReadIndexReply:
 		dst = le.AppendUint64(dst, uint64(m.Commit))
 	case MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
 		MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept:
@@ -181,7 +182,7 @@ func DecodeMessage(src []byte) (Message, error) {
 	case MsgPreVote, MsgVote:
 		m.LastIndex = Index(r.u64())
 		m.LastTerm = Term(r.u64())
-	case MsgPreVoteReply, MsgVoteReply, MsgTimeoutNow:
+	case MsgPreVoteReply, MsgVoteReply, MsgTimeoutNow, MsgReadIndex:
 	case MsgAppend:
 		m.PrevIndex = Index(r.u64())
 		m.PrevTerm = Term(r.u64())
@@ -197,7 +198,7 @@ func DecodeMessage(src []byte) (Message, error) {
 	case MsgHeartbeatReply:
 		m.Round = r.u64()
 		m.Accepted = Index(r.u64())
-	case MsgRemoved:
+	case MsgRemoved, MsgReadIndexReply:
 		m.Commit = Index(r.u64())
 	case MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
 		MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept:

@@ -18,6 +18,8 @@ const (
 	MsgHeartbeatReply MessageKind = 8
 	MsgTimeoutNow     MessageKind = 9  // campaign at once: I am leaving [T§3.10]
 	MsgRemoved        MessageKind = 10 // a committed entry removed you
+	MsgReadIndex      MessageKind = 20 // how far must my state have come to answer reads? [T§6.4]
+	MsgReadIndexReply MessageKind = 21
 
 	MsgFormAsk    MessageKind = 100 // who are you? (raft/node, formation)
 	MsgFormAnswer MessageKind = 101
@@ -54,6 +56,10 @@ func (k MessageKind) String() string {
 		return "TimeoutNow"
 	case MsgRemoved:
 		return "Removed"
+	case MsgReadIndex:
+		return "ReadIndex"
+	case MsgReadIndexReply:
+		return "ReadIndexReply"
 	case MsgFormAsk:
 		return "FormAsk"
 	case MsgFormAnswer:
@@ -83,9 +89,11 @@ func (k MessageKind) String() string {
 //	Append             Term Seq PrevIndex PrevTerm Entries Commit
 //	AppendReply        Term Seq Granted; Matched if granted, else HintIndex HintTerm
 //	Heartbeat          Term Seq Round Commit
-//	HeartbeatReply     Term Seq Round Accepted
+//	HeartbeatReply     Term Seq Round Accepted; Granted if the sender keeps leases
 //	TimeoutNow         Term
 //	Removed            Term Seq Commit
+//	ReadIndex          Term Seq: the number of the question
+//	ReadIndexReply     Term Seq Granted Commit
 //	Form…, Join…       Payload
 //
 // A reply echoes the Seq of its request. Term is the sender's currentTerm, but
@@ -107,7 +115,7 @@ type Message struct {
 
 	PrevIndex Index // the entry before Entries [§5.3]
 	PrevTerm  Term
-	Commit    Index // the leader's commitIndex, at most what the receiver is known to hold (Heartbeat); the entry that removed the receiver (Removed)
+	Commit    Index // the leader's commitIndex, at most what the receiver is known to hold (Heartbeat); the entry that removed the receiver (Removed); the index to be applied (ReadIndexReply)
 	Entries   []Entry
 
 	Granted   bool

@@ -24,6 +24,8 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.closing()
 	g.trouble()
 	g.members()
+	g.readers()
+	g.leases()
 	return g.plan
 }
 
@@ -46,6 +48,8 @@ const (
 	ideaBounds
 	ideaMembers
 	ideaClosing
+	ideaReaders
+	ideaLeases
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }
