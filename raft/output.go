@@ -204,7 +204,7 @@ const (
 	NoteBreach                         // a message from Peer contradicts what is proven; it was dropped. A: the Breach
 	NoteApply                          // the entry at Index was applied (raft/node)
 	NoteFormed                         // the formation record was accepted (raft/node)
-	NoteLease                          // reads are answered under a lease, after round A
+	NoteLease                          // reads are answered under a lease; A: the last round that left
 )
 
 // Note tells one thing that happened. It holds no pointers, so that a stream of

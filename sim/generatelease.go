@@ -36,6 +36,11 @@ func (g *generator) leases() {
 	if s.perMille(150) {
 		p.Node.LeaseLess = []raft.NodeID{raft.NodeID(1 + s.below(uint64(p.Nodes)))}
 	}
+	if s.perMille(500) { // a world of readers: who hears nothing for a moment misses no entry
+		for i := range p.Clients {
+			p.Clients[i].Read = max(p.Clients[i].Read, s.between(850, 980))
+		}
+	}
 	every := time.Duration(s.between(20, 80)) * time.Millisecond
 	for id := 1; id <= p.Nodes; id++ {
 		p.Clients = append(p.Clients, ClientPlan{

@@ -151,7 +151,7 @@ func describeNote(n *raft.Note) string {
 	case raft.NoteApply:
 		return fmt.Sprintf("applies %d", n.Index)
 	case raft.NoteLease:
-		return fmt.Sprintf("a lease holds after round %d", n.A)
+		return fmt.Sprintf("a lease holds, round %d was the last", n.A)
 	case raft.NoteFormed:
 		return "accepts the formation"
 	}
