@@ -9,7 +9,7 @@ import (
 
 // Numbers are little-endian and of fixed width. A message on the wire:
 //
-//	 0  version 1        1   kind     2  flags: 1 granted, 2 transfer     3  zero
+//	 0  version 1        1   kind     2  flags: 1 granted, 2 transfer, 4 lost     3  zero
 //	 4  cluster          8 bytes
 //	12  from id, inc     16
 //	28  to id, inc       16
@@ -23,7 +23,9 @@ import (
 //	    HeartbeatReply   round 8, accepted 8
 //	    Removed          index 8
 //	    ReadIndexReply   index 8
-//	    Form…, Join…     length 4, payload
+//	    RepairAsk        prev index 8, last index 8, term of the first 8
+//	    RepairReply      prev index 8, term of the first 8, holding 1, count 4, entries
+//	    Form…, Join…, Snapshot…, Blob   length 4, payload
 //	 …  CRC-32C of all before, 4
 //
 // An entry on wire and disk:
@@ -36,6 +38,7 @@ const (
 	entryHeaderLen   = 33
 	flagGranted      = 1
 	flagTransfer     = 2
+	flagLost         = 4
 	// EntryOverhead is how many bytes an encoded entry has beside its payload.
 	EntryOverhead = entryHeaderLen
 )
@@ -112,6 +115,9 @@ func AppendMessage(dst []byte, m *Message) []byte {
 	if m.Transfer {
 		flags |= flagTransfer
 	}
+	if m.Lost {
+		flags |= flagLost
+	}
 	dst = append(dst, wireVersion, byte(m.Kind), flags, 0)
 	dst = le.AppendUint64(dst, uint64(m.Cluster))
 	dst = appendIdent(dst, m.From)
@@ -126,10 +132,7 @@ func AppendMessage(dst []byte, m *Message) []byte {
 		dst = le.AppendUint64(dst, uint64(m.PrevIndex))
 		dst = le.AppendUint64(dst, uint64(m.PrevTerm))
 		dst = le.AppendUint64(dst, uint64(m.Commit))
-		dst = le.AppendUint32(dst, uint32(len(m.Entries)))
-		for i := range m.Entries {
-			dst = AppendEntry(dst, &m.Entries[i])
-		}
+		dst = appendEntries(dst, m.Entries)
 	case MsgAppendReply:
 		dst = le.AppendUint64(dst, uint64(m.Matched))
 		dst = le.AppendUint64(dst, uint64(m.HintIndex))
@@ -142,8 +145,18 @@ func AppendMessage(dst []byte, m *Message) []byte {
 		dst = le.AppendUint64(dst, uint64(m.Accepted))
 	case MsgRemoved, MsgReadIndexReply:
 		dst = le.AppendUint64(dst, uint64(m.Commit))
+	case MsgRepairAsk:
+		dst = le.AppendUint64(dst, uint64(m.PrevIndex))
+		dst = le.AppendUint64(dst, uint64(m.LastIndex))
+		dst = le.AppendUint64(dst, uint64(m.LastTerm))
+	case MsgRepairReply:
+		dst = le.AppendUint64(dst, uint64(m.PrevIndex))
+		dst = le.AppendUint64(dst, uint64(m.LastTerm))
+		dst = append(dst, byte(m.Holding))
+		dst = appendEntries(dst, m.Entries)
 	case MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
-		MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept:
+		MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept,
+		MsgSnapshotOffer, MsgSnapshotAsk, MsgSnapshotChunk, MsgBlob:
 		dst = le.AppendUint32(dst, uint32(len(m.Payload)))
 		dst = append(dst, m.Payload...)
 	}
@@ -164,13 +177,14 @@ func DecodeMessage(src []byte) (Message, error) {
 	if crc32.Checksum(body, castagnoli) != sum {
 		return Message{}, fmt.Errorf("%w: message checksum mismatch", ErrCodec)
 	}
-	if body[2] > flagGranted|flagTransfer || body[3] != 0 {
+	if body[2] > flagGranted|flagTransfer|flagLost || body[3] != 0 {
 		return Message{}, fmt.Errorf("%w: message flags %d %d", ErrCodec, body[2], body[3])
 	}
 	m := Message{
 		Kind:     MessageKind(body[1]),
 		Granted:  body[2]&flagGranted != 0,
 		Transfer: body[2]&flagTransfer != 0,
+		Lost:     body[2]&flagLost != 0,
 		Cluster:  ClusterID(le.Uint64(body[4:])),
 		From:     decodeIdent(body[12:]),
 		To:       decodeIdent(body[28:]),
@@ -200,8 +214,19 @@ func DecodeMessage(src []byte) (Message, error) {
 		m.Accepted = Index(r.u64())
 	case MsgRemoved, MsgReadIndexReply:
 		m.Commit = Index(r.u64())
+	case MsgRepairAsk:
+		m.PrevIndex = Index(r.u64())
+		m.LastIndex = Index(r.u64())
+		m.LastTerm = Term(r.u64())
+	case MsgRepairReply:
+		m.PrevIndex = Index(r.u64())
+		m.LastTerm = Term(r.u64())
+		m.Holding = Holding(r.u8())
+		r.bad = r.bad || m.Holding > HoldingOther
+		m.Entries = r.entries(&m)
 	case MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
-		MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept:
+		MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept,
+		MsgSnapshotOffer, MsgSnapshotAsk, MsgSnapshotChunk, MsgBlob:
 		m.Payload = r.bytes(int64(r.u32()))
 	default:
 		return Message{}, fmt.Errorf("%w: message kind %d", ErrCodec, uint8(m.Kind))
@@ -212,6 +237,14 @@ func DecodeMessage(src []byte) (Message, error) {
 	return m, nil
 }
 
+func appendEntries(dst []byte, entries []Entry) []byte {
+	dst = le.AppendUint32(dst, uint32(len(entries)))
+	for i := range entries {
+		dst = AppendEntry(dst, &entries[i])
+	}
+	return dst
+}
+
 // AppendConfiguration appends the encoded configuration to dst: version 1,
 // count 4, then per member id 8, incarnation 8, roles 1 (bit 0 voter, bit 1
 // outgoing voter, bit 2 promote, bit 3 replaces), both addresses with a 2-byte
@@ -220,27 +253,34 @@ func AppendConfiguration(dst []byte, c *Configuration) []byte {
 	dst = append(dst, 1)
 	dst = le.AppendUint32(dst, uint32(len(c.Members)))
 	for i := range c.Members {
-		m := &c.Members[i]
-		dst = appendIdent(dst, m.Ident)
-		roles := byte(0)
-		if m.Voter {
-			roles |= 1
-		}
-		if m.VoterOld {
-			roles |= 2
-		}
-		if m.Promote {
-			roles |= 4
-		}
-		if m.Replaces != 0 {
-			roles |= 8
-		}
-		dst = append(dst, roles)
-		dst = appendString16(dst, m.PeerAddr)
-		dst = appendString16(dst, m.ClientAddr)
-		if m.Replaces != 0 {
-			dst = le.AppendUint64(dst, uint64(m.Replaces))
-		}
+		dst = appendMember(dst, &c.Members[i])
+	}
+	return dst
+}
+
+// memberLen is the shortest encoding of a member.
+const memberLen = 16 + 1 + 2 + 2
+
+func appendMember(dst []byte, m *Member) []byte {
+	dst = appendIdent(dst, m.Ident)
+	roles := byte(0)
+	if m.Voter {
+		roles |= 1
+	}
+	if m.VoterOld {
+		roles |= 2
+	}
+	if m.Promote {
+		roles |= 4
+	}
+	if m.Replaces != 0 {
+		roles |= 8
+	}
+	dst = append(dst, roles)
+	dst = appendString16(dst, m.PeerAddr)
+	dst = appendString16(dst, m.ClientAddr)
+	if m.Replaces != 0 {
+		dst = le.AppendUint64(dst, uint64(m.Replaces))
 	}
 	return dst
 }
@@ -258,16 +298,7 @@ func DecodeConfiguration(src []byte) (Configuration, error) {
 	}
 	var c Configuration
 	for range n {
-		m := Member{Ident: Ident{NodeID(r.u64()), Incarnation(r.u64())}}
-		roles := r.u8()
-		r.bad = r.bad || roles > 15
-		m.Voter, m.VoterOld, m.Promote = roles&1 != 0, roles&2 != 0, roles&4 != 0
-		m.PeerAddr = string(r.bytes(int64(r.u16())))
-		m.ClientAddr = string(r.bytes(int64(r.u16())))
-		if roles&8 != 0 {
-			m.Replaces = NodeID(r.u64())
-			r.bad = r.bad || m.Replaces == 0 // one meaning, one encoding
-		}
+		m := r.member()
 		if k := len(c.Members); m.ID == 0 || k > 0 && c.Members[k-1].ID >= m.ID {
 			return Configuration{}, fmt.Errorf("%w: configuration out of order at member %d", ErrCodec, m.ID)
 		}
@@ -342,7 +373,22 @@ func (r *reader) u64() uint64 {
 	return 0
 }
 
-// entries decodes the entries of an Append. They follow PrevIndex without a gap,
+// member decodes what appendMember made, and nothing else.
+func (r *reader) member() Member {
+	m := Member{Ident: Ident{NodeID(r.u64()), Incarnation(r.u64())}}
+	roles := r.u8()
+	r.bad = r.bad || roles > 15
+	m.Voter, m.VoterOld, m.Promote = roles&1 != 0, roles&2 != 0, roles&4 != 0
+	m.PeerAddr = string(r.bytes(int64(r.u16())))
+	m.ClientAddr = string(r.bytes(int64(r.u16())))
+	if roles&8 != 0 {
+		m.Replaces = NodeID(r.u64())
+		r.bad = r.bad || m.Replaces == 0 // one meaning, one encoding
+	}
+	return m
+}
+
+// entries decodes the entries of a message. They follow PrevIndex without a gap,
 // and their terms lie between PrevTerm and the leader's and never fall.
 func (r *reader) entries(m *Message) []Entry {
 	n := r.u32()

@@ -21,7 +21,8 @@ func sampleMessages() []Message {
 	for _, kind := range []MessageKind{
 		MsgPreVote, MsgPreVoteReply, MsgVote, MsgVoteReply, MsgAppend, MsgAppendReply,
 		MsgHeartbeat, MsgHeartbeatReply, MsgTimeoutNow, MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
-		MsgRemoved, MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept, MsgReadIndex, MsgReadIndexReply,
+		MsgRemoved, MsgRepairAsk, MsgRepairReply, MsgReadIndex, MsgReadIndexReply, MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept,
+		MsgSnapshotOffer, MsgSnapshotAsk, MsgSnapshotChunk, MsgBlob,
 	} {
 		m := base
 		m.Kind = kind
@@ -40,7 +41,7 @@ func sampleMessages() []Message {
 				m.Entries[i].Sum = EntrySum(m.Cluster, &m.Entries[i])
 			}
 		case MsgAppendReply:
-			m.Granted, m.Matched, m.HintIndex, m.HintTerm = true, 9, 2, 1
+			m.Granted, m.Matched, m.HintIndex, m.HintTerm, m.Lost = true, 9, 2, 1, true
 		case MsgHeartbeat:
 			m.Round, m.Commit = 11, 3
 		case MsgHeartbeatReply:
@@ -50,6 +51,13 @@ func sampleMessages() []Message {
 			m.Granted, m.Commit = true, 12
 		case MsgRemoved:
 			m.Commit = 12
+		case MsgRepairAsk:
+			m.PrevIndex, m.LastIndex, m.LastTerm = 7, 9, 4
+		case MsgRepairReply:
+			m.PrevIndex, m.LastTerm, m.Holding = 7, 4, HoldingEntry
+			e := Entry{Index: 8, Term: 4, Time: 9, Kind: EntryCommand, Payload: []byte("again")}
+			e.Sum = EntrySum(m.Cluster, &e)
+			m.Entries = []Entry{e}
 		default:
 			m.Payload = []byte("who?")
 		}

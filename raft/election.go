@@ -31,7 +31,7 @@ func (r *Raft) resetElectionTimer() {
 // while that is not committed: it may be the only one that holds the entry, so that
 // nobody else can win [T§4.2.2]. It counts the others' votes, and not its own.
 func (r *Raft) promotable() bool {
-	if r.removed != 0 || r.log.last == 0 && !r.mayForm {
+	if r.removed != 0 || r.log.last == 0 && !r.mayForm || r.damaged() {
 		return false
 	}
 	for n := len(r.configs) - 1; n >= 0; n-- {
@@ -54,10 +54,9 @@ func (r *Raft) loyal() bool {
 }
 
 // upToDate is the election restriction [§5.4.1]: the last terms decide, and only
-// if they are equal the last indexes.
+// if they are equal the last indexes. What the disk lost counts as if it were there.
 func (r *Raft) upToDate(m *Message) bool {
-	own := r.log.lastTerm()
-	return m.LastTerm > own || m.LastTerm == own && m.LastIndex >= r.log.last
+	return !(EntryID{m.LastIndex, m.LastTerm}).Before(r.position())
 }
 
 // preCampaign asks every voter whether it would grant a vote. Nobody's term,
@@ -79,11 +78,11 @@ func (r *Raft) preCampaign() {
 // first. The requests are promises: they
 // leave when the vote is on disk, and only then the own vote counts.
 func (r *Raft) startElection(transfer bool) {
-	r.hard = HardState{Term: r.hard.Term + 1, Vote: r.cfg.Self}
+	r.hard.Term, r.hard.Vote = r.hard.Term+1, r.cfg.Self
 	r.campaign++
 	r.granted = r.granted[:0]
 	r.leader = Ident{}
-	r.accepted = 0
+	r.accepted = r.deliverable()
 	r.leaderSeen = r.now - Mono(r.cfg.ElectionTimeout)
 	r.note(Note{Kind: NoteTerm})
 	r.note(Note{Kind: NoteVote, Peer: r.cfg.Self.ID})
@@ -210,8 +209,8 @@ func (r *Raft) becomeLeader() {
 	r.granted = r.granted[:0]
 	r.note(Note{Kind: NoteLeader, Peer: r.cfg.Self.ID})
 	r.beatAt = r.now
-	r.clockBase, r.clockMono = 0, r.now
-	if r.log.last > 0 {
+	r.clockBase, r.clockMono = r.baseAt, r.now
+	if r.log.last > r.log.base.Index {
 		r.clockBase = r.log.entry(r.log.last).Time
 	}
 	r.termStart = r.log.last + 1

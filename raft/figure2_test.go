@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ type bench struct {
 	proposed []Proposed // by the last step
 	sent     []Message  // by the last step, promises included once they are free
 	store    []Store    // by the last step
+	first    Output     // of the last step, before its disk completed
 }
 
 func newBench(t *testing.T, voters int, term Term, log ...Term) *bench {
@@ -49,14 +51,17 @@ func terms(first Index, ts ...Term) []Entry {
 }
 
 func (b *bench) start(hard HardState, log []Entry) {
-	b.n = New(Config{Self: ident(1), Cluster: scriptCluster, Seed: 3}, Restored{Hard: hard, Base: b.base, Entries: log}, b.now)
+	b.n = New(Config{Self: ident(1), Cluster: scriptCluster, Seed: 3}, Restored{Hard: hard, Base: Base{Config: b.base}, Entries: log}, b.now)
 }
 
 func (b *bench) step(in ...Input) {
 	b.sent, b.store, b.proposed = nil, nil, nil
-	for {
+	for n := 0; ; n++ {
 		b.out.Reset()
 		b.n.Step(b.now, in, &b.out)
+		if n == 0 {
+			b.first = Output{Lagging: slices.Clone(b.out.Lagging), Installed: b.out.Installed}
+		}
 		b.all = append(b.all, b.out.Committed...)
 		b.sent = append(b.sent, b.out.Send...)
 		b.proposed = append(b.proposed, b.out.Proposed...)

@@ -34,6 +34,15 @@ func (r *Raft) check() {
 	if !(r.delivered <= r.commit && r.commit <= l.last) {
 		impossible("delivered %d, commit %d, last %d", r.delivered, r.commit, l.last)
 	}
+	if !(l.base.Index <= r.delivered && r.delivered < l.firstHole()) {
+		impossible("delivered %d, base %d, first hole %d", r.delivered, l.base.Index, l.firstHole())
+	}
+	if r.damaged() && r.role != Follower {
+		impossible("%s with a damaged log", r.role)
+	}
+	if l.last < l.base.Index || l.rebased || len(l.fills) > 0 {
+		impossible("last %d, base %d, handed to the disk: %t", l.last, l.base.Index, !l.rebased)
+	}
 	if r.accepted > l.last {
 		impossible("accepted %d, last %d", r.accepted, l.last)
 	}

@@ -13,7 +13,7 @@ const leaseTime = 200 * time.Millisecond
 
 // leased starts node 1 of a cluster with leases; what it was before is another process.
 func (b *bench) leased(hard HardState, log []Entry) {
-	b.n = New(Config{Self: ident(1), Cluster: scriptCluster, Seed: 3, Lease: leaseTime}, Restored{Hard: hard, Base: b.base, Entries: log}, b.now)
+	b.n = New(Config{Self: ident(1), Cluster: scriptCluster, Seed: 3, Lease: leaseTime}, Restored{Hard: hard, Base: Base{Config: b.base}, Entries: log}, b.now)
 }
 
 // leasing makes node 1 the leader of term 2, long after its start, with its entry committed

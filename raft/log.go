@@ -1,21 +1,28 @@
 package raft
 
-// raftLog is the log in memory: log[] of Figure 2. What is on disk is told by
+// raftLog is the log in memory: log[] of Figure 2 behind its base. What is on disk is told by
 // the stored mark; what has been handed to the disk by the handed mark.
 //
-//	1 ........ stored ........ handed ........ last
-//	  on disk          being written    this Step's
+//	base | ........ stored ........ handed ........ last
+//	 [§7]    on disk          being written    this Step's
 //
 // Terms are kept as runs beside the entries, so that "no such entry" is an
-// answer of its own and never looks like term 0.
+// answer of its own and never looks like term 0. What is below the base is "compacted", which
+// is a third.
 type raftLog struct {
+	base   EntryID   // the last entry before the log
+	origin Index     // the place before blocks[0][0], at most the base
 	blocks [][]Entry // of blockEntries each, the last one partly filled
-	runs   []termRun // rising in both fields
+	runs   []termRun // of the entries behind the base, rising in both fields
 	last   Index
+	holes  []hole // entries lost to damage: their index and term are known; see repair.go
 
 	handed   Index // everything up to here is in some Store
 	stored   Index // everything up to here is on disk
 	truncate Index // not zero: the next Store removes entries from here on
+	rebased  bool  // the next Store tells the base
+	reset    bool  // … and that nothing behind the base is left of what was stored
+	fills    []Entry
 	writes   []write
 }
 
@@ -24,6 +31,9 @@ type termRun struct {
 	term  Term
 	first Index
 }
+
+// hole is a range of lost entries, both ends in it.
+type hole struct{ first, last Index }
 
 // write is a Store that the disk has not reported yet.
 type write struct {
@@ -37,12 +47,13 @@ type write struct {
 // never a copy of the whole.
 const blockEntries = 1 << 10
 
-// term returns the term of the entry at i. Index 0 is in every log with term 0.
+// term returns the term of the entry at i, unless it is absent or compacted. The base is known:
+// index 0 is the base of a log from the beginning, with term 0.
 func (l *raftLog) term(i Index) (Term, bool) {
-	if i == 0 {
-		return 0, true
+	if i == l.base.Index {
+		return l.base.Term, true
 	}
-	if i > l.last {
+	if i > l.last || i < l.base.Index {
 		return 0, false
 	}
 	lo, hi := 0, len(l.runs)
@@ -60,11 +71,14 @@ func (l *raftLog) term(i Index) (Term, bool) {
 	return l.runs[lo].term, true
 }
 
-// lastTerm returns the term of the last entry, 0 for an empty log.
+// lastTerm returns the term of the last entry, 0 for an empty log from the beginning.
 func (l *raftLog) lastTerm() Term {
 	t, _ := l.term(l.last)
 	return t
 }
+
+// end names the last entry.
+func (l *raftLog) end() EntryID { return EntryID{l.last, l.lastTerm()} }
 
 // matches reports whether the log holds an entry of this term at i.
 func (l *raftLog) matches(i Index, term Term) bool {
@@ -72,12 +86,12 @@ func (l *raftLog) matches(i Index, term Term) bool {
 	return ok && t == term
 }
 
-// entry returns the entry at i, which must be present.
+// entry returns the entry at i, which must be in the log.
 func (l *raftLog) entry(i Index) *Entry {
-	if !(i >= 1 && i <= l.last) {
-		impossible("entry %d of a log of %d", i, l.last)
+	if !(i > l.base.Index && i <= l.last) {
+		impossible("entry %d of a log from %d to %d", i, l.base.Index, l.last)
 	}
-	return &l.blocks[(i-1)/blockEntries][(i-1)%blockEntries]
+	return &l.blocks[(i-1-l.origin)/blockEntries][(i-1-l.origin)%blockEntries]
 }
 
 // append adds an entry behind the last one.
@@ -106,10 +120,10 @@ func (l *raftLog) truncateFrom(i Index) {
 	if i > l.last {
 		return
 	}
-	if i < 1 {
-		impossible("truncation from 0")
+	if i <= l.base.Index {
+		impossible("truncation from %d of a log behind %d", i, l.base.Index)
 	}
-	keep := int(i - 1)
+	keep := int(i - 1 - l.origin)
 	blocks := (keep + blockEntries - 1) / blockEntries
 	clear(l.blocks[blocks:])
 	l.blocks = l.blocks[:blocks]
@@ -123,6 +137,7 @@ func (l *raftLog) truncateFrom(i Index) {
 		l.runs = l.runs[:n-1]
 	}
 	l.last = i - 1
+	l.cutHoles(i)
 	if l.handed >= i {
 		l.handed = i - 1
 		if l.truncate == 0 || i < l.truncate {
@@ -135,6 +150,49 @@ func (l *raftLog) truncateFrom(i Index) {
 	}
 }
 
+// compactTo makes an entry of the log its base: a snapshot holds what everything up to it did.
+func (l *raftLog) compactTo(i Index) {
+	term, ok := l.term(i)
+	if !ok || i < l.base.Index {
+		impossible("compaction to %d of a log from %d to %d", i, l.base.Index, l.last)
+	}
+	if i == l.base.Index {
+		return
+	}
+	whole := int(i-l.origin) / blockEntries
+	clear(l.blocks[:whole])
+	l.blocks = l.blocks[whole:]
+	l.origin += Index(whole) * blockEntries
+	if len(l.blocks) > 0 {
+		clear(l.blocks[0][:min(int(i-l.origin), len(l.blocks[0]))])
+	}
+	n := 0
+	for n+1 < len(l.runs) && l.runs[n+1].first <= i+1 {
+		n++
+	}
+	l.runs = append(l.runs[:0], l.runs[n:]...)
+	switch {
+	case i == l.last:
+		l.runs = l.runs[:0]
+	case l.runs[0].first <= i:
+		l.runs[0].first = i + 1
+	}
+	l.base = EntryID{i, term}
+	l.rebased = true
+	l.holesBehind(i)
+}
+
+// resetTo empties the log behind a base that is not in it.
+func (l *raftLog) resetTo(base EntryID) {
+	*l = raftLog{
+		base: base, origin: base.Index, last: base.Index, handed: base.Index, stored: base.Index,
+		rebased: true, reset: true, writes: l.writes,
+	}
+	for j := range l.writes {
+		l.writes[j].last = 0 // whatever they make stored stands before the base
+	}
+}
+
 // slice copies the entries from..to into a slice of its own, whose payloads
 // are shared. Copies outlive any truncation.
 func (l *raftLog) slice(from, to Index) []Entry {
@@ -143,8 +201,8 @@ func (l *raftLog) slice(from, to Index) []Entry {
 	}
 	out := make([]Entry, 0, to-from+1)
 	for i := from; i <= to; {
-		b := l.blocks[(i-1)/blockEntries]
-		at := int((i - 1) % blockEntries)
+		b := l.blocks[(i-1-l.origin)/blockEntries]
+		at := int((i - 1 - l.origin) % blockEntries)
 		n := min(len(b)-at, int(to-i)+1)
 		out = append(out, b[at:at+n]...)
 		i += Index(n)
@@ -154,7 +212,8 @@ func (l *raftLog) slice(from, to Index) []Entry {
 
 // findByTerm returns the largest index up to i whose term is at most term, and
 // its term. Leader and follower both use it to skip a whole term of
-// conflicts per round trip instead of one entry [§5.3, end].
+// conflicts per round trip instead of one entry [§5.3, end]. Below the base nothing is known:
+// the answer there is a place that the log can't reach.
 func (l *raftLog) findByTerm(i Index, term Term) (Index, Term) {
 	i = min(i, l.last)
 	for n := len(l.runs) - 1; n >= 0; n-- {
@@ -167,7 +226,13 @@ func (l *raftLog) findByTerm(i Index, term Term) (Index, Term) {
 		}
 		i = run.first - 1
 	}
-	return 0, 0
+	switch {
+	case i < l.base.Index:
+		return i, 0
+	case l.base.Term <= term:
+		return l.base.Index, l.base.Term
+	}
+	return l.base.Index - 1, 0
 }
 
 // completed notes that all writes up to seq are on disk.
@@ -196,6 +261,8 @@ func (l *raftLog) clone() raftLog {
 		c.blocks[i] = append(make([]Entry, 0, blockEntries), b...)
 	}
 	c.runs = append([]termRun(nil), l.runs...)
+	c.holes = append([]hole(nil), l.holes...)
+	c.fills = append([]Entry(nil), l.fills...)
 	c.writes = append([]write(nil), l.writes...)
 	return c
 }

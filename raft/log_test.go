@@ -12,7 +12,7 @@ import (
 func TestLogAnswersAsAPlainSliceWould(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var l raftLog
-		model := []Term{0}
+		model := []Term{0} // by index; below the base nothing is read
 		t.Repeat(map[string]func(*rapid.T){
 			"append": func(t *rapid.T) {
 				term := max(1, model[len(model)-1]) + Term(rapid.IntRange(0, 1).Draw(t, "newer"))
@@ -22,15 +22,28 @@ func TestLogAnswersAsAPlainSliceWould(t *testing.T) {
 				}
 			},
 			"truncate": func(t *rapid.T) {
-				i := rapid.IntRange(1, len(model)).Draw(t, "from")
+				i := rapid.IntRange(int(l.base.Index)+1, len(model)).Draw(t, "from")
 				l.truncateFrom(Index(i))
 				model = model[:min(i, len(model))]
+			},
+			"compact": func(t *rapid.T) {
+				l.compactTo(Index(rapid.IntRange(int(l.base.Index), int(l.last)).Draw(t, "to")))
+			},
+			"reset": func(t *rapid.T) {
+				if rapid.IntRange(0, 9).Draw(t, "rarely") > 0 {
+					return
+				}
+				term := max(1, model[len(model)-1])
+				for range rapid.IntRange(1, blockEntries+3).Draw(t, "ahead") {
+					model = append(model, term)
+				}
+				l.resetTo(EntryID{Index(len(model) - 1), term})
 			},
 			"": func(t *rapid.T) {
 				require.Equal(t, Index(len(model)-1), l.last)
 				i := rapid.IntRange(0, len(model)+2).Draw(t, "index")
 				term, ok := l.term(Index(i))
-				require.Equal(t, i < len(model), ok)
+				require.Equal(t, i < len(model) && Index(i) >= l.base.Index, ok)
 				if ok {
 					require.Equal(t, model[i], term)
 				}
@@ -40,9 +53,13 @@ func TestLogAnswersAsAPlainSliceWould(t *testing.T) {
 					want--
 				}
 				got, gotTerm := l.findByTerm(Index(i), limit)
-				require.Equal(t, Index(want), got)
-				require.Equal(t, model[want], gotTerm)
-				from := rapid.IntRange(1, len(model)).Draw(t, "slice")
+				if Index(want) >= l.base.Index {
+					require.Equal(t, Index(want), got)
+					require.Equal(t, model[want], gotTerm)
+				} else {
+					require.Less(t, got, l.base.Index, "a place that the log can't reach")
+				}
+				from := rapid.IntRange(int(l.base.Index)+1, len(model)).Draw(t, "slice")
 				for k, e := range l.slice(Index(from), l.last) {
 					require.Equal(t, Index(from+k), e.Index)
 					require.Equal(t, model[from+k], e.Term)

@@ -18,8 +18,10 @@ const (
 	MsgHeartbeatReply MessageKind = 8
 	MsgTimeoutNow     MessageKind = 9  // campaign at once: I am leaving [T§3.10]
 	MsgRemoved        MessageKind = 10 // a committed entry removed you
-	MsgReadIndex      MessageKind = 20 // how far must my state have come to answer reads? [T§6.4]
-	MsgReadIndexReply MessageKind = 21
+	MsgRepairAsk      MessageKind = 11 // my disk lost these entries: do you hold them?
+	MsgRepairReply    MessageKind = 12
+	MsgReadIndex      MessageKind = 13 // how far must my state have come to answer reads? [T§6.4]
+	MsgReadIndexReply MessageKind = 14
 
 	MsgFormAsk    MessageKind = 100 // who are you? (raft/node, formation)
 	MsgFormAnswer MessageKind = 101
@@ -31,6 +33,12 @@ const (
 	MsgJoinAnswer MessageKind = 106
 	MsgJoinRecord MessageKind = 107 // this is the cluster, and where its leader listens
 	MsgJoinAccept MessageKind = 108
+
+	MsgSnapshotOffer MessageKind = 120 // I have this snapshot for you (raft/node, snapshots)
+	MsgSnapshotAsk   MessageKind = 121 // send me this piece of it
+	MsgSnapshotChunk MessageKind = 122
+
+	MsgBlob MessageKind = 125 // see raft/blob
 )
 
 // String names the message as traces print it.
@@ -56,6 +64,10 @@ func (k MessageKind) String() string {
 		return "TimeoutNow"
 	case MsgRemoved:
 		return "Removed"
+	case MsgRepairAsk:
+		return "RepairAsk"
+	case MsgRepairReply:
+		return "RepairReply"
 	case MsgReadIndex:
 		return "ReadIndex"
 	case MsgReadIndexReply:
@@ -78,23 +90,37 @@ func (k MessageKind) String() string {
 		return "JoinRecord"
 	case MsgJoinAccept:
 		return "JoinAccept"
+	case MsgSnapshotOffer:
+		return "SnapshotOffer"
+	case MsgSnapshotAsk:
+		return "SnapshotAsk"
+	case MsgSnapshotChunk:
+		return "SnapshotChunk"
+	case MsgBlob:
+		return "Blob"
 	}
 	return fmt.Sprintf("Message%d", uint8(k))
 }
+
+// Bulk reports whether a message is one of many that carry a lot of bytes in no hurry. A transport
+// sends such messages over a connection of their own, so that nothing else waits behind them.
+func (k MessageKind) Bulk() bool { return k == MsgSnapshotChunk || k == MsgBlob }
 
 // Message is what nodes say to one another. Which fields a kind uses:
 //
 //	PreVote, Vote      Term Seq LastIndex LastTerm; Vote also Transfer
 //	…Reply             Term Seq Granted
 //	Append             Term Seq PrevIndex PrevTerm Entries Commit
-//	AppendReply        Term Seq Granted; Matched if granted, else HintIndex HintTerm
+//	AppendReply        Term Seq Granted; Matched if granted, else HintIndex HintTerm Lost
 //	Heartbeat          Term Seq Round Commit
 //	HeartbeatReply     Term Seq Round Accepted; Granted if the sender keeps leases
 //	TimeoutNow         Term
 //	Removed            Term Seq Commit
+//	RepairAsk          Term Seq PrevIndex LastIndex LastTerm
+//	RepairReply        Term Seq PrevIndex LastTerm Holding; Entries if it holds the first
 //	ReadIndex          Term Seq: the number of the question
 //	ReadIndexReply     Term Seq Granted Commit
-//	Form…, Join…       Payload
+//	Form…, Join…, Snapshot…, Blob   Payload
 //
 // A reply echoes the Seq of its request. Term is the sender's currentTerm, but
 // in PreVote the term that the sender would campaign in, and in a granted
@@ -107,8 +133,8 @@ type Message struct {
 	Term    Term
 	Seq     uint64 // rises per sender and receiver within a term
 
-	LastIndex Index // the candidate's last entry [§5.4.1]
-	LastTerm  Term
+	LastIndex Index // the candidate's last entry [§5.4.1]; the last lost entry (RepairAsk)
+	LastTerm  Term  // and its term; the term of the first lost entry (RepairAsk, RepairReply)
 	// Transfer: the leader asked the candidate to campaign, so that voters need
 	// not be loyal to it [T§3.10].
 	Transfer bool
@@ -117,6 +143,11 @@ type Message struct {
 	PrevTerm  Term
 	Commit    Index // the leader's commitIndex, at most what the receiver is known to hold (Heartbeat); the entry that removed the receiver (Removed); the index to be applied (ReadIndexReply)
 	Entries   []Entry
+
+	// Lost: the sender's disk lost entries that it had acknowledged; what it holds for certain ends
+	// at HintIndex.
+	Lost    bool
+	Holding Holding // what the sender of a RepairReply knows of the entry asked for
 
 	Granted   bool
 	Matched   Index // PrevIndex + len(Entries) of the request that is answered

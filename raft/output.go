@@ -13,6 +13,8 @@ const (
 	InputCampaign                      // start an election now (formation; operators)
 	InputTransfer                      // hand leadership to Peer, to the fittest voter if zero
 	InputChange                        // Ticket wants Change made to the membership
+	InputCompact                       // a durable snapshot covers everything up to Index, which was delivered
+	InputInstall                       // a durable snapshot with this Base came from a peer, and its state is ready
 )
 
 // Input is one thing that happened outside the protocol.
@@ -23,6 +25,8 @@ type Input struct {
 	Ticket   uint64   // InputRead, InputTransfer, InputChange
 	Change   Change   // InputChange
 	Stored   WriteSeq // InputStored
+	Index    Index    // InputCompact
+	Base     *Base    // InputInstall; Step keeps what is in it
 	Peer     NodeID   // InputPeerLost, InputTransfer
 }
 
@@ -145,7 +149,7 @@ type Store struct {
 // IsBarrier reports whether there is nothing to write, only promises that wait
 // for earlier writes.
 func (s *Store) IsBarrier(before HardState) bool {
-	return s.Hard == before && s.Truncate == 0 && len(s.Entries) == 0
+	return s.Hard == before && s.Truncate == 0 && len(s.Entries) == 0 && len(s.Fill) == 0 && s.Base.Index == 0
 }
 
 // Output is what a Step wants done. All of it is data; the driver acts on it in
@@ -160,6 +164,8 @@ type Output struct {
 	Reads     []ReadReady // reads that may be answered
 	Handed    []uint64    // transfers that another node's leadership completed
 	Changed   []Changed   // changes of the membership that are committed
+	Lagging   []Ident     // peers that need a snapshot: the log no longer has what they lack
+	Installed Index       // not zero: the log goes on behind the snapshot of InputInstall, and so must the state
 	Notes     []Note      // what happened, for traces, metrics and judges
 	WakeAt    Mono        // call Step no later than this
 }
@@ -177,6 +183,8 @@ func (o *Output) Reset() {
 	o.Reads = o.Reads[:0]
 	o.Handed = o.Handed[:0]
 	o.Changed = o.Changed[:0]
+	o.Lagging = o.Lagging[:0]
+	o.Installed = 0
 	o.Notes = o.Notes[:0]
 	o.WakeAt = Never
 }
@@ -204,6 +212,11 @@ const (
 	NoteBreach                         // a message from Peer contradicts what is proven; it was dropped. A: the Breach
 	NoteApply                          // the entry at Index was applied (raft/node)
 	NoteFormed                         // the formation record was accepted (raft/node)
+	NoteCompact                        // the log begins behind Index; A: 1 if nothing of the old log is left
+	NoteHole                           // the entry at Index is lost
+	NoteFill                           // the lost entry at Index came back from Peer
+	NoteCut                            // the lost entry at Index was never committed, and is gone
+	NoteWhole                          // everything that was lost is repaired
 	NoteLease                          // reads are answered under a lease; A: the last round that left
 )
 

@@ -21,6 +21,9 @@ type progress struct {
 	inflight []flight
 	bytes    int // payload bytes in inflight
 
+	offered   bool // a snapshot, because the log no longer has what the peer lacks
+	offeredAt Mono // and when
+
 	commit Index // the largest commitIndex sent
 	heard  Mono  // the last reply of this term
 	round  uint64

@@ -2,6 +2,7 @@ package raft
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -70,9 +71,14 @@ type Config struct {
 
 // Restored is what the disk kept.
 type Restored struct {
-	Hard    HardState
-	Base    Configuration // in force before the first configuration entry
-	Entries []Entry       // from index 1 on; all of them are stored
+	Hard HardState
+	Base Base
+	// Applied is what the newest snapshot covers, at least the base: nothing up to it is
+	// delivered again.
+	Applied Index
+	// Entries follow the base; all of them are stored. One of kind 0 is a hole: the disk lost
+	// it, and knows its index and term and perhaps its checksum.
+	Entries []Entry
 }
 
 // Raft is the protocol of one node: Figure 2 with pre-vote, check-quorum and
@@ -88,8 +94,11 @@ type Raft struct {
 	delivered Index // committed entries up to here were put out
 	accepted  Index // matches this term's leader up to here, stored or not
 
-	configs []configAt // newest last; the first is Restored.Base at index 0
+	configs []configAt // newest last; the first is in force at the base
+	baseAt  LogTime    // log time of the base
+	gone    []Removal  // who left up to the base
 	removed Index      // the committed entry that removed this node, as far as it knows
+	repair  repair
 
 	now        Mono
 	electionAt Mono // follower, candidate: campaign at this time
@@ -151,7 +160,6 @@ func New(cfg Config, was Restored, now Mono) *Raft {
 		cfg:        cfg,
 		hard:       was.Hard,
 		handedHard: was.Hard,
-		configs:    []configAt{{0, was.Base.Clone()}},
 		now:        now,
 		leaderSeen: now - Mono(cfg.ElectionTimeout),
 		boundTo:    now,
@@ -160,14 +168,28 @@ func New(cfg Config, was Restored, now Mono) *Raft {
 	if was.Hard.Term > 0 {
 		r.giveWord() // what a former process promised still holds
 	}
+	r.log.resetTo(was.Base.Entry)
+	r.log.rebased, r.log.reset = false, false
+	r.beginAt(&was.Base)
 	for i := range was.Entries {
 		e := was.Entries[i]
 		r.log.append(e)
+		if e.Kind == 0 {
+			r.log.dig(e.Index)
+		}
 		r.configAppended(&e)
 	}
 	r.log.handed, r.log.stored = r.log.last, r.log.last
+	r.commit = max(was.Base.Entry.Index, was.Applied)
+	r.delivered, r.accepted = r.commit, r.commit
 	if r.log.lastTerm() > r.hard.Term {
 		impossible("log of term %d beyond current term %d", r.log.lastTerm(), r.hard.Term)
+	}
+	if r.commit >= r.log.firstHole() || r.commit > r.log.last {
+		impossible("a snapshot up to %d in a log up to %d whose first hole is %d", r.commit, r.log.last, r.log.firstHole())
+	}
+	if at := r.removedAt(cfg.Self); at != 0 {
+		r.removed = at
 	}
 	r.resetElectionTimer()
 	r.was = r.delta()
@@ -223,6 +245,10 @@ func (r *Raft) input(in *Input) {
 		r.startTransfer(in.Peer, in.Ticket)
 	case InputChange:
 		r.startChange(&in.Change, in.Ticket)
+	case InputCompact:
+		r.compact(in.Index)
+	case InputInstall:
+		r.install(in.Base)
 	case InputCampaign:
 		r.mayForm = true
 		if r.role != Leader && r.promotable() && !r.bound() {
@@ -250,7 +276,7 @@ func (r *Raft) message(m *Message) {
 		}
 	}
 	if m.Term > r.hard.Term && !r.termIsHypothetical(m) {
-		if m.Kind == MsgVote && !m.Transfer && r.loyal() {
+		if (m.Kind == MsgVote && !m.Transfer || m.Kind == MsgRepairAsk) && r.loyal() {
 			return // a leader is alive; do not even take the term [§6, T§4.2.3]
 		}
 		r.becomeFollower(m.Term, Ident{})
@@ -276,6 +302,10 @@ func (r *Raft) message(m *Message) {
 		r.handleTimeoutNow(m)
 	case MsgRemoved:
 		r.wasRemoved(m.Commit)
+	case MsgRepairAsk:
+		r.handleRepairAsk(m)
+	case MsgRepairReply:
+		r.handleRepairReply(m)
 	case MsgReadIndex:
 		r.handleReadIndex(m)
 	case MsgReadIndexReply:
@@ -298,9 +328,9 @@ func (r *Raft) becomeFollower(term Term, leader Ident) {
 		impossible("term falls from %d to %d", r.hard.Term, term)
 	}
 	if term > r.hard.Term {
-		r.hard = HardState{Term: term}
+		r.hard.Term, r.hard.Vote = term, Ident{}
 		r.leader = Ident{}
-		r.accepted = 0
+		r.accepted = r.deliverable() // what is committed matches every leader
 		r.leaderSeen = r.now - Mono(r.cfg.ElectionTimeout)
 		r.note(Note{Kind: NoteTerm, Term: term})
 	}
@@ -341,6 +371,7 @@ func (r *Raft) tick() {
 	}
 	if !r.promotable() {
 		r.askWhetherRemoved()
+		r.askForRepair()
 		r.resetElectionTimer()
 		return
 	}
@@ -348,7 +379,7 @@ func (r *Raft) tick() {
 }
 
 func (r *Raft) wakeAt() Mono {
-	if r.delivered < r.commit {
+	if r.delivered < r.deliverable() {
 		return r.now
 	}
 	if r.role == Leader {
@@ -383,7 +414,9 @@ func (r *Raft) address(m *Message) {
 // to write wait as a barrier behind the writes under way, or leave at once if
 // there are none.
 func (r *Raft) store() {
-	fresh := r.log.last > r.log.handed || r.log.truncate != 0 || r.hard != r.handedHard
+	r.liftFloor()
+	l := &r.log
+	fresh := l.last > l.handed || l.truncate != 0 || l.rebased || len(l.fills) > 0 || r.hard != r.handedHard
 	if !fresh && (len(r.promises) == 0 || r.storedSeq == r.nextSeq) {
 		if len(r.promises) > 0 {
 			r.promised = promised{} // it leaves now
@@ -395,7 +428,10 @@ func (r *Raft) store() {
 		return
 	}
 	r.nextSeq++
-	s := Store{Seq: r.nextSeq, Hard: r.hard, Truncate: r.log.truncate, Entries: r.unhanded()}
+	s := Store{Seq: r.nextSeq, Hard: r.hard, Truncate: l.truncate, Entries: r.unhanded(), Fill: l.fills}
+	if l.rebased {
+		s.Base, s.Reset = l.base, l.reset
+	}
 	bytes := 0
 	for i := range s.Entries {
 		bytes += len(s.Entries[i].Payload)
@@ -408,8 +444,8 @@ func (r *Raft) store() {
 	if r.hard != r.handedHard {
 		r.handedHard, r.hardSeq = r.hard, s.Seq
 	}
-	r.log.handed, r.log.truncate = r.log.last, 0
-	r.log.writes = append(r.log.writes, write{seq: s.Seq, last: r.log.last, bytes: bytes, since: r.now})
+	l.handed, l.truncate, l.rebased, l.reset, l.fills = l.last, 0, false, false, nil
+	l.writes = append(l.writes, write{seq: s.Seq, last: l.last, bytes: bytes, since: r.now})
 	r.batch = nil
 	r.out.Store = append(r.out.Store, s)
 }
@@ -446,13 +482,17 @@ func (r *Raft) storedUpTo(seq WriteSeq) {
 // a whole log to be applied after a restart must not hold up the heartbeats.
 func (r *Raft) deliver() {
 	l := &r.cfg.Limits
-	for n, bytes := 0, 0; r.delivered < r.commit && n < l.DeliverEntriesMax && bytes < l.DeliverBytesMax; n++ {
+	for n, bytes := 0, 0; r.delivered < r.deliverable() && n < l.DeliverEntriesMax && bytes < l.DeliverBytesMax; n++ {
 		r.delivered++
 		e := r.log.entry(r.delivered)
 		bytes += len(e.Payload)
 		r.out.Committed = append(r.out.Committed, *e)
 	}
 }
+
+// deliverable is how far entries may be put out: what is committed, up to the first that
+// the disk lost.
+func (r *Raft) deliverable() Index { return min(r.commit, r.log.firstHole()-1) }
 
 func (r *Raft) note(n Note) {
 	if n.Term == 0 {
@@ -479,7 +519,11 @@ func (r *Raft) configAppended(e *Entry) {
 	if err != nil {
 		return
 	}
-	r.configs = append(r.configs, configAt{e.Index, c})
+	at := len(r.configs)
+	for r.configs[at-1].index > e.Index {
+		at-- // a lost entry that came back: newer ones may be there
+	}
+	r.configs = slices.Insert(r.configs, at, configAt{e.Index, c})
 	r.note(Note{Kind: NoteConfig, Index: e.Index})
 	if r.role == Leader {
 		r.trackPeers()

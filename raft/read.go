@@ -132,6 +132,9 @@ func (r *Raft) handleHeartbeatReply(m *Message) {
 		lost, silent = p.overdue(m.Round, m.Accepted)
 	}
 	switch {
+	case p.next <= r.log.base.Index && m.Accepted >= r.log.base.Index && m.Accepted <= r.log.last:
+		p.next = m.Accepted + 1 // it has a snapshot now, and the log goes on from there
+		p.probe(p.next)
 	case lost:
 		p.probe(m.Accepted + 1)
 	case silent && m.Accepted <= r.log.last:

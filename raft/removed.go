@@ -32,11 +32,21 @@ func (r *Raft) removedAt(who Ident) Index {
 			at = c.index
 		}
 	}
+	for i := range r.gone {
+		if r.gone[i].Member.Ident == who {
+			return r.gone[i].At
+		}
+	}
 	return 0
 }
 
-// wasMember reports whether the directory was in any configuration of the log.
+// wasMember reports whether the directory was in any configuration there ever was.
 func (r *Raft) wasMember(who Ident) bool {
+	for i := range r.gone {
+		if r.gone[i].Member.Ident == who {
+			return true
+		}
+	}
 	for i := range r.configs {
 		if r.configs[i].config.Has(who) {
 			return true
@@ -45,8 +55,13 @@ func (r *Raft) wasMember(who Ident) bool {
 	return false
 }
 
-// everMember reports whether any directory of the id was in a configuration of the log.
+// everMember reports whether any directory of the id was in any configuration there ever was.
 func (r *Raft) everMember(id NodeID) bool {
+	for i := range r.gone {
+		if r.gone[i].Member.ID == id {
+			return true
+		}
+	}
 	for i := range r.configs {
 		if _, ok := r.configs[i].config.Find(id); ok {
 			return true

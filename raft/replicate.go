@@ -113,6 +113,11 @@ func (r *Raft) replicateAll() {
 // that the peer does not know yet leaves alone.
 func (r *Raft) replicate(p *progress) {
 	l := &r.cfg.Limits
+	if p.next <= r.log.base.Index {
+		r.offerSnapshot(p)
+		return
+	}
+	p.offered = false
 	if p.probing {
 		if !p.probed {
 			p.probed, p.probeAt, p.probeRound = true, r.now, r.reads.round
@@ -182,7 +187,7 @@ func (r *Raft) sendAppend(p *progress, end Index) {
 func (r *Raft) askAgain(p *progress, accepted Index) {
 	term, ok := r.log.term(accepted)
 	if !ok {
-		impossible("no entry %d, which %v accepted", accepted, p.who)
+		return // compacted meanwhile
 	}
 	p.seq++
 	r.send(Message{Kind: MsgAppend, To: p.who, Seq: p.seq, PrevIndex: accepted, PrevTerm: term, Commit: r.commit})
@@ -197,7 +202,8 @@ func (r *Raft) handleAppend(m *Message) {
 	if !r.hearLeader(m) {
 		return
 	}
-	if !r.log.matches(m.PrevIndex, m.PrevTerm) {
+	// What the base covers is committed and matches. From a hole on nothing is compared but what fills it.
+	if m.PrevIndex >= r.log.firstHole() || m.PrevIndex >= r.log.base.Index && !r.log.matches(m.PrevIndex, m.PrevTerm) {
 		r.rejectAppend(m)
 		return
 	}
@@ -210,7 +216,7 @@ func (r *Raft) handleAppend(m *Message) {
 	if !r.appendEntries(m) {
 		return
 	}
-	matched := m.PrevIndex + Index(len(m.Entries))
+	matched := max(m.PrevIndex+Index(len(m.Entries)), r.log.base.Index)
 	r.accepted = max(r.accepted, matched)
 	r.commitTo(min(m.Commit, matched))
 	r.acknowledge(m, matched)
@@ -236,13 +242,20 @@ func (r *Raft) acknowledge(m *Message, matched Index) {
 	r.promise(Message{Kind: MsgAppendReply, To: m.From, Seq: m.Seq, Granted: true, Matched: matched})
 }
 
-// appendEntries takes the entries that are new. Those that are there already stay; the
-// first that conflicts takes everything behind it along [§5.3]. An Append that
+// appendEntries takes the entries that are new. Those that are there already stay, those that
+// were lost come back; the first that conflicts takes everything behind it along [§5.3]. An Append that
 // arrives late and is a prefix of the log removes nothing.
 func (r *Raft) appendEntries(m *Message) bool {
 	for i := range m.Entries {
 		e := &m.Entries[i]
+		if e.Index < r.log.base.Index {
+			continue
+		}
 		if r.log.matches(e.Index, e.Term) {
+			if len(r.log.holes) > 0 && r.log.isHole(e.Index) && !r.fill(e, m.From.ID) {
+				r.breach(m, BreachChecksum)
+				return false
+			}
 			continue
 		}
 		if e.Index <= r.commit {
@@ -250,10 +263,10 @@ func (r *Raft) appendEntries(m *Message) bool {
 			return false
 		}
 		if e.Index <= r.log.last {
-			r.log.truncateFrom(e.Index)
-			r.configTruncated(e.Index)
-			r.accepted = min(r.accepted, e.Index-1)
-			r.note(Note{Kind: NoteTruncate, Index: e.Index})
+			hurt := r.damaged()
+			if r.truncate(e.Index); hurt {
+				r.wholeAgain()
+			}
 		}
 		for _, e := range m.Entries[i:] {
 			r.log.append(e)
@@ -264,6 +277,15 @@ func (r *Raft) appendEntries(m *Message) bool {
 		break
 	}
 	return true
+}
+
+// truncate removes the entries from i on.
+func (r *Raft) truncate(i Index) {
+	r.log.truncateFrom(i)
+	r.configTruncated(i)
+	r.accepted = min(r.accepted, i-1)
+	r.note(Note{Kind: NoteTruncate, Index: i})
+	r.batch = nil
 }
 
 // hearLeader takes a message of the current term for the word of its leader: the
@@ -285,10 +307,10 @@ func (r *Raft) breach(m *Message, what Breach) {
 }
 
 // rejectAppend says no and where to look: the largest index up to PrevIndex
-// whose term is not above PrevTerm [§5.3, end].
+// whose term is not above PrevTerm [§5.3, end], and before any hole.
 func (r *Raft) rejectAppend(m *Message) {
-	hint, term := r.log.findByTerm(m.PrevIndex, m.PrevTerm)
-	r.reply(Message{Kind: MsgAppendReply, To: m.From, Seq: m.Seq, HintIndex: hint, HintTerm: term})
+	hint, term := r.log.findByTerm(min(m.PrevIndex, r.log.firstHole()-1), m.PrevTerm)
+	r.reply(Message{Kind: MsgAppendReply, To: m.From, Seq: m.Seq, HintIndex: hint, HintTerm: term, Lost: r.damaged()})
 }
 
 // handleAppendReply moves matchIndex and nextIndex.
@@ -319,12 +341,17 @@ func (r *Raft) handleAppendReply(m *Message) {
 }
 
 // handleReject goes back behind the conflict. A rejection from before the last
-// reset speaks of a pipeline that is gone.
+// reset speaks of a pipeline that is gone. A peer whose disk lost what it had acknowledged gets it
+// once more: matchIndex falls, for this reason and no other. What was committed by its
+// acknowledgement stays so, because it votes by what it lost.
 func (r *Raft) handleReject(p *progress, m *Message) {
 	if m.Seq <= p.resetSeq {
 		return
 	}
 	r.note(Note{Kind: NoteReject, Peer: p.who.ID, Index: m.HintIndex})
+	if m.Lost {
+		p.match = min(p.match, m.HintIndex)
+	}
 	hint, _ := r.log.findByTerm(m.HintIndex, m.HintTerm)
 	p.probe(hint + 1)
 }

@@ -59,6 +59,10 @@ func TestScripts(t *testing.T) {
 //	cut N / heal N          node N's messages are lost both ways until healed
 //	hold N / store N        node N's disk completes nothing until told / completes all
 //	crash N / restart N     the machine loses what is not stored
+//	snapshot N I            node N has a durable snapshot up to I, and compacts its log
+//	install N M             node M gets node N's newest snapshot, durable and decoded
+//	damage N I J            node N starts anew; its disk has lost the entries I to J
+//	blind N I               node N starts anew; from I on not even the terms are known: a floor stays
 //	wait 100ms              time passes for all
 //	show                    every node's role, term, commit and log, as terms
 func playScript(text string) string {
@@ -108,6 +112,7 @@ type scriptNode struct {
 	*Raft
 	out    Output
 	disk   Restored
+	snaps  []Base // durable, oldest first
 	held   bool
 	queue  []Store
 	down   bool
@@ -141,13 +146,13 @@ func (c *scripted) run(cmd string) {
 			c.base.Members = append(c.base.Members, Member{Ident: Ident{NodeID(i + 1), 7}, Voter: true})
 		}
 		for i := range c.base.Members {
-			n := &scriptNode{disk: Restored{Base: c.base}}
+			n := &scriptNode{disk: Restored{Base: Base{Config: c.base}}}
 			c.nodes = append(c.nodes, n)
 			c.start(i, n)
 		}
 	case "log":
 		n := node()
-		n.disk.Entries = nil
+		n.disk = Restored{Hard: n.disk.Hard, Base: Base{Config: c.base}}
 		for i := 2; i < len(f); i++ {
 			e := Entry{Index: Index(i - 1), Term: Term(num(i)), Kind: EntryCommand, Payload: []byte(arg(i))}
 			e.Sum = EntrySum(scriptCluster, &e)
@@ -173,7 +178,7 @@ func (c *scripted) run(cmd string) {
 	case "transfer":
 		c.step(node(), Input{Kind: InputTransfer, Peer: NodeID(num(2)), Ticket: 900})
 	case "spare":
-		n := &scriptNode{}
+		n := &scriptNode{disk: Restored{Base: Base{Config: c.base}}}
 		c.nodes = append(c.nodes, n)
 		c.start(len(c.nodes)-1, n)
 	case "add":
@@ -212,6 +217,32 @@ func (c *scripted) run(cmd string) {
 		n := node()
 		c.start(int(num(1))-1, n)
 		c.say("%d restarts in term %d with %d entries", num(1), n.Term(), n.LastIndex())
+	case "snapshot":
+		n := node()
+		n.snaps = append(n.snaps, n.BaseAt(Index(num(2))))
+		n.disk.Applied = Index(num(2))
+		c.step(n, Input{Kind: InputCompact, Index: Index(num(2))})
+	case "install":
+		to := c.nodes[num(2)-1]
+		b := node().snaps[len(node().snaps)-1]
+		to.snaps = append(to.snaps, b)
+		c.step(to, Input{Kind: InputInstall, Base: &b})
+		if to.out.Installed != 0 {
+			to.disk.Applied = to.out.Installed
+		}
+	case "damage":
+		n := node()
+		for i := num(2); i <= num(3); i++ {
+			e := n.disk.at(Index(i))
+			*e = Entry{Index: e.Index, Term: e.Term, Sum: e.Sum}
+		}
+		c.start(int(num(1))-1, n)
+	case "blind":
+		n := node()
+		last := n.disk.Entries[len(n.disk.Entries)-1]
+		n.disk.Hard.Floor = EntryID{last.Index, last.Term}
+		n.disk.cut(Index(num(2)))
+		c.start(int(num(1))-1, n)
 	case "wait":
 		d, err := time.ParseDuration(arg(1))
 		if err != nil {
@@ -237,8 +268,52 @@ const scriptCluster ClusterID = 9
 func (c *scripted) start(i int, n *scriptNode) {
 	n.down, n.held, n.queue = false, false, nil
 	n.Raft = New(Config{Self: ident(i + 1), Cluster: scriptCluster, Seed: 1, Limits: c.limits, Lease: c.lease}, Restored{
-		Hard: n.disk.Hard, Base: c.base, Entries: slices.Clone(n.disk.Entries),
+		Hard: n.disk.Hard, Base: n.disk.Base, Applied: n.disk.Applied, Entries: slices.Clone(n.disk.Entries),
 	}, c.now)
+}
+
+// at returns the entry at i of what a disk keeps.
+func (d *Restored) at(i Index) *Entry { return &d.Entries[i-d.Base.Entry.Index-1] }
+
+// cut removes the entries from i on.
+func (d *Restored) cut(i Index) { d.Entries = d.Entries[:i-d.Base.Entry.Index-1] }
+
+// store does what a disk does with a Store, given the snapshots that it holds.
+func (d *Restored) store(s *Store, snaps []Base) {
+	d.Hard = s.Hard
+	if s.Base.Index != 0 {
+		for _, b := range snaps {
+			if b.Entry != s.Base {
+				continue
+			}
+			if s.Reset {
+				d.Entries = nil
+			} else {
+				d.Entries = slices.Clone(d.Entries[s.Base.Index-d.Base.Entry.Index:])
+			}
+			d.Base = b
+			d.Applied = max(d.Applied, s.Base.Index)
+		}
+		if d.Base.Entry != s.Base {
+			panic(fmt.Sprintf("no snapshot for base %v", s.Base))
+		}
+	}
+	if s.Truncate != 0 {
+		d.cut(s.Truncate)
+	}
+	for _, e := range s.Fill {
+		was := d.at(e.Index)
+		if was.Kind != 0 || was.Term != e.Term {
+			panic(fmt.Sprintf("entry %d is filled and was not lost", e.Index))
+		}
+		*was = e
+	}
+	for _, e := range s.Entries {
+		if e.Index != d.Base.Entry.Index+Index(len(d.Entries))+1 {
+			panic(fmt.Sprintf("entry %d is stored behind %d", e.Index, d.Base.Entry.Index+Index(len(d.Entries))))
+		}
+		d.Entries = append(d.Entries, e)
+	}
 }
 
 func (c *scripted) step(n *scriptNode, in ...Input) {
@@ -257,11 +332,7 @@ func (c *scripted) complete(n *scriptNode) {
 	queue := n.queue
 	n.queue = nil
 	for _, s := range queue {
-		n.disk.Hard = s.Hard
-		if s.Truncate != 0 {
-			n.disk.Entries = n.disk.Entries[:s.Truncate-1]
-		}
-		n.disk.Entries = append(n.disk.Entries, s.Entries...)
+		n.disk.store(&s, n.snaps)
 		c.fly = append(c.fly, s.Then...)
 		c.step(n, Input{Kind: InputStored, Stored: s.Seq})
 	}
@@ -322,9 +393,23 @@ func (c *scripted) tell(n *scriptNode) {
 			c.say("%d holds a lease", id)
 		case NoteRemoved:
 			c.say("%d was removed by entry %d", id, note.Index)
+		case NoteCompact:
+			c.say("%d begins its log behind %d", id, note.Index)
+		case NoteFill:
+			c.say("%d gets entry %d back from %d", id, note.Index, note.Peer)
+		case NoteCut:
+			c.say("%d cuts its log at %d: that was never committed", id, note.Index)
+		case NoteWhole:
+			c.say("%d has lost nothing any more", id)
 		case NoteBreach:
 			c.say("%d drops a message of %d that contradicts what is proven", id, note.Peer)
 		}
+	}
+	for _, p := range n.out.Lagging {
+		c.say("%d has compacted what %d needs", id, p.ID)
+	}
+	if n.out.Installed != 0 {
+		c.say("%d goes on from the snapshot up to %d", id, n.out.Installed)
 	}
 	for _, r := range n.out.Refused {
 		c.say("%d refuses %d: %s, ask %d", id, r.Ticket, r.Reason, r.Hint)
@@ -372,9 +457,19 @@ func (c *scripted) show(i int, n *scriptNode) {
 		return
 	}
 	var log []string
-	for j := Index(1); j <= n.LastIndex(); j++ {
+	if b := n.BaseEntry(); b.Index > 0 {
+		log = append(log, fmt.Sprintf("…%d/%d", b.Index, b.Term))
+	}
+	for j := n.BaseEntry().Index + 1; j <= n.LastIndex(); j++ {
 		t, _ := n.TermAt(j)
-		log = append(log, strconv.FormatUint(uint64(t), 10))
+		text := strconv.FormatUint(uint64(t), 10)
+		if _, ok := n.EntryAt(j); !ok {
+			text += "?"
+		}
+		log = append(log, text)
+	}
+	if f := n.HardState().Floor; f != (EntryID{}) {
+		log = append(log, fmt.Sprintf("floor %d/%d", f.Index, f.Term))
 	}
 	c.say("%d %-13s term %d commit %d log [%s]", i+1, n.Role(), n.Term(), n.Commit(), strings.Join(log, " "))
 }

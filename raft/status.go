@@ -7,7 +7,9 @@ type Status struct {
 	Role      Role
 	Leader    Ident // zero if unknown
 	Commit    Index
-	Delivered Index // committed entries up to here were put out to be applied
+	Delivered Index   // committed entries up to here were put out to be applied
+	Base      EntryID // a snapshot covers everything up to here
+	Hole      Index   // the first entry that the disk lost, zero if none
 	Last      Index
 	LastTerm  Term
 	Stored    Index
@@ -30,8 +32,11 @@ type PeerStatus struct {
 func (r *Raft) Status() Status {
 	s := Status{
 		Self: r.cfg.Self, Hard: r.hard, Role: r.role, Leader: r.leader,
-		Commit: r.commit, Delivered: r.delivered, Last: r.log.last, LastTerm: r.log.lastTerm(), Stored: r.log.stored,
+		Commit: r.commit, Delivered: r.delivered, Base: r.log.base, Last: r.log.last, LastTerm: r.log.lastTerm(), Stored: r.log.stored,
 		Config: r.configs[len(r.configs)-1].index, Removed: r.removed,
+	}
+	if len(r.log.holes) > 0 {
+		s.Hole = r.log.firstHole()
 	}
 	if r.role != Leader {
 		return s
@@ -68,9 +73,15 @@ func (r *Raft) StoredIndex() Index { return r.log.stored }
 // TermAt returns the term of the entry at i, and whether there is one.
 func (r *Raft) TermAt(i Index) (Term, bool) { return r.log.term(i) }
 
-// EntryAt returns the entry at i, and whether there is one.
+// BaseEntry returns the last entry that is no longer in the log because a snapshot covers it.
+func (r *Raft) BaseEntry() EntryID { return r.log.base }
+
+// Position returns where the log ends as far as votes are concerned: what the disk lost counts.
+func (r *Raft) Position() EntryID { return r.position() }
+
+// EntryAt returns the entry at i, and whether it is there: neither compacted nor lost.
 func (r *Raft) EntryAt(i Index) (Entry, bool) {
-	if i == 0 || i > r.log.last {
+	if i <= r.log.base.Index || i > r.log.last || r.log.isHole(i) {
 		return Entry{}, false
 	}
 	return *r.log.entry(i), true
@@ -98,6 +109,13 @@ func (r *Raft) Former() []Member {
 			}
 		}
 	}
+	for i := len(r.gone) - 1; i >= 0; i-- {
+		m := r.gone[i].Member
+		_, known := (&Configuration{Members: out}).Find(m.ID)
+		if _, still := r.config().Find(m.ID); !still && !known {
+			out = append(out, m)
+		}
+	}
 	return out
 }
 
@@ -109,6 +127,8 @@ func (r *Raft) Clone() *Raft {
 	for i := range r.configs {
 		c.configs[i] = configAt{r.configs[i].index, r.configs[i].config.Clone()}
 	}
+	c.gone = append([]Removal(nil), r.gone...)
+	c.repair.none = append([]Ident(nil), r.repair.none...)
 	c.granted = append([]Ident(nil), r.granted...)
 	c.peers = make([]progress, len(r.peers))
 	for i := range r.peers {
@@ -168,12 +188,26 @@ func (r *Raft) AppendState(dst []byte) []byte {
 	for _, g := range r.granted {
 		dst = appendIdent(dst, g)
 	}
+	u(uint64(r.hard.Floor.Index), uint64(r.hard.Floor.Term))
+	u(uint64(r.log.base.Index), uint64(r.log.base.Term), uint64(r.baseAt), uint64(len(r.gone)))
+	for _, g := range r.gone {
+		dst = appendIdent(dst, g.Member.Ident)
+		u(uint64(g.At))
+	}
+	u(uint64(len(r.log.holes)))
+	for _, h := range r.log.holes {
+		u(uint64(h.first), uint64(h.last))
+	}
+	u(r.repair.seq, uint64(r.repair.asked.Index), uint64(r.repair.asked.Term), uint64(r.repair.rounds), uint64(len(r.repair.none)))
+	for _, who := range r.repair.none {
+		dst = appendIdent(dst, who)
+	}
 	u(uint64(r.log.last), uint64(r.log.handed), uint64(r.log.stored), uint64(len(r.log.writes)))
 	for _, w := range r.log.writes {
 		u(uint64(w.seq), uint64(w.last), uint64(w.bytes))
 		t(w.since)
 	}
-	for i := Index(1); i <= r.log.last; i++ {
+	for i := r.log.base.Index + 1; i <= r.log.last; i++ {
 		dst = AppendEntry(dst, r.log.entry(i))
 	}
 	u(uint64(len(r.configs)))
@@ -222,6 +256,10 @@ func (r *Raft) AppendState(dst []byte) []byte {
 		u(uint64(p.match), uint64(p.next), p.seq, p.resetSeq, uint64(p.commit), p.round, p.leased, p.probeRound, p.markRound, uint64(p.markSent), uint64(p.lastBeat))
 		b(p.probing)
 		b(p.probed)
+		b(p.offered)
+		if p.offered {
+			t(p.offeredAt)
+		}
 		t(p.probeAt)
 		t(p.heard)
 		u(uint64(len(p.inflight)))

@@ -106,7 +106,7 @@ func (n *Node) join(boot Boot) {
 		ClockDriftPPM:   n.settings.ClockDriftPPM,
 		LeaderReadsOnly: n.settings.LeaderReadsOnly,
 		Limits:          n.settings.Raft,
-	}, raft.Restored{Hard: boot.Hard, Base: n.identity.Members, Entries: boot.Entries}, n.now)
+	}, raft.Restored{Hard: boot.Hard, Base: raft.Base{Config: n.identity.Members}, Entries: boot.Entries}, n.now)
 	n.role, n.term, n.leader = n.raft.Role(), n.raft.Term(), n.raft.Leader().ID
 	n.form.open = len(boot.Entries) == 0 && formerOf(&n.identity.Members) == n.self
 }

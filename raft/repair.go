@@ -1,0 +1,198 @@
+package raft
+
+// Repair of a log that the disk damaged. Damage never becomes absence: what a node acknowledged once
+// and can't read any more it neither denies nor claims to have.
+//
+// A node with holes, or with a floor above its log, votes by the last position that its log
+// had, and never campaigns. It acknowledges, delivers and offers nothing from the first hole on.
+// It gets well in one of five ways:
+//
+//  1. the node's own snapshot covers the damage: the disk sees to that before the protocol starts
+//  2. the leader's Appends, or any peer's answer, bring the entry of the same index and term: by Log
+//     Matching it is the same entry, committed or not
+//  3. the leader's entry there has another term: an ordinary conflict [§5.3]
+//  4. the leader has compacted the entry: a snapshot comes
+//  5. no leader is possible, and enough voters say that they do not hold the entry, so that it can't
+//     have been committed: it is cut
+//
+// For 5: let n voters decide by majorities of q. The entry (k, t) is committed only if q of them stored it in some
+// term. If n-q+1 voters have currentTerm > t, and log and disk without it and without a gap where
+// it could have been, at most q-1 can have it, and those n-q+1 take it from no leader of term t
+// any more. A leader of a later term that holds it would have to be elected and spread it: then it
+// comes back as any entry does. So whoever waits for it may forget it.
+
+// Holding is what a node knows of an entry that a peer lost.
+type Holding uint8
+
+// What a node may say of (k, t).
+const (
+	HoldingUnsure Holding = iota // damaged there itself, or below
+	HoldingEntry                 // it has it
+	HoldingNone                  // it does not have it, and never stored what it can't read
+	HoldingOther                 // it has compacted that place
+)
+
+// repair is the search for lost entries while there is no leader.
+type repair struct {
+	seq    uint64
+	asked  EntryID // the first lost entry, as last asked for
+	rounds int     // how often in vain
+	none   []Ident // who does not hold it
+}
+
+// repairRounds is after how many vain questions the term is raised, which the fifth exit needs and
+// the others don't.
+const repairRounds = 3
+
+// damaged reports whether the node may not speak for the whole of its log.
+func (r *Raft) damaged() bool {
+	return len(r.log.holes) > 0 || r.hard.Floor != EntryID{}
+}
+
+// position is where the log ended, as far as votes are concerned.
+func (r *Raft) position() EntryID {
+	end := r.log.end()
+	if end.Before(r.hard.Floor) {
+		return r.hard.Floor
+	}
+	return end
+}
+
+// liftFloor ends the memory of a lost end when the log is as up to date again.
+func (r *Raft) liftFloor() {
+	if r.hard.Floor != (EntryID{}) && !r.log.end().Before(r.hard.Floor) {
+		r.hard.Floor = EntryID{}
+		r.wholeAgain()
+	}
+}
+
+// fill takes an entry that was lost from whoever has it. It reports whether the entry is the
+// one that was lost.
+func (r *Raft) fill(e *Entry, from NodeID) bool {
+	if !r.log.fill(e) {
+		return false
+	}
+	r.configAppended(e)
+	r.note(Note{Kind: NoteFill, Index: e.Index, Peer: from})
+	r.wholeAgain()
+	return true
+}
+
+func (r *Raft) wholeAgain() {
+	if !r.damaged() {
+		r.repair = repair{seq: r.repair.seq}
+		r.note(Note{Kind: NoteWhole, Index: r.log.last})
+	}
+}
+
+// askForRepair asks everybody for the first lost entries, when no leader was heard of for an election
+// timeout. It does not campaign: it may be the only one that was to hold what it lost.
+func (r *Raft) askForRepair() {
+	if len(r.log.holes) == 0 || r.removed != 0 {
+		return
+	}
+	h := r.log.holes[0]
+	first := EntryID{h.first, r.log.entry(h.first).Term}
+	if r.repair.asked != first {
+		r.repair = repair{seq: r.repair.seq, asked: first}
+	}
+	if r.repair.rounds++; r.repair.rounds > repairRounds && r.hard.Term <= first.Term {
+		r.becomeFollower(first.Term+1, Ident{})
+	}
+	r.repair.seq++
+	c := r.config()
+	for i := range c.Members {
+		if who := c.Members[i].Ident; who != r.cfg.Self {
+			r.reply(Message{Kind: MsgRepairAsk, To: who, Seq: r.repair.seq, PrevIndex: h.first - 1, LastIndex: h.last, LastTerm: first.Term})
+		}
+	}
+}
+
+// handleRepairAsk answers with the entries, as many as an Append may hold, or with what is known
+// of the first. The answer shows the current term, which is on disk before it leaves.
+func (r *Raft) handleRepairAsk(m *Message) {
+	if m.PrevIndex >= m.LastIndex {
+		return
+	}
+	first := m.PrevIndex + 1
+	reply := Message{Kind: MsgRepairReply, To: m.From, Seq: m.Seq, PrevIndex: m.PrevIndex, LastTerm: m.LastTerm}
+	end := min(m.LastIndex, r.log.last, r.log.firstHole()-1)
+	switch {
+	case first <= r.log.base.Index:
+		reply.Holding = HoldingOther
+	case first <= end && r.log.matches(first, m.LastTerm):
+		reply.Holding = HoldingEntry
+		reply.Entries = r.log.slice(first, min(end, r.appendEnd(first)))
+	case first >= r.log.firstHole() || r.hard.Floor != EntryID{}:
+		reply.Holding = HoldingUnsure
+	default:
+		reply.Holding = HoldingNone
+	}
+	if r.hard.Term == 0 {
+		return // an unborn node has nothing to say
+	}
+	r.reply(reply)
+}
+
+// handleRepairReply fills in what fits, or counts who does not hold the first lost entry.
+func (r *Raft) handleRepairReply(m *Message) {
+	if len(r.log.holes) == 0 {
+		return
+	}
+	for i := range m.Entries {
+		e := &m.Entries[i]
+		if EntrySum(r.cfg.Cluster, e) != e.Sum {
+			r.breach(m, BreachChecksum)
+			return
+		}
+		if r.log.matches(e.Index, e.Term) && r.log.isHole(e.Index) {
+			r.fill(e, m.From.ID)
+		}
+	}
+	if len(m.Entries) > 0 {
+		if len(r.log.holes) > 0 {
+			r.electionAt = r.now // there is more to ask for
+		}
+		return
+	}
+	lost := EntryID{m.PrevIndex + 1, m.LastTerm}
+	if m.Holding != HoldingNone || m.Seq != r.repair.seq || lost != r.repair.asked || m.Term <= lost.Term || r.hard.Term <= lost.Term {
+		return
+	}
+	for _, who := range r.repair.none {
+		if who == m.From {
+			return
+		}
+	}
+	r.repair.none = append(r.repair.none, m.From)
+	if r.neverCommitted(lost.Index) {
+		r.note(Note{Kind: NoteCut, Index: lost.Index})
+		r.truncate(lost.Index)
+		r.wholeAgain()
+	}
+}
+
+// neverCommitted reports whether those who do not hold the lost entry are enough to show that no
+// quorum ever stored it. What counts is the configuration in force before it, and of a joint one the
+// incoming half: a newer configuration is appended only when that half has stored an entry
+// behind the lost one, or decides together with it. (The outgoing half alone shows nothing: the
+// incoming one may have gone on without it.)
+func (r *Raft) neverCommitted(lost Index) bool {
+	at, _ := r.leftUpTo(lost - 1)
+	c := &r.configs[at].config
+	voters, none := 0, 0
+	for i := range c.Members {
+		m := &c.Members[i]
+		if !incoming.votes(m) {
+			continue
+		}
+		voters++
+		for _, who := range r.repair.none {
+			if who == m.Ident {
+				none++
+			}
+		}
+	}
+	quorum := voters/2 + 1
+	return voters > 0 && none >= voters-quorum+1
+}
