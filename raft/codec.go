@@ -22,6 +22,7 @@ import (
 //	    Heartbeat        round 8, commit 8
 //	    HeartbeatReply   round 8, accepted 8
 //	    Removed          index 8
+//	    ReadIndexReply   index 8
 //	    RepairAsk        prev index 8, last index 8, term of the first 8
 //	    RepairReply      prev index 8, term of the first 8, holding 1, count 4, entries
 //	    Form…, Join…, Snapshot…, Blob   length 4, payload
@@ -142,7 +143,7 @@ func AppendMessage(dst []byte, m *Message) []byte {
 	case MsgHeartbeatReply:
 		dst = le.AppendUint64(dst, m.Round)
 		dst = le.AppendUint64(dst, uint64(m.Accepted))
-	case MsgRemoved:
+	case MsgRemoved, MsgReadIndexReply:
 		dst = le.AppendUint64(dst, uint64(m.Commit))
 	case MsgRepairAsk:
 		dst = le.AppendUint64(dst, uint64(m.PrevIndex))
@@ -195,7 +196,7 @@ func DecodeMessage(src []byte) (Message, error) {
 	case MsgPreVote, MsgVote:
 		m.LastIndex = Index(r.u64())
 		m.LastTerm = Term(r.u64())
-	case MsgPreVoteReply, MsgVoteReply, MsgTimeoutNow:
+	case MsgPreVoteReply, MsgVoteReply, MsgTimeoutNow, MsgReadIndex:
 	case MsgAppend:
 		m.PrevIndex = Index(r.u64())
 		m.PrevTerm = Term(r.u64())
@@ -211,7 +212,7 @@ func DecodeMessage(src []byte) (Message, error) {
 	case MsgHeartbeatReply:
 		m.Round = r.u64()
 		m.Accepted = Index(r.u64())
-	case MsgRemoved:
+	case MsgRemoved, MsgReadIndexReply:
 		m.Commit = Index(r.u64())
 	case MsgRepairAsk:
 		m.PrevIndex = Index(r.u64())

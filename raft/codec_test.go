@@ -21,7 +21,7 @@ func sampleMessages() []Message {
 	for _, kind := range []MessageKind{
 		MsgPreVote, MsgPreVoteReply, MsgVote, MsgVoteReply, MsgAppend, MsgAppendReply,
 		MsgHeartbeat, MsgHeartbeatReply, MsgTimeoutNow, MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
-		MsgRemoved, MsgRepairAsk, MsgRepairReply, MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept,
+		MsgRemoved, MsgRepairAsk, MsgRepairReply, MsgReadIndex, MsgReadIndexReply, MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept,
 		MsgSnapshotOffer, MsgSnapshotAsk, MsgSnapshotChunk, MsgBlob,
 	} {
 		m := base
@@ -46,7 +46,9 @@ func sampleMessages() []Message {
 			m.Round, m.Commit = 11, 3
 		case MsgHeartbeatReply:
 			m.Round, m.Accepted = 11, 9
-		case MsgTimeoutNow:
+		case MsgTimeoutNow, MsgReadIndex:
+		case MsgReadIndexReply:
+			m.Granted, m.Commit = true, 12
 		case MsgRemoved:
 			m.Commit = 12
 		case MsgRepairAsk:

@@ -3,7 +3,7 @@
 //	             +---------------------------- Step(now, inputs) ---+
 //	 messages -->|  election.go   timers, votes, becoming leader      |--> Send      messages that promise nothing
 //	proposals -->|  replicate.go  Append, conflicts, commit rule      |--> Store     one write, and the promises that wait for it
-//	    reads -->|  read.go       heartbeats, ReadIndex               |--> Committed entries to apply
+//	    reads -->|  read.go       heartbeats, ReadIndex, leases       |--> Committed entries to apply
 //	   stored -->|  log.go        entries, terms as runs, stored mark |--> Reads     reads that may be answered
 //	             +--------------------------------------------------+--> WakeAt    the next deadline
 //
@@ -16,7 +16,7 @@
 //
 // Read types.go and message.go for the words, output.go for the contract, then
 // raft.go (the state of Figure 2 and Step), election.go [§5.2, §5.4.1], replicate.go
-// [§5.3, §5.4.2], read.go [T§6.4], change.go and removed.go [§6, T§4.3], transfer.go
+// [§5.3, §5.4.2], read.go and ask.go [T§6.4], lease.go [T§6.4.1], change.go and removed.go [§6, T§4.3], transfer.go
 // [T§3.10]. quorum.go, log.go and progress.go hold the
 // arithmetic. invariant.go says what must hold after each Step.
 //
@@ -34,7 +34,8 @@
 //
 // # What it asks of the driver
 //
-//   - Call Step from one goroutine, with a time that never falls, no later than WakeAt.
+//   - Call Step from one goroutine, with a time that never falls, no later than WakeAt. Read the
+//     clock after the inputs are there: what a lease allows, it allows at that time.
 //   - Write Stores in order. Report completion with InputStored only when the
 //     disk has them; a write that failed is final.
 //   - Send what is in Store.Then only after that Store and all before it are

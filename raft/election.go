@@ -47,9 +47,10 @@ func (r *Raft) promotable() bool {
 
 // loyal reports whether a leader is known to live: votes are not granted, and
 // not even their term is taken, within the shortest election timeout of its last word
-// [§6, T§4.2.3]. A leader is loyal to itself; check-quorum ends that.
+// [§6, T§4.2.3]. A leader is loyal to itself; check-quorum ends that. With leases on, loyalty
+// outlasts the term and the process.
 func (r *Raft) loyal() bool {
-	return r.role == Leader || r.now.Sub(r.leaderSeen) < r.cfg.ElectionTimeout
+	return r.role == Leader || r.now.Sub(r.leaderSeen) < r.cfg.ElectionTimeout || r.bound()
 }
 
 // upToDate is the election restriction [§5.4.1]: the last terms decide, and only
@@ -147,7 +148,7 @@ func (r *Raft) handlePreVoteReply(m *Message) {
 // come first served, and only for a log that is up to date. The reply is a promise.
 func (r *Raft) handleVote(m *Message) {
 	reply := Message{Kind: MsgVoteReply, To: m.From, Seq: m.Seq}
-	free := r.hard.Vote.IsZero() || r.hard.Vote == m.From
+	free := (r.hard.Vote.IsZero() || r.hard.Vote == m.From) && (m.Transfer || !r.bound())
 	if m.Term == r.hard.Term && r.role != Leader && free && r.upToDate(m) {
 		if r.hard.Vote.IsZero() {
 			r.hard.Vote = m.From

@@ -65,6 +65,9 @@ func (r *Raft) check() {
 		if r.leader != r.cfg.Self {
 			impossible("leader follows %v", r.leader)
 		}
+		if !r.asks.idle() {
+			impossible("leader asks %v for %d reads", r.asks.leader, r.asks.pending())
+		}
 		for i := range r.peers {
 			p := &r.peers[i]
 			if !(p.match < p.next && p.next <= l.last+1) {

@@ -6,7 +6,7 @@ import "time"
 // memory beside the log itself is about
 //
 //	UncommittedBytesMax + peers x InflightBytesMax (shared payloads, counted once)
-//	+ ReadsPendingMax x 16 B + peers x InflightMessagesMax x 16 B
+//	+ ReadsPendingMax x 32 B + peers x InflightMessagesMax x 16 B
 //
 // Zero fields take the defaults.
 type Limits struct {
@@ -37,12 +37,19 @@ type Limits struct {
 	// few milliseconds of work, so that a heartbeat is never late by more.
 	DeliverEntriesMax int
 	DeliverBytesMax   int
-	// ReadsPendingMax bounds the reads that wait for a round.
+	// ReadsPendingMax bounds the reads that wait for a round or for the leader's answer. At a
+	// leader, a question of another member counts as one read.
 	ReadsPendingMax int
 	// RoundsInflightMax bounds the heartbeat rounds that reads may start before
-	// the oldest is answered; two keep the link busy, more only add messages.
+	// the oldest is answered; two keep the link busy, more only add messages. As many
+	// questions a follower has at its leader.
 	RoundsInflightMax int
 }
+
+// leaseRounds is how many rounds a leader remembers the departure of. Answers to older ones
+// mean nothing to a lease: reads start no round while two are under way, and timed
+// rounds leave several to an election timeout.
+const leaseRounds = 64
 
 // membersMax bounds a configuration: nobody runs a quorum of more, and the
 // decoder needs a bound.

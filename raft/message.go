@@ -20,6 +20,8 @@ const (
 	MsgRemoved        MessageKind = 10 // a committed entry removed you
 	MsgRepairAsk      MessageKind = 11 // my disk lost these entries: do you hold them?
 	MsgRepairReply    MessageKind = 12
+	MsgReadIndex      MessageKind = 13 // how far must my state have come to answer reads? [T§6.4]
+	MsgReadIndexReply MessageKind = 14
 
 	MsgFormAsk    MessageKind = 100 // who are you? (raft/node, formation)
 	MsgFormAnswer MessageKind = 101
@@ -66,6 +68,10 @@ func (k MessageKind) String() string {
 		return "RepairAsk"
 	case MsgRepairReply:
 		return "RepairReply"
+	case MsgReadIndex:
+		return "ReadIndex"
+	case MsgReadIndexReply:
+		return "ReadIndexReply"
 	case MsgFormAsk:
 		return "FormAsk"
 	case MsgFormAnswer:
@@ -107,11 +113,13 @@ func (k MessageKind) Bulk() bool { return k == MsgSnapshotChunk || k == MsgBlob 
 //	Append             Term Seq PrevIndex PrevTerm Entries Commit
 //	AppendReply        Term Seq Granted; Matched if granted, else HintIndex HintTerm Lost
 //	Heartbeat          Term Seq Round Commit
-//	HeartbeatReply     Term Seq Round Accepted
+//	HeartbeatReply     Term Seq Round Accepted; Granted if the sender keeps leases
 //	TimeoutNow         Term
 //	Removed            Term Seq Commit
 //	RepairAsk          Term Seq PrevIndex LastIndex LastTerm
 //	RepairReply        Term Seq PrevIndex LastTerm Holding; Entries if it holds the first
+//	ReadIndex          Term Seq: the number of the question
+//	ReadIndexReply     Term Seq Granted Commit
 //	Form…, Join…, Snapshot…, Blob   Payload
 //
 // A reply echoes the Seq of its request. Term is the sender's currentTerm, but
@@ -133,7 +141,7 @@ type Message struct {
 
 	PrevIndex Index // the entry before Entries [§5.3]
 	PrevTerm  Term
-	Commit    Index // the leader's commitIndex, at most what the receiver is known to hold (Heartbeat); the entry that removed the receiver (Removed)
+	Commit    Index // the leader's commitIndex, at most what the receiver is known to hold (Heartbeat); the entry that removed the receiver (Removed); the index to be applied (ReadIndexReply)
 	Entries   []Entry
 
 	// Lost: the sender's disk lost entries that it had acknowledged; what it holds for certain ends

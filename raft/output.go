@@ -220,6 +220,7 @@ const (
 	NoteFill                           // the lost entry at Index came back from Peer
 	NoteCut                            // the lost entry at Index was never committed, and is gone
 	NoteWhole                          // everything that was lost is repaired
+	NoteLease                          // reads are answered under a lease; A: the last round that left
 )
 
 // Note tells one thing that happened. It holds no pointers, so that a stream of

@@ -27,6 +27,7 @@ type progress struct {
 	commit Index // the largest commitIndex sent
 	heard  Mono  // the last reply of this term
 	round  uint64
+	leased uint64 // the newest round whose answer gave a voter's word for a lease
 
 	// Loss is noticed by heartbeats: when the heartbeat of markRound is answered,
 	// the peer must have accepted everything up to markSent, which was sent at

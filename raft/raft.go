@@ -45,8 +45,8 @@ const (
 type Config struct {
 	Self    Ident
 	Cluster ClusterID
-	// Seed keys the election timeouts. Nodes need not differ in it: their
-	// ids are part of every draw.
+	// Seed keys the election timeouts and the numbers of questions. Nodes need not differ in
+	// it: their ids are part of every draw. The starts of one node should.
 	Seed uint64
 	// ElectionTimeout is the shortest time without a leader before a follower
 	// campaigns; each wait is drawn from [1, 2) times it [§5.2]. It is also how
@@ -58,7 +58,15 @@ type Config struct {
 	// Priority, 1 to PriorityMax, scales the election timeout and nothing more: at
 	// PriorityMax (and if out of range) by 1, at 1 by nearly 2.
 	Priority int
-	Limits   Limits
+	// Lease is how long, in real time, a leader may answer reads without asking anybody; zero:
+	// never. It is cut to LeaseMax. What it assumes stands in lease.go.
+	Lease time.Duration
+	// ClockDriftPPM bounds how wrong any node's clock is over the length of a lease, in
+	// parts per million, by running fast or slow or by standing still; zero is DefaultClockDriftPPM.
+	ClockDriftPPM int64
+	// LeaderReadsOnly has a node that does not lead refuse reads instead of asking its leader.
+	LeaderReadsOnly bool
+	Limits          Limits
 }
 
 // Restored is what the disk kept.
@@ -102,6 +110,8 @@ type Raft struct {
 	campaign   uint64
 	granted    []Ident // who granted in this campaign, self included once stored
 	selfVote   WriteSeq
+	boundTo    Mono // leases: no vote before, whatever the term
+	asks       asks // reads that wait for the leader
 
 	// Leader only.
 	peers       []progress // without self, in the order of the configuration
@@ -146,6 +156,7 @@ func New(cfg Config, was Restored, now Mono) *Raft {
 	if cfg.Priority <= 0 || cfg.Priority > PriorityMax {
 		cfg.Priority = PriorityMax
 	}
+	cfg.limitLease()
 	cfg.Limits = cfg.Limits.withDefaults()
 	r := &Raft{
 		cfg:        cfg,
@@ -154,6 +165,11 @@ func New(cfg Config, was Restored, now Mono) *Raft {
 		startTerm:  was.Hard.Term,
 		now:        now,
 		leaderSeen: now - Mono(cfg.ElectionTimeout),
+		boundTo:    now,
+		asks:       newAsks(&cfg, now),
+	}
+	if was.Hard.Term > 0 {
+		r.giveWord() // what a former process promised still holds
 	}
 	r.log.resetTo(was.Base.Entry)
 	r.log.rebased, r.log.reset = false, false
@@ -207,6 +223,8 @@ func (r *Raft) Step(now Mono, in []Input, out *Output) {
 		r.startRound()
 		r.replicateAll()
 		r.offerLeadership()
+	} else {
+		r.askLeader()
 	}
 	r.store()
 	out.WakeAt = min(out.WakeAt, r.wakeAt())
@@ -236,7 +254,7 @@ func (r *Raft) input(in *Input) {
 		r.install(in.Base)
 	case InputCampaign:
 		r.mayForm = true
-		if r.role != Leader && r.promotable() {
+		if r.role != Leader && r.promotable() && !r.bound() {
 			r.preCampaign()
 		}
 	default:
@@ -291,6 +309,10 @@ func (r *Raft) message(m *Message) {
 		r.handleRepairAsk(m)
 	case MsgRepairReply:
 		r.handleRepairReply(m)
+	case MsgReadIndex:
+		r.handleReadIndex(m)
+	case MsgReadIndexReply:
+		r.handleReadIndexReply(m)
 	}
 }
 
@@ -366,7 +388,7 @@ func (r *Raft) wakeAt() Mono {
 	if r.role == Leader {
 		return min(r.beatAt, r.transfer.deadline())
 	}
-	return min(r.electionAt, r.transfer.deadline())
+	return min(r.electionAt, r.transfer.deadline(), r.asks.deadline())
 }
 
 // send queues a message for a peer. Answers and promises go through promise

@@ -7,13 +7,22 @@ import "time"
 // a quorum has answered that round, no later leader can have committed
 // anything before the read began, and any state that has applied the noted index
 // may answer. A leader must first have committed an entry of its own term, or
-// its commitIndex may lag behind its predecessor's.
+// its commitIndex may lag behind its predecessor's. Others ask their leader (ask.go): a
+// question joins a round like a read. While a lease holds (lease.go), no round is needed.
 
 // reads are the reads that wait, in the order they came.
 type reads struct {
 	round   uint64        // of the last round sent in this term
 	waiting []uint64      // tickets for the next round
+	asked   []asked       // others' questions for the next round
 	rounds  []roundOfRead // rounds sent and not confirmed that carry reads
+	lease   lease
+}
+
+// asked is a question of another member (MsgReadIndex).
+type asked struct {
+	who    Ident
+	number uint64
 }
 
 // roundOfRead is a round with the reads that joined it.
@@ -21,13 +30,14 @@ type roundOfRead struct {
 	round   uint64
 	index   Index
 	tickets []uint64
+	asked   []asked
 }
 
 // pending counts the reads that wait.
 func (q *reads) pending() int {
-	n := len(q.waiting)
+	n := len(q.waiting) + len(q.asked)
 	for i := range q.rounds {
-		n += len(q.rounds[i].tickets)
+		n += len(q.rounds[i].tickets) + len(q.rounds[i].asked)
 	}
 	return n
 }
@@ -35,7 +45,7 @@ func (q *reads) pending() int {
 func (r *Raft) read(ticket uint64) {
 	switch {
 	case r.role != Leader:
-		r.refuse(ticket, RefusedNotLeader)
+		r.readElsewhere(ticket)
 	case r.reads.pending() >= r.cfg.Limits.ReadsPendingMax:
 		r.refuse(ticket, RefusedBusy)
 	default:
@@ -44,12 +54,26 @@ func (r *Raft) read(ticket uint64) {
 }
 
 // startRound sends a round for the reads that wait, unless enough are under
-// way: then they join the next.
+// way: then they join the next. While a lease holds, none is sent.
 func (r *Raft) startRound() {
-	r.confirmRounds()
-	if len(r.reads.waiting) > 0 && r.commit >= r.termStart && len(r.reads.rounds) < r.cfg.Limits.RoundsInflightMax {
+	q := &r.reads
+	switch r.confirmRounds(); {
+	case len(q.waiting)+len(q.asked) == 0 || r.commit < r.termStart:
+		return
+	case r.leaseHolds():
+		r.joinRound()
+	case len(q.rounds) < r.cfg.Limits.RoundsInflightMax:
 		r.sendRound()
-		r.confirmRounds() // a lone voter needs nobody's answer
+	}
+	r.confirmRounds() // a lone voter needs nobody's answer
+}
+
+// joinRound has the reads that wait share the fate of the last round.
+func (r *Raft) joinRound() {
+	q := &r.reads
+	if len(q.waiting)+len(q.asked) > 0 && r.commit >= r.termStart {
+		q.rounds = append(q.rounds, roundOfRead{q.round, r.commit, q.waiting, q.asked})
+		q.waiting, q.asked = nil, nil
 	}
 }
 
@@ -68,10 +92,8 @@ func (r *Raft) beat() {
 func (r *Raft) sendRound() {
 	q := &r.reads
 	q.round++
-	if len(q.waiting) > 0 && r.commit >= r.termStart {
-		q.rounds = append(q.rounds, roundOfRead{q.round, r.commit, q.waiting})
-		q.waiting = nil
-	}
+	q.lease.left(q.round, r.now)
+	r.joinRound()
 	for i := range r.peers {
 		p := &r.peers[i]
 		r.send(Message{Kind: MsgHeartbeat, To: p.who, Round: q.round, Commit: min(r.commit, p.match)})
@@ -86,6 +108,7 @@ func (r *Raft) handleHeartbeat(m *Message) {
 		}
 		r.commitTo(min(m.Commit, r.accepted))
 		reply.Accepted = r.accepted
+		reply.Granted = r.cfg.Lease > 0
 	}
 	r.reply(reply) // to an older leader it only shows the term
 }
@@ -101,6 +124,9 @@ func (r *Raft) handleHeartbeatReply(m *Message) {
 		return
 	}
 	p.round = max(p.round, m.Round)
+	if m.Granted {
+		p.leased = max(p.leased, m.Round)
+	}
 	lost, silent := false, false
 	if !p.probing {
 		lost, silent = p.overdue(m.Round, m.Accepted)
@@ -118,23 +144,24 @@ func (r *Raft) handleHeartbeatReply(m *Message) {
 	}
 }
 
-// confirmRounds answers the reads of every round that a quorum has answered, once
-// everything they must see has been put out to be applied.
+// confirmRounds answers the reads of every round that a quorum has answered, or of all while
+// a lease holds, once everything they must see has been put out to be applied.
+// Who asked from elsewhere waits for that there.
 func (r *Raft) confirmRounds() {
 	q := &r.reads
 	if len(q.rounds) == 0 {
 		return
 	}
-	confirmed := uint64(quorumValue(r.config(), 0, func(m *Member) int64 {
-		if m.Ident == r.cfg.Self {
-			return int64(q.round)
-		}
-		if p := r.peer(m.Ident); p != nil {
-			return int64(p.round)
-		}
-		return 0
-	}))
+	by, confirmed := NoteLease, q.round
+	if !r.leaseHolds() {
+		by, confirmed = NoteRound, r.roundConfirmed()
+	}
 	n := 0
+	for i := range q.rounds {
+		if q.rounds[i].round <= confirmed {
+			r.answerAsked(&q.rounds[i])
+		}
+	}
 	for n < len(q.rounds) && q.rounds[n].round <= confirmed && q.rounds[n].index <= r.delivered {
 		for _, t := range q.rounds[n].tickets {
 			r.out.Reads = append(r.out.Reads, ReadReady{Ticket: t, Index: q.rounds[n].index})
@@ -142,25 +169,57 @@ func (r *Raft) confirmRounds() {
 		n++
 	}
 	if n > 0 {
-		r.note(Note{Kind: NoteRound, A: confirmed})
+		r.note(Note{Kind: by, A: confirmed})
 		rest := copy(q.rounds, q.rounds[n:])
 		clear(q.rounds[rest:])
 		q.rounds = q.rounds[:rest]
 	}
 }
 
+// roundConfirmed returns the newest round that a quorum has answered.
+func (r *Raft) roundConfirmed() uint64 {
+	return uint64(quorumValue(r.config(), 0, func(m *Member) int64 {
+		if m.Ident == r.cfg.Self {
+			return int64(r.reads.round)
+		}
+		if p := r.peer(m.Ident); p != nil {
+			return int64(p.round)
+		}
+		return 0
+	}))
+}
+
+// answerAsked tells those who asked how far their states must come.
+func (r *Raft) answerAsked(round *roundOfRead) {
+	for _, a := range round.asked {
+		r.reply(Message{Kind: MsgReadIndexReply, To: a.who, Seq: a.number, Granted: true, Commit: round.index})
+	}
+	round.asked = nil
+}
+
 // failReads refuses every read that waits: the term in which it could have been
 // answered is over.
 func (r *Raft) failReads() {
-	for i := range r.reads.rounds {
-		for _, t := range r.reads.rounds[i].tickets {
-			r.refuse(t, RefusedLostTerm)
-		}
+	q := &r.reads
+	for i := range q.rounds {
+		r.refuseReads(q.rounds[i].tickets)
+		r.refuseAsked(q.rounds[i].asked)
 	}
-	for _, t := range r.reads.waiting {
+	r.refuseReads(q.waiting)
+	r.refuseAsked(q.asked)
+	r.reads = reads{}
+}
+
+func (r *Raft) refuseReads(tickets []uint64) {
+	for _, t := range tickets {
 		r.refuse(t, RefusedLostTerm)
 	}
-	r.reads = reads{}
+}
+
+func (r *Raft) refuseAsked(all []asked) {
+	for _, a := range all {
+		r.reply(Message{Kind: MsgReadIndexReply, To: a.who, Seq: a.number})
+	}
 }
 
 // LeaderQuiet returns how long ago this node last heard from a leader; a leader

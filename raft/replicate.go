@@ -91,6 +91,7 @@ func (r *Raft) peer(who Ident) *progress {
 // probe waits for the answer to a heartbeat, so that a peer that is down
 // costs heartbeats and nothing else.
 func (r *Raft) peerLost(id NodeID) {
+	r.lostAsks(id)
 	for i := range r.peers {
 		if r.peers[i].who.ID == id {
 			p := &r.peers[i]
@@ -296,6 +297,7 @@ func (r *Raft) hearLeader(m *Message) bool {
 	}
 	r.becomeFollower(m.Term, m.From)
 	r.leaderSeen = r.now
+	r.giveWord()
 	r.resetElectionTimer()
 	return true
 }

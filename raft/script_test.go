@@ -41,6 +41,7 @@ func TestScripts(t *testing.T) {
 //
 //	cluster N               N voters with empty logs, formed
 //	batch N                  before cluster: an Append holds at most N entries
+//	lease D                  before cluster: leaders hold leases of at most D
 //	log N T T T …           node N starts anew with entries of these terms
 //	term N T [vote M]       node N starts anew with this hard state
 //	campaign N              node N's election timer fires
@@ -104,6 +105,7 @@ type scripted struct {
 	cut   map[NodeID]bool
 
 	limits Limits
+	lease  time.Duration
 }
 
 type scriptNode struct {
@@ -132,6 +134,12 @@ func (c *scripted) run(cmd string) {
 	switch f[0] {
 	case "batch":
 		c.limits.AppendEntriesMax = int(num(1))
+	case "lease":
+		d, err := time.ParseDuration(arg(1))
+		if err != nil {
+			c.say("error: %v", err)
+		}
+		c.lease = d
 	case "cluster":
 		c.cut = map[NodeID]bool{}
 		for i := range num(1) {
@@ -259,7 +267,7 @@ const scriptCluster ClusterID = 9
 
 func (c *scripted) start(i int, n *scriptNode) {
 	n.down, n.held, n.queue = false, false, nil
-	n.Raft = New(Config{Self: ident(i + 1), Cluster: scriptCluster, Seed: 1, Limits: c.limits}, Restored{
+	n.Raft = New(Config{Self: ident(i + 1), Cluster: scriptCluster, Seed: 1, Limits: c.limits, Lease: c.lease}, Restored{
 		Hard: n.disk.Hard, Base: n.disk.Base, Applied: n.disk.Applied, Entries: slices.Clone(n.disk.Entries),
 	}, c.now)
 }
@@ -381,6 +389,8 @@ func (c *scripted) tell(n *scriptNode) {
 			c.say("%d offers leadership to %d", id, note.Peer)
 		case NoteConfig:
 			c.say("%d has in force %s", id, describeConfig(n.config()))
+		case NoteLease:
+			c.say("%d holds a lease", id)
 		case NoteRemoved:
 			c.say("%d was removed by entry %d", id, note.Index)
 		case NoteCompact:

@@ -137,10 +137,16 @@ func (r *Raft) Clone() *Raft {
 		c.peers[i] = r.peers[i]
 		c.peers[i].inflight = append([]flight(nil), r.peers[i].inflight...)
 	}
+	c.asks.waiting = append([]uint64(nil), r.asks.waiting...)
+	c.asks.open = append([]question(nil), r.asks.open...)
+	for i := range c.asks.open {
+		c.asks.open[i].tickets = append([]uint64(nil), r.asks.open[i].tickets...)
+	}
 	c.reads.waiting = append([]uint64(nil), r.reads.waiting...)
+	c.reads.asked = append([]asked(nil), r.reads.asked...)
 	c.reads.rounds = make([]roundOfRead, len(r.reads.rounds))
 	for i, q := range r.reads.rounds {
-		c.reads.rounds[i] = roundOfRead{q.round, q.index, append([]uint64(nil), q.tickets...)}
+		c.reads.rounds[i] = roundOfRead{q.round, q.index, append([]uint64(nil), q.tickets...), append([]asked(nil), q.asked...)}
 	}
 	c.promises = nil
 	c.batch = nil
@@ -215,21 +221,45 @@ func (r *Raft) AppendState(dst []byte) []byte {
 		u(uint64(r.configs[i].index))
 		dst = AppendConfiguration(dst, &r.configs[i].config)
 	}
+	t(max(r.boundTo, r.now))
 	if r.role != Leader {
+		a := &r.asks
+		dst = appendIdent(dst, a.leader)
+		u(uint64(a.term), a.number, uint64(len(a.waiting)))
+		u(a.waiting...)
+		for _, q := range a.open {
+			u(q.number, uint64(q.index), uint64(len(q.tickets)))
+			u(q.tickets...)
+			b(q.known)
+			t(q.until)
+		}
 		return dst
 	}
 	u(r.change.ticket, uint64(r.change.change.Kind), uint64(r.change.change.ID), uint64(r.change.change.Member.ID), uint64(r.change.change.Member.Inc))
 	t(r.beatAt)
 	u(uint64(r.termStart), uint64(r.LogTime(r.now)), uint64(r.uncommitted), r.reads.round, uint64(len(r.reads.waiting)))
 	u(r.reads.waiting...)
+	ask := func(all []asked) {
+		u(uint64(len(all)))
+		for _, a := range all {
+			dst = appendIdent(dst, a.who)
+			u(a.number)
+		}
+	}
+	ask(r.reads.asked)
 	for _, q := range r.reads.rounds {
 		u(q.round, uint64(q.index), uint64(len(q.tickets)))
 		u(q.tickets...)
+		ask(q.asked)
+	}
+	b(r.reads.lease.over)
+	for _, sent := range r.reads.lease.sent {
+		t(max(sent, r.now-Mono(r.cfg.Lease)))
 	}
 	for i := range r.peers {
 		p := &r.peers[i]
 		dst = appendIdent(dst, p.who)
-		u(uint64(p.match), uint64(p.next), p.seq, p.resetSeq, uint64(p.commit), p.round, p.probeRound, p.markRound, uint64(p.markSent), uint64(p.lastBeat))
+		u(uint64(p.match), uint64(p.next), p.seq, p.resetSeq, uint64(p.commit), p.round, p.leased, p.probeRound, p.markRound, uint64(p.markSent), uint64(p.lastBeat))
 		b(p.probing)
 		b(p.probed)
 		b(p.offered)

@@ -91,6 +91,7 @@ func (r *Raft) offerLeadership() {
 	}
 	if p := r.peer(t.to); p != nil && p.match == r.log.last {
 		t.sent = true
+		r.reads.lease.over = true // before it can have any effect; see lease.go
 		r.send(Message{Kind: MsgTimeoutNow, To: t.to})
 	}
 }

@@ -55,12 +55,16 @@ func newClient(w *World, number int, plan *ClientPlan) *client {
 	for i := range targets {
 		targets[i] = clientAddr(raft.NodeID((i+number)%len(targets) + 1))
 	}
+	if plan.At != 0 {
+		targets = []string{clientAddr(plan.At)}
+	}
 	c.caller = caller.New(caller.Config{
 		Targets:   targets,
 		Seed:      w.chance.draw(purposeCallerSeed, uint64(number), 0),
 		Principal: "client-" + formatUint(uint64(number)),
 
 		AttemptTimeout: plan.Timeout,
+		ReadAnywhere:   plan.Anywhere,
 	}, c.mono())
 	c.next()
 	return c
@@ -79,7 +83,7 @@ func (c *client) next() {
 // operation has a client want something, unless its hands are full.
 func (w *World) operation(e *event) {
 	c := w.clients[e.who-1]
-	if w.now >= w.lastOrders() {
+	if w.now >= w.lastOrders() || w.healed && c.plan.At != 0 {
 		return
 	}
 	c.next()

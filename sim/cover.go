@@ -20,6 +20,8 @@ type Cover struct {
 	Added       uint64 // nodes whose addition was answered
 	Left        uint64 // removals that were answered
 	Removed     uint64 // nodes that learned that they were removed
+	Leased      uint64 // Steps in which a leader answered reads under a lease
+	Asked       uint64 // questions of followers that a leader answered
 	Handed      uint64 // transfers of leadership that operators wanted and got
 	Snapshots   uint64 // snapshots made
 	Compactions uint64 // logs that moved their base
@@ -66,6 +68,8 @@ func (c *Cover) fields() []coverField {
 		{"nodes added", &c.Added},
 		{"nodes removed", &c.Left},
 		{"nodes that learned of their removal", &c.Removed},
+		{"reads under a lease", &c.Leased},
+		{"followers' questions answered", &c.Asked},
 		{"leadership handed over", &c.Handed},
 		{"snapshots made", &c.Snapshots},
 		{"logs compacted", &c.Compactions},

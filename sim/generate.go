@@ -25,6 +25,8 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.trouble()
 	g.members()
 	g.snapshots()
+	g.readers()
+	g.leases()
 	return g.plan
 }
 
@@ -48,6 +50,8 @@ const (
 	ideaMembers
 	ideaClosing
 	ideaSnapshots
+	ideaReaders
+	ideaLeases
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }

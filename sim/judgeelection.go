@@ -39,7 +39,7 @@ func (w *World) judgeRole(s *server, n *raft.Note) {
 	}
 	e.leaders[n.Term] = leadership{s.id, s.epoch}
 	w.judgeCompleteness(s, n.Term)
-	w.elected(s)
+	w.reaches(s, StageElected)
 }
 
 // leads reports whether the node takes itself to be a leader, and of which term.

@@ -36,24 +36,26 @@ func (w *World) fault(e *event) {
 	w.endLater(int(e.arg))
 }
 
-// waits reports whether the fault cuts off the next leader instead of somebody now.
+// waits reports whether the fault cuts off the next leader, or the next to hand over,
+// instead of somebody now.
 func (f *Fault) waits() bool {
-	return f.On == StageElected && (f.Kind == Isolate || f.Kind == Deaf || f.Kind == Mute)
+	return (f.On == StageElected || f.On == StageTransfer) && (f.Kind == Isolate || f.Kind == Deaf || f.Kind == Mute)
 }
 
-// elected lets faults strike that wait for this node to become leader. It happens before
-// the leader's first words leave: what it appends stays with it alone.
-func (w *World) elected(s *server) {
+// reaches lets faults strike that wait for this node to get there: to become leader, before
+// its first words leave, so that what it appends stays with it alone; or to tell another
+// node to take over, just after those words left.
+func (w *World) reaches(s *server, on Stage) {
 	kept := w.waiting[:0]
 	for _, i := range w.waiting {
 		l := &w.live[i]
-		if !contains(l.nodes, s.id) {
+		f := &w.plan.Faults[i]
+		if f.On != on || !contains(l.nodes, s.id) {
 			kept = append(kept, i)
 			continue
 		}
-		f := &w.plan.Faults[i]
 		if w.trace.on() {
-			w.trace.add("%s on its election", f.Kind)
+			w.trace.add("%s at its %s", f.Kind, on)
 		}
 		l.nodes = []raft.NodeID{s.id}
 		w.touchLinks(f, l.nodes, 1)

@@ -72,6 +72,9 @@ func (w *World) send(m *raft.Message) {
 		w.lost(m.From.ID, m.To.ID)
 		return
 	}
+	if m.Kind == raft.MsgReadIndexReply && m.Granted {
+		w.cover.Asked++
+	}
 	copies := uint8(1)
 	if int64(below(raft.Mix(fate, 1), 1000)) < n.plan.Duplicate {
 		copies = 2

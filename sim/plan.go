@@ -62,6 +62,20 @@ type NodePlan struct {
 	Push        int64         // frames that one Step may push to a subscriber
 	Frames      int64         // frames that a subscriber may hold
 	Snapshot    int64         // bytes of log between two snapshots
+
+	// Leases: how long one may last (zero: none), how wrong clocks may be meanwhile, and who
+	// starts without them, so that its word counts nothing.
+	Lease     time.Duration
+	LeasePPM  int64
+	LeaseLess []raft.NodeID
+}
+
+// leaseOf returns the lease that a node is started with.
+func (p *Plan) leaseOf(id raft.NodeID) time.Duration {
+	if contains(p.Node.LeaseLess, id) {
+		return 0
+	}
+	return p.Node.Lease
 }
 
 // LinkPlan says how messages travel. Rates are per 1,000 messages.
@@ -102,6 +116,8 @@ type ClientPlan struct {
 	Timeout  time.Duration // after which a request is given up as lost
 	Quit     int64         // rate per 1,000 operations whose caller goes away
 	Close    int64         // rate per 1,000 operations after which the client closes its session
+	Anywhere bool          // its reads stay with whatever node answers, instead of following its writes
+	At       raft.NodeID   // not zero: it only watches this node, until the liveness phase
 }
 
 // SubscriberPlan is one follower of the event stream. It moves to another
@@ -184,6 +200,7 @@ const (
 	StageElected                // it has just become leader, and said so
 	StageCommit                 // it has just committed as leader, and nobody else knows
 	StageRecovery               // at once, and again in the midst of the recovery
+	StageTransfer               // it has just told another node to take over (Isolate, Deaf, Mute)
 )
 
 // Fault is one line of trouble. Which fields are meant depends on the kind.

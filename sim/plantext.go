@@ -17,7 +17,7 @@ var (
 	faultNames = []string{"", "crash-process", "crash-machine", "isolate", "split", "oneway", "deaf", "mute",
 		"pause", "drift", "freeze", "jump", "loss", "slow", "stall", "disk-error",
 		"add-node", "remove-node", "promote-node", "transfer"}
-	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery"}
+	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery", "transfer"}
 	restNames   = []string{"", "well", "down", "cut", "deaf", "mute"}
 	targetNames = []string{"", "leader", "all", "follower", "majority"} // of -1, -2, …
 )
@@ -68,10 +68,11 @@ func valueOf(names []string, name string) (int, bool) {
 //	rest 2 down
 //	node election=250ms heartbeat=50ms segment=16384 loop=200us
 //	limits append=2 inflight=4 uncommitted=0 idle=0s
+//	lease 200ms ppm=50000 without=3
 //	link delay=150us spread=400us tail=5 tailmax=30ms loss=10 duplicate=5 told=500 fifo=no
 //	disk write=20us..90us sync=100us..2ms slow=3 slowmax=80ms
 //	clock 1 ppm=120 wall=-3s
-//	client every=40ms pipeline=2 read=300 stale=100 text=64 patience=2s timeout=1s quit=20 close=10
+//	client every=40ms pipeline=2 read=300 stale=100 text=64 patience=2s timeout=1s quit=20 close=10 anywhere=yes
 //	subscriber stay=5s
 //	fault at=2.1s isolate node=leader for=800ms
 //	fault at=3s add-node node=4 from=2
@@ -97,6 +98,13 @@ func (p *Plan) Format() string {
 		line("limits append=%d inflight=%d uncommitted=%d idle=%s deliver=%d push=%d frames=%d snapshot=%d",
 			n.Append, n.Inflight, n.Uncommitted, formatDuration(n.Idle), n.Deliver, n.Push, n.Frames, n.Snapshot)
 	}
+	if n := &p.Node; n.Lease > 0 {
+		without := ""
+		if len(n.LeaseLess) > 0 {
+			without = " without=" + formatIDs(n.LeaseLess)
+		}
+		line("lease %s ppm=%d%s", formatDuration(n.Lease), n.LeasePPM, without)
+	}
 	l := &p.Link
 	line("link delay=%s spread=%s tail=%d tailmax=%s loss=%d duplicate=%d told=%d fifo=%s",
 		formatDuration(l.Delay), formatDuration(l.Spread), l.Tail, formatDuration(l.TailMax), l.Loss, l.Duplicate, l.Told, yesNo(l.FIFO))
@@ -110,6 +118,12 @@ func (p *Plan) Format() string {
 		closes := ""
 		if c.Close > 0 {
 			closes = " close=" + formatUint(uint64(c.Close))
+		}
+		if c.Anywhere {
+			closes += " anywhere=yes"
+		}
+		if c.At != 0 {
+			closes += " at=" + formatUint(uint64(c.At))
 		}
 		line("client every=%s pipeline=%d read=%d stale=%d text=%d patience=%s timeout=%s quit=%d%s",
 			formatDuration(c.Every), c.Pipeline, c.Read, c.Stale, c.Text, formatDuration(c.Patience), formatDuration(c.Timeout), c.Quit, closes)
@@ -225,6 +239,9 @@ func (p *Plan) parseLine(w *words) {
 		n.Uncommitted, n.Idle = w.integerOf("uncommitted"), w.durationOf("idle")
 		n.Deliver, n.Push, n.Frames = w.integerOf("deliver"), w.integerOf("push"), w.integerOf("frames")
 		n.Snapshot = w.integerOf("snapshot")
+	case "lease":
+		n := &p.Node
+		n.Lease, n.LeasePPM, n.LeaseLess = w.duration(w.word()), w.integerOf("ppm"), w.ids("without")
 	case "link":
 		p.Link = LinkPlan{
 			Delay: w.durationOf("delay"), Spread: w.durationOf("spread"), Tail: w.integerOf("tail"), TailMax: w.durationOf("tailmax"),
@@ -242,7 +259,7 @@ func (p *Plan) parseLine(w *words) {
 		p.Clients = append(p.Clients, ClientPlan{
 			Every: w.durationOf("every"), Pipeline: int(w.integerOf("pipeline")), Read: w.integerOf("read"), Stale: w.integerOf("stale"),
 			Text: w.integerOf("text"), Patience: w.durationOf("patience"), Timeout: w.durationOf("timeout"), Quit: w.integerOf("quit"),
-			Close: w.integerOf("close"),
+			Close: w.integerOf("close"), Anywhere: w.value("anywhere") == "yes", At: raft.NodeID(w.integerOf("at")),
 		})
 	case "subscriber":
 		p.Subscribers = append(p.Subscribers, SubscriberPlan{Stay: w.durationOf("stay")})
@@ -298,9 +315,15 @@ func (p *Plan) check() error {
 			return fmt.Errorf("plan: rest names node %d, which is in the core or nowhere", r.Node)
 		}
 	}
+	if most := raft.LeaseMax(p.Node.Election, p.Node.LeasePPM); p.Node.LeasePPM < 0 || p.Node.Lease > most {
+		return fmt.Errorf("plan: a lease of %s is longer than voters keep: %s", formatDuration(p.Node.Lease), formatDuration(most))
+	}
 	for _, c := range p.Clients {
 		if c.Every <= 0 || c.Pipeline <= 0 || c.Timeout <= 0 || c.Patience <= 0 {
 			return errors.New("plan: a client needs every, pipeline, patience and timeout")
+		}
+		if int(c.At) > p.servers() || c.At != 0 && (c.Read < 1000 || !c.Anywhere) {
+			return errors.New("plan: a client that watches a node (at=2) needs read=1000 and anywhere=yes")
 		}
 	}
 	for i := range p.Faults {
@@ -324,6 +347,8 @@ func (p *Plan) checkFault(f *Fault) error {
 		return fmt.Errorf("plan: %s: want from and to", f)
 	case (f.Kind == AddNode || f.Kind == PromoteNode) && f.Node <= 0:
 		return fmt.Errorf("plan: %s: want the number of a node", f)
+	case f.On == StageTransfer && !f.waits():
+		return fmt.Errorf("plan: %s: only isolate, deaf and mute wait for a transfer", f)
 	case f.needsNode() && f.Node == 0:
 		return fmt.Errorf("plan: %s: want node=", f)
 	}

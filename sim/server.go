@@ -100,6 +100,8 @@ func (w *World) start(e *event) {
 		Seed:            raft.Mix(draw(purposeNodeSeed), 1),
 		ElectionTimeout: w.plan.Node.Election,
 		Heartbeat:       w.plan.Node.Heartbeat,
+		Lease:           w.plan.leaseOf(s.id),
+		ClockDriftPPM:   w.plan.Node.LeasePPM,
 		Limits:          node.Limits{PushFramesMax: int(w.plan.Node.Push), SubscriberFramesMax: int(w.plan.Node.Frames)},
 		Rules:           w.rules(),
 		Raft: raft.Limits{AppendEntriesMax: int(w.plan.Node.Append), InflightMessagesMax: int(w.plan.Node.Inflight),
@@ -166,6 +168,9 @@ func (s *server) run() {
 	for i := range out.Send {
 		w.judgePromise(&out.Send[i])
 		w.send(&out.Send[i])
+		if out.Send[i].Kind == raft.MsgTimeoutNow {
+			w.reaches(s, StageTransfer)
+		}
 	}
 	for i := range out.Done {
 		w.answer(s, &out.Done[i])
@@ -220,6 +225,8 @@ func (s *server) judgeNotes(notes []raft.Note) {
 			w.cover.Removed++
 		case raft.NoteReject:
 			w.cover.Rejects++
+		case raft.NoteLease:
+			w.cover.Leased++
 		case raft.NoteQuorumLost:
 			w.cover.QuorumLost++
 		case raft.NoteBreach:

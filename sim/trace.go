@@ -150,6 +150,8 @@ func describeNote(n *raft.Note) string {
 		return fmt.Sprintf("configuration of %d in force", n.Index)
 	case raft.NoteApply:
 		return fmt.Sprintf("applies %d", n.Index)
+	case raft.NoteLease:
+		return fmt.Sprintf("a lease holds, round %d was the last", n.A)
 	case raft.NoteFormed:
 		return "accepts the formation"
 	}
@@ -176,6 +178,10 @@ func describeMessage(dst []byte, m *raft.Message) []byte {
 		return fmt.Appendf(dst, " term=%d round=%d commit=%d", m.Term, m.Round, m.Commit)
 	case raft.MsgHeartbeatReply:
 		return fmt.Appendf(dst, " term=%d round=%d accepted=%d", m.Term, m.Round, m.Accepted)
+	case raft.MsgReadIndex:
+		return fmt.Appendf(dst, " term=%d question=%d", m.Term, m.Seq)
+	case raft.MsgReadIndexReply:
+		return fmt.Appendf(dst, " term=%d question=%d granted=%s index=%d", m.Term, m.Seq, yesNo(m.Granted), m.Commit)
 	}
 	return dst
 }

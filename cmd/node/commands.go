@@ -72,6 +72,8 @@ node waits until parley cluster add adds it to a cluster that runs.`,
 	f.StringVar(&flags.PeerAddr, "peer-addr", "", "where to listen for the other nodes, HOST:PORT")
 	f.StringVar(&flags.Cluster, "cluster", "", "all nodes that found the cluster and their peer addresses, 1=HOST:PORT,2=HOST:PORT,...")
 	f.BoolVar(&flags.Join, "join", false, "wait to be added to a cluster that runs: see parley cluster add")
+	f.StringVar(&flags.Lease, "lease", "", "how long a leader may answer reads without asking the others, for example 200ms; 0 for not at all, as at first. "+
+		"All nodes should have the same; it relies on clocks that never stand still: see docs/operations.md")
 	f.BoolVar(&check, "check", false, "only tell whether the node could start")
 	return cmd
 }

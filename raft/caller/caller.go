@@ -30,6 +30,10 @@ type Config struct {
 	// AttemptTimeout is when a request without answer counts as lost: well above
 	// any round trip and sync, well below what a person waits.
 	AttemptTimeout time.Duration
+	// ReadAnywhere has queries stay with whatever node answers them, from the first target on,
+	// instead of following the commands to the leader. Their answers are no less fresh: a
+	// node that does not lead asks the leader how far its state must have come.
+	ReadAnywhere bool
 }
 
 func (c Config) withDefaults() Config {
@@ -133,7 +137,8 @@ type Caller struct {
 	ops     []*pending // submitted and not ended, in that order
 	lastID  uint64     // of requests
 	session session
-	route   route
+	route   route // of everything, or of everything but queries
+	reads   route // of queries with Config.ReadAnywhere
 
 	now raft.Mono
 	out *Output
@@ -153,6 +158,7 @@ type pending struct {
 // attempt is a request under way; the zero attempt is none.
 type attempt struct {
 	id     uint64
+	reads  bool   // sent by the route of queries that any node may answer
 	epoch  uint64 // of the route it was sent by
 	lostAt raft.Mono
 }
@@ -173,7 +179,8 @@ func New(cfg Config, now raft.Mono) *Caller {
 	if len(cfg.Targets) == 0 {
 		panic("caller: no targets")
 	}
-	return &Caller{cfg: cfg, now: now, route: route{target: cfg.Targets[0], gate: now}}
+	first := route{target: cfg.Targets[0], gate: now}
+	return &Caller{cfg: cfg, now: now, route: first, reads: first}
 }
 
 // Step tells the caller what happened and what time it is, and appends to out what
@@ -249,7 +256,7 @@ func (c *Caller) response(in *Input) {
 	a := &in.Answer
 	switch a.Outcome {
 	case node.Done:
-		c.route.succeeded()
+		c.routeOf(p.op.Query).succeeded()
 		c.end(p, Result{Outcome: node.Done, Position: a.Position, Reply: a.Reply})
 		return
 	case node.Unknown:
@@ -343,11 +350,8 @@ func (c *Caller) expire() {
 // send sends what may be sent: nothing before the gate opens, commands only under
 // a session and within its window.
 func (c *Caller) send() {
-	if c.now < c.route.gate {
-		return
-	}
 	for _, p := range c.ops {
-		if p.attempt.id != 0 || p.ended {
+		if p.attempt.id != 0 || p.ended || c.now < c.routeOf(p.op.Query).gate {
 			continue
 		}
 		if p.op.Query {
@@ -422,9 +426,10 @@ func (c *Caller) ackedBelow() uint64 {
 
 func (c *Caller) request(r Request) attempt {
 	c.lastID++
-	r.ID, r.Target = c.lastID, c.route.target
+	way := c.routeOf(r.Kind == RequestQuery)
+	r.ID, r.Target = c.lastID, way.target
 	c.out.Send = append(c.out.Send, r)
-	return attempt{id: r.ID, epoch: c.route.epoch, lostAt: c.now.Add(c.cfg.AttemptTimeout)}
+	return attempt{id: r.ID, reads: way == &c.reads, epoch: way.epoch, lostAt: c.now.Add(c.cfg.AttemptTimeout)}
 }
 
 // giveUp ends an operation without an answer: as unknown if it may have been
@@ -469,8 +474,8 @@ func (c *Caller) wake() {
 		switch {
 		case p.attempt.id != 0:
 			at = min(at, p.attempt.lostAt)
-		case c.now < c.route.gate:
-			at = min(at, c.route.gate)
+		case c.now < c.routeOf(p.op.Query).gate:
+			at = min(at, c.routeOf(p.op.Query).gate)
 		}
 	}
 	c.out.WakeAt = min(c.out.WakeAt, at)

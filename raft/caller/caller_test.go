@@ -24,6 +24,7 @@ import (
 //	ID done R                request ID is answered
 //	ID unknown | busy | gone | below | large
 //	ID notleader [ADDR]
+//	ID leaderlost [ADDR]     a read whose leader could not be asked
 //	ID lost
 //
 // What the caller says comes out as lines: "1 -> a: open", "2 -> a: s7 #1 <1", "T done R".
@@ -118,8 +119,11 @@ func (k *talk) say(line string) {
 		in.Answer = node.Answer{Outcome: node.Unknown, Code: node.CodeLeaderLost}
 	case "lost":
 		in.Kind = InputLost
-	case "notleader":
+	case "notleader", "leaderlost":
 		in.Answer = node.Answer{Outcome: node.Refused, Code: node.CodeNotLeader}
+		if w[1] == "leaderlost" {
+			in.Answer.Code = node.CodeLeaderLost
+		}
 		if len(w) > 2 {
 			in.HintAddr = w[2]
 		}
@@ -392,6 +396,39 @@ func TestConversations(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { newTalk(t, Config{Seed: 1}).converse(script) })
 	}
+}
+
+// Reads that any node answers go their own way: they neither follow the commands to the leader
+// nor wait with them, and a leader that is lost to one node is not run after.
+func TestReadsAnywhereHaveARouteOfTheirOwn(t *testing.T) {
+	k := newTalk(t, Config{ReadAnywhere: true})
+	k.converse(`
+		> submit 1
+		1 -> a: open
+		> 1 notleader c
+		2 -> c: open
+		> query 2
+		3 -> a: query op2
+		> 3 done x
+		2 done x
+		> 2 notleader b
+		> query 3
+		4 -> a: query op3
+		> 4 leaderlost c
+		5 -> b: query op3
+		> wait 100ms
+		6 -> b: open
+		> 5 leaderlost c
+		> 6 open 7
+		7 -> b: s7 #1 <1 op1
+		> wait 100ms
+		8 -> c: query op3
+		> 8 notleader a
+		9 -> a: query op3
+		> 9 done y
+		3 done y
+		> 7 done z
+		1 done z`)
 }
 
 func TestAWindowHoldsBackWhatTheNodeWouldRefuse(t *testing.T) {

@@ -8,7 +8,8 @@ import (
 )
 
 // route is whom to ask next, and when. All operations share it: what one
-// attempt learned about the leader holds for all.
+// attempt learned about the leader holds for all. Queries that any node may answer have
+// one of their own.
 //
 // Attempts fail in bunches, since many were sent to the same dead node. An epoch
 // numbers the decisions: only the first failure of the newest epoch makes a new one, so
@@ -34,13 +35,22 @@ func (r *route) succeeded() {
 	r.failures, r.followed = 0, false
 }
 
+// routeOf returns the route of commands or of queries.
+func (c *Caller) routeOf(query bool) *route {
+	if query && c.cfg.ReadAnywhere {
+		return &c.reads
+	}
+	return &c.route
+}
+
 // failed decides where to go after a failed attempt. A hint is followed at once,
 // but a second one in a row waits like any failure: two nodes that each take
 // the other for the leader must not make the caller spin. The first failure after a
-// success moves on at once, too; a busy node is given time and asked again. That a
+// success moves on at once, too; a busy node is given time and asked again. A query that
+// any node may answer does not run after a leader that was lost. That a
 // session was opened is no success yet: a command must have been answered.
 func (c *Caller) failed(tried attempt, code node.Code, hint string) {
-	r := &c.route
+	r := c.routeOf(tried.reads)
 	if tried.epoch != r.epoch {
 		return
 	}
@@ -54,7 +64,7 @@ func (c *Caller) failed(tried attempt, code node.Code, hint string) {
 		if r.failures == 1 {
 			return
 		}
-	case hint != "" && hint != r.target:
+	case hint != "" && hint != r.target && !(tried.reads && code == node.CodeLeaderLost):
 		r.target = hint
 		if !r.followed {
 			r.followed = true
@@ -62,19 +72,18 @@ func (c *Caller) failed(tried attempt, code node.Code, hint string) {
 			return
 		}
 	default:
-		c.rotate()
+		c.rotate(r)
 		if r.failures == 1 {
 			r.gate = c.now
 			return
 		}
 	}
 	r.followed = false
-	r.gate = c.now.Add(c.backoff())
+	r.gate = c.now.Add(c.backoff(r))
 }
 
 // rotate takes the next configured target, not the one that just failed.
-func (c *Caller) rotate() {
-	r := &c.route
+func (c *Caller) rotate(r *route) {
 	for range c.cfg.Targets {
 		r.next = (r.next + 1) % len(c.cfg.Targets)
 		if c.cfg.Targets[r.next] != r.target {
@@ -88,8 +97,7 @@ func (c *Caller) rotate() {
 // that, so that many callers of one dead leader do not come back as one. It stays at
 // about a sixth of the time that the trouble has lasted: doubling would often
 // sleep through a good part of the first second of a new leader.
-func (c *Caller) backoff() time.Duration {
-	r := &c.route
+func (c *Caller) backoff(r *route) time.Duration {
 	d := c.cfg.BackoffMin
 	for n := 1; n < r.failures && d < c.cfg.BackoffMax; n++ {
 		d += d / 8

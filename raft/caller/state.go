@@ -47,16 +47,19 @@ func (c *Caller) AppendState(dst []byte) []byte {
 	}
 	try := func(a attempt) {
 		u(a.id, a.epoch)
+		flags(a.reads)
 		if a.id != 0 {
 			t(a.lostAt)
 		}
 	}
 	u(c.lastID, uint64(c.session.id), c.session.next, c.session.nonce, c.session.opened, c.session.key)
 	try(c.session.opening)
-	text([]byte(c.route.target))
-	u(uint64(c.route.next), c.route.epoch, uint64(c.route.failures), c.route.draws)
-	flags(c.route.followed)
-	t(max(c.route.gate, c.now))
+	for _, r := range []*route{&c.route, &c.reads} {
+		text([]byte(r.target))
+		u(uint64(r.next), r.epoch, uint64(r.failures), r.draws)
+		flags(r.followed)
+		t(max(r.gate, c.now))
+	}
 	u(uint64(len(c.ops)))
 	for _, p := range c.ops {
 		u(p.op.Ticket, uint64(p.op.Consistency), uint64(p.session), p.seq, uint64(p.code))

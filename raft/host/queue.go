@@ -137,7 +137,7 @@ func (q *PeerQueue) ring() {
 func urgent(k raft.MessageKind) bool {
 	switch k {
 	case raft.MsgPreVote, raft.MsgPreVoteReply, raft.MsgVote, raft.MsgVoteReply,
-		raft.MsgHeartbeat, raft.MsgHeartbeatReply:
+		raft.MsgHeartbeat, raft.MsgHeartbeatReply, raft.MsgReadIndex, raft.MsgReadIndexReply:
 		return true
 	}
 	return false

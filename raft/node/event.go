@@ -68,8 +68,9 @@ type Command struct {
 // Consistency says how fresh an answer must be.
 type Consistency uint8
 
-// Linearizable answers wait for a heartbeat round of the leader [T§6.4]; stale
-// ones come at once from whatever this node has applied, with the position.
+// Linearizable answers wait for a heartbeat round of the leader, at whatever node [T§6.4], or come
+// under the leader's lease; stale ones come at once from whatever this node has applied, with
+// the position.
 const (
 	Linearizable Consistency = iota
 	Stale

@@ -61,6 +61,9 @@ func FuzzStep(f *testing.F) {
 	for kind := raft.MsgPreVote; kind <= raft.MsgHeartbeatReply; kind++ {
 		f.Add(raft.AppendMessage(nil, &raft.Message{Kind: kind, Cluster: 5, From: raft.Ident{ID: 1, Inc: 1}, To: member, Term: 1, Seq: 1}))
 	}
+	for _, kind := range []raft.MessageKind{raft.MsgReadIndex, raft.MsgReadIndexReply} {
+		f.Add(raft.AppendMessage(nil, &raft.Message{Kind: kind, Cluster: 5, From: raft.Ident{ID: 1, Inc: 1}, To: member, Term: 1, Seq: 1}))
+	}
 	f.Fuzz(func(t *testing.T, p []byte) {
 		m, err := raft.DecodeMessage(p)
 		if err != nil {

@@ -114,6 +114,9 @@ func (n *Node) join(boot Boot) {
 		ElectionTimeout: n.settings.ElectionTimeout,
 		Heartbeat:       n.settings.Heartbeat,
 		Priority:        n.settings.Priority,
+		Lease:           n.settings.Lease,
+		ClockDriftPPM:   n.settings.ClockDriftPPM,
+		LeaderReadsOnly: n.settings.LeaderReadsOnly,
 		Limits:          n.settings.Raft,
 	}, raft.Restored{Hard: boot.Hard, Base: base, Applied: boot.Applied, Entries: boot.Entries}, n.now)
 	n.role, n.term, n.leader = n.raft.Role(), n.raft.Term(), n.raft.Leader().ID
@@ -344,7 +347,9 @@ func (n *Node) protocol() {
 	n.refused(ro.Refused)
 	n.handed(ro.Handed)
 	n.changed(ro.Changed)
-	n.answerReads(ro.Reads)
+	if n.stopping == nil { // else what they must see may not be applied
+		n.answerReads(ro.Reads)
+	}
 	n.reads.settle()
 	clear(n.in)
 	n.in = n.in[:0]

@@ -2,6 +2,7 @@ package node
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,8 +29,11 @@ func TestACommandIsAppliedOnEveryNodeAndAnswered(t *testing.T) {
 	}
 }
 
-func TestAFollowerRefusesCommandsAndReadsWithTheLeaderAsHint(t *testing.T) {
-	c := formed(t, 3)
+func TestAFollowerRefusesCommandsWithTheLeaderAsHintAndReadsIfItMayNotAsk(t *testing.T) {
+	c := newCluster(t, 3)
+	c.settings.LeaderReadsOnly = true
+	c.startAll()
+	c.until("a leader", func() bool { return c.leader() != nil && c.leader().node.applied > 0 })
 	c.advance(200 * time.Millisecond)
 	f := c.member(2)
 	for _, e := range []Event{command(1, 1, "a"), query(), {Kind: EventOpenSession}} {
@@ -206,6 +210,60 @@ func TestManyReadsShareRoundsAndEachIsAnsweredOnce(t *testing.T) {
 			require.LessOrEqual(t, n, 1)
 		} else {
 			require.Equal(t, 1, n)
+		}
+	}
+}
+
+// Every node answers linearizable queries [T§6.4]: each sees what was answered before it was
+// asked, wherever that was.
+func TestEveryNodeAnswersLinearizableReads(t *testing.T) {
+	c := formed(t, 3)
+	l := c.leader()
+	s := l.open(1)
+	for seq := uint64(1); seq <= 20; seq++ {
+		done := l.do(command(s, seq, "x"))
+		m := c.member(raft.NodeID(1 + seq%3))
+		a := m.do(query())
+		require.Equal(t, Done, a.Outcome)
+		require.GreaterOrEqual(t, a.Position, done.Position)
+		require.Equal(t, strings.TrimSpace(strings.Repeat("x ", int(seq))), string(a.Reply))
+	}
+}
+
+// A follower that is cut off does not answer from the past: its callers are told to look elsewhere.
+func TestAFollowerThatIsCutOffRefusesItsReadersAndNobodyHangs(t *testing.T) {
+	c := formed(t, 3)
+	l := c.leader()
+	s := l.open(1)
+	c.advance(200 * time.Millisecond)
+	f := c.member(3)
+	require.NotEqual(t, l.id, f.id)
+	c.isolate(f.id)
+	require.Equal(t, Done, l.do(command(s, 1, "a")).Outcome)
+	ticket := f.ask(query())
+	c.until("an answer", func() bool { _, ok := f.answer(ticket); return ok })
+	a, _ := f.answer(ticket)
+	require.Equal(t, Refused, a.Outcome)
+	require.Equal(t, CodeLeaderLost, a.Code)
+	require.Zero(t, f.node.reads.len())
+}
+
+// The word that a voter gave outlives its process: what it refuses is a stale read prevented.
+func TestLeasesAreRefusedThatVotersWouldNotKeep(t *testing.T) {
+	for _, s := range []struct {
+		settings Settings
+		want     string
+	}{
+		{Settings{Lease: 230 * time.Millisecond}, ""},
+		{Settings{Lease: 245 * time.Millisecond}, "longer than voters keep"},
+		{Settings{Lease: 245 * time.Millisecond, ClockDriftPPM: 100}, ""},
+		{Settings{Lease: time.Second, ElectionTimeout: 2 * time.Second}, ""},
+		{Settings{Lease: -1}, "negative"},
+	} {
+		if err := s.settings.Validate(1); s.want == "" {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, s.want)
 		}
 	}
 }

@@ -6,9 +6,9 @@ import (
 	"parley/raft"
 )
 
-// reads are the linearizable queries that wait for a heartbeat round [T§6.4], in
-// the order they came. The protocol answers and fails them in that order too, so that
-// the one that is looked for nearly always stands at the head.
+// reads are the linearizable queries that wait for a heartbeat round of this node or of its
+// leader [T§6.4], in the order they came. The protocol answers and fails them nearly in that
+// order too, so that the one that is looked for nearly always stands at the head.
 type reads struct {
 	pending []pendingRead
 	head    int // those before were answered in this Step

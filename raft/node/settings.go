@@ -33,6 +33,13 @@ type Settings struct {
 	ElectionTimeout time.Duration
 	Heartbeat       time.Duration
 	Priority        int
+	// Lease and ClockDriftPPM: see raft.Config. All nodes of a cluster should have the same. A
+	// node whose lease is taken away must have been down for an election timeout.
+	Lease         time.Duration
+	ClockDriftPPM int64
+	// LeaderReadsOnly refuses linearizable queries unless this node leads, instead of asking
+	// the leader how far this node's state must have come.
+	LeaderReadsOnly bool
 	// MaxLevel is the newest level this node takes part in, LevelMax if zero. A lower
 	// one plays an older release.
 	MaxLevel uint32
@@ -52,6 +59,9 @@ type Seed struct {
 
 // Validate reports what keeps a node with this id from starting on the settings.
 func (s *Settings) Validate(self raft.NodeID) error {
+	if err := s.validateLease(); err != nil {
+		return err
+	}
 	if len(s.Seeds) == 0 {
 		return nil
 	}
@@ -70,6 +80,20 @@ func (s *Settings) Validate(self raft.NodeID) error {
 	}
 	if s.Cluster == 0 {
 		return fmt.Errorf("cluster id 0 means none: draw one")
+	}
+	return nil
+}
+
+// validateLease refuses a lease that voters would not keep.
+func (s *Settings) validateLease() error {
+	election := cmp.Or(s.ElectionTimeout, raft.DefaultElectionTimeout)
+	drift := cmp.Or(s.ClockDriftPPM, raft.DefaultClockDriftPPM)
+	switch most := raft.LeaseMax(election, drift); {
+	case s.Lease < 0 || drift < 0:
+		return fmt.Errorf("a lease of %v with clocks that drift by %d ppm: neither can be negative", s.Lease, drift)
+	case s.Lease > most:
+		return fmt.Errorf("a lease of %v is longer than voters keep: with an election timeout of %v and clocks that drift by %d ppm at most %v",
+			s.Lease, election, drift, most)
 	}
 	return nil
 }

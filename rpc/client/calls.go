@@ -34,12 +34,12 @@ type calls struct {
 	closed  bool
 }
 
-func newCalls(addrs []string, conns *conns) *calls {
+func newCalls(cfg *Config, conns *conns) *calls {
 	c := &calls{
 		conns:   conns,
 		start:   time.Now(),
 		waiting: make(map[uint64]chan<- caller.Result),
-		machine: caller.New(caller.Config{Targets: addrs, Seed: draw(), AttemptTimeout: attemptMax}, 0),
+		machine: caller.New(caller.Config{Targets: cfg.Addrs, Seed: draw(), AttemptTimeout: attemptMax, ReadAnywhere: cfg.ReadAnywhere}, 0),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.timer = time.AfterFunc(time.Hour, func() { c.step() }) // every step sets it anew

@@ -22,6 +22,10 @@ type Config struct {
 	Addrs []string
 	// Dial adds options to every connection, for instance credentials.
 	Dial []grpc.DialOption
+	// ReadAnywhere has reads stay with whatever node answers them, the first of Addrs to begin
+	// with, instead of following the writes to the leader. They are no less fresh, and take a
+	// round trip to the leader more; the leader is spared the reading.
+	ReadAnywhere bool
 }
 
 // Client talks to one cluster, over one connection for each node that it asks. Its
@@ -38,7 +42,7 @@ func New(cfg Config) (*Client, error) {
 		return nil, errors.New("client: no addresses")
 	}
 	conns := newConns(cfg.Dial)
-	return &Client{addrs: cfg.Addrs, conns: conns, calls: newCalls(cfg.Addrs, conns)}, nil
+	return &Client{addrs: cfg.Addrs, conns: conns, calls: newCalls(&cfg, conns)}, nil
 }
 
 // Close ends every call under way, as unknown where that is the truth, gives the

@@ -43,6 +43,34 @@ func TestTheAddressOfAnyOneNodeSuffices(t *testing.T) {
 	require.Equal(t, []string{"0", "1", "2"}, texts(t, c.client(Config{})))
 }
 
+// Any node answers reads as fresh as the leader's: each sees what was acknowledged before, and a
+// client that was told so stays with it.
+func TestEveryNodeAnswersReadsOfWhatWasAcknowledged(t *testing.T) {
+	c := startCluster(t, statemachine.DefaultLimits())
+	leader := c.leader()
+	writer := c.client(Config{})
+	var readers []*Client
+	for i := range c.addrs {
+		readers = append(readers, c.client(Config{Addrs: []string{c.addrs[i], c.addrs[leader]}, ReadAnywhere: true}))
+	}
+	var want []string
+	for i := range 20 {
+		want = append(want, fmt.Sprint(i))
+		_, err := writer.Send(t.Context(), "general", want[i])
+		require.NoError(t, err)
+		for _, r := range readers {
+			require.Equal(t, want, texts(t, r))
+		}
+	}
+	// A node that is cut off answers nobody from the past; its reader goes elsewhere.
+	follower := (leader + 1) % len(c.addrs)
+	c.cut(follower)
+	_, err := writer.Send(t.Context(), "general", "later")
+	require.NoError(t, err)
+	require.Equal(t, append(want, "later"), texts(t, readers[follower]))
+	c.heal(follower)
+}
+
 // Replies get lost after the command was executed. At stake is a message that
 // appears twice.
 func TestALostReplyDoesNotDoubleTheMessage(t *testing.T) {

@@ -66,8 +66,8 @@ func opens(dir string, id raft.NodeID) error {
 // errChange is what unchanged says to the first change.
 var errChange = errors.New("this would change the directory")
 
-// unchanged is a file system that can be read only. Directories that are to be there
-// are said to be; the lock is taken, as whoever holds it is the reason not to start.
+// unchanged is a file system that can be read only. Directories that are to be there, or to be
+// swept, are said to be; the lock is taken, as whoever holds it is the reason not to start.
 type unchanged struct{ vfs.FS }
 
 func (u unchanged) Open(name string) (vfs.File, error) {
@@ -80,9 +80,17 @@ func (u unchanged) Open(name string) (vfs.File, error) {
 
 func (unchanged) Create(string) (vfs.File, error) { return nil, errChange }
 func (unchanged) Rename(string, string) error     { return errChange }
-func (unchanged) Remove(name string) error        { return errChange }
+func (unchanged) Remove(string) error             { return nil }
 func (unchanged) MkdirAll(string) error           { return nil }
-func (unchanged) SyncDir(string) error            { return errChange }
+func (unchanged) SyncDir(string) error            { return nil }
+
+func (u unchanged) List(dir string) ([]string, error) {
+	names, err := u.FS.List(dir)
+	if errors.Is(err, vfs.ErrNotExist) {
+		return nil, nil
+	}
+	return names, err
+}
 
 func (u unchanged) Lock(name string) (io.Closer, error) { return u.FS.Lock(name) }
 

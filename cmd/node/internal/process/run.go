@@ -44,10 +44,17 @@ func Run(ctx context.Context, f Flags, log *slog.Logger) error {
 			return err
 		}
 	}
+	if s.leaseEnds() {
+		select {
+		case <-time.After(raft.DefaultElectionTimeout):
+		case <-ctx.Done():
+			return nil
+		}
+	}
 	if err := p.start(s, f.Dir, log); err != nil {
 		return err
 	}
-	if !saved {
+	if !saved || s.leaseWas != nil {
 		if err := s.save(f.Dir); err != nil {
 			return errors.Join(fmt.Errorf("save settings: %w", dirError(f.Dir, err)), p.stop())
 		}
@@ -122,7 +129,7 @@ func (p *process) start(s Settings, dir string, log *slog.Logger) (err error) {
 	p.host, err = host.Start(host.Config{
 		ID:        raft.NodeID(s.ID),
 		Dir:       dir,
-		Settings:  node.Settings{Seeds: seeds, PeerAddr: s.PeerAddr, ClientAddr: s.ClientAddr},
+		Settings:  node.Settings{Seeds: seeds, PeerAddr: s.PeerAddr, ClientAddr: s.ClientAddr, Lease: s.lease()},
 		Machine:   statemachine.New(),
 		Transport: p.peers,
 		Logger:    log,

@@ -12,6 +12,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"parley/raft/node"
 )
 
 // Settings is what a node must know to start. They are saved in the data directory at
@@ -23,6 +26,9 @@ type Settings struct {
 	PeerAddr   string   `json:"peer_addr"`
 	Cluster    []Member `json:"cluster,omitempty"` // the founding members, by rising id; none of a node that joins
 	Join       bool     `json:"join,omitempty"`    // it waits for a cluster to add it
+	Lease      string   `json:"lease,omitempty"`   // how long a leader's lease may last: "200ms"; none without
+
+	leaseWas *string // what the directory had saved, if the command line says otherwise
 }
 
 // Member is a founding member and where it listens for its peers.
@@ -44,11 +50,13 @@ type Flags struct {
 	PeerAddr   string
 	Cluster    string // 1=host:port,2=host:port,...
 	Join       bool
+	Lease      string // a duration; "0" takes it away
 }
 
 // Resolve joins the command line with what the directory has saved. Saved
 // settings hold; a flag that says otherwise is an error, because ids and
-// addresses are part of the cluster's membership. saved reports whether there were any.
+// addresses are part of the cluster's membership. The lease is not, and may be another from
+// one start to the next. saved reports whether there were any.
 func Resolve(f Flags) (s Settings, saved bool, err error) {
 	if f.Dir == "" {
 		return s, false, errors.New("--dir is missing: name the node's data directory")
@@ -64,7 +72,44 @@ func Resolve(f Flags) (s Settings, saved bool, err error) {
 	case err != nil:
 		return s, false, err
 	}
+	if f.Lease != "" && asked.Lease != s.Lease {
+		was := s.Lease
+		s.Lease, s.leaseWas = asked.Lease, &was
+	}
 	return s, true, s.accept(f.Dir, asked)
+}
+
+// lease returns the lease as the node takes it.
+func (s Settings) lease() time.Duration { return duration(s.Lease) }
+
+// leaseEnds reports whether the lease is taken away: what a former process promised to a
+// leader must be over before this one votes, and this one does not look after it.
+func (s Settings) leaseEnds() bool {
+	return s.leaseWas != nil && *s.leaseWas != "" && s.Lease == ""
+}
+
+// duration reads a duration that was checked; none is zero.
+func duration(text string) time.Duration {
+	d, _ := time.ParseDuration(text)
+	return d
+}
+
+// checkLease reads what --lease says and writes it as it is saved; zero is none.
+func checkLease(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return "", fmt.Errorf("--lease: %q is no duration; write for example 200ms, or 0 for none", text)
+	}
+	if err := (&node.Settings{Lease: d}).Validate(0); err != nil {
+		return "", fmt.Errorf("--lease: %w", err)
+	}
+	if d == 0 {
+		return "", nil
+	}
+	return d.String(), nil
 }
 
 // Load reads the saved settings of a data directory; without any it is
@@ -84,6 +129,9 @@ func Load(dir string) (Settings, error) {
 	}
 	if s.Version > settingsVersion {
 		return s, fmt.Errorf("%s was written by a newer release (version %d, this one reads %d): run that release", path, s.Version, settingsVersion)
+	}
+	if s.Lease, err = checkLease(s.Lease); err != nil {
+		return s, fmt.Errorf("%s: %w", path, err)
 	}
 	return s, s.complete(dir)
 }
@@ -130,6 +178,10 @@ func (f Flags) settings() (Settings, error) {
 		if err := checkAddr(addr.flag, addr.value); addr.value != "" && err != nil {
 			return s, err
 		}
+	}
+	var err error
+	if s.Lease, err = checkLease(f.Lease); err != nil {
+		return s, err
 	}
 	if f.Cluster == "" {
 		return s, nil

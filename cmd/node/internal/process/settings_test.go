@@ -2,6 +2,7 @@ package process
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -21,5 +22,34 @@ func TestSettingsComeBackAsTheyWereSaved(t *testing.T) {
 		require.True(t, saved)
 		s.Version = settingsVersion
 		require.Equal(t, s, again)
+	}
+}
+
+// The lease is no part of the membership: it comes and goes with the command line, and stays saved
+// in between.
+func TestTheLeaseMayChangeFromOneStartToTheNext(t *testing.T) {
+	dir := t.TempDir()
+	resolve := func(lease string) Settings {
+		s, _, err := Resolve(Flags{Dir: dir, ID: 1, ClientAddr: "127.0.0.1:1", PeerAddr: "127.0.0.1:11", Cluster: "1=127.0.0.1:11", Lease: lease})
+		require.NoError(t, err)
+		require.NoError(t, s.save(dir))
+		return s
+	}
+	require.Zero(t, resolve("").lease())
+	require.Equal(t, 200*time.Millisecond, resolve("0.2s").lease())
+	s := resolve("")
+	require.Equal(t, 200*time.Millisecond, s.lease(), "saved")
+	require.Nil(t, s.leaseWas)
+	s = resolve("100ms")
+	require.Equal(t, 100*time.Millisecond, s.lease())
+	require.False(t, s.leaseEnds(), "the node still keeps its word when it restarts")
+	s = resolve("0")
+	require.Zero(t, s.lease())
+	require.True(t, s.leaseEnds())
+	require.False(t, resolve("").leaseEnds())
+
+	for lease, want := range map[string]string{"soon": "no duration", "1s": "longer than voters keep", "-1s": "negative"} {
+		_, _, err := Resolve(Flags{Dir: dir, Lease: lease})
+		require.ErrorContains(t, err, want)
 	}
 }
