@@ -22,7 +22,7 @@ import (
 //	    Heartbeat        round 8, commit 8
 //	    HeartbeatReply   round 8, accepted 8
 //	    Removed          index 8
-//	    Form…, Join…     length 4, payload
+//	    Form…, Join…, Report   length 4, payload
 //	 …  CRC-32C of all before, 4
 //
 // An entry on wire and disk:
@@ -142,7 +142,7 @@ func AppendMessage(dst []byte, m *Message) []byte {
 	case MsgRemoved:
 		dst = le.AppendUint64(dst, uint64(m.Commit))
 	case MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
-		MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept:
+		MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept, MsgReport:
 		dst = le.AppendUint32(dst, uint32(len(m.Payload)))
 		dst = append(dst, m.Payload...)
 	}
@@ -200,7 +200,7 @@ func DecodeMessage(src []byte) (Message, error) {
 	case MsgRemoved:
 		m.Commit = Index(r.u64())
 	case MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
-		MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept:
+		MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept, MsgReport:
 		m.Payload = r.bytes(int64(r.u32()))
 	default:
 		return Message{}, fmt.Errorf("%w: message kind %d", ErrCodec, uint8(m.Kind))

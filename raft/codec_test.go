@@ -21,7 +21,7 @@ func sampleMessages() []Message {
 	for _, kind := range []MessageKind{
 		MsgPreVote, MsgPreVoteReply, MsgVote, MsgVoteReply, MsgAppend, MsgAppendReply,
 		MsgHeartbeat, MsgHeartbeatReply, MsgTimeoutNow, MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
-		MsgRemoved, MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept,
+		MsgRemoved, MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept, MsgReport,
 	} {
 		m := base
 		m.Kind = kind

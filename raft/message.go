@@ -5,8 +5,8 @@ import "fmt"
 // MessageKind names a message. The numbers are on the wire; they never change.
 type MessageKind uint8
 
-// The messages, in the order a cluster's life sends them. Formation and joining
-// messages (100 and up) are read by raft/node; the protocol never sees them.
+// The messages, in the order a cluster's life sends them. Those from 100 on are read
+// by raft/node; the protocol never sees them.
 const (
 	MsgPreVote        MessageKind = 1 // would you vote for me? [T§9.6]
 	MsgPreVoteReply   MessageKind = 2
@@ -29,6 +29,8 @@ const (
 	MsgJoinAnswer MessageKind = 106
 	MsgJoinRecord MessageKind = 107 // this is the cluster, and where its leader listens
 	MsgJoinAccept MessageKind = 108
+
+	MsgReport MessageKind = 109 // what I take part in, and what my state was (raft/node)
 )
 
 // String names the message as traces print it.
@@ -72,6 +74,8 @@ func (k MessageKind) String() string {
 		return "JoinRecord"
 	case MsgJoinAccept:
 		return "JoinAccept"
+	case MsgReport:
+		return "Report"
 	}
 	return fmt.Sprintf("Message%d", uint8(k))
 }
@@ -87,6 +91,7 @@ func (k MessageKind) String() string {
 //	TimeoutNow         Term
 //	Removed            Term Seq Commit
 //	Form…, Join…       Payload
+//	Report             Payload
 //
 // A reply echoes the Seq of its request. Term is the sender's currentTerm, but
 // in PreVote the term that the sender would campaign in, and in a granted

@@ -18,6 +18,10 @@ const (
 	NoteSession
 	// NoteContact: Contacts changed.
 	NoteContact
+	// NoteAgreed: a majority had this node's state after the entry at Index.
+	NoteAgreed
+	// NoteLevel: the entry at Index raised the level to A.
+	NoteLevel
 )
 
 // Why a message was dropped, in NoteDropped.
@@ -51,18 +55,21 @@ type Node struct {
 	appliedAt raft.Mono    // when it was applied
 	level     uint32
 	sessions  sessions
+	requests  requests
 
-	waiters  waiters
-	reads    reads
-	joining  joining
-	changing []Ticket // changes of the membership that the protocol has
-	handing  []Ticket // transfers under way: at most one beside those of this Step
-	hub      hub
-	clock    clock
-	heardAt  raft.Mono   // last word from heardFrom
-	heard    raft.NodeID // the last node that spoke as a leader
-	started  raft.Mono
-	stopping error
+	waiters   waiters
+	reads     reads
+	joining   joining
+	changing  []Ticket // changes of the membership that the protocol has
+	handing   []Ticket // transfers under way: at most one beside those of this Step
+	hub       hub
+	clock     clock
+	leveling  leveling
+	reporting reporting
+	heardAt   raft.Mono   // last word from heardFrom
+	heard     raft.NodeID // the last node that spoke as a leader
+	started   raft.Mono
+	stopping  error
 
 	// One Step.
 	now raft.Mono
@@ -81,6 +88,7 @@ func New(s Settings, boot Boot, sm StateMachine, now raft.Mono) *Node {
 		identity:  boot.Identity,
 		sm:        sm,
 		sessions:  newSessions(s.Rules),
+		requests:  newRequests(s.Rules),
 		level:     1,
 		now:       now,
 		started:   now,
@@ -123,7 +131,13 @@ func (n *Node) Step(now raft.Mono, in []Event, out *Output) {
 		n.tickForm()
 		n.tickJoin()
 		n.tickClock()
+		n.tickLevel()
 		n.protocol()
+	}
+	if n.stopping == nil {
+		n.tickReport()
+	}
+	if n.stopping == nil {
 		n.publish()
 		n.wake(n.clockAt())
 	}
@@ -192,12 +206,14 @@ func (n *Node) message(m *raft.Message) {
 	switch {
 	case m.From.ID == 0 || m.From.ID == n.self.ID:
 		n.drop(m, droppedSender)
-	case m.Kind >= raft.MsgFormAsk:
+	case m.Kind >= raft.MsgFormAsk && m.Kind != raft.MsgReport:
 		n.formMessage(m)
 	case n.raft == nil || m.Cluster != n.identity.Cluster:
 		n.drop(m, droppedCluster)
 	case m.To != n.self:
 		n.drop(m, droppedReceiver)
+	case m.Kind == raft.MsgReport:
+		n.reported(m)
 	default:
 		if m.Term >= n.term && (m.Kind == raft.MsgAppend || m.Kind == raft.MsgHeartbeat) {
 			n.heard, n.heardAt = m.From.ID, n.now
@@ -233,6 +249,10 @@ func (n *Node) closeSession(ev *Event) {
 // executed once is answered the same by everybody who executed it.
 func (n *Node) command(ev *Event) {
 	c := &ev.Command
+	if c.RequestID != "" {
+		n.request(ev)
+		return
+	}
 	if k, ok := n.sessions.kept(c.Session, c.Seq); ok {
 		n.answer(Answer{Ticket: ev.Ticket, Outcome: Done, Position: k.position, Reply: k.reply, Hint: n.leader})
 		return
@@ -243,6 +263,27 @@ func (n *Node) command(ev *Event) {
 	}
 	if n.admit(ev.Ticket) {
 		n.propose(ev, encodeCommand(c))
+	}
+}
+
+// request proposes a one-shot command, unless its id is remembered already.
+func (n *Node) request(ev *Event) {
+	c, rules := &ev.Command, &n.settings.Rules
+	if k, ok := n.requests.kept(n.logTime, c.Principal, c.RequestID); ok {
+		if code := k.conflict(c.Digest); code != CodeNone {
+			n.refuse(ev.Ticket, code)
+			return
+		}
+		n.answer(Answer{Ticket: ev.Ticket, Outcome: Done, Position: k.position, Reply: k.reply, Hint: n.leader})
+		return
+	}
+	switch {
+	case len(c.RequestID) > rules.RequestIDBytesMax, len(c.Principal) > rules.PrincipalBytesMax, len(c.Body) > n.settings.Limits.CommandBytesMax:
+		n.refuse(ev.Ticket, CodeTooLarge)
+	case n.settings.MaxLevel < levelRequests:
+		n.refuse(ev.Ticket, CodeNotYet)
+	case n.admit(ev.Ticket):
+		n.propose(ev, encodeRequest(c))
 	}
 }
 
@@ -324,7 +365,9 @@ func (n *Node) protocol() {
 	n.refused(ro.Refused)
 	n.handed(ro.Handed)
 	n.changed(ro.Changed)
-	n.answerReads(ro.Reads)
+	if n.stopping == nil {
+		n.answerReads(ro.Reads) // else nothing is read from this state any more
+	}
 	n.reads.settle()
 	clear(n.in)
 	n.in = n.in[:0]
@@ -338,10 +381,14 @@ func (n *Node) appended(proposed []raft.Proposed) {
 		for n.in[i].Kind != raft.InputPropose || n.in[i].Proposal.Ticket != p.Ticket {
 			i++
 		}
-		trace := n.in[i].Proposal.Trace
+		kind, trace := n.in[i].Proposal.Kind, n.in[i].Proposal.Trace
 		i++
 		if p.Ticket == 0 {
-			n.clock.appended(p)
+			if kind == raft.EntryLevel {
+				n.leveling.appended(p)
+			} else {
+				n.clock.appended(p)
+			}
 			continue
 		}
 		// A new entry at an index shows that what stood there was cut.
@@ -359,6 +406,7 @@ func (n *Node) deposed() {
 		n.unknown(n.waiters.popFront())
 	}
 	n.clock.deposed(n.role == raft.Leader, n.term)
+	n.leveling.deposed(n.role == raft.Leader, n.term)
 }
 
 func (n *Node) unknown(w waiter) {
@@ -371,7 +419,11 @@ func (n *Node) unknown(w waiter) {
 func (n *Node) refused(refusals []raft.Refusal) {
 	for _, r := range refusals {
 		if r.Ticket == 0 {
-			n.clock.refused(n.now)
+			if n.ownProposal() == raft.EntryLevel {
+				n.leveling.refused(n.now)
+			} else {
+				n.clock.refused(n.now)
+			}
 			continue
 		}
 		n.stopHanding(Ticket(r.Ticket))

@@ -21,6 +21,8 @@ func (n *Node) Clone() *Node {
 		c.form.storing = &storing
 	}
 	c.sessions = n.sessions.clone()
+	c.requests = n.requests.clone()
+	c.reporting = n.reporting.clone()
 	c.waiters = n.waiters.clone()
 	c.reads = n.reads.clone()
 	c.handing = slices.Clone(n.handing)
@@ -51,9 +53,14 @@ func (n *Node) AppendState(dst []byte) []byte {
 	w.flag(n.clock.pending)
 	w.u(uint64(n.clock.term))
 	w.time(max(n.clock.notBefore, n.now))
+	w.flag(n.leveling.pending)
+	w.u(uint64(n.leveling.term))
+	w.time(max(n.leveling.notBefore, n.now))
 	_, h := n.StateHash()
 	w.u(h[0], h[1])
 	w.sessions(&n.sessions)
+	w.dst = appendRequests(w.dst, &n.requests)
+	w.reporting(&n.reporting)
 	w.u(uint64(len(n.handing)))
 	for _, t := range n.handing {
 		w.u(uint64(t))
@@ -141,6 +148,32 @@ func (w *stateWriter) joining(j *joining) {
 	w.time(max(j.showAt, w.now))
 	met := raft.Configuration{Members: j.met}
 	w.dst = raft.AppendConfiguration(w.dst, &met)
+}
+
+func (w *stateWriter) reporting(r *reporting) {
+	w.flag(r.fresh)
+	w.flag(r.disputed)
+	if r.disputed {
+		w.time(r.disputedAt)
+	}
+	w.u(uint64(r.agreed))
+	w.time(max(r.dueAt, w.now))
+	w.marks(r.marks)
+	w.u(uint64(len(r.peers)))
+	for i := range r.peers {
+		p := &r.peers[i]
+		w.ident(p.from)
+		w.u(uint64(p.level))
+		w.time(p.heardAt)
+		w.marks(p.marks)
+	}
+}
+
+func (w *stateWriter) marks(marks []mark) {
+	w.u(uint64(len(marks)))
+	for _, m := range marks {
+		w.u(uint64(m.index), m.hash[0], m.hash[1])
+	}
 }
 
 // sessions writes them list by list, in the order of their last use.
