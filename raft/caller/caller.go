@@ -30,6 +30,10 @@ type Config struct {
 	// AttemptTimeout is when a request without answer counts as lost: well above
 	// any round trip and sync, well below what a person waits.
 	AttemptTimeout time.Duration
+	// RepeatMax is for how long a one-shot command is repeated: after it the cluster might have
+	// forgotten the request id, and execute the command again. It must be
+	// well below node.Rules.RequestAgeMax, since log time and this clock are two.
+	RepeatMax time.Duration
 }
 
 func (c Config) withDefaults() Config {
@@ -48,6 +52,9 @@ func (c Config) withDefaults() Config {
 	if c.AttemptTimeout == 0 {
 		c.AttemptTimeout = 3 * time.Second
 	}
+	if c.RepeatMax == 0 {
+		c.RepeatMax = 12 * time.Hour
+	}
 	return c
 }
 
@@ -58,6 +65,12 @@ type Op struct {
 	Query       bool
 	Consistency node.Consistency // of a query
 	Deadline    raft.Mono        // end it by then; zero or raft.Never: no deadline
+
+	// RequestID makes it a one-shot command, which needs no session: this process or another
+	// may repeat it under the same id. Digest is of the caller's own fields (node.DigestOf),
+	// zero if it is made where the request comes in.
+	RequestID string
+	Digest    node.Digest
 }
 
 // InputKind says which fields of an Input are meant.
@@ -90,6 +103,7 @@ const (
 	RequestCommand                             // Command.Session, Seq, AckedBelow and Body
 	RequestQuery                               // Query
 	RequestCloseSession                        // Command.Session and Nonce; its answer may be left out
+	RequestOnce                                // Command.RequestID, Digest, Principal and Body: needs no session
 )
 
 // Request is one message to one node.
@@ -108,6 +122,8 @@ type Result struct {
 	Code     node.Code // why, if not Done: what the last attempt was told
 	Position raft.Position
 	Reply    []byte
+	// RetryAfter is when a one-shot command that ended with CodeRequestsFull has a chance.
+	RetryAfter time.Duration
 }
 
 // Output is what a Step wants done.
@@ -147,6 +163,9 @@ type pending struct {
 	attempt attempt
 	doubt   bool      // an attempt may be in the log
 	code    node.Code // what the last attempt was told
+	retry   time.Duration
+	notSend raft.Mono // one-shot commands: not before
+	until   raft.Mono // one-shot commands: not repeated from then on; zero: never sent
 	ended   bool
 }
 
@@ -255,15 +274,29 @@ func (c *Caller) response(in *Input) {
 	case node.Unknown:
 		p.doubt = true
 	}
-	p.code = a.Code
+	p.code, p.retry = a.Code, a.RetryAfter
 	switch a.Code {
-	case node.CodeTooLarge, node.CodeBelowWindow:
+	case node.CodeTooLarge, node.CodeBelowWindow, node.CodeNotYet:
 		c.giveUp(p) // it would be told the same again
+	case node.CodeRequestConflict:
+		// Something else was executed under the id, so that this was not and is not going to be.
+		c.end(p, Result{Outcome: node.Refused, Code: a.Code})
+	case node.CodeRequestsFull:
+		c.waitForRoom(p)
 	case node.CodeSessionUnknown:
 		c.sessionGone(p.session)
 		c.failed(tried, a.Code, "")
 	default:
 		c.failed(tried, a.Code, in.HintAddr)
+	}
+}
+
+// waitForRoom has a one-shot command wait until the oldest request id is forgotten, if there
+// is time for it.
+func (c *Caller) waitForRoom(p *pending) {
+	p.notSend = c.now.Add(max(p.retry, c.cfg.BackoffMin))
+	if p.notSend >= min(p.op.Deadline, p.until) {
+		c.giveUp(p)
 	}
 }
 
@@ -307,7 +340,7 @@ func (c *Caller) openAnswered(in *Input) {
 		return
 	}
 	for _, p := range c.ops {
-		if !p.op.Query {
+		if !p.op.Query && p.op.RequestID == "" {
 			p.code = a.Code
 			if a.Code == node.CodeTooLarge {
 				c.giveUp(p) // this principal will never get a session
@@ -334,7 +367,7 @@ func (c *Caller) expire() {
 		if p.attempt.id != 0 && c.now >= p.attempt.lostAt {
 			c.lost(p.attempt.id)
 		}
-		if c.now >= p.op.Deadline {
+		if c.now >= p.op.Deadline || p.until != 0 && c.now >= p.until {
 			c.giveUp(p)
 		}
 	}
@@ -354,11 +387,27 @@ func (c *Caller) send() {
 			p.attempt = c.request(Request{Kind: RequestQuery, Query: node.Query{Consistency: p.op.Consistency, Body: p.op.Body}})
 			continue
 		}
+		if p.op.RequestID != "" {
+			c.sendOnce(p)
+			continue
+		}
 		if c.numbered(p) {
 			p.attempt = c.request(Request{Kind: RequestCommand, Command: node.Command{
 				Session: p.session, Seq: p.seq, AckedBelow: c.ackedBelow(), Body: p.op.Body}})
 		}
 	}
+}
+
+// sendOnce sends a one-shot command, if its time has come.
+func (c *Caller) sendOnce(p *pending) {
+	if c.now < p.notSend {
+		return
+	}
+	if p.until == 0 {
+		p.until = c.now.Add(c.cfg.RepeatMax)
+	}
+	p.attempt = c.request(Request{Kind: RequestOnce, Command: node.Command{
+		RequestID: p.op.RequestID, Digest: p.op.Digest, Principal: c.cfg.Principal, Body: p.op.Body}})
 }
 
 // leaveDeadSession ends the commands of an expired session that are in doubt. Those
@@ -434,7 +483,7 @@ func (c *Caller) giveUp(p *pending) {
 	if !p.op.Query && (p.doubt || p.attempt.id != 0) {
 		outcome = node.Unknown
 	}
-	c.end(p, Result{Outcome: outcome, Code: p.code})
+	c.end(p, Result{Outcome: outcome, Code: p.code, RetryAfter: p.retry})
 }
 
 func (c *Caller) end(p *pending, r Result) {
@@ -466,11 +515,14 @@ func (c *Caller) wake() {
 	}
 	for _, p := range c.ops {
 		at = min(at, p.op.Deadline)
-		switch {
+		if p.until != 0 {
+			at = min(at, p.until)
+		}
+		switch gate := max(c.route.gate, p.notSend); {
 		case p.attempt.id != 0:
 			at = min(at, p.attempt.lostAt)
-		case c.now < c.route.gate:
-			at = min(at, c.route.gate)
+		case c.now < gate:
+			at = min(at, gate)
 		}
 	}
 	c.out.WakeAt = min(c.out.WakeAt, at)
