@@ -39,6 +39,7 @@ type sent struct {
 type request struct {
 	client int
 	sent   caller.Request
+	sentAt int64
 }
 
 // answer is an answer on its way to a client.
@@ -61,6 +62,7 @@ func newClient(w *World, number int, plan *ClientPlan) *client {
 		Principal: "client-" + formatUint(uint64(number)),
 
 		AttemptTimeout: plan.Timeout,
+		RepeatMax:      w.plan.Requests.repeatMax(),
 	}, c.mono())
 	c.next()
 	return c
@@ -92,6 +94,7 @@ func (w *World) operation(e *event) {
 	op := w.newOperation(c, what)
 	c.step(caller.Input{Kind: caller.InputSubmit, Op: caller.Op{
 		Ticket: uint64(op.number), Body: op.body, Query: !op.write, Consistency: op.consistency, Deadline: c.deadline(),
+		RequestID: op.request.id, Digest: op.digest,
 	}})
 	if quit := raft.Mix(what, 3); !w.healed && int64(below(quit, 1000)) < c.plan.Quit {
 		at := w.now + int64(below(raft.Mix(quit, 1), uint64(c.plan.Patience/4)))
@@ -195,14 +198,14 @@ func (c *client) send(r *caller.Request) {
 	}
 	c.waiting = append(c.waiting, sent{r.ID, id})
 	switch r.Kind {
-	case caller.RequestCommand:
+	case caller.RequestCommand, caller.RequestOnce:
 		w.repeated(r)
 	case caller.RequestCloseSession:
 		w.cover.Closed++
 	}
 	w.heap.push(event{at: w.now + 2*int64(c.plan.Timeout), priority: priorityNormal, kind: eventLost, who: int32(c.number), arg: r.ID})
 	if id != 0 && w.reachable(id) {
-		w.heap.push(event{at: w.now + c.delay(), priority: priorityNormal, kind: eventRequest, who: int32(id), arg: w.requests.put(request{c.number, *r})})
+		w.heap.push(event{at: w.now + c.delay(), priority: priorityNormal, kind: eventRequest, who: int32(id), arg: w.requests.put(request{c.number, *r, w.now})})
 	}
 }
 
@@ -225,6 +228,9 @@ func (w *World) request(e *event) {
 	if w.trace.on() {
 		w.trace.say("from c%d: %s", r.client, describeRequest(&r.sent))
 	}
+	if w.expired(&r) {
+		return
+	}
 	if !s.up {
 		w.heap.push(event{at: w.now + c.delay(), priority: priorityNormal, kind: eventLost, who: int32(r.client), arg: r.sent.ID})
 		return
@@ -237,6 +243,9 @@ func (w *World) request(e *event) {
 		ev.Kind = node.EventCloseSession
 	case caller.RequestCommand:
 		ev.Kind = node.EventCommand
+	case caller.RequestOnce:
+		ev.Kind = node.EventCommand
+		ev.Command.Principal = w.operations[w.judges.applied.byBody[string(r.sent.Command.Body)]-1].request.principal
 	case caller.RequestQuery:
 		ev.Kind = node.EventQuery
 	}

@@ -21,6 +21,14 @@ type Cover struct {
 	Left        uint64 // removals that were answered
 	Removed     uint64 // nodes that learned that they were removed
 	Handed      uint64 // transfers of leadership that operators wanted and got
+	Reused      uint64 // one-shot commands under a request id that was used before
+	Joined      uint64 // of those, the ones that got the answer to another operation
+	Conflicts   uint64 // and those that were told that the id is taken
+	Agreed      uint64 // marks at which a node saw that a majority has its state
+	Rotted      uint64 // states that went wrong
+	Noticed     uint64 // of those, the ones whose node stopped for it
+	Raised      uint64 // runs in which the level rose
+	Upgraded    uint64 // runs in which it rose after nodes of the release before were upgraded
 }
 
 // Add adds another run's counts.
@@ -62,5 +70,13 @@ func (c *Cover) fields() []coverField {
 		{"nodes removed", &c.Left},
 		{"nodes that learned of their removal", &c.Removed},
 		{"leadership handed over", &c.Handed},
+		{"request ids used again", &c.Reused},
+		{"answers shared under a request id", &c.Joined},
+		{"request ids in conflict", &c.Conflicts},
+		{"states agreed on", &c.Agreed},
+		{"states that rotted", &c.Rotted},
+		{"rotten states noticed", &c.Noticed},
+		{"levels raised", &c.Raised},
+		{"levels raised after an upgrade", &c.Upgraded},
 	}
 }

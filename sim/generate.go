@@ -24,6 +24,9 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.closing()
 	g.trouble()
 	g.members()
+	g.requests()
+	g.releases()
+	g.rot()
 	return g.plan
 }
 
@@ -46,6 +49,9 @@ const (
 	ideaBounds
 	ideaMembers
 	ideaClosing
+	ideaRequests
+	ideaReleases
+	ideaRot
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }
@@ -448,5 +454,63 @@ func (g *generator) members() {
 	}
 	for range s.below(4) {
 		wish(Fault{Kind: Transfer, Node: Target(1 + s.below(uint64(p.servers())))})
+	}
+}
+
+// requests draws one-shot commands, and how the cluster remembers them.
+func (g *generator) requests() {
+	s := g.stream(ideaRequests)
+	if s.perMille(350) {
+		return
+	}
+	p := g.plan
+	slowest := time.Duration(0)
+	for i := range p.Clients {
+		c := &p.Clients[i]
+		c.Once, c.Again, c.Clash = s.between(50, 600), s.between(0, 500), s.between(0, 400)
+		slowest = max(slowest, c.Timeout)
+	}
+	if s.perMille(400) {
+		p.Requests.Age = 4*slowest + time.Duration(s.between(500, 8000))*time.Millisecond
+		if s.perMille(500) {
+			p.Requests.Max = s.between(2, 20)
+		}
+	}
+}
+
+// releases draws nodes that run the release before at first, and who upgrades them when: one after
+// another, while everything else goes on. Some stay behind.
+func (g *generator) releases() {
+	s := g.stream(ideaReleases)
+	if !s.perMille(250) {
+		return
+	}
+	p := g.plan
+	for id := 1; id <= p.Nodes; id++ {
+		if s.perMille(600) {
+			p.Old = append(p.Old, raft.NodeID(id))
+		}
+	}
+	all := s.perMille(800)
+	latest := int64(p.Heal/time.Millisecond) - 100
+	for _, id := range p.Old {
+		if all || s.perMille(500) {
+			f := g.lasting(&s, Upgrade, Target(id), 1000)
+			f.At = time.Duration(s.between(500, latest)) * time.Millisecond
+			p.Faults = append(p.Faults, f)
+		}
+	}
+}
+
+// rot draws a state that goes wrong.
+func (g *generator) rot() {
+	s := g.stream(ideaRot)
+	if !s.perMille(200) {
+		return
+	}
+	p := g.plan
+	for range 1 + s.below(2) {
+		at := time.Duration(s.between(1500, int64(p.Heal/time.Millisecond)-100)) * time.Millisecond
+		p.Faults = append(p.Faults, Fault{At: at, Kind: CorruptState, Node: g.anyone(&s)})
 	}
 }

@@ -24,6 +24,8 @@ type server struct {
 	node  *node.Node
 	clock clock
 	disk  disk
+	old   bool // it runs the release before
+	rot   rot
 
 	inbox   []node.Event // waits for the loop
 	looping bool         // a step event is under way
@@ -79,6 +81,10 @@ func (w *World) start(e *event) {
 	if int(s.id) > w.plan.Nodes {
 		seeds = nil // it waits to be added
 	}
+	maxLevel := uint32(node.LevelMax)
+	if s.old {
+		maxLevel--
+	}
 	s.node = node.New(node.Settings{
 		Seeds:           seeds,
 		PeerAddr:        peerAddr(s.id),
@@ -88,7 +94,10 @@ func (w *World) start(e *event) {
 		ElectionTimeout: w.plan.Node.Election,
 		Heartbeat:       w.plan.Node.Heartbeat,
 		Limits:          node.Limits{PushFramesMax: int(w.plan.Node.Push), SubscriberFramesMax: int(w.plan.Node.Frames)},
-		Rules:           node.Rules{SessionIdleMax: w.plan.Node.Idle},
+		MaxLevel:        maxLevel,
+		HashEvery:       hashEvery,
+		Rules: node.Rules{SessionIdleMax: w.plan.Node.Idle, RequestAgeMax: w.plan.Requests.Age, AnonymousAgeMax: w.plan.Requests.Age,
+			RequestsPerPrincipalMax: int(w.plan.Requests.Max), AnonymousRequestsMax: int(w.plan.Requests.Max)},
 		Raft: raft.Limits{AppendEntriesMax: int(w.plan.Node.Append), InflightMessagesMax: int(w.plan.Node.Inflight),
 			UncommittedBytesMax: int(w.plan.Node.Uncommitted), DeliverEntriesMax: int(w.plan.Node.Deliver)},
 	}, boot, &machine{Machine: statemachine.New(), w: w, s: s}, s.clock.read(w.now))
@@ -202,6 +211,16 @@ func (s *server) judgeNotes(notes []raft.Note) {
 			w.cover.Rejects++
 		case raft.NoteQuorumLost:
 			w.cover.QuorumLost++
+		case node.NoteAgreed:
+			w.cover.Agreed++
+		case node.NoteLevel:
+			if w.levelAt == 0 {
+				w.levelAt = w.now
+				w.cover.Raised++
+				if len(w.plan.Old) > 0 {
+					w.cover.Upgraded++
+				}
+			}
 		case raft.NoteBreach:
 			w.violate(Breaches, "Node %d got a message from node %d that contradicts what is proven (breach %d at %d).", s.id, n.Peer, n.A, n.Index)
 		}
@@ -248,6 +267,9 @@ func (s *server) stopped(why error) {
 	if w.trace.on() {
 		w.trace.add("stops: %v", why)
 	}
+	if w.diverged(s, why) {
+		return
+	}
 	if !errors.Is(why, errDisk) {
 		w.violate(Stopped, "Node %d stopped: %v.", s.id, why)
 	}
@@ -260,6 +282,7 @@ func (s *server) stopped(why error) {
 func (s *server) crash(kind FaultKind, down time.Duration) {
 	w := s.w
 	s.up = false
+	s.rot.at = 0
 	s.epoch++
 	s.crashes++
 	w.cover.Crashes++

@@ -30,8 +30,8 @@ type Config struct {
 	// AttemptTimeout is when a request without answer counts as lost: well above
 	// any round trip and sync, well below what a person waits.
 	AttemptTimeout time.Duration
-	// RepeatMax is for how long a one-shot command is repeated: after it the cluster might have
-	// forgotten the request id, and execute the command again. It must be
+	// RepeatMax is for how long a one-shot command that is in doubt is repeated: after it the
+	// cluster might have forgotten the request id, and execute the command again. It must be
 	// well below node.Rules.RequestAgeMax, since log time and this clock are two.
 	RepeatMax time.Duration
 }
@@ -165,7 +165,7 @@ type pending struct {
 	code    node.Code // what the last attempt was told
 	retry   time.Duration
 	notSend raft.Mono // one-shot commands: not before
-	until   raft.Mono // one-shot commands: not repeated from then on; zero: never sent
+	until   raft.Mono // one-shot commands: not repeated from then on; zero: no attempt may be in the log
 	ended   bool
 }
 
@@ -275,6 +275,9 @@ func (c *Caller) response(in *Input) {
 		p.doubt = true
 	}
 	p.code, p.retry = a.Code, a.RetryAfter
+	if !p.doubt {
+		p.until = 0
+	}
 	switch a.Code {
 	case node.CodeTooLarge, node.CodeBelowWindow, node.CodeNotYet:
 		c.giveUp(p) // it would be told the same again
@@ -295,7 +298,7 @@ func (c *Caller) response(in *Input) {
 // is time for it.
 func (c *Caller) waitForRoom(p *pending) {
 	p.notSend = c.now.Add(max(p.retry, c.cfg.BackoffMin))
-	if p.notSend >= min(p.op.Deadline, p.until) {
+	if p.notSend >= p.op.Deadline || p.until != 0 && p.notSend >= p.until {
 		c.giveUp(p)
 	}
 }
