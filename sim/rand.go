@@ -34,6 +34,7 @@ const (
 	purposePrepare
 	purposeRecovery
 	purposeOperator
+	purposeReport
 )
 
 // chance is a run's one source of chance: a function of the seed and of a key,

@@ -334,7 +334,7 @@ const forGood = time.Duration(never)
 func (w *World) hangUp(s *server) {
 	for id := raft.NodeID(1); int(id) <= w.plan.servers(); id++ {
 		if peer := w.node(id); peer.up && id != s.id {
-			w.lost(id, s.id)
+			w.lost(raft.MsgAppend, id, s.id)
 		}
 	}
 	for _, c := range w.clients {
