@@ -24,6 +24,7 @@ type Cover struct {
 	Reused      uint64 // one-shot commands under a request id that was used before
 	Joined      uint64 // of those, the ones that got the answer to another operation
 	Conflicts   uint64 // and those that were told that the id is taken
+	Naps        uint64 // times that a client slept through the answer to its request
 	Agreed      uint64 // marks at which a node saw that a majority has its state
 	Rotted      uint64 // states that went wrong
 	Noticed     uint64 // of those, the ones whose node stopped for it
@@ -73,6 +74,7 @@ func (c *Cover) fields() []coverField {
 		{"request ids used again", &c.Reused},
 		{"answers shared under a request id", &c.Joined},
 		{"request ids in conflict", &c.Conflicts},
+		{"clients that fell asleep", &c.Naps},
 		{"states agreed on", &c.Agreed},
 		{"states that rotted", &c.Rotted},
 		{"rotten states noticed", &c.Noticed},

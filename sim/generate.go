@@ -27,6 +27,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.requests()
 	g.releases()
 	g.rot()
+	g.naps()
 	return g.plan
 }
 
@@ -52,6 +53,7 @@ const (
 	ideaRequests
 	ideaReleases
 	ideaRot
+	ideaNaps
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }
@@ -512,5 +514,21 @@ func (g *generator) rot() {
 	for range 1 + s.below(2) {
 		at := time.Duration(s.between(1500, int64(p.Heal/time.Millisecond)-100)) * time.Millisecond
 		p.Faults = append(p.Faults, Fault{At: at, Kind: CorruptState, Node: g.anyone(&s)})
+	}
+}
+
+// naps draws clients that fall asleep with a request under way, in worlds where sessions often
+// expire before they wake.
+func (g *generator) naps() {
+	s := g.stream(ideaNaps)
+	if !s.perMille(250) {
+		return
+	}
+	p := g.plan
+	for i := range p.Clients {
+		p.Clients[i].Nap = s.between(10, 100)
+	}
+	if p.Node.Idle == 0 && s.perMille(700) {
+		p.Node.Idle = time.Duration(s.between(500, 3000)) * time.Millisecond
 	}
 }

@@ -108,6 +108,7 @@ func (w *World) pending() []string {
 			continue
 		}
 		switch m := &w.judges.logs.mirrors[id]; {
+		case !s.isBack():
 		case !s.up:
 			list = append(list, fmt.Sprintf("node %d is down", id))
 		case m.applied < due:

@@ -141,10 +141,10 @@ func (w *World) judgeConflict(op *operation) {
 	w.violate(ExactlyOnce, "Operation %d is told that request id %q says something else, and nothing else was executed under it.", op.number, op.request.id)
 }
 
-// waitsForRoom reports whether an operation may wait still: as many request ids are remembered as may
-// be, and the oldest is not due.
+// waitsForRoom reports whether an operation may wait still when the time is over: as many request ids are
+// remembered as may be, and others took the room whenever there was some.
 func (w *World) waitsForRoom(op *operation) bool {
-	return op.request.id != "" && w.plan.Requests.Max > 0 && op.calledAt > w.now-int64(w.plan.Requests.Age)
+	return op.request.id != "" && w.plan.Requests.Max > 0
 }
 
 // mayEndSo reports whether a one-shot command may end like this in good times.

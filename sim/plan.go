@@ -107,6 +107,7 @@ type ClientPlan struct {
 	Close    int64         // rate per 1,000 operations after which the client closes its session
 	Once     int64         // rate of one-shot commands per 1,000 writes
 	Again    int64         // rate of request ids used before per 1,000 one-shot commands
+	Nap      int64         // rate per 1,000 operations after which the client sleeps for a while
 	Clash    int64         // rate of those that say something else, per 1,000 ids used before
 }
 

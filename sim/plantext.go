@@ -73,7 +73,7 @@ func valueOf(names []string, name string) (int, bool) {
 //	link delay=150us spread=400us tail=5 tailmax=30ms loss=10 duplicate=5 told=500 fifo=no
 //	disk write=20us..90us sync=100us..2ms slow=3 slowmax=80ms
 //	clock 1 ppm=120 wall=-3s
-//	client every=40ms pipeline=2 read=300 stale=100 text=64 patience=2s timeout=1s quit=20 close=10 once=300 again=200 clash=100
+//	client every=40ms pipeline=2 read=300 stale=100 text=64 patience=2s timeout=1s quit=20 close=10 nap=20 once=300 again=200 clash=100
 //	subscriber stay=5s
 //	fault at=2.1s isolate node=leader for=800ms
 //	fault at=3s add-node node=4 from=2
@@ -120,6 +120,9 @@ func (p *Plan) Format() string {
 		more := ""
 		if c.Close > 0 {
 			more = " close=" + formatUint(uint64(c.Close))
+		}
+		if c.Nap > 0 {
+			more += " nap=" + formatUint(uint64(c.Nap))
 		}
 		if c.Once > 0 {
 			more += fmt.Sprintf(" once=%d again=%d clash=%d", c.Once, c.Again, c.Clash)
@@ -258,7 +261,7 @@ func (p *Plan) parseLine(w *words) {
 		p.Clients = append(p.Clients, ClientPlan{
 			Every: w.durationOf("every"), Pipeline: int(w.integerOf("pipeline")), Read: w.integerOf("read"), Stale: w.integerOf("stale"),
 			Text: w.integerOf("text"), Patience: w.durationOf("patience"), Timeout: w.durationOf("timeout"), Quit: w.integerOf("quit"),
-			Close: w.integerOf("close"), Once: w.integerOf("once"), Again: w.integerOf("again"), Clash: w.integerOf("clash"),
+			Close: w.integerOf("close"), Once: w.integerOf("once"), Again: w.integerOf("again"), Clash: w.integerOf("clash"), Nap: w.integerOf("nap"),
 		})
 	case "subscriber":
 		p.Subscribers = append(p.Subscribers, SubscriberPlan{Stay: w.durationOf("stay")})

@@ -18,8 +18,9 @@ import (
 
 // rot is what went wrong in a server's process.
 type rot struct {
-	due bool          // it happens behind the next command
-	at  raft.Position // the message that is wrong; zero: all is well
+	due     bool          // it happens behind the next command
+	at      raft.Position // the message that is wrong; zero: all is well
+	stopped int64         // when a process last stopped for it
 }
 
 // rotten is a wrong message that clients may have seen before its node stopped.
@@ -43,7 +44,7 @@ func (m *machine) rots(at node.Applied, command []byte) {
 	wrong := flipped(op.text, s.id)
 	m.Machine.Apply(at, statemachine.AppendSend(nil, statemachine.Send{Channel: statemachine.GeneralChannel, Text: wrong, Wall: op.wall}))
 	frames, _ := m.EventsAfter(at.Position-1, 1)
-	s.rot = rot{at: at.Position}
+	s.rot.due, s.rot.at = false, at.Position
 	w.rotten = append(w.rotten, rotten{wrong, frames[0].Body})
 	w.cover.Rotted++
 	if w.trace.on() {
@@ -70,8 +71,14 @@ func (w *World) diverged(s *server, why error) bool {
 	case d.Majority || len(w.rotten) == 0:
 		return false
 	}
+	s.rot.stopped = w.now
 	s.crash(CrashProcess, rotDown)
 	return true
+}
+
+// isBack reports whether a node has had the time to come back, if it stopped for its state.
+func (s *server) isBack() bool {
+	return s.rot.stopped == 0 || s.rot.stopped < s.w.now-int64(rotDown+2*time.Second)
 }
 
 // unnoticed lists the nodes whose state rotted and who answer from it still, though they have applied, and
@@ -79,6 +86,9 @@ func (w *World) diverged(s *server, why error) bool {
 func (w *World) unnoticed() (list []*server) {
 	members := w.membership()
 	c := w.judges.logs.committed
+	if len(members.Members) < 2 {
+		return nil // whom should it ask?
+	}
 	for _, s := range w.servers {
 		if !s.up || s.rot.at == 0 {
 			continue
@@ -97,8 +107,9 @@ func (w *World) unnoticed() (list []*server) {
 	return list
 }
 
-// noticeMax is how long the nodes may take to compare in good times.
-const noticeMax = 5 * time.Second
+// noticeMax is how long the nodes may take to compare in good times, where they have to wait
+// for one that is down and could say who is right.
+const noticeMax = 8 * time.Second
 
 // hashEvery is at how many entries simulated nodes compare their states.
 const hashEvery = 16
