@@ -68,12 +68,24 @@ func (w *World) diverged(s *server, why error) bool {
 	switch {
 	case s.rot.at != 0:
 		w.cover.Noticed++
-	case d.Majority || len(w.rotten) == 0:
+	case len(w.rotten) == 0 || d.Majority && !w.oneVoter():
 		return false
 	}
 	s.rot.stopped = w.now
 	s.crash(CrashProcess, rotDown)
 	return true
+}
+
+// oneVoter reports whether a single node is the majority: it is right whatever its state.
+func (w *World) oneVoter() bool {
+	members := w.membership()
+	voters := 0
+	for i := range members.Members {
+		if m := &members.Members[i]; m.Voter || m.VoterOld {
+			voters++
+		}
+	}
+	return voters < 2
 }
 
 // isBack reports whether a node has had the time to come back, if it stopped for its state.
@@ -86,8 +98,8 @@ func (s *server) isBack() bool {
 func (w *World) unnoticed() (list []*server) {
 	members := w.membership()
 	c := w.judges.logs.committed
-	if len(members.Members) < 2 {
-		return nil // whom should it ask?
+	if w.oneVoter() {
+		return nil
 	}
 	for _, s := range w.servers {
 		if !s.up || s.rot.at == 0 {

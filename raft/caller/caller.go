@@ -165,6 +165,7 @@ type pending struct {
 	code    node.Code // what the last attempt was told
 	retry   time.Duration
 	notSend raft.Mono // one-shot commands: not before
+	notYet  raft.Mono // one-shot commands: until then it waits for the cluster's level; zero: not told to
 	until   raft.Mono // one-shot commands: not repeated from then on; zero: no attempt may be in the log
 	ended   bool
 }
@@ -279,13 +280,15 @@ func (c *Caller) response(in *Input) {
 		p.until = 0
 	}
 	switch a.Code {
-	case node.CodeTooLarge, node.CodeBelowWindow, node.CodeNotYet:
+	case node.CodeTooLarge, node.CodeBelowWindow:
 		c.giveUp(p) // it would be told the same again
 	case node.CodeRequestConflict:
 		// Something else was executed under the id, so that this was not and is not going to be.
 		c.end(p, Result{Outcome: node.Refused, Code: a.Code})
 	case node.CodeRequestsFull:
 		c.waitForRoom(p)
+	case node.CodeNotYet:
+		c.waitForLevel(p)
 	case node.CodeSessionUnknown:
 		c.sessionGone(p.session)
 		c.failed(tried, a.Code, "")
@@ -299,6 +302,18 @@ func (c *Caller) response(in *Input) {
 func (c *Caller) waitForRoom(p *pending) {
 	p.notSend = c.now.Add(max(p.retry, c.cfg.BackoffMin))
 	if p.notSend >= p.op.Deadline || p.until != 0 && p.notSend >= p.until {
+		c.giveUp(p)
+	}
+}
+
+// waitForLevel has a one-shot command wait for as long as a new cluster takes to reach its
+// newest level. One in which a node runs an older release keeps on refusing it, and may for days.
+func (c *Caller) waitForLevel(p *pending) {
+	if p.notYet == 0 {
+		p.notYet = c.now.Add(c.cfg.AttemptTimeout)
+	}
+	p.notSend = c.now.Add(c.cfg.BackoffMax)
+	if p.notSend >= p.notYet {
 		c.giveUp(p)
 	}
 }
@@ -486,7 +501,11 @@ func (c *Caller) giveUp(p *pending) {
 	if !p.op.Query && (p.doubt || p.attempt.id != 0) {
 		outcome = node.Unknown
 	}
-	c.end(p, Result{Outcome: outcome, Code: p.code, RetryAfter: p.retry})
+	r := Result{Outcome: outcome, Code: p.code}
+	if p.code == node.CodeRequestsFull {
+		r.RetryAfter = p.retry
+	}
+	c.end(p, r)
 }
 
 func (c *Caller) end(p *pending, r Result) {

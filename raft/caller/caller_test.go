@@ -261,17 +261,34 @@ func TestConversations(t *testing.T) {
 			> 2 conflict
 			1 refused: the request id was used for something else`,
 
+		"a one-shot command waits a moment for the cluster's level, and not for an upgrade": `
+			> once 1 job
+			1 -> a: once job op1
+			> 1 notyet
+			> wait 200ms
+			2 -> a: once job op1
+			> 2 done x
+			1 done x
+			> once 2 other
+			3 -> a: once other op2
+			> 3 notyet
+			> wait 200ms
+			4 -> a: once other op2
+			> wait 2700ms
+			> 4 notyet
+			2 refused: not before every node runs the newer release`,
+
 		"a one-shot command in doubt that an older release refuses is unknown": `
 			> once 1 job
 			1 -> a: once job op1
-			> once 2 other
-			2 -> a: once other op2
 			> 1 unknown
-			3 -> b: once job op1
-			> 3 notyet
-			1 unknown: not before every node runs the newer release
+			2 -> b: once job op1
 			> 2 notyet
-			2 refused: not before every node runs the newer release`,
+			> wait 200ms
+			3 -> b: once job op1
+			> wait 2700ms
+			> 3 notyet
+			1 unknown: not before every node runs the newer release`,
 
 		"one for which there is no room waits if there is time, and ends at once if not": `
 			> once 1 job within 10s
