@@ -459,27 +459,6 @@ func (g *generator) members() {
 	}
 }
 
-// requests draws one-shot commands, and how the cluster remembers them.
-func (g *generator) requests() {
-	s := g.stream(ideaRequests)
-	if s.perMille(350) {
-		return
-	}
-	p := g.plan
-	slowest := time.Duration(0)
-	for i := range p.Clients {
-		c := &p.Clients[i]
-		c.Once, c.Again, c.Clash = s.between(50, 600), s.between(0, 500), s.between(0, 400)
-		slowest = max(slowest, c.Timeout)
-	}
-	if s.perMille(400) {
-		p.Requests.Age = 4*slowest + time.Duration(s.between(500, 8000))*time.Millisecond
-		if s.perMille(500) {
-			p.Requests.Max = s.between(2, 20)
-		}
-	}
-}
-
 // releases draws nodes that run the release before at first, and who upgrades them when: one after
 // another, while everything else goes on. Some stay behind.
 func (g *generator) releases() {
@@ -501,19 +480,6 @@ func (g *generator) releases() {
 			f.At = time.Duration(s.between(500, latest)) * time.Millisecond
 			p.Faults = append(p.Faults, f)
 		}
-	}
-}
-
-// rot draws a state that goes wrong.
-func (g *generator) rot() {
-	s := g.stream(ideaRot)
-	if !s.perMille(200) {
-		return
-	}
-	p := g.plan
-	for range 1 + s.below(2) {
-		at := time.Duration(s.between(1500, int64(p.Heal/time.Millisecond)-100)) * time.Millisecond
-		p.Faults = append(p.Faults, Fault{At: at, Kind: CorruptState, Node: g.anyone(&s)})
 	}
 }
 

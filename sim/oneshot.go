@@ -161,3 +161,24 @@ func (w *World) mayEndSo(op *operation, r *caller.Result) bool {
 	}
 	return r.Outcome == node.Unknown && w.plan.Requests.Age > 0 // it was not repeated for longer
 }
+
+// requests draws one-shot commands, and how the cluster remembers them.
+func (g *generator) requests() {
+	s := g.stream(ideaRequests)
+	if s.perMille(350) {
+		return
+	}
+	p := g.plan
+	slowest := time.Duration(0)
+	for i := range p.Clients {
+		c := &p.Clients[i]
+		c.Once, c.Again, c.Clash = s.between(50, 600), s.between(0, 500), s.between(0, 400)
+		slowest = max(slowest, c.Timeout)
+	}
+	if s.perMille(400) {
+		p.Requests.Age = 4*slowest + time.Duration(s.between(500, 8000))*time.Millisecond
+		if s.perMille(500) {
+			p.Requests.Max = s.between(2, 20)
+		}
+	}
+}

@@ -145,3 +145,16 @@ func (w *World) toleratesFrame(frame []byte) bool {
 	}
 	return false
 }
+
+// rot draws a state that goes wrong.
+func (g *generator) rot() {
+	s := g.stream(ideaRot)
+	if !s.perMille(200) {
+		return
+	}
+	p := g.plan
+	for range 1 + s.below(2) {
+		at := time.Duration(s.between(1500, int64(p.Heal/time.Millisecond)-100)) * time.Millisecond
+		p.Faults = append(p.Faults, Fault{At: at, Kind: CorruptState, Node: g.anyone(&s)})
+	}
+}

@@ -266,27 +266,6 @@ func (n *Node) command(ev *Event) {
 	}
 }
 
-// request proposes a one-shot command, unless its id is remembered already.
-func (n *Node) request(ev *Event) {
-	c, rules := &ev.Command, &n.settings.Rules
-	if k, ok := n.requests.kept(n.logTime, c.Principal, c.RequestID); ok {
-		if code := k.conflict(c.Digest); code != CodeNone {
-			n.refuse(ev.Ticket, code)
-			return
-		}
-		n.answer(Answer{Ticket: ev.Ticket, Outcome: Done, Position: k.position, Reply: k.reply, Hint: n.leader})
-		return
-	}
-	switch {
-	case len(c.RequestID) > rules.RequestIDBytesMax, len(c.Principal) > rules.PrincipalBytesMax, len(c.Body) > n.settings.Limits.CommandBytesMax:
-		n.refuse(ev.Ticket, CodeTooLarge)
-	case n.settings.MaxLevel < levelRequests:
-		n.refuse(ev.Ticket, CodeNotYet)
-	case n.admit(ev.Ticket):
-		n.propose(ev, encodeRequest(c))
-	}
-}
-
 // admit says whether a proposal can be taken now, before anything is encoded.
 func (n *Node) admit(t Ticket) bool {
 	switch {

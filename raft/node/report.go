@@ -10,7 +10,7 @@ import (
 )
 
 // Nodes that applied the same entries hold the same state, unless an Apply was not a
-// function of its entry, or memory rotted. Nothing in the log shows that. So each node
+// function of its entry, or read what had rotted in memory. Nothing in the log shows that. So each node
 // notes its state hash at every Settings.HashEvery-th entry, as a mark, and tells all members its
 // newest marks: at once when there is a new one, and every reportEvery, so that a report
 // that got lost is made good by the next.
@@ -25,6 +25,9 @@ import (
 //
 // The state at a later index contains that at an earlier one, so that a mark on which a
 // majority agrees settles all before it.
+//
+// The hash is a running sum over what Apply wrote. A bit that flips in a row which nobody reads or replaces
+// shows only where the hash is computed anew.
 //
 // A report also carries the newest level that its sender takes part in; see level.go.
 type reporting struct {
