@@ -56,6 +56,10 @@ func (c *Configuration) IsVoter(who Ident) bool {
 	return ok && m.Ident == who && (m.Voter || m.VoterOld)
 }
 
+// Quorum reports whether a quorum has the property: more than half of the voters, in both
+// halves if the configuration is joint [§6].
+func (c *Configuration) Quorum(has func(m *Member) bool) bool { return quorumHas(c, has) }
+
 // Clone returns a copy that shares nothing.
 func (c *Configuration) Clone() Configuration {
 	return Configuration{Members: append([]Member(nil), c.Members...)}

@@ -5,8 +5,8 @@ import "fmt"
 // MessageKind names a message. The numbers are on the wire; they never change.
 type MessageKind uint8
 
-// The messages, in the order a cluster's life sends them. Formation and joining
-// messages (100 and up) are read by raft/node; the protocol never sees them.
+// The messages, in the order a cluster's life sends them. Those from 100 on are read
+// by raft/node; the protocol never sees them.
 const (
 	MsgPreVote        MessageKind = 1 // would you vote for me? [T§9.6]
 	MsgPreVoteReply   MessageKind = 2
@@ -34,6 +34,7 @@ const (
 	MsgJoinRecord MessageKind = 107 // this is the cluster, and where its leader listens
 	MsgJoinAccept MessageKind = 108
 
+	MsgReport        MessageKind = 109 // what I take part in, and what my state was (raft/node)
 	MsgSnapshotOffer MessageKind = 120 // I have this snapshot for you (raft/node, snapshots)
 	MsgSnapshotAsk   MessageKind = 121 // send me this piece of it
 	MsgSnapshotChunk MessageKind = 122
@@ -90,6 +91,8 @@ func (k MessageKind) String() string {
 		return "JoinRecord"
 	case MsgJoinAccept:
 		return "JoinAccept"
+	case MsgReport:
+		return "Report"
 	case MsgSnapshotOffer:
 		return "SnapshotOffer"
 	case MsgSnapshotAsk:
@@ -120,7 +123,7 @@ func (k MessageKind) Bulk() bool { return k == MsgSnapshotChunk || k == MsgBlob 
 //	RepairReply        Term Seq PrevIndex LastTerm Holding; Entries if it holds the first
 //	ReadIndex          Term Seq: the number of the question
 //	ReadIndexReply     Term Seq Granted Commit
-//	Form…, Join…, Snapshot…, Blob   Payload
+//	Form…, Join…, Report, Snapshot…, Blob   Payload
 //
 // A reply echoes the Seq of its request. Term is the sender's currentTerm, but
 // in PreVote the term that the sender would campaign in, and in a granted

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"time"
+
 	"parley/raft"
 	"parley/raft/caller"
 	"parley/raft/node"
@@ -26,6 +28,7 @@ type client struct {
 	wakes   uint64
 	under   int // operations under way
 	waiting []sent
+	asleep  int64  // until then nothing reaches it and it does nothing
 	floor   uint64 // place of the last operation answered: session order
 }
 
@@ -39,6 +42,7 @@ type sent struct {
 type request struct {
 	client int
 	sent   caller.Request
+	sentAt int64
 }
 
 // answer is an answer on its way to a client.
@@ -65,6 +69,7 @@ func newClient(w *World, number int, plan *ClientPlan) *client {
 
 		AttemptTimeout: plan.Timeout,
 		ReadAnywhere:   plan.Anywhere,
+		RepeatMax:      w.plan.Requests.repeatMax(),
 	}, c.mono())
 	c.next()
 	return c
@@ -88,7 +93,7 @@ func (w *World) operation(e *event) {
 	}
 	c.next()
 	what := c.wants.next() // drawn in any case: what it wants next does not depend on this
-	if c.under >= c.plan.Pipeline {
+	if c.under >= c.plan.Pipeline || w.now < c.asleep {
 		return
 	}
 	w.trace.begin(e)
@@ -96,13 +101,36 @@ func (w *World) operation(e *event) {
 	op := w.newOperation(c, what)
 	c.step(caller.Input{Kind: caller.InputSubmit, Op: caller.Op{
 		Ticket: uint64(op.number), Body: op.body, Query: !op.write, Consistency: op.consistency, Deadline: c.deadline(),
+		RequestID: op.request.id, Digest: op.digest,
 	}})
 	if quit := raft.Mix(what, 3); !w.healed && int64(below(quit, 1000)) < c.plan.Quit {
 		at := w.now + int64(below(raft.Mix(quit, 1), uint64(c.plan.Patience/4)))
 		w.heap.push(event{at: at, priority: priorityNormal, kind: eventQuit, who: int32(c.number), arg: uint64(op.number)})
 	}
 	c.closes(what)
+	c.naps(what)
 }
+
+// naps has a client fall asleep now and then with a request under way, as a laptop does whose lid
+// is closed. The answer is lost; when it wakes it repeats a command of a session that may have
+// expired meanwhile.
+func (c *client) naps(what uint64) {
+	w := c.w
+	nap := raft.Mix(what, 5)
+	if w.healed || int64(below(nap, 1000)) >= c.plan.Nap {
+		return
+	}
+	c.asleep = min(w.now+exponential(raft.Mix(nap, 1), int64(napMean)), int64(w.plan.Heal))
+	w.cover.Naps++
+	if w.trace.on() {
+		w.trace.say("; falls asleep until %s", formatClock(c.asleep))
+	}
+	c.wakeOn = never
+	c.arm()
+}
+
+// napMean is how long a client sleeps on average: for about as long as sessions live that expire soon.
+const napMean = 2 * time.Second
 
 // closes has a client close its session now and then. In good times it does not: what is
 // under way then could stay unknown, which would be a violation.
@@ -127,7 +155,7 @@ func (c *client) deadline() raft.Mono {
 // quit has a caller go away in the middle of an operation.
 func (w *World) quit(e *event) {
 	op := &w.operations[e.arg-1]
-	if op.ended {
+	if op.ended || w.now < w.clients[e.who-1].asleep {
 		return
 	}
 	w.trace.begin(e)
@@ -162,7 +190,7 @@ func (c *client) arm() {
 	if c.wakeAt == raft.Never {
 		return
 	}
-	at := max(int64(c.wakeAt)-1, c.w.now+1)
+	at := max(int64(c.wakeAt)-1, c.w.now+1, c.asleep)
 	if c.wakeOn <= at {
 		return
 	}
@@ -178,7 +206,7 @@ func (w *World) callerWakes(e *event) {
 		return
 	}
 	c.wakeOn = never
-	if c.mono() < c.wakeAt {
+	if c.mono() < c.wakeAt || w.now < c.asleep {
 		c.arm()
 		return
 	}
@@ -199,14 +227,14 @@ func (c *client) send(r *caller.Request) {
 	}
 	c.waiting = append(c.waiting, sent{r.ID, id})
 	switch r.Kind {
-	case caller.RequestCommand:
+	case caller.RequestCommand, caller.RequestOnce:
 		w.repeated(r)
 	case caller.RequestCloseSession:
 		w.cover.Closed++
 	}
 	w.heap.push(event{at: w.now + 2*int64(c.plan.Timeout), priority: priorityNormal, kind: eventLost, who: int32(c.number), arg: r.ID})
 	if id != 0 && w.reachable(id) {
-		w.heap.push(event{at: w.now + c.delay(), priority: priorityNormal, kind: eventRequest, who: int32(id), arg: w.requests.put(request{c.number, *r})})
+		w.heap.push(event{at: w.now + c.delay(), priority: priorityNormal, kind: eventRequest, who: int32(id), arg: w.requests.put(request{c.number, *r, w.now})})
 	}
 }
 
@@ -229,6 +257,9 @@ func (w *World) request(e *event) {
 	if w.trace.on() {
 		w.trace.say("from c%d: %s", r.client, describeRequest(&r.sent))
 	}
+	if w.expired(&r) {
+		return
+	}
 	if !s.up {
 		w.heap.push(event{at: w.now + c.delay(), priority: priorityNormal, kind: eventLost, who: int32(r.client), arg: r.sent.ID})
 		return
@@ -241,6 +272,9 @@ func (w *World) request(e *event) {
 		ev.Kind = node.EventCloseSession
 	case caller.RequestCommand:
 		ev.Kind = node.EventCommand
+	case caller.RequestOnce:
+		ev.Kind = node.EventCommand
+		ev.Command.Principal = w.operations[w.judges.applied.byBody[string(r.sent.Command.Body)]-1].request.principal
 	case caller.RequestQuery:
 		ev.Kind = node.EventQuery
 	}
@@ -281,6 +315,9 @@ func (w *World) deliver(e *event) {
 	if w.trace.on() {
 		w.trace.say("gets %s", describeAnswer(&a.answer))
 	}
+	if w.now < c.asleep {
+		return // nobody is there; the caller notices by itself
+	}
 	hint := ""
 	if a.answer.Hint != 0 {
 		hint = clientAddr(a.answer.Hint)
@@ -304,7 +341,9 @@ func (w *World) giveUp(e *event) {
 		w.heap.push(event{at: w.now + c.delay(), priority: priorityNormal, kind: eventCancel, who: int32(to.node),
 			arg: uint64(ticketOf(c.number, to.id)), epoch: w.node(to.node).epoch})
 	}
-	c.step(caller.Input{Kind: caller.InputLost, ID: e.arg})
+	if w.now >= c.asleep {
+		c.step(caller.Input{Kind: caller.InputLost, ID: e.arg})
+	}
 }
 
 // cancel tells a node that a caller or subscriber went away.

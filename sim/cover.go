@@ -28,6 +28,15 @@ type Cover struct {
 	Fetched     uint64 // snapshots that came from a peer, whole and decoded
 	Installs    uint64 // states that were replaced by one of them
 	Resets      uint64 // logs of which nothing was left then
+	Reused      uint64 // one-shot commands under a request id that was used before
+	Joined      uint64 // of those, the ones that got the answer to another operation
+	Conflicts   uint64 // and those that were told that the id is taken
+	Naps        uint64 // times that a client slept through the answer to its request
+	Agreed      uint64 // marks at which a node saw that a majority has its state
+	Rotted      uint64 // states that went wrong
+	Noticed     uint64 // of those, the ones whose node stopped for it
+	Raised      uint64 // runs in which the level rose
+	Upgraded    uint64 // runs in which it rose after nodes of the release before were upgraded
 }
 
 // Add adds another run's counts.
@@ -76,5 +85,14 @@ func (c *Cover) fields() []coverField {
 		{"snapshots fetched", &c.Fetched},
 		{"snapshots installed", &c.Installs},
 		{"logs reset", &c.Resets},
+		{"request ids used again", &c.Reused},
+		{"answers shared under a request id", &c.Joined},
+		{"request ids in conflict", &c.Conflicts},
+		{"clients that fell asleep", &c.Naps},
+		{"states agreed on", &c.Agreed},
+		{"states that rotted", &c.Rotted},
+		{"rotten states noticed", &c.Noticed},
+		{"levels raised", &c.Raised},
+		{"levels raised after an upgrade", &c.Upgraded},
 	}
 }

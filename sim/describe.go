@@ -48,6 +48,8 @@ func describeRequest(r *caller.Request) string {
 		return fmt.Sprintf("request %d to %s: open a session", r.ID, r.Target)
 	case caller.RequestCloseSession:
 		return fmt.Sprintf("request %d to %s: close session %d", r.ID, r.Target, r.Command.Session)
+	case caller.RequestOnce:
+		return fmt.Sprintf("request %d to %s: one-shot command %q", r.ID, r.Target, r.Command.RequestID)
 	case caller.RequestCommand:
 		return fmt.Sprintf("request %d to %s: command %d of session %d", r.ID, r.Target, r.Command.Seq, r.Command.Session)
 	}

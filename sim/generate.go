@@ -27,6 +27,10 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.snapshots()
 	g.readers()
 	g.leases()
+	g.requests()
+	g.releases()
+	g.rot()
+	g.naps()
 	return g.plan
 }
 
@@ -52,6 +56,10 @@ const (
 	ideaSnapshots
 	ideaReaders
 	ideaLeases
+	ideaRequests
+	ideaReleases
+	ideaRot
+	ideaNaps
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }
@@ -463,5 +471,45 @@ func (g *generator) members() {
 	}
 	for range s.below(4) {
 		wish(Fault{Kind: Transfer, Node: Target(1 + s.below(uint64(p.servers())))})
+	}
+}
+
+// releases draws nodes that run the release before at first, and who upgrades them when: one after
+// another, while everything else goes on. Some stay behind.
+func (g *generator) releases() {
+	s := g.stream(ideaReleases)
+	if !s.perMille(250) {
+		return
+	}
+	p := g.plan
+	for id := 1; id <= p.Nodes; id++ {
+		if s.perMille(600) {
+			p.Old = append(p.Old, raft.NodeID(id))
+		}
+	}
+	all := s.perMille(800)
+	latest := int64(p.Heal/time.Millisecond) - 100
+	for _, id := range p.Old {
+		if all || s.perMille(500) {
+			f := g.lasting(&s, Upgrade, Target(id), 1000)
+			f.At = time.Duration(s.between(500, latest)) * time.Millisecond
+			p.Faults = append(p.Faults, f)
+		}
+	}
+}
+
+// naps draws clients that fall asleep with a request under way, in worlds where sessions often
+// expire before they wake.
+func (g *generator) naps() {
+	s := g.stream(ideaNaps)
+	if !s.perMille(250) {
+		return
+	}
+	p := g.plan
+	for i := range p.Clients {
+		p.Clients[i].Nap = s.between(10, 100)
+	}
+	if p.Node.Idle == 0 && s.perMille(700) {
+		p.Node.Idle = time.Duration(s.between(500, 3000)) * time.Millisecond
 	}
 }

@@ -38,6 +38,11 @@ func TestEveryJudgeSpeaksWhenItMust(t *testing.T) {
 		m.Apply(node.Applied{Position: at}, w.operations[op-1].body)
 	}
 
+	once := func(w *World, op int, id, says string) {
+		w.operations[op-1].request = requestKey{id: id}
+		w.operations[op-1].digest = node.DigestOf(says)
+	}
+
 	for _, c := range []struct {
 		name string
 		want string
@@ -121,6 +126,37 @@ func TestEveryJudgeSpeaksWhenItMust(t *testing.T) {
 		{"a command that nobody sent", ExactlyOnce, func(w *World) {
 			m := &machine{Machine: statemachine.New(), w: w, s: w.node(1)}
 			m.Apply(node.Applied{Position: 5}, []byte("from nowhere"))
+		}},
+		{"a request id under which two commands take effect", ExactlyOnce, func(w *World) {
+			once(w, 1, "job", "x")
+			once(w, 2, "job", "x")
+			apply(w, 1, 5, 1)
+			apply(w, 1, 6, 2)
+		}},
+		{"a one-shot command that gets the answer to another one under its id", ExactlyOnce, func(w *World) {
+			once(w, 1, "job", "x")
+			once(w, 2, "job", "y")
+			apply(w, 1, 5, 1)
+			w.ended(w.clients[0], &caller.Result{Ticket: 2, Outcome: node.Done, Position: 5, Reply: w.judges.applied.log[0].reply})
+		}},
+		{"a one-shot command that is acknowledged where nothing took effect", Durability, func(w *World) {
+			once(w, 1, "job", "x")
+			w.ended(w.clients[0], &caller.Result{Ticket: 1, Outcome: node.Done, Position: 5})
+		}},
+		{"a conflict with nothing", ExactlyOnce, func(w *World) {
+			once(w, 1, "job", "x")
+			w.ended(w.clients[0], &caller.Result{Ticket: 1, Outcome: node.Refused, Code: node.CodeRequestConflict})
+		}},
+		{"a one-shot command under somebody else's name", ExactlyOnce, func(w *World) {
+			once(w, 1, "job", "x")
+			w.operations[0].request.principal = "another"
+			apply(w, 1, 5, 1)
+		}},
+		{"a refusal for its level of a command that comes after the level", Liveness, func(w *World) {
+			once(w, 1, "job", "x")
+			w.healed, w.levelAt = true, 1
+			w.operations[0].calledAt = int64(w.plan.Heal)
+			w.ended(w.clients[0], &caller.Result{Ticket: 1, Outcome: node.Refused, Code: node.CodeNotYet})
 		}},
 		{"an acknowledged write that is nowhere", Durability, func(w *World) {
 			w.ended(w.clients[0], &caller.Result{Ticket: 1, Outcome: node.Done, Position: 5})

@@ -35,6 +35,7 @@ func (w *World) heal(e *event) {
 	}
 	for _, s := range w.servers {
 		s.disarm()
+		s.rot.due = false
 		s.disk.stallTo = min(s.disk.stallTo, w.now)
 		s.pausedUntil = min(s.pausedUntil, w.now)
 		switch w.restOf(s.id) {
@@ -76,6 +77,9 @@ func (w *World) unheard(id raft.NodeID) bool { return w.healed && w.restOf(id) =
 
 // judgeLiveness looks at what is still pending when the time is over.
 func (w *World) judgeLiveness() {
+	for _, s := range w.unnoticed() {
+		w.violate(StateRot, "Node %d answers from a state that rotted at position %d, and nobody noticed.", s.id, s.rot.at)
+	}
 	pending := w.pending()
 	if len(pending) == 0 {
 		return
@@ -104,6 +108,7 @@ func (w *World) pending() []string {
 			continue
 		}
 		switch m := &w.judges.logs.mirrors[id]; {
+		case !s.isBack():
 		case !s.up:
 			list = append(list, fmt.Sprintf("node %d is down", id))
 		case m.applied < due:
@@ -111,7 +116,7 @@ func (w *World) pending() []string {
 		}
 	}
 	for i := range w.operations {
-		if op := &w.operations[i]; !op.ended {
+		if op := &w.operations[i]; !op.ended && !w.waitsForRoom(op) {
 			list = append(list, fmt.Sprintf("operation %d of client %d, called at %s, has no answer", op.number, op.client, formatClock(op.calledAt)))
 		}
 	}

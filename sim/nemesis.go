@@ -80,7 +80,7 @@ type live struct {
 // lasts reports whether the fault has an end.
 func (f *Fault) lasts() bool {
 	switch f.Kind {
-	case CrashProcess, CrashMachine, Drift, Jump, DiskError, Pause, Stall, AddNode, RemoveNode, PromoteNode, Transfer:
+	case CrashProcess, CrashMachine, Drift, Jump, DiskError, Pause, Stall, AddNode, RemoveNode, PromoteNode, Transfer, CorruptState, Upgrade:
 		return false
 	}
 	return true
@@ -102,6 +102,13 @@ func (w *World) strike(s *server, f *Fault, draw uint64) {
 		s.clock.bend(w.now, s.clock.ppm, true)
 	case Jump:
 		s.clock.wall += int64(f.By)
+	case CorruptState:
+		s.rot.due = s.rot.at == 0
+	case Upgrade:
+		s.old = false
+		if s.up {
+			s.crash(CrashProcess, f.For)
+		}
 	}
 }
 

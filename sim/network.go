@@ -19,6 +19,7 @@ type network struct {
 	plan    *LinkPlan
 	blocked [nodesMax + 1][nodesMax + 1]uint8 // how many faults block from → to
 	links   [nodesMax + 1][nodesMax + 1]link
+	reports [nodesMax + 1][nodesMax + 1]link // of their own, so that they move the fate of no other message
 	packets []packet
 	free    []uint32
 	loss    int64 // on top of the plan's, per 1,000
@@ -35,6 +36,7 @@ type link struct {
 // packet is a message on its way.
 type packet struct {
 	bytes    []byte
+	kind     raft.MessageKind
 	from, to raft.NodeID
 	copies   uint8
 }
@@ -44,9 +46,18 @@ func newNetwork(c chance, p *Plan) network {
 	for from := 1; from <= p.servers(); from++ {
 		for to := 1; to <= p.servers(); to++ {
 			n.links[from][to].chance = c.stream(purposeLink, uint64(from)<<8|uint64(to))
+			n.reports[from][to].chance = c.stream(purposeReport, uint64(from)<<8|uint64(to))
 		}
 	}
 	return n
+}
+
+// link returns the link that a message of this kind takes.
+func (n *network) link(kind raft.MessageKind, from, to raft.NodeID) *link {
+	if kind == raft.MsgReport {
+		return &n.reports[from][to]
+	}
+	return &n.links[from][to]
 }
 
 // open reports whether messages get through from one node to another now.
@@ -62,14 +73,14 @@ func (n *network) block(from, to raft.NodeID, by int8) {
 // send puts a message on its link.
 func (w *World) send(m *raft.Message) {
 	n := &w.net
-	l := &n.links[m.From.ID][m.To.ID]
+	l := n.link(m.Kind, m.From.ID, m.To.ID)
 	fate, delay := l.chance.next(), l.chance.next()
 	if w.trace.on() {
 		w.trace.notes = append(w.trace.notes, "; > "...)
 		w.trace.notes = describeMessage(w.trace.notes, m)
 	}
 	if !n.open(m.From.ID, m.To.ID) || !n.calm && int64(below(fate, 1000)) < n.plan.Loss+n.loss {
-		w.lost(m.From.ID, m.To.ID)
+		w.lost(m.Kind, m.From.ID, m.To.ID)
 		return
 	}
 	if m.Kind == raft.MsgReadIndexReply && m.Granted {
@@ -80,7 +91,7 @@ func (w *World) send(m *raft.Message) {
 		copies = 2
 	}
 	p := n.packet()
-	n.packets[p].from, n.packets[p].to, n.packets[p].copies = m.From.ID, m.To.ID, copies
+	n.packets[p].kind, n.packets[p].from, n.packets[p].to, n.packets[p].copies = m.Kind, m.From.ID, m.To.ID, copies
 	n.packets[p].bytes = raft.AppendMessage(n.packets[p].bytes[:0], m)
 	for i := range copies {
 		at := w.now + n.delay(raft.Mix(delay, uint64(i)))
@@ -107,8 +118,8 @@ const delayMax = 3 * time.Second
 
 // lost drops a message. Its sender is told or not: a broken connection is
 // noticed, a silent firewall is not.
-func (w *World) lost(from, to raft.NodeID) {
-	l := &w.net.links[to][from]
+func (w *World) lost(kind raft.MessageKind, from, to raft.NodeID) {
+	l := w.net.link(kind, to, from)
 	x := l.chance.next()
 	if int64(below(x, 1000)) < w.net.plan.Told {
 		w.peerLost(from, to, w.now+w.net.delay(x))
@@ -138,7 +149,7 @@ func (w *World) arrive(e *event) {
 	n := &w.net
 	p := &n.packets[e.arg]
 	s := w.node(p.to)
-	from, ok := p.from, n.open(p.from, p.to) && s.up
+	kind, from, ok := p.kind, p.from, n.open(p.from, p.to) && s.up
 	p.copies--
 	w.trace.begin(e)
 	w.trace.put(uint64(crc32.Checksum(p.bytes, castagnoli)))
@@ -169,7 +180,7 @@ func (w *World) arrive(e *event) {
 		if w.trace.on() {
 			w.trace.say(" (does not arrive)")
 		}
-		w.lost(from, s.id)
+		w.lost(kind, from, s.id)
 		return
 	}
 	s.tell(node.Event{Kind: node.EventMessage, Message: &m})

@@ -22,7 +22,11 @@ type Plan struct {
 	Core []raft.NodeID
 	Rest []Rest
 
+	// Old are the founding nodes that run the release before, until a fault upgrades them.
+	Old []raft.NodeID
+
 	Node        NodePlan
+	Requests    RequestPlan
 	Link        LinkPlan
 	Disk        DiskPlan
 	Clocks      []ClockPlan
@@ -118,6 +122,10 @@ type ClientPlan struct {
 	Close    int64         // rate per 1,000 operations after which the client closes its session
 	Anywhere bool          // its reads stay with whatever node answers, instead of following its writes
 	At       raft.NodeID   // not zero: it only watches this node, until the liveness phase
+	Once     int64         // rate of one-shot commands per 1,000 writes
+	Again    int64         // rate of request ids used before per 1,000 one-shot commands
+	Nap      int64         // rate per 1,000 operations after which the client sleeps for a while
+	Clash    int64         // rate of those that say something else, per 1,000 ids used before
 }
 
 // SubscriberPlan is one follower of the event stream. It moves to another
@@ -171,6 +179,9 @@ const (
 	RemoveNode  // Node leaves
 	PromoteNode // Node, a learner, becomes a voter
 	Transfer    // Node takes leadership over
+
+	CorruptState // behind its next command Node's state is another than it should be
+	Upgrade      // Node's process ends, and the next one is of the newest release
 )
 
 // Target says whom a fault hits. Positive: the node with this id. The others

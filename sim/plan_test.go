@@ -38,6 +38,11 @@ func TestAMistakeInAPlanIsNamedWithItsLine(t *testing.T) {
 		{"fault at=1s isolate for=1s", "want node="},
 		{"fault at=1s isolate node=99 for=1s", "no such node"},
 		{"speed 9", "unknown word"},
+		{"fault at=1s corrupt-state node=all", "want one node"},
+		{"fault at=1s upgrade node=leader", "want the number"},
+		{"old 99", "old names node 99"},
+		{"requests max=3", "there must be an age="},
+		{"requests age=1s", "must not outlive"},
 	} {
 		_, err := Parse(good + c.line + "\n")
 		require.ErrorContains(t, err, c.want, c.line)

@@ -16,7 +16,7 @@ const planHeader = "parley plan 1"
 var (
 	faultNames = []string{"", "crash-process", "crash-machine", "isolate", "split", "oneway", "deaf", "mute",
 		"pause", "drift", "freeze", "jump", "loss", "slow", "stall", "disk-error",
-		"add-node", "remove-node", "promote-node", "transfer"}
+		"add-node", "remove-node", "promote-node", "transfer", "corrupt-state", "upgrade"}
 	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery", "transfer"}
 	restNames   = []string{"", "well", "down", "cut", "deaf", "mute"}
 	targetNames = []string{"", "leader", "all", "follower", "majority"} // of -1, -2, …
@@ -63,19 +63,23 @@ func valueOf(names []string, name string) (int, bool) {
 //	seed 7
 //	nodes 3
 //	spares 1
+//	old 1,3
 //	duration 60s
 //	heal 44s core=1,3
 //	rest 2 down
 //	node election=250ms heartbeat=50ms segment=16384 loop=200us
 //	limits append=2 inflight=4 uncommitted=0 idle=0s
 //	lease 200ms ppm=50000 without=3
+//	requests age=6s max=8
 //	link delay=150us spread=400us tail=5 tailmax=30ms loss=10 duplicate=5 told=500 fifo=no
 //	disk write=20us..90us sync=100us..2ms slow=3 slowmax=80ms
 //	clock 1 ppm=120 wall=-3s
-//	client every=40ms pipeline=2 read=300 stale=100 text=64 patience=2s timeout=1s quit=20 close=10 anywhere=yes
+//	client every=40ms pipeline=2 read=300 stale=100 text=64 patience=2s timeout=1s quit=20 close=10 nap=20 once=300 again=200 clash=100 anywhere=yes
 //	subscriber stay=5s
 //	fault at=2.1s isolate node=leader for=800ms
 //	fault at=3s add-node node=4 from=2
+//	fault at=4s upgrade node=1 for=300ms
+//	fault at=5s corrupt-state node=2
 //
 // Rates are per 1,000. Lines may be taken out, and '#' begins a comment.
 func (p *Plan) Format() string {
@@ -86,6 +90,9 @@ func (p *Plan) Format() string {
 	line("nodes %d", p.Nodes)
 	if p.Spares > 0 {
 		line("spares %d", p.Spares)
+	}
+	if len(p.Old) > 0 {
+		line("old %s", formatIDs(p.Old))
 	}
 	line("duration %s", formatDuration(p.Duration))
 	line("heal %s core=%s", formatDuration(p.Heal), formatIDs(p.Core))
@@ -105,6 +112,9 @@ func (p *Plan) Format() string {
 		}
 		line("lease %s ppm=%d%s", formatDuration(n.Lease), n.LeasePPM, without)
 	}
+	if r := &p.Requests; int64(r.Age)+r.Max > 0 {
+		line("requests age=%s max=%d", formatDuration(r.Age), r.Max)
+	}
 	l := &p.Link
 	line("link delay=%s spread=%s tail=%d tailmax=%s loss=%d duplicate=%d told=%d fifo=%s",
 		formatDuration(l.Delay), formatDuration(l.Spread), l.Tail, formatDuration(l.TailMax), l.Loss, l.Duplicate, l.Told, yesNo(l.FIFO))
@@ -115,18 +125,24 @@ func (p *Plan) Format() string {
 		line("clock %d ppm=%d wall=%s", c.Node, c.PPM, formatDuration(c.Wall))
 	}
 	for _, c := range p.Clients {
-		closes := ""
+		more := ""
 		if c.Close > 0 {
-			closes = " close=" + formatUint(uint64(c.Close))
+			more = " close=" + formatUint(uint64(c.Close))
+		}
+		if c.Nap > 0 {
+			more += " nap=" + formatUint(uint64(c.Nap))
+		}
+		if c.Once > 0 {
+			more += fmt.Sprintf(" once=%d again=%d clash=%d", c.Once, c.Again, c.Clash)
 		}
 		if c.Anywhere {
-			closes += " anywhere=yes"
+			more += " anywhere=yes"
 		}
 		if c.At != 0 {
-			closes += " at=" + formatUint(uint64(c.At))
+			more += " at=" + formatUint(uint64(c.At))
 		}
 		line("client every=%s pipeline=%d read=%d stale=%d text=%d patience=%s timeout=%s quit=%d%s",
-			formatDuration(c.Every), c.Pipeline, c.Read, c.Stale, c.Text, formatDuration(c.Patience), formatDuration(c.Timeout), c.Quit, closes)
+			formatDuration(c.Every), c.Pipeline, c.Read, c.Stale, c.Text, formatDuration(c.Patience), formatDuration(c.Timeout), c.Quit, more)
 	}
 	for _, s := range p.Subscribers {
 		line("subscriber stay=%s", formatDuration(s.Stay))
@@ -220,6 +236,8 @@ func (p *Plan) parseLine(w *words) {
 		p.Nodes = int(w.unsigned(w.word()))
 	case "spares":
 		p.Spares = int(w.unsigned(w.word()))
+	case "old":
+		p.Old = w.idList(w.word())
 	case "duration":
 		p.Duration = w.duration(w.word())
 	case "heal":
@@ -242,6 +260,8 @@ func (p *Plan) parseLine(w *words) {
 	case "lease":
 		n := &p.Node
 		n.Lease, n.LeasePPM, n.LeaseLess = w.duration(w.word()), w.integerOf("ppm"), w.ids("without")
+	case "requests":
+		p.Requests = RequestPlan{Age: w.durationOf("age"), Max: w.integerOf("max")}
 	case "link":
 		p.Link = LinkPlan{
 			Delay: w.durationOf("delay"), Spread: w.durationOf("spread"), Tail: w.integerOf("tail"), TailMax: w.durationOf("tailmax"),
@@ -259,7 +279,8 @@ func (p *Plan) parseLine(w *words) {
 		p.Clients = append(p.Clients, ClientPlan{
 			Every: w.durationOf("every"), Pipeline: int(w.integerOf("pipeline")), Read: w.integerOf("read"), Stale: w.integerOf("stale"),
 			Text: w.integerOf("text"), Patience: w.durationOf("patience"), Timeout: w.durationOf("timeout"), Quit: w.integerOf("quit"),
-			Close: w.integerOf("close"), Anywhere: w.value("anywhere") == "yes", At: raft.NodeID(w.integerOf("at")),
+			Close: w.integerOf("close"), Once: w.integerOf("once"), Again: w.integerOf("again"), Clash: w.integerOf("clash"), Nap: w.integerOf("nap"),
+			Anywhere: w.value("anywhere") == "yes", At: raft.NodeID(w.integerOf("at")),
 		})
 	case "subscriber":
 		p.Subscribers = append(p.Subscribers, SubscriberPlan{Stay: w.durationOf("stay")})
@@ -310,6 +331,11 @@ func (p *Plan) check() error {
 			return fmt.Errorf("plan: core names node %d of %d", id, p.Nodes)
 		}
 	}
+	for _, id := range p.Old {
+		if id < 1 || int(id) > p.Nodes {
+			return fmt.Errorf("plan: old names node %d of %d", id, p.Nodes)
+		}
+	}
 	for _, r := range p.Rest {
 		if r.Node < 1 || int(r.Node) > p.Nodes || p.inCore(r.Node) {
 			return fmt.Errorf("plan: rest names node %d, which is in the core or nowhere", r.Node)
@@ -324,6 +350,12 @@ func (p *Plan) check() error {
 		}
 		if int(c.At) > p.servers() || c.At != 0 && (c.Read < 1000 || !c.Anywhere) {
 			return errors.New("plan: a client that watches a node (at=2) needs read=1000 and anywhere=yes")
+		}
+		if p.Requests.Max > 0 && p.Requests.Age == 0 {
+			return errors.New("plan: with requests max= there must be an age= after which there is room again")
+		}
+		if p.Requests.Age > 0 && 2*p.Requests.repeatMax()+2*c.Timeout > p.Requests.Age {
+			return errors.New("plan: a request that is on its way for twice the client's timeout must not outlive requests age=")
 		}
 	}
 	for i := range p.Faults {
@@ -345,10 +377,12 @@ func (p *Plan) checkFault(f *Fault) error {
 		return fmt.Errorf("plan: %s: drift beyond %d ppm", f, ppmMax)
 	case f.Kind == OneWay && (f.From == 0 || f.To == 0 || f.From == f.To):
 		return fmt.Errorf("plan: %s: want from and to", f)
-	case (f.Kind == AddNode || f.Kind == PromoteNode) && f.Node <= 0:
+	case (f.Kind == AddNode || f.Kind == PromoteNode || f.Kind == Upgrade) && f.Node <= 0:
 		return fmt.Errorf("plan: %s: want the number of a node", f)
 	case f.On == StageTransfer && !f.waits():
 		return fmt.Errorf("plan: %s: only isolate, deaf and mute wait for a transfer", f)
+	case f.Kind == CorruptState && (f.Node == NodeAll || f.Node == NodeMajority):
+		return fmt.Errorf("plan: %s: want one node: which state is right, a majority says", f)
 	case f.needsNode() && f.Node == 0:
 		return fmt.Errorf("plan: %s: want node=", f)
 	}

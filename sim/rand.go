@@ -35,6 +35,7 @@ const (
 	purposeRecovery
 	purposeOperator
 	purposeTask
+	purposeReport
 )
 
 // chance is a run's one source of chance: a function of the seed and of a key,

@@ -25,6 +25,8 @@ type server struct {
 	node  *node.Node
 	clock clock
 	disk  disk
+	old   bool // it runs the release before
+	rot   rot
 
 	inbox   []node.Event // waits for the loop
 	looping bool         // a step event is under way
@@ -45,7 +47,11 @@ type server struct {
 
 // rules are what every node judges by.
 func (w *World) rules() node.Rules {
-	return node.Rules{SessionIdleMax: w.plan.Node.Idle, SnapshotBytes: w.plan.Node.Snapshot}
+	r := &w.plan.Requests
+	return node.Rules{
+		SessionIdleMax: w.plan.Node.Idle, SnapshotBytes: w.plan.Node.Snapshot,
+		RequestAgeMax: r.Age, AnonymousAgeMax: r.Age, RequestsPerPrincipalMax: int(r.Max), AnonymousRequestsMax: int(r.Max),
+	}
 }
 
 // snapChunk is small, so that a download has pieces that a fault can come between.
@@ -92,6 +98,10 @@ func (w *World) start(e *event) {
 	if int(s.id) > w.plan.Nodes {
 		seeds = nil // it waits to be added
 	}
+	maxLevel := uint32(node.LevelMax)
+	if s.old {
+		maxLevel--
+	}
 	s.node = node.New(node.Settings{
 		Seeds:           seeds,
 		PeerAddr:        peerAddr(s.id),
@@ -103,6 +113,8 @@ func (w *World) start(e *event) {
 		Lease:           w.plan.leaseOf(s.id),
 		ClockDriftPPM:   w.plan.Node.LeasePPM,
 		Limits:          node.Limits{PushFramesMax: int(w.plan.Node.Push), SubscriberFramesMax: int(w.plan.Node.Frames)},
+		MaxLevel:        maxLevel,
+		HashEvery:       hashEvery,
 		Rules:           w.rules(),
 		Raft: raft.Limits{AppendEntriesMax: int(w.plan.Node.Append), InflightMessagesMax: int(w.plan.Node.Inflight),
 			UncommittedBytesMax: int(w.plan.Node.Uncommitted), DeliverEntriesMax: int(w.plan.Node.Deliver)},
@@ -229,6 +241,16 @@ func (s *server) judgeNotes(notes []raft.Note) {
 			w.cover.Leased++
 		case raft.NoteQuorumLost:
 			w.cover.QuorumLost++
+		case node.NoteAgreed:
+			w.cover.Agreed++
+		case node.NoteLevel:
+			if w.levelAt == 0 {
+				w.levelAt = w.now
+				w.cover.Raised++
+				if len(w.plan.Old) > 0 {
+					w.cover.Upgraded++
+				}
+			}
 		case raft.NoteBreach:
 			w.violate(Breaches, "Node %d got a message from node %d that contradicts what is proven (breach %d at %d).", s.id, n.Peer, n.A, n.Index)
 		}
@@ -275,6 +297,9 @@ func (s *server) stopped(why error) {
 	if w.trace.on() {
 		w.trace.add("stops: %v", why)
 	}
+	if w.diverged(s, why) {
+		return
+	}
 	if !errors.Is(why, errDisk) {
 		w.violate(Stopped, "Node %d stopped: %v.", s.id, why)
 	}
@@ -287,6 +312,7 @@ func (s *server) stopped(why error) {
 func (s *server) crash(kind FaultKind, down time.Duration) {
 	w := s.w
 	s.up = false
+	s.rot.at = 0
 	s.epoch++
 	s.crashes++
 	w.cover.Crashes++
@@ -338,7 +364,7 @@ const forGood = time.Duration(never)
 func (w *World) hangUp(s *server) {
 	for id := raft.NodeID(1); int(id) <= w.plan.servers(); id++ {
 		if peer := w.node(id); peer.up && id != s.id {
-			w.lost(id, s.id)
+			w.lost(raft.MsgAppend, id, s.id)
 		}
 	}
 	for _, c := range w.clients {

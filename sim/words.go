@@ -103,8 +103,9 @@ func (w *words) name(names []string, s string) int {
 	return i
 }
 
-func (w *words) ids(key string) []raft.NodeID {
-	s := w.value(key)
+func (w *words) ids(key string) []raft.NodeID { return w.idList(w.value(key)) }
+
+func (w *words) idList(s string) []raft.NodeID {
 	if s == "" {
 		return nil
 	}

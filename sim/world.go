@@ -32,6 +32,9 @@ type World struct {
 	live        []live // by place in plan.Faults
 	waiting     []int  // places of those that wait for a leader
 	healed      bool
+	oneShots    oneShots
+	rotten      []rotten
+	levelAt     int64 // when a node first applied the entry of the newest level; zero: not yet
 
 	judges    judges
 	violation *Violation
@@ -122,12 +125,13 @@ func newWorld(p *Plan, o Options) *World {
 		w.trace.to = ^uint64(0)
 	}
 	w.judges.applied.byBody = make(map[string]int)
+	w.oneShots.taken = make(map[requestKey][]execution)
 	w.live = make([]live, len(p.Faults))
 	for id := raft.NodeID(1); int(id) <= p.servers(); id++ {
 		if int(id) <= p.Nodes {
 			w.seeds = append(w.seeds, node.Seed{ID: id, PeerAddr: peerAddr(id), ClientAddr: clientAddr(id)})
 		}
-		s := &server{w: w, id: id, fs: memfs.New(w.chance.draw(purposeFileSystem, uint64(id), 0))}
+		s := &server{w: w, id: id, old: contains(p.Old, id), fs: memfs.New(w.chance.draw(purposeFileSystem, uint64(id), 0))}
 		for _, c := range p.Clocks {
 			if c.Node == id {
 				s.clock.ppm, s.clock.wall = c.PPM, int64(c.Wall)

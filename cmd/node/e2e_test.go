@@ -65,6 +65,25 @@ func TestNothingOutlivesADevThatIsKilled(t *testing.T) {
 	awaitGone(t, dir)
 }
 
+// A script repeats its line with the same id after the leader was killed under it: one message, and
+// exit code 6 for whoever takes the id for something else.
+func TestAScriptRepeatsItsCommandUnderOneRequestIDAcrossTheDeathOfTheLeader(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	d, leader, clients := dev(t, dir, freePorts...)
+	line := []string{"send", "#general", "nightly report", "--request-id", "report-1", "--json"}
+	first, code := parley(t, clients, line...)
+	require.Zero(t, code)
+	require.NoError(t, syscall.Kill(pidOf(t, dir, leader), syscall.SIGKILL))
+	again, code := parley(t, clients, line...)
+	require.Zero(t, code)
+	require.Equal(t, first, again)
+	_, code = parley(t, clients, "send", "#general", "another report", "--request-id", "report-1")
+	require.Equal(t, 6, code)
+	require.Equal(t, []string{"nightly report"}, texts(t, clients))
+	require.Zero(t, d.interrupt())
+}
+
 // A tail goes on at another node, without a gap and without a repetition.
 func TestATailOutlivesTheNodeItReadsFrom(t *testing.T) {
 	t.Parallel()

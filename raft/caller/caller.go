@@ -34,6 +34,10 @@ type Config struct {
 	// instead of following the commands to the leader. Their answers are no less fresh: a
 	// node that does not lead asks the leader how far its state must have come.
 	ReadAnywhere bool
+	// RepeatMax is for how long a one-shot command that is in doubt is repeated: after it the
+	// cluster might have forgotten the request id, and execute the command again. It must be
+	// well below node.Rules.RequestAgeMax, since log time and this clock are two.
+	RepeatMax time.Duration
 }
 
 func (c Config) withDefaults() Config {
@@ -52,6 +56,9 @@ func (c Config) withDefaults() Config {
 	if c.AttemptTimeout == 0 {
 		c.AttemptTimeout = 3 * time.Second
 	}
+	if c.RepeatMax == 0 {
+		c.RepeatMax = 12 * time.Hour
+	}
 	return c
 }
 
@@ -62,6 +69,12 @@ type Op struct {
 	Query       bool
 	Consistency node.Consistency // of a query
 	Deadline    raft.Mono        // end it by then; zero or raft.Never: no deadline
+
+	// RequestID makes it a one-shot command, which needs no session: this process or another
+	// may repeat it under the same id. Digest is of the caller's own fields (node.DigestOf),
+	// zero if it is made where the request comes in.
+	RequestID string
+	Digest    node.Digest
 }
 
 // InputKind says which fields of an Input are meant.
@@ -94,6 +107,7 @@ const (
 	RequestCommand                             // Command.Session, Seq, AckedBelow and Body
 	RequestQuery                               // Query
 	RequestCloseSession                        // Command.Session and Nonce; its answer may be left out
+	RequestOnce                                // Command.RequestID, Digest, Principal and Body: needs no session
 )
 
 // Request is one message to one node.
@@ -112,6 +126,8 @@ type Result struct {
 	Code     node.Code // why, if not Done: what the last attempt was told
 	Position raft.Position
 	Reply    []byte
+	// RetryAfter is when a one-shot command that ended with CodeRequestsFull has a chance.
+	RetryAfter time.Duration
 }
 
 // Output is what a Step wants done.
@@ -152,6 +168,10 @@ type pending struct {
 	attempt attempt
 	doubt   bool      // an attempt may be in the log
 	code    node.Code // what the last attempt was told
+	retry   time.Duration
+	notSend raft.Mono // one-shot commands: not before
+	notYet  raft.Mono // one-shot commands: until then it waits for the cluster's level; zero: not told to
+	until   raft.Mono // one-shot commands: not repeated from then on; zero: no attempt may be in the log
 	ended   bool
 }
 
@@ -262,10 +282,20 @@ func (c *Caller) response(in *Input) {
 	case node.Unknown:
 		p.doubt = true
 	}
-	p.code = a.Code
+	p.code, p.retry = a.Code, a.RetryAfter
+	if !p.doubt {
+		p.until = 0
+	}
 	switch a.Code {
 	case node.CodeTooLarge, node.CodeBelowWindow:
 		c.giveUp(p) // it would be told the same again
+	case node.CodeRequestConflict:
+		// Something else was executed under the id, so that this was not and is not going to be.
+		c.end(p, Result{Outcome: node.Refused, Code: a.Code})
+	case node.CodeRequestsFull:
+		c.waitForRoom(p)
+	case node.CodeNotYet:
+		c.waitForLevel(p)
 	case node.CodeSessionUnknown:
 		c.sessionGone(p.session)
 		c.failed(tried, a.Code, "")
@@ -314,7 +344,7 @@ func (c *Caller) openAnswered(in *Input) {
 		return
 	}
 	for _, p := range c.ops {
-		if !p.op.Query {
+		if !p.op.Query && p.op.RequestID == "" {
 			p.code = a.Code
 			if a.Code == node.CodeTooLarge {
 				c.giveUp(p) // this principal will never get a session
@@ -341,7 +371,7 @@ func (c *Caller) expire() {
 		if p.attempt.id != 0 && c.now >= p.attempt.lostAt {
 			c.lost(p.attempt.id)
 		}
-		if c.now >= p.op.Deadline {
+		if c.now >= p.op.Deadline || p.until != 0 && c.now >= p.until {
 			c.giveUp(p)
 		}
 	}
@@ -356,6 +386,10 @@ func (c *Caller) send() {
 		}
 		if p.op.Query {
 			p.attempt = c.request(Request{Kind: RequestQuery, Query: node.Query{Consistency: p.op.Consistency, Body: p.op.Body}})
+			continue
+		}
+		if p.op.RequestID != "" {
+			c.sendOnce(p)
 			continue
 		}
 		if c.numbered(p) {
@@ -439,7 +473,11 @@ func (c *Caller) giveUp(p *pending) {
 	if !p.op.Query && (p.doubt || p.attempt.id != 0) {
 		outcome = node.Unknown
 	}
-	c.end(p, Result{Outcome: outcome, Code: p.code})
+	r := Result{Outcome: outcome, Code: p.code}
+	if p.code == node.CodeRequestsFull {
+		r.RetryAfter = p.retry
+	}
+	c.end(p, r)
 }
 
 func (c *Caller) end(p *pending, r Result) {
@@ -471,11 +509,14 @@ func (c *Caller) wake() {
 	}
 	for _, p := range c.ops {
 		at = min(at, p.op.Deadline)
-		switch {
+		if p.until != 0 {
+			at = min(at, p.until)
+		}
+		switch gate := max(c.routeOf(p.op.Query).gate, p.notSend); {
 		case p.attempt.id != 0:
 			at = min(at, p.attempt.lostAt)
-		case c.now < c.routeOf(p.op.Query).gate:
-			at = min(at, c.routeOf(p.op.Query).gate)
+		case c.now < gate:
+			at = min(at, gate)
 		}
 	}
 	c.out.WakeAt = min(c.out.WakeAt, at)

@@ -17,12 +17,14 @@ import (
 //
 //	submit T [within D]      operation T is wanted
 //	query T                  a linearizable read
+//	once T ID [within D]     operation T is wanted, as a one-shot command
 //	cancel T
 //	close                    the session is not needed for now
 //	wait D                   time passes, WakeAt by WakeAt
 //	ID open S                request ID opened session S
 //	ID done R                request ID is answered
-//	ID unknown | busy | gone | below | large
+//	ID unknown | busy | gone | below | large | conflict | notyet
+//	ID full D                no room for a request id before D has passed
 //	ID notleader [ADDR]
 //	ID leaderlost [ADDR]     a read whose leader could not be asked
 //	ID lost
@@ -66,6 +68,10 @@ func (k *talk) step(in ...Input) {
 			k.nonces = append(k.nonces, r.Command.Nonce)
 		case RequestCommand:
 			line += fmt.Sprintf("s%d #%d <%d %s", r.Command.Session, r.Command.Seq, r.Command.AckedBelow, r.Command.Body)
+		case RequestOnce:
+			line += fmt.Sprintf("once %s %s", r.Command.RequestID, r.Command.Body)
+			require.Equal(k.t, node.Digest{7}, r.Command.Digest)
+			require.Equal(k.t, "anonymous", r.Command.Principal)
 		case RequestCloseSession:
 			line += fmt.Sprintf("close s%d", r.Command.Session)
 			require.Equal(k.t, k.nonces[len(k.nonces)-1], r.Command.Nonce, "it shows who opened the session")
@@ -96,6 +102,13 @@ func (k *talk) say(line string) {
 		}
 		k.step(Input{Kind: InputSubmit, Op: op})
 		return
+	case "once":
+		op := Op{Ticket: number(w[1]), Body: []byte("op" + w[1]), RequestID: w[2], Digest: node.Digest{7}}
+		if len(w) > 4 {
+			op.Deadline = k.now.Add(duration(w[4]))
+		}
+		k.step(Input{Kind: InputSubmit, Op: op})
+		return
 	case "cancel":
 		k.step(Input{Kind: InputCancel, Op: Op{Ticket: number(w[1])}})
 		return
@@ -119,6 +132,8 @@ func (k *talk) say(line string) {
 		in.Answer = node.Answer{Outcome: node.Unknown, Code: node.CodeLeaderLost}
 	case "lost":
 		in.Kind = InputLost
+	case "full":
+		in.Answer = node.Answer{Outcome: node.Refused, Code: node.CodeRequestsFull, RetryAfter: duration(w[2])}
 	case "notleader", "leaderlost":
 		in.Answer = node.Answer{Outcome: node.Refused, Code: node.CodeNotLeader}
 		if w[1] == "leaderlost" {
@@ -129,6 +144,7 @@ func (k *talk) say(line string) {
 		}
 	default:
 		code, ok := map[string]node.Code{"busy": node.CodeBusy, "gone": node.CodeSessionUnknown, "below": node.CodeBelowWindow,
+			"conflict": node.CodeRequestConflict, "notyet": node.CodeNotYet,
 			"large": node.CodeTooLarge, "stopping": node.CodeStopping}[w[1]]
 		require.True(k.t, ok, line)
 		in.Answer = node.Answer{Outcome: node.Refused, Code: code}
@@ -217,6 +233,92 @@ func TestConversations(t *testing.T) {
 			> 3 done x
 			1 done x
 			> 2 done late`,
+
+		"a one-shot command needs no session and is repeated under its id at any node": `
+			> once 1 job
+			1 -> a: once job op1
+			> 1 lost
+			2 -> b: once job op1
+			> 2 notleader c
+			3 -> c: once job op1
+			> 3 unknown
+			> wait 100ms
+			4 -> a: once job op1
+			> 4 done x
+			1 done x`,
+
+		"a one-shot command and those of a session don't wait for one another": `
+			> submit 1
+			1 -> a: open
+			> once 2 job
+			2 -> a: once job op2
+			> 1 large
+			1 refused: too large
+			> 2 done y
+			2 done y`,
+
+		"an id that is taken ends the command as refused, even one in doubt": `
+			> once 1 job
+			1 -> a: once job op1
+			> 1 lost
+			2 -> b: once job op1
+			> 2 conflict
+			1 refused: the request id was used for something else`,
+
+		"a one-shot command waits a moment for the cluster's level, and not for an upgrade": `
+			> once 1 job
+			1 -> a: once job op1
+			> 1 notyet
+			> wait 200ms
+			2 -> a: once job op1
+			> 2 done x
+			1 done x
+			> once 2 other
+			3 -> a: once other op2
+			> 3 notyet
+			> wait 200ms
+			4 -> a: once other op2
+			> wait 2700ms
+			> 4 notyet
+			2 refused: not before every node runs the newer release`,
+
+		"a one-shot command in doubt that an older release refuses is unknown": `
+			> once 1 job
+			1 -> a: once job op1
+			> 1 unknown
+			2 -> b: once job op1
+			> 2 notyet
+			> wait 200ms
+			3 -> b: once job op1
+			> wait 2700ms
+			> 3 notyet
+			1 unknown: not before every node runs the newer release`,
+
+		"one for which there is no room waits if there is time, and ends at once if not": `
+			> once 1 job within 10s
+			1 -> a: once job op1
+			> 1 full 4s
+			> once 2 other within 3s
+			2 -> a: once other op2
+			> 2 full 4s
+			2 refused: too many request ids are remembered
+			> wait 3900ms
+			> wait 100ms
+			3 -> a: once job op1
+			> 3 done x
+			1 done x`,
+
+		"a one-shot command is not repeated for longer than its id is remembered": `
+			> once 1 job
+			1 -> a: once job op1
+			> 1 lost
+			2 -> b: once job op1
+			> 2 full 11h
+			> wait 11h
+			3 -> b: once job op1
+			> 3 full 2h
+			1 unknown: too many request ids are remembered
+			> wait 24h`,
 
 		"a hint is followed at once": `
 			> submit 1

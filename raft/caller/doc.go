@@ -20,6 +20,11 @@
 // was refused at every attempt, and may be. A session that the caller itself closes
 // is to its commands as one that expired.
 //
+// A one-shot command needs no session: it keeps its request id for life, and the request table of
+// raft/node executes it once, whichever process sends it. It is repeated under the same id at
+// any node until it has its answer, so that its outcome stays unknown for no longer than
+// its deadline; but for RepeatMax at most, as the table forgets.
+//
 // # What it asks of its driver
 //
 //   - Call Step on every input and no later than WakeAt, with a time that never falls.

@@ -13,7 +13,7 @@ import (
 )
 
 // server is the model of a cluster with one log: it executes a (session, seq)
-// at most once. Its sessions may expire at any moment. Requests wait in it and are
+// at most once, and a request id. Its sessions may expire at any moment. Requests wait in it and are
 // executed, refused or lost in any order.
 type server struct {
 	sessions map[node.SessionID]map[uint64]string
@@ -21,6 +21,13 @@ type server struct {
 	acked    map[node.SessionID]uint64
 	next     node.SessionID
 	executed map[string]int
+	requests map[string]request
+}
+
+// request is a request id that is taken: by which command, and what it was told.
+type request struct {
+	digest node.Digest
+	body   string
 }
 
 func (s *server) execute(r *Request) node.Answer {
@@ -40,6 +47,21 @@ func (s *server) execute(r *Request) node.Answer {
 			s.expire(id)
 		}
 		return node.Answer{Outcome: node.Done}
+	case RequestOnce:
+		body := string(r.Command.Body)
+		was, taken := s.requests[r.Command.RequestID]
+		switch {
+		case !taken && len(s.requests)%7 == 6:
+			s.requests["room"] = request{}
+			return node.Answer{Outcome: node.Refused, Code: node.CodeRequestsFull, RetryAfter: 300 * time.Millisecond}
+		case !taken:
+			s.executed[body]++
+			was = request{r.Command.Digest, body}
+			s.requests[r.Command.RequestID] = was
+		case was.digest != r.Command.Digest:
+			return node.Answer{Outcome: node.Refused, Code: node.CodeRequestConflict}
+		}
+		return node.Answer{Outcome: node.Done, Reply: []byte("did " + was.body)}
 	case RequestQuery:
 		return node.Answer{Outcome: node.Done, Reply: r.Query.Body}
 	}
@@ -72,7 +94,7 @@ func (s *server) expire(id node.SessionID) {
 func TestDoneWasExecutedOnceRefusedNeverAndNothingTwice(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := &server{sessions: map[node.SessionID]map[uint64]string{}, nonces: map[uint64]node.SessionID{},
-			acked: map[node.SessionID]uint64{}, executed: map[string]int{}}
+			acked: map[node.SessionID]uint64{}, executed: map[string]int{}, requests: map[string]request{}}
 		now := raft.Mono(1)
 		c := New(Config{Targets: []string{"a", "b"}, Seed: rapid.Uint64().Draw(t, "seed"), WindowMax: 8}, now)
 		var out Output
@@ -101,6 +123,10 @@ func TestDoneWasExecutedOnceRefusedNeverAndNothingTwice(t *testing.T) {
 			case 0, 1, 2:
 				submitted++
 				op := Op{Ticket: submitted, Body: fmt.Append(nil, submitted), Query: submitted%5 == 0}
+				if submitted%3 == 1 { // a one-shot command; two share an id, and some of those say the same
+					id := submitted / 6
+					op.RequestID, op.Digest, op.Query = fmt.Sprint("job ", id), node.Digest{byte(id % 2 * submitted)}, false
+				}
 				if rapid.Bool().Draw(t, "hurry") {
 					op.Deadline = now.Add(time.Duration(rapid.IntRange(1, 2000).Draw(t, "ms")) * time.Millisecond)
 				}
@@ -172,6 +198,18 @@ func TestDoneWasExecutedOnceRefusedNeverAndNothingTwice(t *testing.T) {
 			body := fmt.Sprint(ticket)
 			n := s.executed[body]
 			require.LessOrEqual(t, n, 1, "operation %s", body)
+			if ticket%3 == 1 {
+				was := s.requests[fmt.Sprint("job ", ticket/6)]
+				switch {
+				case r.Outcome == node.Done:
+					require.Equal(t, "did "+was.body, string(r.Reply), "the answer to whichever came first")
+					require.Equal(t, 1, s.executed[was.body])
+					require.Equal(t, node.Digest{byte(ticket / 6 % 2 * ticket)}, was.digest)
+				case r.Outcome == node.Refused:
+					require.Zero(t, n, "operation %s was refused", body)
+				}
+				continue
+			}
 			if ticket%5 == 0 {
 				continue
 			}

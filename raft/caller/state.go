@@ -62,8 +62,14 @@ func (c *Caller) AppendState(dst []byte) []byte {
 	}
 	u(uint64(len(c.ops)))
 	for _, p := range c.ops {
-		u(p.op.Ticket, uint64(p.op.Consistency), uint64(p.session), p.seq, uint64(p.code))
+		u(p.op.Ticket, uint64(p.op.Consistency), uint64(p.session), p.seq, uint64(p.code), uint64(p.retry))
 		text(p.op.Body)
+		text([]byte(p.op.RequestID))
+		text(p.op.Digest[:])
+		t(max(p.notSend, c.now))
+		flags(p.until != 0, p.notYet != 0)
+		t(max(p.until, c.now))
+		t(max(p.notYet, c.now))
 		t(p.op.Deadline)
 		try(p.attempt)
 		flags(p.op.Query, p.doubt)

@@ -177,6 +177,9 @@ func (h *Host) tell(notes []raft.Note) {
 			h.log.Warn("the log is whole again: look after the disk", "last", uint64(n.Index))
 		case raft.NoteFormed:
 			h.log.Info("cluster formed", "cluster", raft.ClusterID(n.A))
+		case node.NoteLevel:
+			h.log.Info("every node runs a newer release: the cluster's level rose, and an older release can't take part any more",
+				"level", n.A, "index", uint64(n.Index))
 		case raft.NoteBreach:
 			h.log.Error("a peer contradicts what is proven: its message was dropped; look after its disk and memory",
 				"peer", uint64(n.Peer), "term", uint64(n.Term), "index", uint64(n.Index), "breach", n.A)

@@ -2,7 +2,6 @@ package node
 
 import (
 	"cmp"
-	"fmt"
 
 	"parley/raft"
 )
@@ -16,6 +15,7 @@ func (n *Node) apply(e *raft.Entry) {
 	n.applied, n.logTime, n.appliedAt = e.Index, e.Time, n.now
 	n.form.open = false // the log has an entry that stays: the cluster is formed
 	n.sessions.expire(e.Time)
+	n.requests.expire(e.Time)
 	a := n.execute(e)
 	a.Position = cmp.Or(a.Position, positionOf(e.Index))
 
@@ -33,6 +33,10 @@ func (n *Node) apply(e *raft.Entry) {
 		}
 	}
 	n.note(note)
+	if n.stopping != nil {
+		return
+	}
+	n.markState()
 	if n.snapshots.count(e, n.settings.Rules.SnapshotBytes) {
 		n.snapshot()
 	}
@@ -51,6 +55,8 @@ func (n *Node) execute(e *raft.Entry) Answer {
 			return n.executeOpen(e, &c)
 		case c.kind == envelopeClose:
 			return n.executeClose(&c)
+		case c.kind == envelopeRequest:
+			return n.executeRequest(e, &c)
 		}
 		return n.executeCommand(e, &c)
 	case raft.EntryLevel:
@@ -100,18 +106,23 @@ func (n *Node) executeCommand(e *raft.Entry, c *envelope) Answer {
 	return Answer{Outcome: Done, Position: at, Reply: reply}
 }
 
-// executeLevel raises the level. A node that does not know it must not apply
-// what follows: it would do so in the old way.
-func (n *Node) executeLevel(e *raft.Entry) {
-	level, ok := decodeLevel(e.Payload)
-	if !ok || level <= n.level {
-		return
+// executeRequest executes a one-shot command unless its id is remembered. Below its
+// level it changes nothing: nodes of the release before do not know it.
+func (n *Node) executeRequest(e *raft.Entry, c *envelope) Answer {
+	if n.level < levelRequests {
+		return Answer{Outcome: Refused, Code: CodeNotYet}
 	}
-	if level > n.settings.MaxLevel {
-		n.stop(fmt.Errorf("%w (level %d at entry %d, this program: %d)", ErrLevel, level, e.Index, n.settings.MaxLevel))
-		return
+	kept, retry, code := n.requests.begin(e.Time, c)
+	switch {
+	case code != CodeNone:
+		return Answer{Outcome: Refused, Code: code, RetryAfter: retry}
+	case kept != nil:
+		return Answer{Outcome: Done, Position: kept.position, Reply: kept.reply}
 	}
-	n.level = level
+	at := positionOf(e.Index)
+	reply := n.sm.Apply(Applied{Position: at, Time: e.Time, Principal: string(c.principal)}, c.body)
+	n.requests.finish(e.Time, c, at, reply)
+	return Answer{Outcome: Done, Position: at, Reply: reply}
 }
 
 // clock is the leader's duty to let log time pass when nobody writes, so that
@@ -122,7 +133,7 @@ type clock struct {
 	notBefore raft.Mono
 }
 
-// tickClock appends a clock entry when a session's deadline has passed and no
+// tickClock appends a clock entry when a deadline of sessions or requests has passed and no
 // other entry is under way that would carry the time.
 func (n *Node) tickClock() {
 	if n.now < n.clockAt() || n.proposing() {
@@ -136,7 +147,7 @@ func (n *Node) tickClock() {
 // clockAt is when the leader's log time will have passed the next deadline: it
 // runs with Mono from the stamp of the last entry on.
 func (n *Node) clockAt() raft.Mono {
-	deadline, ok := n.sessions.nextDeadline()
+	deadline, ok := n.nextDeadline()
 	if !ok || n.role != raft.Leader || n.clock.pending || n.waiters.len() > 0 {
 		return raft.Never // with waiters: their entries carry the time
 	}
@@ -145,6 +156,26 @@ func (n *Node) clockAt() raft.Mono {
 		return raft.Never
 	}
 	return max(n.clock.notBefore, n.appliedAt+wait)
+}
+
+// nextDeadline is the log time at which the next session or request expires.
+func (n *Node) nextDeadline() (raft.LogTime, bool) {
+	a, ok := n.sessions.nextDeadline()
+	if b, also := n.requests.nextDeadline(); also && (!ok || b < a) {
+		return b, true
+	}
+	return a, ok
+}
+
+// ownProposal returns the kind of the entry that the node itself proposed in this Step, zero if
+// it did not.
+func (n *Node) ownProposal() raft.EntryKind {
+	for i := range n.in {
+		if in := &n.in[i]; in.Kind == raft.InputPropose && in.Proposal.Ticket == 0 {
+			return in.Proposal.Kind
+		}
+	}
+	return 0
 }
 
 func (n *Node) proposing() bool {
@@ -176,11 +207,12 @@ func (c *clock) deposed(leads bool, term raft.Term) {
 }
 
 // StateHash is the canonical hash of all replicated state at a position: the state machine's,
-// the sessions', the level's and the clock's. Nodes that applied the
+// the sessions', the requests', the level's and the clock's. Nodes that applied the
 // same position have the same hash.
 func (n *Node) StateHash() (raft.Position, Hash) {
 	h := n.sm.StateHash()
 	h.add(n.sessions.hash)
+	h.add(n.requests.hash)
 	h.add(newHasher(tableClock).u64(uint64(n.applied)).u64(uint64(n.logTime)).u64(uint64(n.level)).sum())
 	return positionOf(n.applied), h
 }

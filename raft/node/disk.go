@@ -164,8 +164,7 @@ func (d *Disk) openSnapshots() (good []snap.Info, newest *State, bad []error, er
 		return nil, nil, nil, err
 	}
 	d.snapshots = Snapshots{store: store, empty: d.o.Machine, rules: d.o.Rules.withDefaults()}
-	good, newest, bad = d.snapshots.good()
-	return good, newest, bad, nil
+	return d.snapshots.good()
 }
 
 // bootFrom finds the snapshots that fit the log. One that the log does not reach, or disagrees with, came from

@@ -16,14 +16,17 @@
 //
 // node.go has Step and the way of an event. form.go makes a cluster out of
 // empty directories, join.go adds one to a cluster that runs. apply.go executes committed entries: sessions.go keeps
-// every command at exactly one execution, waiters.go tells the callers. reads.go answers
-// queries, hub.go feeds subscribers. disk.go is the data directory, pure over raft/vfs.
+// every command at exactly one execution, requests.go those without a session; waiters.go tells the callers. reads.go answers
+// queries, hub.go feeds subscribers. report.go compares the nodes' states while they run, level.go
+// takes a cluster from one release to the next. disk.go is the data directory, pure over raft/vfs.
 //
 // # What it promises
 //
 //   - Every request gets exactly one Answer: Done, Refused or Unknown.
 //   - A command with a (session, seq) is executed at most once, whatever the number of
-//     copies, leaders and restarts in between.
+//     copies, leaders and restarts in between; one with a request id at most once in the day
+//     for which its id is remembered.
+//   - A node whose state differs from that of a majority answers nothing more.
 //   - A subscriber sees every position after the one it named, once, in order,
 //     or is told why not and where to go on.
 //   - No bytes in the log, on the wire or in a command make it panic.

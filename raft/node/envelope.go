@@ -24,6 +24,14 @@ import (
 //	2..9   session
 //	10..17 nonce that opened it
 //
+//	a one-shot command, from level 2 on
+//	0      version (1)
+//	1      kind (4)
+//	2..17  digest of the caller's own fields
+//	18..19 length of the request id, at least 1
+//	20..21 length of the principal
+//	22..   request id, principal, body
+//
 // The payload of an EntryLevel is
 //
 //	0      version (1)
@@ -34,10 +42,12 @@ const (
 	envelopeOpen    = 1
 	envelopeCommand = 2
 	envelopeClose   = 3
+	envelopeRequest = 4
 
 	envelopeOpenHead    = 10
 	envelopeCommandHead = 26
 	envelopeCloseLen    = 18
+	envelopeRequestHead = 22
 
 	levelLen = 5
 )
@@ -46,11 +56,14 @@ const (
 // short. The entry then changes nothing but log time, on every node alike.
 var errEnvelope = errors.New("not a command envelope")
 
-// envelope is a decoded payload. Principal and body alias it.
+// envelope is a decoded payload. Principal, request id and body alias it.
 type envelope struct {
 	kind      uint8
 	nonce     uint64
 	principal []byte
+
+	requestID []byte
+	digest    Digest
 
 	session    SessionID
 	seq        uint64
@@ -85,6 +98,32 @@ func encodeClose(session SessionID, nonce uint64) []byte {
 	return binary.LittleEndian.AppendUint64(p, nonce)
 }
 
+// encodeRequest makes the payload of a one-shot command, in one allocation. Id and principal are
+// shorter than 64 KiB: whoever proposes has seen to it.
+func encodeRequest(c *Command) []byte {
+	p := make([]byte, 0, envelopeRequestHead+len(c.RequestID)+len(c.Principal)+len(c.Body))
+	p = append(p, envelopeVersion, envelopeRequest)
+	p = append(p, c.Digest[:]...)
+	p = binary.LittleEndian.AppendUint16(p, uint16(len(c.RequestID)))
+	p = binary.LittleEndian.AppendUint16(p, uint16(len(c.Principal)))
+	p = append(p, c.RequestID...)
+	p = append(p, c.Principal...)
+	return append(p, c.Body...)
+}
+
+// decodeRequest reads what encodeRequest wrote.
+func decodeRequest(p []byte) (envelope, error) {
+	e := envelope{kind: envelopeRequest}
+	copy(e.digest[:], p[2:])
+	id, principal := int(binary.LittleEndian.Uint16(p[18:])), int(binary.LittleEndian.Uint16(p[20:]))
+	p = p[envelopeRequestHead:]
+	if id == 0 || len(p) < id+principal {
+		return envelope{}, errEnvelope
+	}
+	e.requestID, e.principal, e.body = p[:id], p[id:id+principal], p[id+principal:]
+	return e, nil
+}
+
 func decodeEnvelope(p []byte) (envelope, error) {
 	if len(p) < 2 || p[0] != envelopeVersion {
 		return envelope{}, errEnvelope
@@ -105,6 +144,8 @@ func decodeEnvelope(p []byte) (envelope, error) {
 		e.session = SessionID(le.Uint64(p[2:]))
 		e.nonce = le.Uint64(p[10:])
 		return e, nil
+	case e.kind == envelopeRequest && len(p) >= envelopeRequestHead:
+		return decodeRequest(p)
 	}
 	return envelope{}, errEnvelope
 }

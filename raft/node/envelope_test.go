@@ -22,6 +22,9 @@ func TestEnvelopesAreTheseBytes(t *testing.T) {
 		{"0102" + "0300000000000000" + "0200000000000000" + "0100000000000000" + "6869",
 			encodeCommand(&Command{Session: 3, Seq: 2, AckedBelow: 1, Body: []byte("hi")})},
 		{"01" + "07000000", AppendLevel(nil, 7)},
+		{"0104" + "000102030405060708090a0b0c0d0e0f" + "0200" + "0300" + "6964" + "616e6e" + "6869",
+			encodeRequest(&Command{RequestID: "id", Principal: "ann", Body: []byte("hi"),
+				Digest: Digest{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}})},
 		{"0103" + "0300000000000000" + "0807060504030201", encodeClose(3, 0x0102030405060708)},
 	} {
 		require.Equal(t, c.golden, hex.EncodeToString(c.got))
@@ -35,16 +38,22 @@ func TestEnvelopesAreTheseBytes(t *testing.T) {
 	e, err = decodeEnvelope(encodeClose(3, 9))
 	require.NoError(t, err)
 	require.Equal(t, envelope{kind: envelopeClose, session: 3, nonce: 9}, e)
+	e, err = decodeEnvelope(encodeRequest(&Command{RequestID: "id", Principal: "ann", Digest: Digest{7}, Body: []byte("hi")}))
+	require.NoError(t, err)
+	require.Equal(t, envelope{kind: envelopeRequest, requestID: []byte("id"), principal: []byte("ann"), digest: Digest{7}, body: []byte("hi")}, e)
 }
 
 func TestAnEnvelopeIsEncodedInOneAllocation(t *testing.T) {
 	c := &Command{Session: 3, Seq: 2, Body: make([]byte, 100)}
 	require.Equal(t, 1.0, testing.AllocsPerRun(100, func() { encodeCommand(c) }))
+	c.RequestID = "id"
+	require.Equal(t, 1.0, testing.AllocsPerRun(100, func() { encodeRequest(c) }))
 }
 
 func TestWhatIsNoEnvelopeIsRefused(t *testing.T) {
-	for _, p := range [][]byte{nil, {1}, {2, 1, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 4, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 1, 0}, make([]byte, 40),
-		encodeClose(3, 9)[:17], append(encodeClose(3, 9), 0)} {
+	for _, p := range [][]byte{nil, {1}, {2, 1, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 5, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 1, 0}, make([]byte, 40),
+		encodeClose(3, 9)[:17], append(encodeClose(3, 9), 0),
+		encodeRequest(&Command{RequestID: "", Principal: "ann"}), encodeRequest(&Command{RequestID: "id", Principal: "ann"})[:26]} {
 		_, err := decodeEnvelope(p)
 		require.ErrorIs(t, err, errEnvelope)
 	}

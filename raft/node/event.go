@@ -55,13 +55,17 @@ type Event struct {
 }
 
 // Command asks for one change of the state, exactly once: a repetition with the
-// same (Session, Seq) gets the first answer [§8, T§6.3].
+// same (Session, Seq) gets the first answer [§8, T§6.3]. A one-shot command carries a RequestID
+// instead of a session: a repetition under the same (Principal, RequestID) with the same
+// Digest gets the first answer, and with another Digest is a conflict.
 type Command struct {
 	Session    SessionID
 	Seq        uint64 // 1, 2, 3, … within the session
 	AckedBelow uint64 // the caller has all answers below this Seq and needs none again
-	Principal  string // EventOpenSession: under whom the session is opened
+	Principal  string // EventOpenSession: under whom the session is opened. One-shot commands: who sends it; empty before a login
 	Nonce      uint64 // EventOpenSession: random; a repetition with it gets the same session. EventCloseSession: that one
+	RequestID  string // one-shot commands: chosen by the caller, remembered for a day; before a login, random
+	Digest     Digest // one-shot commands: of the caller's own fields, see DigestOf
 	Body       []byte // what the state machine reads; never changed from here on
 }
 
@@ -104,26 +108,29 @@ type Code uint8
 
 // The codes, with what the caller does about each.
 const (
-	CodeNone           Code = iota
-	CodeNotLeader           // ask Hint, or another node
-	CodeBusy                // wait a little, then repeat
-	CodeTooLarge            // make it smaller
-	CodeSessionUnknown      // never opened, expired or closed: open another; outcomes of the old are unknown
-	CodeBelowWindow         // the Seq was acknowledged, or is beyond the window: a caller's bug
-	CodeNotFormed           // the cluster is not formed yet: wait
-	CodeStopping            // the node is on its way down: ask another
-	CodeCompacted           // events after From are no longer kept: read the state, then go on from Position
-	CodeTooSlow             // a subscriber fell too far behind: resume from Position
-	CodeLeaderLost          // leadership ended while the request was under way
-	CodeNoTakeover          // nobody took leadership over in time: look at the cluster's status
-	CodeChangePending       // another change of the membership is under way: wait, then repeat
-	CodeNoMember            // no node of this id ever was a member
-	CodeIsMember            // another directory or address has this id: remove it first, or take another id
-	CodeWasRemoved          // this directory was removed and never returns: give it an empty one
-	CodeLastVoter           // the only voter can't be removed
-	CodeFull                // the cluster has as many members as it may
-	CodeNoAnswer            // nobody of this id answers at the address: start it, then repeat
-	CodeOtherCluster        // the new node belongs to another cluster, or founds one
+	CodeNone            Code = iota
+	CodeNotLeader            // ask Hint, or another node
+	CodeBusy                 // wait a little, then repeat
+	CodeTooLarge             // make it smaller
+	CodeSessionUnknown       // never opened, expired or closed: open another; outcomes of the old are unknown
+	CodeBelowWindow          // the Seq was acknowledged, or is beyond the window: a caller's bug
+	CodeNotFormed            // the cluster is not formed yet: wait
+	CodeStopping             // the node is on its way down: ask another
+	CodeCompacted            // events after From are no longer kept: read the state, then go on from Position
+	CodeTooSlow              // a subscriber fell too far behind: resume from Position
+	CodeLeaderLost           // leadership ended while the request was under way
+	CodeNoTakeover           // nobody took leadership over in time: look at the cluster's status
+	CodeChangePending        // another change of the membership is under way: wait, then repeat
+	CodeNoMember             // no node of this id ever was a member
+	CodeIsMember             // another directory or address has this id: remove it first, or take another id
+	CodeWasRemoved           // this directory was removed and never returns: give it an empty one
+	CodeLastVoter            // the only voter can't be removed
+	CodeFull                 // the cluster has as many members as it may
+	CodeNoAnswer             // nobody of this id answers at the address: start it, then repeat
+	CodeOtherCluster         // the new node belongs to another cluster, or founds one
+	CodeRequestConflict      // the request id is taken by a command that said something else: a caller's bug, or another's id
+	CodeRequestsFull         // as many request ids are remembered as may be: wait for Answer.RetryAfter, or use a session
+	CodeNotYet               // the cluster's level is too low: some node still runs an older release
 )
 
 // String says the code in a few words, as logs and the command line show it.
@@ -169,6 +176,12 @@ func (c Code) String() string {
 		return "the new node does not answer"
 	case CodeOtherCluster:
 		return "the new node belongs to another cluster or founds one"
+	case CodeRequestConflict:
+		return "the request id was used for something else"
+	case CodeRequestsFull:
+		return "too many request ids are remembered"
+	case CodeNotYet:
+		return "not before every node runs the newer release"
 	}
 	return "unknown code"
 }
@@ -194,7 +207,9 @@ type Answer struct {
 	Position raft.Position // of the entry (Done), of the view (queries), to resume from (streams)
 	Session  SessionID     // EventOpenSession
 	Reply    []byte
-	Hint     raft.NodeID // the leader as far as known, or zero
+	// RetryAfter is when what was refused as CodeRequestsFull has a chance: in this much log time.
+	RetryAfter time.Duration
+	Hint       raft.NodeID // the leader as far as known, or zero
 }
 
 // Frame is all that happened at one position, for one subscriber. Frames come

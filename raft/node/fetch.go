@@ -2,6 +2,7 @@ package node
 
 import (
 	"encoding/binary"
+	"errors"
 	"time"
 
 	"parley/raft"
@@ -239,6 +240,10 @@ func (n *Node) chunk(from raft.Ident, id snap.ID, offset int64, data []byte) {
 func (n *Node) loaded(d *TaskDone) {
 	f := &n.fetch
 	if d.Task.ID != f.id {
+		return
+	}
+	if errors.Is(d.Err, ErrStateVersion) {
+		n.stop(d.Err)
 		return
 	}
 	if d.Err != nil {

@@ -13,6 +13,7 @@ func FuzzApply(f *testing.F) {
 	f.Add(uint8(raft.EntryCommand), encodeCommand(&Command{Session: 2, Seq: 1, AckedBelow: 1, Body: []byte("a")}))
 	f.Add(uint8(raft.EntryCommand), encodeCommand(&Command{Session: 2, Seq: ^uint64(0), AckedBelow: ^uint64(0)}))
 	f.Add(uint8(raft.EntryCommand), encodeClose(2, 1))
+	f.Add(uint8(raft.EntryCommand), encodeRequest(&Command{RequestID: "id", Principal: "ann", Body: []byte("a")}))
 	f.Add(uint8(raft.EntryLevel), AppendLevel(nil, 1<<31))
 	f.Add(uint8(raft.EntryConfig), []byte{1, 255, 255, 255, 255})
 	f.Add(uint8(0), []byte{})
@@ -27,6 +28,7 @@ func FuzzApply(f *testing.F) {
 		entries := []raft.Entry{
 			{Kind: raft.EntryConfig},
 			{Kind: raft.EntryCommand, Payload: encodeOpen(1, "anonymous")},
+			{Kind: raft.EntryLevel, Payload: AppendLevel(nil, LevelMax)},
 			{Kind: raft.EntryKind(kind), Payload: payload},
 			{Kind: raft.EntryKind(kind), Payload: payload},
 			{Kind: raft.EntryClock, Time: 1<<63 - 1},
@@ -36,7 +38,7 @@ func FuzzApply(f *testing.F) {
 			entries[i].Index, entries[i].Term = raft.Index(i+1), 1
 			n.apply(&entries[i])
 		}
-		if n.sessions.hash != n.sessions.rehash() {
+		if n.sessions.hash != n.sessions.rehash() || n.requests.hash != n.requests.rehash() {
 			t.Fatal("the kept hash differs from the records")
 		}
 		n.Clone().AppendState(nil)

@@ -126,23 +126,24 @@ type cluster struct {
 }
 
 type member struct {
-	c       *cluster
-	id      raft.NodeID
-	starts  uint64
-	fs      *memfs.FS
-	disk    *Disk
-	node    *Node
-	sm      *toy
-	up      bool
-	joins   bool // it is started without seeds, to be added
-	held    bool // the disk takes writes and does not complete them
-	queue   []Event
-	answers []Answer
-	frames  []Frame
-	notes   []raft.Note
-	stopped error
-	failed  error // what the disk said last
-	found   Found // by recovery
+	c        *cluster
+	id       raft.NodeID
+	starts   uint64
+	fs       *memfs.FS
+	disk     *Disk
+	node     *Node
+	sm       *toy
+	up       bool
+	joins    bool   // it is started without seeds, to be added
+	maxLevel uint32 // the release it plays; zero: the newest
+	held     bool   // the disk takes writes and does not complete them
+	queue    []Event
+	answers  []Answer
+	frames   []Frame
+	notes    []raft.Note
+	stopped  error
+	failed   error // what the disk said last
+	found    Found // by recovery
 
 	idle     bool // the worker does nothing; tasks wait
 	tasks    []Task
@@ -187,6 +188,9 @@ func (m *member) start() error {
 		s.Seeds, s.PeerAddr, s.ClientAddr = nil, fmt.Sprintf("p%d", m.id), fmt.Sprintf("c%d", m.id)
 	}
 	s.Seed = uint64(m.id)
+	if m.maxLevel != 0 {
+		s.MaxLevel = m.maxLevel
+	}
 	s.Cluster = raft.ClusterID(uint64(m.id)<<32 | m.starts)
 	m.disk, m.up, m.found = disk, true, boot.Found
 	m.node = New(s, boot, &toy{keep: m.c.keep}, m.c.now)
@@ -390,6 +394,7 @@ func (c *cluster) agree() {
 			continue
 		}
 		require.Equal(c.t, m.node.sessions.rehash(), m.node.sessions.hash, "node %d: kept hash of the sessions", m.id)
+		require.Equal(c.t, m.node.requests.rehash(), m.node.requests.hash, "node %d: kept hash of the requests", m.id)
 		if first == nil {
 			first = m
 			continue

@@ -15,6 +15,7 @@ const (
 	tableSessions = 0x73657373696f6e73 // "sessions"
 	tableReplies  = 0x7265706c69657320 // "replies "
 	tableClock    = 0x636c6f636b202020 // "clock   "
+	tableRequests = 0x7265717565737473 // "requests"
 )
 
 func newHasher(table uint64) hasher {
@@ -47,6 +48,9 @@ func (h hasher) bytes(p []byte) hasher {
 	}
 	return h
 }
+
+// string takes what bytes takes.
+func (h hasher) string(s string) hasher { return h.bytes([]byte(s)) }
 
 func (h hasher) sum() Hash { return Hash{h.a, h.b} }
 

@@ -30,4 +30,7 @@ func (n *Node) check() {
 	if n.sessions.used > n.settings.Rules.SessionsMax {
 		broken("%d sessions", n.sessions.used)
 	}
+	if n.requests.used > n.settings.Rules.RequestsMax {
+		broken("%d requests", n.requests.used)
+	}
 }

@@ -50,6 +50,8 @@ func (n *Node) change(ev *Event) {
 		n.refuse(ev.Ticket, CodeNotFormed)
 	case n.role != raft.Leader:
 		n.refuse(ev.Ticket, CodeNotLeader)
+	case ch.Kind == raft.ChangePromote && n.stranger(ch.ID):
+		n.refuse(ev.Ticket, CodeNoAnswer)
 	case ch.Kind != raft.ChangeAdd && ch.Kind != raft.ChangeReplace:
 		n.proposeChange(ev.Ticket, *ch)
 	case j.ticket != 0:
@@ -70,6 +72,13 @@ func (n *Node) elsewhere(m *raft.Member) bool {
 	c := n.raft.Config()
 	was, ok := c.Find(m.ID)
 	return m.ID == n.self.ID || ok && was.PeerAddr != m.PeerAddr
+}
+
+// stranger reports whether a member has never stored anything, as far as this leader knows: it may not
+// even have the record. As a voter it could not vote, and only a leader shows it the record.
+func (n *Node) stranger(id raft.NodeID) bool {
+	s := n.raft.Status()
+	return slices.ContainsFunc(s.Peers, func(p raft.PeerStatus) bool { return p.Ident.ID == id && p.Match == 0 })
 }
 
 func (n *Node) proposeChange(t Ticket, ch raft.Change) {

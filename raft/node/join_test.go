@@ -232,3 +232,21 @@ func TestAnyBytesInAJoiningMessageHarmNothing(t *testing.T) {
 	}
 	require.True(t, l.up)
 }
+
+// A learner that never took the record belongs to no cluster and can't vote. Made a voter too soon, it
+// keeps everybody from being elected as soon as its vote is needed.
+func TestALearnerThatNeverStoredAnythingIsNotPromoted(t *testing.T) {
+	c := formed(t, 3)
+	four := c.spare()
+	c.cut = func(m *raft.Message) bool { return m.To.ID == four.id && m.Kind != raft.MsgJoinAsk }
+	require.Equal(t, Done, c.leader().do(addition(four)).Outcome)
+	promotion := Event{Kind: EventChange, Change: raft.Change{Kind: raft.ChangePromote, ID: four.id}}
+	a := c.leader().do(promotion)
+	require.Equal(t, Refused, a.Outcome)
+	require.Equal(t, CodeNoAnswer, a.Code)
+	c.advance(time.Second)
+	require.False(t, c.leader().node.Status().Members[3].Voter)
+	c.cut = nil
+	c.untilVoters(1, 2, 3, 4)
+	require.Equal(t, Done, c.leader().do(promotion).Outcome, "it is one already")
+}

@@ -17,6 +17,8 @@ import (
 //	+ SubscribersMax x (SubscriberBytesMax + one event)             (   4 GiB if, besides, each hangs at a place of its own and events are large)
 //	+ Rules.SessionsMax x (200 B + Rules.PrincipalBytesMax)         (  29 MiB)
 //	+ Rules.ReplyBytesMax + one reply                               (  64 MiB)
+//	+ Rules.RequestsMax x 240 B                                     ( 120 MiB if the table is full)
+//	+ Rules.RequestBytesMax + one reply                             (  64 MiB)
 //	+ the protocol's own, see raft.Limits
 //
 // Subscribers share the bodies that they are pushed in the same Step from the same
@@ -70,8 +72,11 @@ const (
 	// clockEvery bounds how often clock entries are appended, so that a thousand
 	// sessions that expire one by one do not cost a thousand writes.
 	clockEvery = time.Second
-	// expiriesPerEntryMax bounds the sessions one entry drops, so that Apply stays
-	// short. A session past its deadline is unknown even before its turn.
+	// levelEvery bounds how often a leader tries to raise the level: once is enough, unless
+	// the leader's log is full.
+	levelEvery = time.Second
+	// expiriesPerEntryMax bounds the sessions that one entry drops, and as many requests, so that
+	// Apply stays short. One past its deadline is unknown even before its turn.
 	expiriesPerEntryMax = 256
 )
 
@@ -113,12 +118,34 @@ type Rules struct {
 	// ReplyBytesMax bounds the kept replies of all sessions; a command that comes
 	// when they exceed it is refused with CodeBusy.
 	ReplyBytesMax int
-	// PrincipalBytesMax bounds the name under which a session is opened.
+	// PrincipalBytesMax bounds the name under which a session is opened, or a one-shot
+	// command sent.
 	PrincipalBytesMax int
 	// SnapshotBytes is how much log is applied, at least, between two snapshots; where the newest one is
 	// larger, as much as that, so that writing snapshots costs no more than writing the log. A node
 	// that starts replays up to twice as much, and holds up to three times as much in memory.
 	SnapshotBytes int64
+
+	// RequestAgeMax is the log time for which a request id is remembered after its command was
+	// executed: a day, so that a script that runs every night may repeat last night's.
+	RequestAgeMax time.Duration
+	// AnonymousAgeMax is the same for the random ids of the empty principal. Their clients
+	// repeat for as long as a person waits; remembered for a day, ids that anybody may send
+	// would keep people from logging in.
+	AnonymousAgeMax time.Duration
+	// RequestIDBytesMax bounds a request id.
+	RequestIDBytesMax int
+	// RequestsPerPrincipalMax bounds the ids that are remembered under one principal; the next
+	// one is refused with CodeRequestsFull. None is forgotten early: its command would
+	// be executed twice. One every nine seconds, day and night, reaches it.
+	RequestsPerPrincipalMax int
+	// AnonymousRequestsMax is the same for the empty principal, which all share who have no login.
+	AnonymousRequestsMax int
+	// RequestsMax bounds the ids of all principals together: fifty that send as many as they may.
+	RequestsMax int
+	// RequestBytesMax bounds their principals, ids and replies; a command that comes when they
+	// exceed it is refused like one too many.
+	RequestBytesMax int
 }
 
 // DefaultWindow is the default of Rules.WindowMax; a client that keeps to it
@@ -146,6 +173,17 @@ func (r Rules) withDefaults() Rules {
 	def(&r.SessionsMax, 1<<16)
 	def(&r.ReplyBytesMax, 64<<20)
 	def(&r.PrincipalBytesMax, 256)
+	if r.RequestAgeMax == 0 {
+		r.RequestAgeMax = 24 * time.Hour
+	}
+	if r.AnonymousAgeMax == 0 {
+		r.AnonymousAgeMax = min(15*time.Minute, r.RequestAgeMax)
+	}
+	def(&r.RequestIDBytesMax, 128)
+	def(&r.RequestsPerPrincipalMax, 10_000)
+	def(&r.AnonymousRequestsMax, 1<<16)
+	def(&r.RequestsMax, 1<<19)
+	def(&r.RequestBytesMax, 64<<20)
 	return r
 }
 

@@ -10,8 +10,8 @@ import (
 type Applied struct {
 	Position  raft.Position
 	Time      raft.LogTime // of the entry: the only clock Apply may read
-	Session   SessionID
-	Principal string // under whom the session was opened
+	Session   SessionID    // zero: a one-shot command
+	Principal string       // under whom the session was opened, or the one-shot command sent
 }
 
 // Hash is a 128-bit state hash: the order-free sum of hash(table, key, value)

@@ -18,6 +18,10 @@ const (
 	NoteSession
 	// NoteContact: Contacts changed.
 	NoteContact
+	// NoteAgreed: a majority had this node's state after the entry at Index.
+	NoteAgreed
+	// NoteLevel: the entry at Index raised the level to A.
+	NoteLevel
 )
 
 // Why a message was dropped, in NoteDropped.
@@ -51,21 +55,24 @@ type Node struct {
 	appliedAt raft.Mono    // when it was applied
 	level     uint32
 	sessions  sessions
+	requests  requests
 
 	snapshots snapshots
 	fetch     fetch
 
-	waiters  waiters
-	reads    reads
-	joining  joining
-	changing []Ticket // changes of the membership that the protocol has
-	handing  []Ticket // transfers under way: at most one beside those of this Step
-	hub      hub
-	clock    clock
-	heardAt  raft.Mono   // last word from heardFrom
-	heard    raft.NodeID // the last node that spoke as a leader
-	started  raft.Mono
-	stopping error
+	waiters   waiters
+	reads     reads
+	joining   joining
+	changing  []Ticket // changes of the membership that the protocol has
+	handing   []Ticket // transfers under way: at most one beside those of this Step
+	hub       hub
+	clock     clock
+	leveling  leveling
+	reporting reporting
+	heardAt   raft.Mono   // last word from heardFrom
+	heard     raft.NodeID // the last node that spoke as a leader
+	started   raft.Mono
+	stopping  error
 
 	// One Step.
 	now raft.Mono
@@ -85,6 +92,7 @@ func New(s Settings, boot Boot, sm StateMachine, now raft.Mono) *Node {
 		identity:  boot.Identity,
 		sm:        sm,
 		sessions:  newSessions(s.Rules),
+		requests:  newRequests(s.Rules),
 		level:     1,
 		now:       now,
 		started:   now,
@@ -140,7 +148,14 @@ func (n *Node) Step(now raft.Mono, in []Event, out *Output) {
 		n.tickClock()
 		n.tickSnapshots()
 		n.tickFetch()
+		n.tickLevel()
 		n.protocol()
+	}
+	if n.stopping == nil {
+		n.tickReport()
+	}
+	if n.stopping == nil {
+		n.makeAgreed()
 		n.publish()
 		n.wake(n.clockAt())
 	}
@@ -217,6 +232,8 @@ func (n *Node) message(m *raft.Message) {
 		n.drop(m, droppedCluster)
 	case m.To != n.self:
 		n.drop(m, droppedReceiver)
+	case m.Kind == raft.MsgReport:
+		n.reported(m)
 	case m.Kind >= raft.MsgSnapshotOffer:
 		n.snapshotMessage(m)
 	default:
@@ -254,6 +271,10 @@ func (n *Node) closeSession(ev *Event) {
 // executed once is answered the same by everybody who executed it.
 func (n *Node) command(ev *Event) {
 	c := &ev.Command
+	if c.RequestID != "" {
+		n.request(ev)
+		return
+	}
 	if k, ok := n.sessions.kept(c.Session, c.Seq); ok {
 		n.answer(Answer{Ticket: ev.Ticket, Outcome: Done, Position: k.position, Reply: k.reply, Hint: n.leader})
 		return
@@ -347,7 +368,7 @@ func (n *Node) protocol() {
 	n.refused(ro.Refused)
 	n.handed(ro.Handed)
 	n.changed(ro.Changed)
-	if n.stopping == nil { // else what they must see may not be applied
+	if n.stopping == nil { // else what they must see may not be applied, and nothing is read from this state any more
 		n.answerReads(ro.Reads)
 	}
 	n.reads.settle()
@@ -363,10 +384,14 @@ func (n *Node) appended(proposed []raft.Proposed) {
 		for n.in[i].Kind != raft.InputPropose || n.in[i].Proposal.Ticket != p.Ticket {
 			i++
 		}
-		trace := n.in[i].Proposal.Trace
+		kind, trace := n.in[i].Proposal.Kind, n.in[i].Proposal.Trace
 		i++
 		if p.Ticket == 0 {
-			n.clock.appended(p)
+			if kind == raft.EntryLevel {
+				n.leveling.appended(p)
+			} else {
+				n.clock.appended(p)
+			}
 			continue
 		}
 		// A new entry at an index shows that what stood there was cut.
@@ -384,6 +409,7 @@ func (n *Node) deposed() {
 		n.unknown(n.waiters.popFront())
 	}
 	n.clock.deposed(n.role == raft.Leader, n.term)
+	n.leveling.deposed(n.role == raft.Leader, n.term)
 }
 
 func (n *Node) unknown(w waiter) {
@@ -396,7 +422,11 @@ func (n *Node) unknown(w waiter) {
 func (n *Node) refused(refusals []raft.Refusal) {
 	for _, r := range refusals {
 		if r.Ticket == 0 {
-			n.clock.refused(n.now)
+			if n.ownProposal() == raft.EntryLevel {
+				n.leveling.refused(n.now)
+			} else {
+				n.clock.refused(n.now)
+			}
 			continue
 		}
 		n.stopHanding(Ticket(r.Ticket))

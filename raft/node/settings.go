@@ -12,7 +12,7 @@ import (
 
 // LevelMax is the newest level this program knows. Every change of what Apply
 // does with an entry gets a level of its own.
-const LevelMax = 1
+const LevelMax = 2
 
 // Settings is what the operator decides.
 type Settings struct {
@@ -43,6 +43,12 @@ type Settings struct {
 	// MaxLevel is the newest level this node takes part in, LevelMax if zero. A lower
 	// one plays an older release.
 	MaxLevel uint32
+	// HoldLevel keeps this node, when it leads, from raising the level. Without it the leader
+	// does so as soon as every member takes part in a newer one.
+	HoldLevel bool
+	// HashEvery is at how many entries nodes compare their state hashes, 1,024 if zero. All
+	// nodes should have the same: they compare where their multiples meet.
+	HashEvery raft.Index
 
 	Limits Limits
 	Rules  Rules
@@ -103,6 +109,9 @@ func (s Settings) withDefaults() Settings {
 	slices.SortFunc(s.Seeds, func(a, b Seed) int { return cmp.Compare(a.ID, b.ID) })
 	if s.MaxLevel == 0 {
 		s.MaxLevel = LevelMax
+	}
+	if s.HashEvery == 0 {
+		s.HashEvery = 1024
 	}
 	s.Limits = s.Limits.withDefaults()
 	s.Rules = s.Rules.withDefaults()

@@ -177,8 +177,9 @@ func (s *Snapshots) close() {
 }
 
 // good returns the snapshots that are good to the last bit, the newest with its state. A state
-// machine must have been given, else nothing is decoded.
-func (s *Snapshots) good() (list []snap.Info, newest *State, bad []error) {
+// machine must have been given, else nothing is decoded. What a newer release wrote is an error: it is
+// not lost, and must not pass for that.
+func (s *Snapshots) good() (list []snap.Info, newest *State, bad []error, err error) {
 	all := s.store.List()
 	for i := len(all) - 1; i >= 0; i-- {
 		info := all[i]
@@ -187,6 +188,9 @@ func (s *Snapshots) good() (list []snap.Info, newest *State, bad []error) {
 			newest, err = s.decode(info, nil)
 		} else {
 			err = s.store.Verify(info)
+		}
+		if errors.Is(err, ErrStateVersion) {
+			return nil, nil, nil, err
 		}
 		if damaged := (*snap.DamagedError)(nil); err != nil {
 			if !errors.As(err, &damaged) { // the store lists those
@@ -199,7 +203,7 @@ func (s *Snapshots) good() (list []snap.Info, newest *State, bad []error) {
 	for _, d := range s.store.Damaged() {
 		bad = append(bad, d)
 	}
-	return list, newest, bad
+	return list, newest, bad, nil
 }
 
 // entriesOf names the last entries of snapshots.

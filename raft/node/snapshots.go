@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"time"
 
 	"parley/raft"
@@ -21,7 +22,10 @@ const (
 // damage in the newer one costs nothing but time, and a peer that takes the newer one finds
 // the log behind it.
 //
-//	every SnapshotBytes of log ─► freeze the state ─► TaskMake ─► InputCompact to the older one ─► TaskPrune
+//	every SnapshotBytes of log ─► freeze the state ─► a majority has it too ─► TaskMake ─► InputCompact to the older one ─► TaskPrune
+//
+// A state that rotted in memory must not get to a disk, its own or another's, in the place of the log that
+// would make a right one; so a snapshot waits for the reports of report.go.
 //
 // When one is begun is a function of the log, so that nodes make the same snapshots, byte by
 // byte, and a download that one of them began to serve goes on with another.
@@ -29,6 +33,7 @@ type snapshots struct {
 	made    []snap.Info // durable, oldest first
 	since   int64       // bytes applied behind the last that was begun
 	making  bool
+	frozen  Task // the TaskMake that waits for a majority to have the same state; State is nil if none does
 	due     bool // another one, as soon as the one under way is done
 	retryAt raft.Mono
 	reading int // TaskReads under way
@@ -80,7 +85,17 @@ func (n *Node) snapshot() {
 		return
 	}
 	s.making, s.due, s.since = true, false, 0
-	n.task(Task{Kind: TaskMake, Base: n.raft.BaseAt(n.applied), State: n.Freeze()})
+	s.frozen = Task{Kind: TaskMake, Base: n.raft.BaseAt(n.applied), State: n.Freeze()}
+	n.mark()
+}
+
+// makeAgreed makes the frozen snapshot, once a majority has had the same state there or later.
+func (n *Node) makeAgreed() {
+	s := &n.snapshots
+	if s.frozen.State != nil && n.reporting.agreed >= s.frozen.State.applied {
+		n.task(s.frozen)
+		s.frozen = Task{}
+	}
 }
 
 // tickSnapshots begins what could not be begun earlier.
@@ -172,9 +187,16 @@ func (n *Node) done(d *TaskDone) {
 }
 
 // adopt makes a state the node's own: at the start the newest snapshot's, later one that
-// came from a peer.
+// came from a peer. What others said about the state that it replaces says nothing about it.
 func (n *Node) adopt(s *State) {
-	n.sm, n.sessions, n.level = s.sm, s.sessions, s.level
+	if s.level > n.settings.MaxLevel {
+		n.stop(fmt.Errorf("%w (level %d in the snapshot up to entry %d, this program: %d)", ErrLevel, s.level, s.applied, n.settings.MaxLevel))
+	}
+	n.reporting.marks, n.reporting.disputed = nil, false
+	if n.snapshots.frozen.State != nil {
+		n.snapshots.frozen, n.snapshots.making = Task{}, false
+	}
+	n.sm, n.sessions, n.requests, n.level = s.sm, s.sessions, s.requests, s.level
 	n.applied, n.logTime, n.appliedAt = s.applied, s.logTime, n.now
 	n.snapshots.since = 0
 	n.form.open = false

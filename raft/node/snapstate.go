@@ -16,6 +16,7 @@ import (
 //	sections by rising number: u8 number | u64 length | bytes
 //	    1  clock      applied index 8, log time 8, level 4, state hash 16
 //	    2  sessions   see snapstate_sessions.go; left out if there are none
+//	    3  requests   see snapstate_requests.go; left out if there are none
 //	u8 255 | what the state machine wrote, to the end
 //
 // Equal states have equal bytes on every node. A section whose table is empty is left out, so that a
@@ -25,6 +26,7 @@ const (
 	stateVersion    = 1
 	sectionClock    = 1
 	sectionSessions = 2
+	sectionRequests = 3
 	sectionMachine  = 255
 
 	clockSectionBytes = 8 + 8 + 4 + 16
@@ -38,7 +40,7 @@ var (
 )
 
 // State is everything that a snapshot holds, as it was after one entry: the state machine, the
-// sessions with the replies they keep, the level and the log time. It never changes, and another
+// sessions with the replies they keep, the one-shot requests, the level and the log time. It never changes, and another
 // goroutine may read it.
 type State struct {
 	applied  raft.Index
@@ -46,6 +48,7 @@ type State struct {
 	level    uint32
 	hash     Hash
 	sessions sessions // of Freeze: without an index
+	requests requests // likewise
 	sm       StateMachine
 }
 
@@ -59,6 +62,7 @@ func (n *Node) Freeze() *State {
 		level:    n.level,
 		hash:     hash,
 		sessions: n.sessions.freeze(),
+		requests: n.requests.freeze(),
 		sm:       n.sm.Clone(),
 	}
 }
@@ -86,6 +90,12 @@ func (s *State) Write(w io.Writer) error {
 		out.section(sectionSessions, size.bytes)
 		s.sessions.write(&out)
 	}
+	if s.requests.used > 0 {
+		size := sink{}
+		s.requests.write(&size)
+		out.section(sectionRequests, size.bytes)
+		s.requests.write(&out)
+	}
 	out.u8(sectionMachine)
 	out.flush()
 	if out.err != nil {
@@ -108,7 +118,8 @@ func (s *State) writeClock(out *sink) {
 // bytes are safe; no more memory is taken than there are bytes. The rules must be
 // those of the node that wrote it.
 func ReadState(r io.Reader, sm StateMachine, rules Rules) (*State, error) {
-	s := &State{sessions: newSessions(rules.withDefaults()), sm: sm}
+	rules = rules.withDefaults()
+	s := &State{sessions: newSessions(rules), requests: newRequests(rules), sm: sm}
 	in := source{r: r}
 	if v := in.u8(); in.err == nil && v != stateVersion {
 		return nil, fmt.Errorf("%w (version %d)", ErrStateVersion, v)
@@ -152,6 +163,8 @@ func (s *State) readSections(in *source) error {
 			s.readClock(in)
 		case sectionSessions:
 			s.sessions.read(in, s)
+		case sectionRequests:
+			s.requests.read(in, s)
 		default:
 			return fmt.Errorf("%w (section %d)", ErrStateVersion, number)
 		}
@@ -172,7 +185,7 @@ func (s *State) readClock(in *source) {
 
 // recompute computes the hash from the state, as a node in this state does.
 func (s *State) recompute() Hash {
-	n := Node{applied: s.applied, logTime: s.logTime, level: s.level, sessions: s.sessions, sm: s.sm}
+	n := Node{applied: s.applied, logTime: s.logTime, level: s.level, sessions: s.sessions, requests: s.requests, sm: s.sm}
 	_, h := n.StateHash()
 	return h
 }

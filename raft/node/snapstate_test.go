@@ -31,7 +31,7 @@ func newStateNode(rules Rules) *stateNode {
 	n := &stateNode{toy: &toy{}}
 	n.settings.Rules = rules.withDefaults()
 	n.settings.MaxLevel = 9
-	n.sessions, n.level, n.sm = newSessions(n.settings.Rules), 1, n.toy
+	n.sessions, n.requests, n.level, n.sm = newSessions(n.settings.Rules), newRequests(n.settings.Rules), 1, n.toy
 	return n
 }
 
@@ -41,6 +41,7 @@ func (n *stateNode) entry(pass time.Duration, kind raft.EntryKind, payload []byt
 	n.applied, n.logTime = e.Index, e.Time
 	n.out = &Output{}
 	n.sessions.expire(e.Time)
+	n.requests.expire(e.Time)
 	return n.execute(&e)
 }
 
@@ -63,7 +64,7 @@ func restored(t require.TestingT, src []byte, rules Rules) *stateNode {
 	n := newStateNode(rules)
 	s, err := ReadState(iotest.OneByteReader(bytes.NewReader(src)), n.toy, rules)
 	require.NoError(t, err)
-	n.applied, n.logTime, n.level, n.sessions = s.Applied(), s.LogTime(), s.Level(), s.sessions
+	n.applied, n.logTime, n.level, n.sessions, n.requests = s.Applied(), s.LogTime(), s.Level(), s.sessions, s.requests
 	_, hash := n.StateHash()
 	require.Equal(t, hash, s.Hash())
 	require.Equal(t, n.sessions.rehash(), n.sessions.hash)
@@ -78,7 +79,7 @@ func act(t *rapid.T, nodes ...*stateNode) {
 	seq, acked := rapid.Uint64Max(6).Draw(t, "seq"), rapid.Uint64Max(4).Draw(t, "acked")
 	principal := rapid.SampledFrom([]string{"", "ann", "bo"}).Draw(t, "principal")
 	body := rapid.SampledFrom([]string{"", "a", "much longer"}).Draw(t, "body")
-	kind := rapid.IntRange(0, 9).Draw(t, "kind")
+	kind := rapid.IntRange(0, 11).Draw(t, "kind")
 	var first Answer
 	for i, n := range nodes {
 		var a Answer
@@ -89,6 +90,10 @@ func act(t *rapid.T, nodes ...*stateNode) {
 			a = n.entry(pass, raft.EntryCommand, encodeClose(id, nonce))
 		case 4:
 			a = n.entry(pass, raft.EntryClock, nil)
+		case 5:
+			a = n.entry(pass, raft.EntryLevel, AppendLevel(nil, 2))
+		case 6, 7:
+			a = n.entry(pass, raft.EntryCommand, encodeRequest(&Command{Principal: principal, RequestID: body, Digest: DigestOf(fmt.Sprint(seq)), Body: []byte(body)}))
 		default:
 			a = n.do(pass, id, seq, acked, body)
 		}
@@ -404,7 +409,7 @@ func FuzzReadState(f *testing.F) {
 			return
 		}
 		require.Equal(t, src, written(t, s))
-		n.applied, n.logTime, n.level, n.sessions = s.Applied(), s.LogTime(), s.Level(), s.sessions
+		n.applied, n.logTime, n.level, n.sessions, n.requests = s.Applied(), s.LogTime(), s.Level(), s.sessions, s.requests
 		if n.applied > 1<<40 || n.logTime > 1<<40 {
 			return
 		}

@@ -23,6 +23,8 @@ func (n *Node) Clone() *Node {
 	c.sessions = n.sessions.clone()
 	c.snapshots.made = slices.Clone(n.snapshots.made)
 	c.snapshots.asked = slices.Clone(n.snapshots.asked)
+	c.requests = n.requests.clone()
+	c.reporting = n.reporting.clone()
 	c.waiters = n.waiters.clone()
 	c.reads = n.reads.clone()
 	c.handing = slices.Clone(n.handing)
@@ -53,9 +55,14 @@ func (n *Node) AppendState(dst []byte) []byte {
 	w.flag(n.clock.pending)
 	w.u(uint64(n.clock.term))
 	w.time(max(n.clock.notBefore, n.now))
+	w.flag(n.leveling.pending)
+	w.u(uint64(n.leveling.term))
+	w.time(max(n.leveling.notBefore, n.now))
 	_, h := n.StateHash()
 	w.u(h[0], h[1])
 	w.sessions(&n.sessions)
+	w.requests(&n.requests)
+	w.reporting(&n.reporting)
 	w.u(uint64(len(n.handing)))
 	for _, t := range n.handing {
 		w.u(uint64(t))
@@ -130,6 +137,10 @@ func (w *stateWriter) snapshots(s *snapshots) {
 		w.time(a.until)
 	}
 	w.flag(s.making)
+	w.flag(s.frozen.State != nil)
+	if s.frozen.State != nil {
+		w.u(uint64(s.frozen.State.applied))
+	}
 	w.flag(s.due)
 	w.time(max(s.retryAt, w.now))
 }
@@ -170,6 +181,32 @@ func (w *stateWriter) joining(j *joining) {
 	w.dst = raft.AppendConfiguration(w.dst, &met)
 }
 
+func (w *stateWriter) reporting(r *reporting) {
+	w.flag(r.fresh)
+	w.flag(r.disputed)
+	if r.disputed {
+		w.time(r.disputedAt)
+	}
+	w.u(uint64(r.agreed))
+	w.time(max(r.dueAt, w.now))
+	w.marks(r.marks)
+	w.u(uint64(len(r.peers)))
+	for i := range r.peers {
+		p := &r.peers[i]
+		w.ident(p.from)
+		w.u(uint64(p.level))
+		w.time(p.heardAt)
+		w.marks(p.marks)
+	}
+}
+
+func (w *stateWriter) marks(marks []mark) {
+	w.u(uint64(len(marks)))
+	for _, m := range marks {
+		w.u(uint64(m.index), m.hash[0], m.hash[1])
+	}
+}
+
 // sessions writes them list by list, in the order of their last use.
 func (w *stateWriter) sessions(s *sessions) {
 	w.u(uint64(s.used))
@@ -182,5 +219,16 @@ func (w *stateWriter) sessions(s *sessions) {
 			w.u(e.replies[i].seq, uint64(e.replies[i].position))
 			w.bytes(e.replies[i].reply)
 		}
+	}
+}
+
+func (w *stateWriter) requests(r *requests) {
+	w.u(uint64(r.used))
+	for e := range r.each {
+		w.u(uint64(e.position), uint64(e.time))
+		w.bytes(e.digest[:])
+		w.bytes([]byte(e.principal))
+		w.bytes([]byte(e.id))
+		w.bytes(e.reply)
 	}
 }

@@ -33,6 +33,7 @@ type Status struct {
 	Stored               raft.Index
 	LogTime              raft.LogTime
 	Level                uint32
+	Agreed               raft.Index // a majority had this node's state after this entry, as far as it knows
 
 	Members []MemberStatus // of the configuration in force
 	Removed raft.Index     // the committed entry that removed this node, as far as it knows
@@ -41,6 +42,7 @@ type Status struct {
 	Contacts, Former []raft.Member
 
 	Sessions    int
+	Requests    int
 	Waiters     int
 	Reads       int
 	Subscribers int
@@ -60,8 +62,8 @@ func (n *Node) Status() Status {
 	s := Status{
 		Self: n.self, Cluster: n.identity.Cluster, Waiting: n.waiting(), Stopped: n.stopping,
 		Role: n.role, Term: n.term, Leader: n.leader, LeaderQuiet: n.leaderQuiet(),
-		Applied: n.applied, LogTime: n.logTime, Level: n.level,
-		Sessions: n.sessions.used, Waiters: n.waiters.len(), Reads: n.reads.len(), Subscribers: len(n.hub.subs),
+		Applied: n.applied, LogTime: n.logTime, Level: n.level, Agreed: n.reporting.agreed,
+		Sessions: n.sessions.used, Requests: n.requests.used, Waiters: n.waiters.len(), Reads: n.reads.len(), Subscribers: len(n.hub.subs),
 	}
 	s.Contacts, s.Former = n.contacts()
 	if n.raft == nil {

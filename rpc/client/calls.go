@@ -52,11 +52,12 @@ type operation struct {
 	body        []byte
 	query       bool
 	consistency node.Consistency
+	requestID   string // of a one-shot command; empty: it is sent in the client's session
 }
 
 // do carries out an operation and decodes its response.
 func (c *calls) do(ctx context.Context, o operation, response proto.Message) error {
-	op := caller.Op{Body: o.body, Query: o.query, Consistency: o.consistency}
+	op := caller.Op{Body: o.body, Query: o.query, Consistency: o.consistency, RequestID: o.requestID}
 	if deadline, ok := ctx.Deadline(); ok {
 		op.Deadline = max(1, raft.Mono(deadline.Sub(c.start)))
 	}
@@ -136,6 +137,8 @@ func (c *calls) attempt(r caller.Request) {
 		case caller.RequestCommand:
 			command := &pb.CommandContext{Session: uint64(r.Command.Session), Seq: r.Command.Seq, AckedBelow: r.Command.AckedBelow}
 			in.Answer, in.HintAddr, ok = perform(ctx, conn, command, r.Command.Body)
+		case caller.RequestOnce:
+			in.Answer, in.HintAddr, ok = perform(ctx, conn, &pb.CommandContext{RequestId: r.Command.RequestID}, r.Command.Body)
 		case caller.RequestQuery:
 			in.Answer, in.HintAddr, ok = perform(ctx, conn, nil, r.Query.Body)
 		}
@@ -154,6 +157,13 @@ func result(r caller.Result, response proto.Message) error {
 	case r.Outcome == node.Unknown:
 		return &Error{Outcome: node.Unknown, Reason: ReasonOutcomeUnknown,
 			Text: "the request was sent and no answer came" + lastSaid(r.Code)}
+	case r.Code == node.CodeRequestConflict:
+		return &Error{Outcome: node.Refused, Reason: "REQUEST_CONFLICT", Text: "The request id was used for something else."}
+	case r.Code == node.CodeRequestsFull:
+		return &Error{Outcome: node.Refused, Reason: "REQUESTS_FULL", RetryAfter: r.RetryAfter,
+			Text: fmt.Sprintf("As many request ids are remembered as may be; there is room again in %v.", r.RetryAfter.Round(time.Second))}
+	case r.Code == node.CodeNotYet:
+		return &Error{Outcome: node.Refused, Reason: "NOT_YET", Text: "Some node still runs a release that does not know request ids."}
 	case r.Code == node.CodeTooLarge || r.Code == node.CodeBelowWindow:
 		return &Error{Outcome: node.Refused, Reason: "TOO_LARGE", Text: fmt.Sprintf("the cluster does not take it: %v", r.Code)}
 	}

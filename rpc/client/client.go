@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -56,6 +57,16 @@ func (c *Client) Close() {
 // Send puts a message into a channel. When it returns no error, the message is
 // stored on a majority of the nodes.
 func (c *Client) Send(ctx context.Context, channel, text string) (*pb.SendResponse, error) {
+	return c.SendOnce(ctx, "", channel, text)
+}
+
+// SendOnce is Send under a request id, if that is not empty: for 24 hours whoever sends the same under
+// it gets the same answer, and no second message is made. An outcome that is unknown is
+// found out by calling it again, in this process or another.
+func (c *Client) SendOnce(ctx context.Context, requestID, channel, text string) (*pb.SendResponse, error) {
+	if len(requestID) > RequestIDBytesMax || !utf8.ValidString(requestID) {
+		return nil, &Error{Outcome: node.Refused, Reason: "MALFORMED", Text: fmt.Sprintf("The request id is not UTF-8 of at most %d bytes.", RequestIDBytesMax)}
+	}
 	if len(text) > TextBytesMax {
 		return nil, &Error{Outcome: node.Refused, Reason: "TEXT_TOO_LONG", Text: fmt.Sprintf("The text is longer than %d bytes.", TextBytesMax)}
 	}
@@ -64,7 +75,7 @@ func (c *Client) Send(ctx context.Context, channel, text string) (*pb.SendRespon
 		return nil, &Error{Outcome: node.Refused, Reason: "TEXT_NOT_UTF8", Text: "The text is not UTF-8."}
 	}
 	sent := &pb.SendResponse{}
-	return sent, c.calls.do(ctx, operation{body: body}, sent)
+	return sent, c.calls.do(ctx, operation{body: body, requestID: requestID}, sent)
 }
 
 // HistoryOptions says which messages to return; see HistoryRequest in

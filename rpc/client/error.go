@@ -2,6 +2,7 @@ package client
 
 import (
 	"fmt"
+	"time"
 
 	"parley/raft"
 	"parley/raft/node"
@@ -21,6 +22,8 @@ type Error struct {
 	Text string
 	// Position where the refusal stands in the log, or from where to go on.
 	Position raft.Position
+	// RetryAfter, if not zero, is when it may be tried again: with REQUESTS_FULL, hours perhaps.
+	RetryAfter time.Duration
 }
 
 // The reasons that the client itself gives.

@@ -6,6 +6,9 @@ import "time"
 // take (16 KiB), and below the request that a node reads at all (256 KiB).
 const TextBytesMax = 128 << 10
 
+// RequestIDBytesMax is the longest request id that clusters take.
+const RequestIDBytesMax = 128
+
 const (
 	// attemptMax bounds one try at one node: far beyond a healthy answer, yet a
 	// few of them fit into the 10 s that a person waits.

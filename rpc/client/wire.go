@@ -114,7 +114,7 @@ func answerOf(err error) (a node.Answer, hint string, ok bool) {
 	if f.Reason == "" {
 		return node.Answer{}, "", false
 	}
-	a = node.Answer{Outcome: f.Outcome, Code: f.Code, Position: f.Position, Hint: f.Leader}
+	a = node.Answer{Outcome: f.Outcome, Code: f.Code, Position: f.Position, Hint: f.Leader, RetryAfter: f.Retry}
 	if f.Outcome == node.Done || f.Outcome == node.Refused && f.Code == node.CodeNone {
 		// The state machine's refusal, or that of a request that makes no sense: final.
 		s, err := proto.MarshalOptions{}.MarshalAppend([]byte{replyRefused}, status.Convert(err).Proto())

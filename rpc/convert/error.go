@@ -4,6 +4,7 @@
 package convert
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,6 +72,10 @@ var nodeRules = map[node.Code]rule{
 	node.CodeOtherCluster:   {"OTHER_CLUSTER", codes.FailedPrecondition, false},
 	node.CodeLastVoter:      {"LAST_VOTER", codes.FailedPrecondition, false},
 	node.CodeFull:           {"FULL", codes.FailedPrecondition, false},
+
+	node.CodeRequestConflict: {"REQUEST_CONFLICT", codes.AlreadyExists, false},
+	node.CodeRequestsFull:    {"REQUESTS_FULL", codes.ResourceExhausted, true},
+	node.CodeNotYet:          {"NOT_YET", codes.FailedPrecondition, false},
 }
 
 var stateRules = map[statemachine.Code]rule{
@@ -105,7 +110,7 @@ func AnswerError(a node.Answer, leaderAddr string) error {
 	if a.Position != 0 {
 		meta[keyPosition] = strconv.FormatUint(uint64(a.Position), 10)
 	}
-	return build(r, text, meta)
+	return buildAfter(r, cmp.Or(a.RetryAfter, retryDelay), text, meta)
 }
 
 // RefusalError returns the error of a reply in which the state machine refused
@@ -161,9 +166,13 @@ func PanicError() error {
 }
 
 func build(r rule, text string, meta map[string]string) error {
+	return buildAfter(r, retryDelay, text, meta)
+}
+
+func buildAfter(r rule, retry time.Duration, text string, meta map[string]string) error {
 	details := []protoadapt.MessageV1{&errdetails.ErrorInfo{Reason: r.reason, Domain: Domain, Metadata: meta}}
 	if r.retry {
-		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(retryDelay)})
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(retry)})
 	}
 	s, err := status.New(r.code, text).WithDetails(details...)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
@@ -17,7 +18,7 @@ import (
 // What a client does next hangs on outcome, code and hint; at stake is a command that
 // is sent anew though it was executed.
 func TestAnAnswerSurvivesTheWire(t *testing.T) {
-	for code := node.CodeNotLeader; code <= node.CodeOtherCluster; code++ {
+	for code := node.CodeNotLeader; code <= node.CodeNotYet; code++ {
 		for _, outcome := range []node.Outcome{node.Refused, node.Unknown} {
 			err := AnswerError(node.Answer{Outcome: outcome, Code: code, Hint: 2, Position: 7}, "127.0.0.1:50052")
 			f := ParseError(err)
@@ -41,6 +42,14 @@ func TestARefusalOfTheStateMachineIsAnAnswer(t *testing.T) {
 		require.EqualValues(t, 9, f.Position)
 		require.NotContains(t, []codes.Code{codes.OK, codes.Unknown}, status.Code(err), "%v has no rule", code)
 	}
+}
+
+// Who sent one request id too many waits for as long as the cluster says.
+func TestTheDelayOfAFullTableSurvivesTheWire(t *testing.T) {
+	f := ParseError(AnswerError(node.Answer{Outcome: node.Refused, Code: node.CodeRequestsFull, RetryAfter: 3 * time.Hour}, ""))
+	require.Equal(t, 3*time.Hour, f.Retry)
+	f = ParseError(AnswerError(node.Answer{Outcome: node.Refused, Code: node.CodeBusy}, ""))
+	require.Equal(t, retryDelay, f.Retry)
 }
 
 func TestReasonsAreUnique(t *testing.T) {

@@ -23,22 +23,16 @@ type chat struct {
 }
 
 func (c *chat) Send(ctx context.Context, r *pb.SendRequest) (*pb.SendResponse, error) {
-	if r.GetCommand().GetSession() == 0 || r.GetCommand().GetSeq() == 0 {
-		return nil, convert.RequestError("command needs a session (SessionService.Open) and a seq from 1 on")
+	command, err := commandOf(r.GetCommand(), "parley.v1.ChatService.Send", r.GetChannel(), r.GetText())
+	if err != nil {
+		return nil, err
 	}
 	send := statemachine.Send{Channel: r.GetChannel(), Text: r.GetText(), Wall: raft.Wall(c.now().UnixNano())}
 	if err := c.limits.CheckSend(send); err != nil {
 		return nil, convert.RejectionError(err) // Apply would say the same, on every node and from the log
 	}
-	a, err := do(ctx, c.host, node.Event{
-		Kind: node.EventCommand,
-		Command: node.Command{
-			Session:    node.SessionID(r.Command.Session),
-			Seq:        r.Command.Seq,
-			AckedBelow: r.Command.AckedBelow,
-			Body:       statemachine.AppendSend(nil, send),
-		},
-	})
+	command.Body = statemachine.AppendSend(nil, send)
+	a, err := do(ctx, c.host, node.Event{Kind: node.EventCommand, Command: command})
 	if err != nil {
 		return nil, err
 	}

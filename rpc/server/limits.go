@@ -36,6 +36,9 @@ const (
 	// addressBytesMax bounds the addresses of a new node: a host name has at most 253 bytes.
 	addressBytesMax = 300
 
+	// requestIDBytesMax bounds a request id, as the nodes' rules do (node.Rules).
+	requestIDBytesMax = 128
+
 	// stopMax is how long a stop waits for calls under way. Their waiting callers
 	// are answered by the host as it stops, so that it is hardly ever reached.
 	stopMax = 2 * time.Second

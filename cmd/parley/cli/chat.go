@@ -38,7 +38,7 @@ func (a *app) sendCommand() *cobra.Command {
 			defer c.Close()
 			ctx, cancel := a.bounded(cmd.Context())
 			defer cancel()
-			sent, err := c.Send(ctx, channel, text)
+			sent, err := c.SendOnce(ctx, a.requestID, channel, text)
 			if err != nil {
 				return err
 			}

@@ -38,6 +38,9 @@ func TestExitCodesAreThoseOfTheContract(t *testing.T) {
 		{&client.Error{Outcome: node.Refused, Reason: "TEXT_NOT_UTF8"}, 1, "TEXT_NOT_UTF8"},
 		{&client.Error{Outcome: node.Refused, Reason: client.ReasonUnavailable}, 7, "UNAVAILABLE"},
 		{&client.Error{Outcome: node.Unknown, Reason: client.ReasonOutcomeUnknown}, 8, "OUTCOME_UNKNOWN"},
+		{&client.Error{Outcome: node.Refused, Reason: "REQUEST_CONFLICT"}, 6, "REQUEST_CONFLICT"},
+		{&client.Error{Outcome: node.Refused, Reason: "REQUESTS_FULL"}, 7, "REQUESTS_FULL"},
+		{&client.Error{Outcome: node.Refused, Reason: "NOT_YET"}, 7, "NOT_YET"},
 		{fmt.Errorf("wrapped: %w", &client.Error{Outcome: node.Unknown, Reason: "OUTCOME_UNKNOWN"}), 8, "OUTCOME_UNKNOWN"},
 		{errors.Join(ErrInterrupted, errors.New("interrupt")), 130, "INTERRUPTED"},
 	} {

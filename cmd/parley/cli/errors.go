@@ -66,6 +66,12 @@ func describe(err error) failure {
 		f.exit, f.Hint = exitNotFound, "every cluster has #general"
 	case e.Reason == "TEXT_TOO_LONG", e.Reason == "TEXT_EMPTY", e.Reason == "TEXT_NOT_UTF8":
 		f.Hint = "nothing was sent; change the text"
+	case e.Reason == "REQUEST_CONFLICT":
+		f.exit, f.Hint = exitConflict, "nothing was changed by this request; give every command a --request-id of its own"
+	case e.Reason == "REQUESTS_FULL":
+		f.exit, f.Hint = exitUnavailable, "nothing happened; send it later, or without --request-id"
+	case e.Reason == "NOT_YET":
+		f.exit, f.Hint = exitUnavailable, "nothing happened; upgrade every node, or send it without --request-id"
 	case e.Reason == "TOO_LARGE":
 		f.Hint = "nothing happened; make the request smaller"
 	case e.Reason == "NO_TAKEOVER":
@@ -85,7 +91,7 @@ func describe(err error) failure {
 	case e.Outcome == node.Done:
 		f.Hint = "nothing was changed"
 	case e.Outcome == node.Unknown:
-		f.exit, f.Hint = exitUnknown, "it may have happened: look with parley history before you repeat it"
+		f.exit, f.Hint = exitUnknown, "it may have happened: look with parley history before you repeat it; with --request-id a command can be repeated safely"
 	case e.Outcome == node.Refused:
 		f.exit, f.Hint = exitUnavailable, "nothing happened; see which nodes run with parley cluster status, and check --addrs"
 	}
@@ -95,6 +101,9 @@ func describe(err error) failure {
 // fail prints an error and returns the exit code.
 func (a *app) fail(err error) int {
 	f := describe(err)
+	if f.exit == exitUnknown && a.requestID != "" {
+		f.Hint = "it may have happened: call it again with the same --request-id, and it happens once"
+	}
 	if a.json {
 		// stdout is where scripts look; if even that fails there is nobody to tell.
 		_ = a.printJSON(struct {

@@ -35,10 +35,12 @@ var addrsDefault = []string{"127.0.0.1:50051", "127.0.0.1:50052", "127.0.0.1:500
 // app is one run of the command.
 type app struct {
 	Streams
-	addrs   []string
-	json    bool
-	stale   bool
-	timeout time.Duration
+	addrs []string
+	json  bool
+	stale bool
+	// requestID makes a command one that is executed once, however often it is called with it.
+	requestID string
+	timeout   time.Duration
 }
 
 // Run executes one command line and returns the exit code.
@@ -86,6 +88,7 @@ Every cluster has #general.`,
 	f.StringSliceVar(&a.addrs, "addrs", addrsFromEnv(), "the nodes' client addresses; any one suffices (env PARLEY_ADDRS)")
 	f.BoolVar(&a.json, "json", false, "print JSON, also of errors")
 	f.DurationVar(&a.timeout, "timeout", 10*time.Second, "how long to try; 0 is for ever")
+	f.StringVar(&a.requestID, "request-id", "", "send: execute it once, however often it is called with this id within 24 hours")
 	f.BoolVar(&a.stale, "stale", false, "let any node answer reads from what it has, be it old")
 	root.AddCommand(a.sendCommand(), a.historyCommand(), a.tailCommand(), a.clusterCommand())
 	return root

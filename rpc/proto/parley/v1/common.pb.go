@@ -77,10 +77,11 @@ func (Consistency) EnumDescriptor() ([]byte, []int) {
 }
 
 // CommandContext makes a command happen exactly once. Every request that changes
-// state carries one.
+// state carries one: with a session and a number in it, or, for a script that sends one
+// command and ends, with a request id.
 type CommandContext struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The client session, from SessionService.Open.
+	// The client session, from SessionService.Open. 0 with a request id.
 	Session uint64 `protobuf:"fixed64,1,opt,name=session,proto3" json:"session,omitempty"`
 	// The number of the command within the session: 1, 2, 3, ... A repetition
 	// carries the number of the original and gets the original's answer.
@@ -88,7 +89,14 @@ type CommandContext struct {
 	// The client has the answers to all commands below this number and will not
 	// repeat them; the cluster forgets those answers. A command below it is
 	// refused with BELOW_WINDOW.
-	AckedBelow    uint64 `protobuf:"varint,3,opt,name=acked_below,json=ackedBelow,proto3" json:"acked_below,omitempty"`
+	AckedBelow uint64 `protobuf:"varint,3,opt,name=acked_below,json=ackedBelow,proto3" json:"acked_below,omitempty"`
+	// Chosen by the client, at most 128 bytes of UTF-8; only the same user's requests share it. It
+	// is remembered for 24 hours after the command was executed: a request that says
+	// the same under it gets the first answer, be it of another process or at another node;
+	// one that says something else is refused with REQUEST_CONFLICT. At most 10,000 are remembered
+	// for each user; one more is refused with REQUESTS_FULL. NOT_YET: some node still
+	// runs a release that does not know request ids.
+	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -144,16 +152,25 @@ func (x *CommandContext) GetAckedBelow() uint64 {
 	return 0
 }
 
+func (x *CommandContext) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
 var File_parley_v1_common_proto protoreflect.FileDescriptor
 
 const file_parley_v1_common_proto_rawDesc = "" +
 	"\n" +
-	"\x16parley/v1/common.proto\x12\tparley.v1\"]\n" +
+	"\x16parley/v1/common.proto\x12\tparley.v1\"|\n" +
 	"\x0eCommandContext\x12\x18\n" +
 	"\asession\x18\x01 \x01(\x06R\asession\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x1f\n" +
 	"\vacked_below\x18\x03 \x01(\x04R\n" +
-	"ackedBelow*_\n" +
+	"ackedBelow\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\tR\trequestId*_\n" +
 	"\vConsistency\x12\x1b\n" +
 	"\x17CONSISTENCY_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18CONSISTENCY_LINEARIZABLE\x10\x01\x12\x15\n" +

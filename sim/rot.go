@@ -1,0 +1,160 @@
+package sim
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"parley/raft"
+	"parley/raft/node"
+	"parley/statemachine"
+)
+
+// A node's state can go wrong though its log is right: an Apply that is no function of its
+// entry, or a memory that forgets. The fault corrupt-state does it to one process: behind its next
+// command one letter of a message is another. From then on the judges ask of that process
+// what is asked of no other: that it finds out by itself, from what its peers
+// say, and stops. Its log is good, so that the process that follows is well again.
+
+// rot is what went wrong in a server's process.
+type rot struct {
+	due     bool          // it happens behind the next command
+	at      raft.Position // the message that is wrong; zero: all is well
+	stopped int64         // when a process last stopped for it
+}
+
+// rotten is a wrong message that clients may have seen before its node stopped.
+type rotten struct {
+	text  string
+	frame []byte
+}
+
+// rotDown is for how long a node is down that stopped for its state: somebody reads the message
+// and starts it again.
+const rotDown = 400 * time.Millisecond
+
+// rots changes one letter of the message that was just applied.
+func (m *machine) rots(at node.Applied, command []byte) {
+	w, s := m.w, m.s
+	number, known := w.judges.applied.byBody[string(command)]
+	if !s.rot.due || !known {
+		return
+	}
+	op := &w.operations[number-1]
+	wrong := flipped(op.text, s.id)
+	m.Machine.Apply(at, statemachine.AppendSend(nil, statemachine.Send{Channel: statemachine.GeneralChannel, Text: wrong, Wall: op.wall}))
+	frames, _ := m.EventsAfter(at.Position-1, 1)
+	s.rot.due, s.rot.at = false, at.Position
+	w.rotten = append(w.rotten, rotten{wrong, frames[0].Body})
+	w.cover.Rotted++
+	if w.trace.on() {
+		w.trace.add("its message %d rots", at.Position)
+	}
+}
+
+// flipped is a text with one letter changed, to another one on each node.
+func flipped(text string, id raft.NodeID) string {
+	i := strings.IndexByte(text, ' ')
+	return text[:i] + string(rune('a'+byte(id))) + text[i+1:]
+}
+
+// diverged judges a node that stops because its state is not that of the others. It must be one that
+// rotted; or, where no majority could say who is right, one that was in doubt with it.
+func (w *World) diverged(s *server, why error) bool {
+	var d *node.DivergedError
+	if !errors.As(why, &d) {
+		return false
+	}
+	switch {
+	case s.rot.at != 0:
+		w.cover.Noticed++
+	case len(w.rotten) == 0 || d.Majority && !w.oneVoter():
+		return false
+	}
+	s.rot.stopped = w.now
+	s.crash(CrashProcess, rotDown)
+	return true
+}
+
+// oneVoter reports whether a single node is the majority: it is right whatever its state.
+func (w *World) oneVoter() bool {
+	members := w.membership()
+	voters := 0
+	for i := range members.Members {
+		if m := &members.Members[i]; m.Voter || m.VoterOld {
+			voters++
+		}
+	}
+	return voters < 2
+}
+
+// isBack reports whether a node has had the time to come back, if it stopped for its state.
+func (s *server) isBack() bool {
+	return s.rot.stopped == 0 || s.rot.stopped < s.w.now-int64(rotDown+2*time.Second)
+}
+
+// unnoticed lists the nodes whose state rotted and who answer from it still, though they have applied, and
+// all have long since committed, an entry at which nodes compare.
+func (w *World) unnoticed() (list []*server) {
+	members := w.membership()
+	c := w.judges.logs.committed
+	if w.oneVoter() {
+		return nil
+	}
+	for _, s := range w.servers {
+		if !s.up || s.rot.at == 0 {
+			continue
+		}
+		_, member := members.Find(s.id)
+		if rest := w.restOf(s.id); !member || rest != RestWell && rest != RestMute {
+			continue
+		}
+		mark := (uint64(s.rot.at)/hashEvery + 1) * hashEvery
+		if applied := w.judges.logs.mirrors[s.id].applied; uint64(applied) < mark || uint64(len(c)) < mark ||
+			c[mark-1].at > w.now-int64(noticeMax) {
+			continue
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+// noticeMax is how long the nodes may take to compare in good times, where they have to wait
+// for one that is down and could say who is right.
+const noticeMax = 8 * time.Second
+
+// hashEvery is at how many entries simulated nodes compare their states.
+const hashEvery = 16
+
+// toleratesText reports whether a message is one that rotted.
+func (w *World) toleratesText(text string) bool {
+	for i := range w.rotten {
+		if w.rotten[i].text == text {
+			return true
+		}
+	}
+	return false
+}
+
+// toleratesFrame reports whether an event is one that rotted.
+func (w *World) toleratesFrame(frame []byte) bool {
+	for i := range w.rotten {
+		if string(w.rotten[i].frame) == string(frame) {
+			return true
+		}
+	}
+	return false
+}
+
+// rot draws a state that goes wrong.
+func (g *generator) rot() {
+	s := g.stream(ideaRot)
+	if !s.perMille(200) {
+		return
+	}
+	p := g.plan
+	for range 1 + s.below(2) {
+		at := time.Duration(s.between(1500, int64(p.Heal/time.Millisecond)-100)) * time.Millisecond
+		p.Faults = append(p.Faults, Fault{At: at, Kind: CorruptState, Node: g.anyone(&s)})
+	}
+}
