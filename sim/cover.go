@@ -21,6 +21,11 @@ type Cover struct {
 	Left        uint64 // removals that were answered
 	Removed     uint64 // nodes that learned that they were removed
 	Handed      uint64 // transfers of leadership that operators wanted and got
+	Damaged     uint64 // places of a disk that lost what they held
+	Spared      uint64 // damages that did not strike because the cluster could not have recovered
+	Excused     uint64 // nodes that stopped, or did not start, because their disk failed
+	Lost        uint64 // nodes that did not start as themselves any more
+	Replaced    uint64 // nodes that operators put in the place of lost ones
 }
 
 // Add adds another run's counts.
@@ -62,5 +67,10 @@ func (c *Cover) fields() []coverField {
 		{"nodes removed", &c.Left},
 		{"nodes that learned of their removal", &c.Removed},
 		{"leadership handed over", &c.Handed},
+		{"places of disks damaged", &c.Damaged},
+		{"damages spared", &c.Spared},
+		{"failures of a disk that ended a node", &c.Excused},
+		{"nodes lost", &c.Lost},
+		{"nodes replaced", &c.Replaced},
 	}
 }

@@ -24,6 +24,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.closing()
 	g.trouble()
 	g.members()
+	g.devices()
 	return g.plan
 }
 
@@ -46,6 +47,7 @@ const (
 	ideaBounds
 	ideaMembers
 	ideaClosing
+	ideaDevices
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }

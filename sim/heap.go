@@ -29,6 +29,7 @@ const (
 	eventStep                           // a node's loop takes what came in
 	eventTaken                          // a node learns that a subscriber took a frame
 	eventOperator                       // an operator asks the leader (line of the plan in arg)
+	eventReplace                        // an operator looks after a node that is lost
 )
 
 // Priorities order events of one instant. Faults come first, so that a crash at

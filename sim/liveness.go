@@ -35,6 +35,7 @@ func (w *World) heal(e *event) {
 	}
 	for _, s := range w.servers {
 		s.disarm()
+		s.mend()
 		s.disk.stallTo = min(s.disk.stallTo, w.now)
 		s.pausedUntil = min(s.pausedUntil, w.now)
 		switch w.restOf(s.id) {
@@ -77,6 +78,10 @@ func (w *World) unheard(id raft.NodeID) bool { return w.healed && w.restOf(id) =
 // judgeLiveness looks at what is still pending when the time is over.
 func (w *World) judgeLiveness() {
 	pending := w.pending()
+	if w.plan.Lost {
+		w.judgeLost(pending)
+		return
+	}
 	if len(pending) == 0 {
 		return
 	}

@@ -22,6 +22,10 @@ type Plan struct {
 	Core []raft.NodeID
 	Rest []Rest
 
+	// Lost: at the end something is lost for good. What counts then is that no node
+	// denies it, and that some node says what it is.
+	Lost bool
+
 	Node        NodePlan
 	Link        LinkPlan
 	Disk        DiskPlan
@@ -38,6 +42,16 @@ func (p *Plan) servers() int { return p.Nodes + p.Spares }
 func (p *Plan) changes() bool {
 	for i := range p.Faults {
 		if k := p.Faults[i].Kind; k == AddNode || k == RemoveNode || k == PromoteNode {
+			return true
+		}
+	}
+	return false
+}
+
+// harms reports whether disks lose in this world what they had stored.
+func (p *Plan) harms() bool {
+	for i := range p.Faults {
+		if p.Faults[i].destroys() {
 			return true
 		}
 	}
@@ -154,6 +168,17 @@ const (
 	RemoveNode  // Node leaves
 	PromoteNode // Node, a learner, becomes a voter
 	Transfer    // Node takes leadership over
+
+	// What a disk does that lies or fails; see device.go. Those that destroy something
+	// strike only as far as the cluster can recover, unless Beyond says otherwise.
+	Rot        // bits of Node's disk turn: Bits of them, or a burst
+	LostWrite  // a synced write of Node turns out to be nowhere
+	Misdirect  // a synced write of Node turns out to be in another place
+	ReadError  // a place of Node's disk can't be read: for so long, or for good
+	WriteError // Node's next write fails: the node must stop
+	SyncError  // Node's next sync fails, the one after it would not: the node must stop
+	Full       // Node's disk is full
+	Wipe       // Node's directory is emptied while it is down
 )
 
 // Target says whom a fault hits. Positive: the node with this id. The others
@@ -200,4 +225,11 @@ type Fault struct {
 	Factor int64
 	PPM    int64
 	By     time.Duration
+
+	// Where a disk goes bad. Whatever is zero is drawn.
+	File   FileKind
+	Off    int64      // of the first byte in the file
+	Bits   int64      // of Rot: how many bits of one sector turn; zero: a burst
+	Index  raft.Index // of Rot: in the payload of this entry
+	Beyond bool       // strikes even if the cluster can't recover from it
 }

@@ -34,6 +34,8 @@ const (
 	purposePrepare
 	purposeRecovery
 	purposeOperator
+	purposeDevice
+	purposeReplace
 )
 
 // chance is a run's one source of chance: a function of the seed and of a key,

@@ -32,6 +32,7 @@ type World struct {
 	live        []live // by place in plan.Faults
 	waiting     []int  // places of those that wait for a leader
 	healed      bool
+	harms       bool // disks may lose what they had stored
 
 	judges    judges
 	violation *Violation
@@ -123,6 +124,7 @@ func newWorld(p *Plan, o Options) *World {
 	}
 	w.judges.applied.byBody = make(map[string]int)
 	w.live = make([]live, len(p.Faults))
+	w.harms = p.harms()
 	for id := raft.NodeID(1); int(id) <= p.servers(); id++ {
 		if int(id) <= p.Nodes {
 			w.seeds = append(w.seeds, node.Seed{ID: id, PeerAddr: peerAddr(id), ClientAddr: clientAddr(id)})
@@ -250,6 +252,8 @@ func (w *World) happen(e *event) {
 		w.taken(e)
 	case eventOperator:
 		w.operator(e)
+	case eventReplace:
+		w.replace(e)
 	}
 }
 
