@@ -81,8 +81,9 @@ func (g *generator) cluster() {
 		p.Node.Idle = time.Duration(s.between(500, 5000)) * time.Millisecond
 	}
 
-	// A quarter of the time is the liveness phase.
-	p.Heal = p.Duration - p.Duration/4
+	// A quarter of the time is the liveness phase, but no less than it takes to elect a
+	// leader, replace a node and see that a stream went quiet.
+	p.Heal = p.Duration - max(p.Duration/4, min(p.Duration/2, livenessMin))
 	ids := g.shuffled(&s)
 	core := p.Nodes/2 + 1
 	if s.perMille(300) {
@@ -96,6 +97,9 @@ func (g *generator) cluster() {
 		p.Rest = append(p.Rest, Rest{Node: id, Kind: RestKind(1 + s.below(5))})
 	}
 }
+
+// livenessMin is the shortest liveness phase of a run that has twice the time.
+const livenessMin = 5 * time.Second
 
 // bounds draws how much a node does at a time.
 func (g *generator) bounds() {
