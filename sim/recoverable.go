@@ -78,7 +78,8 @@ func (nodes *healths) hold(i raft.Index, term raft.Term) bool {
 // was is opened, as a copy.
 func (w *World) healthOf(s *server) health {
 	v := &s.device
-	durable := w.judges.logs.mirrors[s.id].durable
+	m := &w.judges.logs.mirrors[s.id]
+	durable := m.durable
 	switch {
 	case !w.staysWell(s.id) || v.lost != nil || v.wiped:
 		return health{}
@@ -96,6 +97,9 @@ func (w *World) healthOf(s *server) health {
 		return health{}
 	}
 	h := health{kept: true, claim: durable}
+	if m.debt.claim != nil {
+		h.claim = m.debt.claim
+	}
 	for i := range boot.Entries {
 		e := &boot.Entries[i]
 		for uint64(len(h.good)) < uint64(e.Index) {
@@ -200,7 +204,7 @@ func (w *World) judgeLost(pending []string) {
 	ok, why := w.recoverable()
 	said := false
 	for _, s := range w.servers {
-		said = said || s.device.lost != nil
+		said = said || s.device.lost != nil || w.judges.logs.mirrors[s.id].debt.any()
 	}
 	switch {
 	case ok || len(pending) == 0:
