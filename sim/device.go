@@ -24,14 +24,15 @@ import (
 // synced; and the seal is spared while it is all that vouches for a tail that was hit.
 // docs/storage.md says so under "Where certainty ends".
 type device struct {
-	struck  []string  // everything that was destroyed, in words
-	trial   *memfs.FS // the disk as it would be; nil: as it is
-	failing bool      // operations were arranged to fail
-	full    bool
-	wiped   bool  // the directory was emptied: it must not start as itself
-	joins   bool  // the directory is an operator's new one
-	lost    error // why it does not start as itself any more
-	down    time.Duration
+	struck   []string // everything that was destroyed, in words
+	trial    *trial   // the disk as it would be; nil: as it is
+	excluded bool     // since the last start something was destroyed without which it did not open
+	failing  bool     // operations were arranged to fail
+	full     bool
+	wiped    bool  // the directory was emptied: it must not start as itself
+	joins    bool  // the directory is an operator's new one
+	lost     error // why it does not start as itself any more
+	down     time.Duration
 	replacement
 
 	tail    []memfs.Dirty // the last write synced
@@ -49,7 +50,7 @@ type device struct {
 // starts forgets what belonged to the process before.
 func (v *device) starts() {
 	v.tail, v.before, v.told = nil, nil, nil
-	v.sealed, v.fresh = false, true
+	v.sealed, v.fresh, v.excluded = false, true, false
 }
 
 // syncs looks at what a sync is to store.
@@ -212,7 +213,9 @@ func (w *World) stoppedByDevice(s *server, why error) bool {
 	return true
 }
 
-// refused looks at a node that did not start: its disk must be to blame.
+// refused looks at a node that did not start: its disk must be to blame. That something
+// happened to it once is not enough: it must have been such that the disk did not
+// open any more, or the seal, which the next crash may tear besides.
 func (w *World) refused(s *server, err error) {
 	v := &s.device
 	s.fs.CrashProcess() // its files and locks went with it
@@ -221,7 +224,7 @@ func (w *World) refused(s *server, err error) {
 		w.cover.Excused++
 		again := between(w.chance.draw(purposeDevice, uint64(s.id), uint64(w.now)), int64(100*time.Millisecond), int64(600*time.Millisecond))
 		w.heap.push(event{at: w.now + again, priority: priorityNormal, kind: eventStart, who: int32(s.id), epoch: s.epoch})
-	case len(v.struck) > 0:
+	case v.excluded || v.sealHit > 0:
 		w.lose(s, err)
 	default:
 		w.violate(Recovery, "Node %d does not start: %v.", s.id, err)

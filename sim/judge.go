@@ -88,7 +88,7 @@ type judges struct {
 // violate ends the run with a verdict; the first one counts. Blind runs leave out
 // what only somebody who looks into disks could know.
 func (w *World) violate(invariant, format string, args ...any) {
-	if w.blind && (invariant == CommitRule || invariant == Promises || invariant == Recovery) {
+	if w.blind && (invariant == CommitRule || invariant == Promises || invariant == Recovery || invariant == Absence) {
 		return
 	}
 	if w.violation == nil {

@@ -88,20 +88,20 @@ func (w *World) healthOf(s *server) health {
 	case v.sealHit > 0:
 		return health{} // one more slot that tears, and nobody knows where the log ends
 	}
-	fs := v.trial
-	if fs == nil {
-		fs = s.fs
+	t := v.trial
+	if t == nil {
+		boot, err := s.tryOpen(s.fs)
+		t = &trial{boot, err}
 	}
-	boot, err := s.tryOpen(fs)
-	if err != nil {
+	if t.err != nil {
 		return health{}
 	}
 	h := health{kept: true, claim: durable}
 	if m.debt.claim != nil {
 		h.claim = m.debt.claim
 	}
-	for i := range boot.Entries {
-		e := &boot.Entries[i]
+	for i := range t.boot.Entries {
+		e := &t.boot.Entries[i]
 		for uint64(len(h.good)) < uint64(e.Index) {
 			h.good = append(h.good, termAt(durable, raft.Index(len(h.good)+1))) // below a base: a snapshot has it
 		}
@@ -111,6 +111,12 @@ func (w *World) healthOf(s *server) health {
 		}
 	}
 	return h
+}
+
+// trial is what opening a copy of a disk said.
+type trial struct {
+	boot node.Boot
+	err  error
 }
 
 // tryOpen opens a copy of a disk, as a start after a crash of the process would find it once

@@ -272,21 +272,23 @@ func (w *World) bitesOf(s *server, i raft.Index) []bite {
 // copy first.
 func (w *World) damage(s *server, f *Fault, bites []bite) {
 	v := &s.device
-	trial := s.fs.Clone()
+	copied := s.fs.Clone()
 	what := f.Kind.String()
 	for _, b := range bites {
 		if !f.Beyond && f.Kind != LostWrite && f.Kind != Misdirect && v.protects(s.fs, b.place) {
 			w.spare(s, "it could not be told from a write that never was")
 			return
 		}
-		if b.make(trial) != nil {
+		if b.make(copied) != nil {
 			w.spare(s, "no file has such a place")
 			return
 		}
 		what += "; " + b.place.String()
 	}
 	was := *v
-	v.struck, v.trial = append(v.struck, what), trial
+	boot, err := s.tryOpen(copied)
+	v.struck, v.trial = append(v.struck, what), &trial{boot, err}
+	v.excluded = v.excluded || err != nil
 	for _, b := range bites {
 		v.hit(b.place)
 	}

@@ -49,8 +49,8 @@ type Options struct {
 	StopAt   uint64    // end after this event; zero: at the plan's end
 	LetPanic bool      // a panic of the code under test goes through, with its stack
 
-	// Blind leaves out the judges that look into disks: the commit rule, promises
-	// and recovery. What is left sees a bug only by what it does to logs, states
+	// Blind leaves out the judges that look into disks: the commit rule, promises,
+	// recovery and absence. What is left sees a bug only by what it does to logs, states
 	// and clients, which shows how hard the faults hit.
 	Blind bool
 
