@@ -12,6 +12,9 @@ func (n *Node) apply(e *raft.Entry) {
 	if e.Index != n.applied+1 || e.Time < n.logTime {
 		broken("entry %d of log time %d is applied after entry %d of log time %d", e.Index, e.Time, n.applied, n.logTime)
 	}
+	if n.tooNew(e) {
+		return
+	}
 	n.applied, n.logTime, n.appliedAt = e.Index, e.Time, n.now
 	n.form.open = false // the log has an entry that stays: the cluster is formed
 	n.sessions.expire(e.Time)
