@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 
 	"parley/raft"
 	"parley/raft/node"
@@ -14,8 +15,10 @@ import (
 //
 //  1. in every configuration in force somewhere, and in those that operators are about
 //     to make, a majority of the voters, of both halves if joint, are in the core and kept their
-//     identity: term, vote and last position are certain. Votes and commits need them.
-//  2. every committed entry is good on some node of the core that kept its identity. A good
+//     identity: term, vote and last position are certain. Votes and commits need them. A node whose next
+//     start has to cut its log does not count: it goes on writing until then, and nobody else may
+//     ever have what it writes.
+//  2. every committed entry is good on some member of the core that kept its identity. A good
 //     snapshot that covers an entry counts as that entry.
 //  3. every other entry that a node of the core acknowledged and lost is good on another
 //     one, too. Otherwise the node would for ever vote by a log that nobody has, and
@@ -35,9 +38,23 @@ func (w *World) recoverable() (bool, string) {
 			return false, why
 		}
 	}
+	if why := w.lacksEntries(w.membership(), &nodes); why != "" {
+		return false, why
+	}
+	return true, ""
+}
+
+// lacksEntries says which entry is nowhere, that is committed or owed by a node of the core. Only members count: a
+// node that was removed is asked for nothing.
+func (w *World) lacksEntries(members raft.Configuration, nodes *healths) string {
+	for _, s := range w.servers {
+		if _, in := members.Find(s.id); !in {
+			nodes[s.id] = health{}
+		}
+	}
 	for i, c := range w.judges.logs.committed {
 		if !nodes.hold(raft.Index(i+1), c.term) {
-			return false, fmt.Sprintf("entry %d of term %d, which is committed, is good on no node of the core", i+1, c.term)
+			return fmt.Sprintf("entry %d of term %d, which is committed, is good on no node of the core", i+1, c.term)
 		}
 	}
 	for _, s := range w.servers {
@@ -47,16 +64,17 @@ func (w *World) recoverable() (bool, string) {
 		}
 		for i, term := range h.claim {
 			if i := raft.Index(i + 1); termAt(h.good, i) != term && !nodes.hold(i, term) {
-				return false, fmt.Sprintf("entry %d of term %d, which node %d lost, is good on no node of the core", i, term, s.id)
+				return fmt.Sprintf("entry %d of term %d, which node %d lost, is good on no node of the core", i, term, s.id)
 			}
 		}
 	}
-	return true, ""
+	return ""
 }
 
 // health is what a node's disk is good for.
 type health struct {
 	kept  bool        // it starts as itself
+	cut   bool        // but its next start cuts its log, or gives it up: what it stores until then is lost with it
 	claim []raft.Term // what it acknowledged
 	good  []raft.Term // by index - 1: terms of entries that are good; zero: damaged
 }
@@ -100,6 +118,7 @@ func (w *World) healthOf(s *server) health {
 	if m.debt.claim != nil {
 		h.claim = m.debt.claim
 	}
+	h.cut = t.boot.Found.Decided.Reset || t.boot.Found.Decided.Cut != 0
 	h.good = w.agreed(t.boot.Base.Entry.Index) // a snapshot has it
 	for i := range t.boot.Entries {
 		e := &t.boot.Entries[i]
@@ -169,7 +188,7 @@ func without(c raft.Configuration, id raft.NodeID) raft.Configuration {
 }
 
 // canSpare reports whether the cluster can do without a node: no operator removes a healthy
-// voter while others are lost.
+// voter while others are lost, or who alone has what others lost.
 func (w *World) canSpare(id raft.NodeID) bool {
 	if !w.harms {
 		return true
@@ -179,7 +198,11 @@ func (w *World) canSpare(id raft.NodeID) bool {
 		nodes[s.id] = w.healthOf(s)
 	}
 	c := without(w.membership(), id)
-	return w.lacksVoters(&c, &nodes) == ""
+	if w.lacksVoters(&c, &nodes) != "" {
+		return false
+	}
+	c.Members = slices.DeleteFunc(c.Members, func(m raft.Member) bool { return m.ID == id })
+	return w.lacksEntries(c, &nodes) == ""
 }
 
 // lacksVoters says which majority is not there; empty if both are.
@@ -192,7 +215,7 @@ func (w *World) lacksVoters(c *raft.Configuration, nodes *healths) string {
 				continue
 			}
 			voters++
-			if nodes[m.ID].kept && (m.Inc == 0 || m.Inc == w.node(m.ID).inc) {
+			if nodes[m.ID].kept && !nodes[m.ID].cut && (m.Inc == 0 || m.Inc == w.node(m.ID).inc) {
 				kept++
 			}
 		}
