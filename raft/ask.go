@@ -76,16 +76,16 @@ func (a *asks) deadline() Mono {
 	return a.open[0].until
 }
 
-// askable reports whether this node may ask a leader for its readers.
-func (r *Raft) askable() bool {
-	return r.role == Follower && !r.leader.IsZero() && !r.cfg.LeaderReadsOnly
+// askable reports whether this node may ask a leader for its readers, or for itself.
+func (r *Raft) askable(own bool) bool {
+	return r.role == Follower && !r.leader.IsZero() && (own || !r.cfg.LeaderReadsOnly)
 }
 
 // readElsewhere takes a read at a node that does not lead.
-func (r *Raft) readElsewhere(ticket uint64) {
+func (r *Raft) readElsewhere(ticket uint64, own bool) {
 	r.keepAsks()
 	switch {
-	case !r.askable():
+	case !r.askable(own):
 		r.refuse(ticket, RefusedNotLeader)
 	case r.asks.pending() >= r.cfg.Limits.ReadsPendingMax:
 		r.refuse(ticket, RefusedBusy)

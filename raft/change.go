@@ -17,7 +17,9 @@ package raft
 //  3. every other change goes through a joint configuration, also that of a single voter
 //  4. the leader of the moment appends what follows: C_new when C_old,new is committed,
 //     and the promotion of a learner that has caught up
-//  5. a leader that is not in C_new leads, without counting itself, until C_new is
+//  5. whoever keeps something beside the log may hold back a configuration that moves a majority,
+//     in the very Step that is to append it: see Judge
+//  6. a leader that is not in C_new leads, without counting itself, until C_new is
 //     committed; then it hands over and stops [§6]
 //
 // Whoever asked is answered when the configuration that has what he wanted is
@@ -48,6 +50,14 @@ type pendingChange struct {
 	change Change
 }
 
+// Judge has may asked whenever a configuration that moves a majority is about to be appended: a joint
+// one, or the one behind it. One that it does not allow is refused to whoever asked for it, or
+// waits. It is called within Step, may look at the log, and must be a function of states. A clone
+// needs its own.
+func (r *Raft) Judge(may func(next *Configuration) bool) { r.judge = may }
+
+func (r *Raft) allowed(next *Configuration) bool { return r.judge == nil || r.judge(next) }
+
 // startChange begins a change, finds it done already, or refuses it.
 func (r *Raft) startChange(ch *Change, ticket uint64) {
 	newest := &r.configs[len(r.configs)-1]
@@ -66,6 +76,9 @@ func (r *Raft) startChange(ch *Change, ticket uint64) {
 		return
 	default:
 		next, why = r.changed(&newest.config, ch)
+		if why == 0 && next.Joint() && !r.allowed(&next) {
+			why = RefusedPlaces
+		}
 	}
 	if why != 0 {
 		r.refuse(ticket, why)
@@ -160,32 +173,35 @@ func (r *Raft) advanceConfig() {
 	next := Configuration{}
 	switch {
 	case c.Joint():
-		next = c.left()
+		if next = c.left(); !r.allowed(&next) {
+			return
+		}
 	case !c.IsVoter(r.cfg.Self):
 		r.retire()
 		return
 	default:
-		m := r.caughtUp(c)
-		if m == nil {
+		var found bool
+		if next, found = r.promotion(c); !found {
 			return
 		}
-		next = c.joint(m.ID, m.Replaces)
 	}
 	r.append(EntryConfig, AppendConfiguration(nil, &next), 0)
 }
 
-// caughtUp returns a learner that is to be promoted and could carry its part: it
-// lacks few entries, and was heard from lately.
-func (r *Raft) caughtUp(c *Configuration) *Member {
+// promotion returns the configuration that makes a voter of a learner that is to be one and could carry
+// its part: it lacks few entries, and was heard from lately.
+func (r *Raft) promotion(c *Configuration) (next Configuration, found bool) {
 	for i := range c.Members {
 		m := &c.Members[i]
 		p := r.peer(m.Ident)
 		if m.Promote && !m.Voter && p != nil && !p.probing && p.match+promoteLagMax >= r.log.last &&
 			r.now.Sub(p.heard) < r.cfg.ElectionTimeout {
-			return m
+			if next = c.joint(m.ID, m.Replaces); r.allowed(&next) {
+				return next, true
+			}
 		}
 	}
-	return nil
+	return Configuration{}, false
 }
 
 // retire ends the leadership of a node that is not in the committed configuration: it

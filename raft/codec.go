@@ -156,7 +156,7 @@ func AppendMessage(dst []byte, m *Message) []byte {
 		dst = appendEntries(dst, m.Entries)
 	case MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
 		MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept, MsgReport,
-		MsgSnapshotOffer, MsgSnapshotAsk, MsgSnapshotChunk, MsgBlob:
+		MsgSnapshotOffer, MsgSnapshotAsk, MsgSnapshotChunk, MsgBlob, MsgPin:
 		dst = le.AppendUint32(dst, uint32(len(m.Payload)))
 		dst = append(dst, m.Payload...)
 	}
@@ -226,7 +226,7 @@ func DecodeMessage(src []byte) (Message, error) {
 		m.Entries = r.entries(&m)
 	case MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
 		MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept, MsgReport,
-		MsgSnapshotOffer, MsgSnapshotAsk, MsgSnapshotChunk, MsgBlob:
+		MsgSnapshotOffer, MsgSnapshotAsk, MsgSnapshotChunk, MsgBlob, MsgPin:
 		m.Payload = r.bytes(int64(r.u32()))
 	default:
 		return Message{}, fmt.Errorf("%w: message kind %d", ErrCodec, uint8(m.Kind))

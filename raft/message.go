@@ -40,6 +40,7 @@ const (
 	MsgSnapshotChunk MessageKind = 122
 
 	MsgBlob MessageKind = 125 // see raft/blob
+	MsgPin  MessageKind = 126 // append this pin (raft/node, uploads)
 )
 
 // String names the message as traces print it.
@@ -101,6 +102,8 @@ func (k MessageKind) String() string {
 		return "SnapshotChunk"
 	case MsgBlob:
 		return "Blob"
+	case MsgPin:
+		return "Pin"
 	}
 	return fmt.Sprintf("Message%d", uint8(k))
 }

@@ -28,6 +28,7 @@ type Input struct {
 	Index    Index    // InputCompact
 	Base     *Base    // InputInstall; Step keeps what is in it
 	Peer     NodeID   // InputPeerLost, InputTransfer
+	Own      bool     // InputRead: for the node itself, which asks its leader even with Config.LeaderReadsOnly
 }
 
 // Proposal asks the leader to append one entry. The payload belongs to the log
@@ -57,6 +58,7 @@ const (
 	RefusedWasRemoved                   // an addition of a directory that was removed: it never returns
 	RefusedLastVoter                    // a removal of the only voter
 	RefusedFull                         // an addition to as many members as there may be
+	RefusedPlaces                       // a change of voters that Raft.Judge does not allow now: try again
 	RefusedKind                         // a configuration proposed as an entry: it is an InputChange
 )
 
@@ -89,6 +91,8 @@ func (r Reason) String() string {
 		return "the only voter can't be removed"
 	case RefusedFull:
 		return "too many members"
+	case RefusedPlaces:
+		return "what is kept beside the log is not where the change needs it"
 	case RefusedKind:
 		return "a configuration is changed, not proposed"
 	}

@@ -124,6 +124,7 @@ type Raft struct {
 	transfer    transfer
 	handOverAt  Mono // no earlier does a stalled disk make the leader hand over again
 	change      pendingChange
+	judge       func(next *Configuration) bool // nil: every change is allowed; see Judge
 
 	// Writes.
 	nextSeq    WriteSeq
@@ -239,7 +240,7 @@ func (r *Raft) input(in *Input) {
 	case InputPropose:
 		r.propose(&in.Proposal)
 	case InputRead:
-		r.read(in.Ticket)
+		r.read(in.Ticket, in.Own)
 	case InputStored:
 		r.storedUpTo(in.Stored)
 	case InputPeerLost:

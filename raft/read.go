@@ -42,10 +42,10 @@ func (q *reads) pending() int {
 	return n
 }
 
-func (r *Raft) read(ticket uint64) {
+func (r *Raft) read(ticket uint64, own bool) {
 	switch {
 	case r.role != Leader:
-		r.readElsewhere(ticket)
+		r.readElsewhere(ticket, own)
 	case r.reads.pending() >= r.cfg.Limits.ReadsPendingMax:
 		r.refuse(ticket, RefusedBusy)
 	default:

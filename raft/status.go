@@ -91,6 +91,9 @@ func (r *Raft) EntryAt(i Index) (Entry, bool) {
 // Config returns the configuration in force.
 func (r *Raft) Config() Configuration { return r.config().Clone() }
 
+// ConfigIndex returns the entry that holds the configuration in force; zero: the formation record.
+func (r *Raft) ConfigIndex() Index { return r.configs[len(r.configs)-1].index }
+
 // CommittedConfig returns the newest configuration that is known to be committed, and the
 // index of its entry.
 func (r *Raft) CommittedConfig() (Configuration, Index) {
@@ -150,6 +153,7 @@ func (r *Raft) Clone() *Raft {
 	}
 	c.promises = nil
 	c.batch = nil
+	c.judge = nil
 	c.out = nil
 	return &c
 }

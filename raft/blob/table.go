@@ -237,6 +237,9 @@ func (t *Table) Wants() []Want {
 	return wants
 }
 
+// Count returns how many blobs are wanted.
+func (t *Table) Count() uint64 { return t.count("n") }
+
 // Size returns the size of a blob that is wanted.
 func (t *Table) Size(sum Sum) (size int64, ok bool) {
 	row, ok := t.row(sum)

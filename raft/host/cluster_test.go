@@ -69,7 +69,7 @@ func (c *cluster) start(id raft.NodeID) {
 
 func (c *cluster) tryStart(id raft.NodeID) (*host.Host, error) {
 	return host.Start(host.Config{
-		ID: id, Dir: "node", FS: c.disks[id], WAL: wal.Options{SegmentBytes: 64 << 10},
+		ID: id, Dir: "node", FS: &sharedFS{fs: c.disks[id]}, WAL: wal.Options{SegmentBytes: 64 << 10},
 		Settings: c.settings, Machine: new(journal), Transport: c.net.End(host.QueueLimits{}),
 		Logger: slog.New(slog.DiscardHandler),
 		OnNotes: func(notes []raft.Note) {

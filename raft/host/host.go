@@ -28,6 +28,7 @@ type Host struct {
 	subs  subscriptions
 	disk  *disk
 	work  *worker
+	store *storer
 	start time.Time // Mono zero
 
 	stop     chan struct{} // closed to ask for a clean stop
@@ -79,6 +80,7 @@ func start(cfg Config, root io.Closer) (*Host, error) {
 		WAL:     cfg.WAL,
 		Machine: cfg.Machine.Clone(),
 		Rules:   cfg.Settings.Rules,
+		Blobs:   cfg.Settings.Blobs,
 	})
 	if err != nil {
 		return nil, err
@@ -111,8 +113,10 @@ func start(cfg Config, root io.Closer) (*Host, error) {
 		return nil, fmt.Errorf("host: start transport: %w", err)
 	}
 	h.work = newWorker(dir.Snapshots(), h.inbox.note)
+	h.store = newStorer(dir.Blobs, h.inbox.note)
 	go h.disk.run()
 	go h.work.run()
+	go h.store.run()
 	go h.run()
 	return h, nil
 }
@@ -158,10 +162,10 @@ func (h *Host) localNow() Local {
 	return l
 }
 
-// Do hands an EventOpenSession, EventCloseSession, EventCommand or EventQuery to the
-// node and waits for its answer. Do gives the event its ticket. The error is that of
+// Do hands an EventOpenSession, EventCloseSession, EventCommand, EventQuery, EventUploadBegin,
+// EventUploadAppend, EventUploadCommit or EventReadBlob to the node and waits for its answer. Do gives the event its ticket. The error is that of
 // the context and comes with Outcome Unknown, since the node may have acted; a
-// full or stopping host is an answer, not an error. A query never ends Unknown:
+// full or stopping host is an answer, not an error. A query or a read of a blob never ends Unknown:
 // it changes nothing, so that one without an answer is Refused.
 func (h *Host) Do(ctx context.Context, e node.Event) (node.Answer, error) {
 	w, ticket, ok := h.calls.open()
@@ -190,9 +194,9 @@ func (h *Host) Do(ctx context.Context, e node.Event) (node.Answer, error) {
 	return certain(&e, node.Answer{Ticket: ticket, Outcome: node.Unknown}), ctx.Err()
 }
 
-// certain makes an unknown query a refused one.
+// certain makes an unknown query, or read of a blob, a refused one.
 func certain(e *node.Event, a node.Answer) node.Answer {
-	if e.Kind == node.EventQuery && a.Outcome == node.Unknown {
+	if (e.Kind == node.EventQuery || e.Kind == node.EventReadBlob) && a.Outcome == node.Unknown {
 		a.Outcome = node.Refused
 	}
 	return a

@@ -55,6 +55,9 @@ func newInbox() *inbox {
 // call puts a caller's request, unless as many wait as may.
 func (b *inbox) call(e node.Event) placed {
 	size := len(e.Command.Body) + len(e.Query.Body)
+	if e.Blob != nil {
+		size += len(e.Blob.Data)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {

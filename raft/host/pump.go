@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"parley/raft"
+	"parley/raft/blob"
 	"parley/raft/node"
 )
 
@@ -81,6 +82,9 @@ func (h *Host) carryOut(out *node.Output, in []node.Event) error {
 	}
 	if len(out.Tasks) > 0 {
 		h.work.submit(out.Tasks)
+	}
+	if len(out.Blobs) > 0 {
+		h.store.submit(out.Blobs)
 	}
 	h.follow(out.Notes)
 	if len(out.Send) > 0 {
@@ -160,6 +164,12 @@ func (h *Host) tell(notes []raft.Note) {
 			h.log.Warn("no quorum answers: stepped down", "term", uint64(n.Term))
 		case node.NoteSnapshot:
 			h.log.Info("snapshot", "index", uint64(n.Index), "bytes", n.A)
+		case node.NotePlaces:
+			h.log.Info("a change of the membership waits until files are stored where it needs them", "files", n.B)
+		case node.NoteBlob:
+			if blob.NoteKind(n.B&0xff) == blob.NoteLost {
+				h.log.Warn("a stored file is damaged or gone: it is fetched from a peer; look after the disk", "sum", fmt.Sprintf("%016x…", n.A))
+			}
 		case node.NoteFetch:
 			if n.A == 0 || n.A == n.B {
 				h.log.Info("a snapshot comes from a peer", "index", uint64(n.Index), "peer", uint64(n.Peer), "bytes", n.A, "of", n.B)
@@ -222,7 +232,8 @@ func (h *Host) shutDown(cause error) {
 	events, _ := h.inbox.take(nil, nil)
 	for i := range events {
 		switch events[i].Kind {
-		case node.EventOpenSession, node.EventCloseSession, node.EventCommand, node.EventQuery, node.EventTransfer, node.EventChange:
+		case node.EventOpenSession, node.EventCloseSession, node.EventCommand, node.EventQuery, node.EventTransfer, node.EventChange,
+			node.EventUploadBegin, node.EventUploadAppend, node.EventUploadCommit, node.EventReadBlob:
 			h.calls.complete(&node.Answer{Ticket: events[i].Ticket, Outcome: node.Refused, Code: node.CodeStopping})
 		}
 	}
@@ -232,6 +243,7 @@ func (h *Host) shutDown(cause error) {
 	}
 	h.last = h.node.Status()
 	h.work.close()
+	h.store.close()
 	if err := h.disk.close(); cause == nil && err != nil {
 		cause = fmt.Errorf("the data directory failed: %w", err)
 	}

@@ -19,7 +19,9 @@ func (n *Node) apply(e *raft.Entry) {
 	n.form.open = false // the log has an entry that stays: the cluster is formed
 	n.sessions.expire(e.Time)
 	n.requests.expire(e.Time)
+	n.pins.expire(e.Time)
 	a := n.execute(e)
+	n.followTable()
 	a.Position = cmp.Or(a.Position, positionOf(e.Index))
 
 	note := raft.Note{Kind: raft.NoteApply, Term: e.Term, Index: e.Index, A: uint64(e.Kind)}
@@ -60,8 +62,14 @@ func (n *Node) execute(e *raft.Entry) Answer {
 			return n.executeClose(&c)
 		case c.kind == envelopeRequest:
 			return n.executeRequest(e, &c)
+		case c.kind == envelopePin:
+			return n.executePin(e, &c)
 		}
 		return n.executeCommand(e, &c)
+	case raft.EntryConfig:
+		if _, err := raft.DecodeConfiguration(e.Payload); err == nil {
+			n.inForce = e.Index
+		}
 	case raft.EntryLevel:
 		n.executeLevel(e)
 	case raft.EntryClock:
@@ -99,7 +107,7 @@ func (n *Node) executeCommand(e *raft.Entry, c *envelope) Answer {
 		return Answer{Outcome: Done, Position: kept.position, Reply: kept.reply}
 	}
 	at := positionOf(e.Index)
-	reply := n.sm.Apply(Applied{
+	reply := n.applyCommand(Applied{
 		Position:  at,
 		Time:      e.Time,
 		Session:   c.session,
@@ -123,7 +131,7 @@ func (n *Node) executeRequest(e *raft.Entry, c *envelope) Answer {
 		return Answer{Outcome: Done, Position: kept.position, Reply: kept.reply}
 	}
 	at := positionOf(e.Index)
-	reply := n.sm.Apply(Applied{Position: at, Time: e.Time, Principal: string(c.principal)}, c.body)
+	reply := n.applyCommand(Applied{Position: at, Time: e.Time, Principal: string(c.principal)}, c.body)
 	n.requests.finish(e.Time, c, at, reply)
 	return Answer{Outcome: Done, Position: at, Reply: reply}
 }
@@ -136,7 +144,7 @@ type clock struct {
 	notBefore raft.Mono
 }
 
-// tickClock appends a clock entry when a deadline of sessions or requests has passed and no
+// tickClock appends a clock entry when a deadline of sessions, requests or blobs has passed and no
 // other entry is under way that would carry the time.
 func (n *Node) tickClock() {
 	if n.now < n.clockAt() || n.proposing() {
@@ -161,13 +169,20 @@ func (n *Node) clockAt() raft.Mono {
 	return max(n.clock.notBefore, n.appliedAt+wait)
 }
 
-// nextDeadline is the log time at which the next session or request expires.
-func (n *Node) nextDeadline() (raft.LogTime, bool) {
-	a, ok := n.sessions.nextDeadline()
-	if b, also := n.requests.nextDeadline(); also && (!ok || b < a) {
-		return b, true
+// nextDeadline is the log time at which the next session, request or pin expires, or the next blob can be
+// collected.
+func (n *Node) nextDeadline() (at raft.LogTime, found bool) {
+	at = 1<<63 - 1
+	add := func(t raft.LogTime, ok bool) {
+		if ok {
+			at, found = min(at, t), true
+		}
 	}
-	return a, ok
+	add(n.sessions.nextDeadline())
+	add(n.requests.nextDeadline())
+	add(n.pins.nextDeadline())
+	add(n.blobs.nextCollection())
+	return at, found
 }
 
 // ownProposal returns the kind of the entry that the node itself proposed in this Step, zero if
@@ -210,12 +225,13 @@ func (c *clock) deposed(leads bool, term raft.Term) {
 }
 
 // StateHash is the canonical hash of all replicated state at a position: the state machine's,
-// the sessions', the requests', the level's and the clock's. Nodes that applied the
+// the sessions', the requests', the blobs', the level's and the clock's. Nodes that applied the
 // same position have the same hash.
 func (n *Node) StateHash() (raft.Position, Hash) {
 	h := n.sm.StateHash()
 	h.add(n.sessions.hash)
 	h.add(n.requests.hash)
+	h.add(n.pins.rows.hash)
 	h.add(newHasher(tableClock).u64(uint64(n.applied)).u64(uint64(n.logTime)).u64(uint64(n.level)).sum())
 	return positionOf(n.applied), h
 }

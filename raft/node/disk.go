@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"parley/raft"
+	"parley/raft/blob"
 	"parley/raft/snap"
 	"parley/raft/vfs"
 	"parley/raft/wal"
@@ -19,6 +20,7 @@ import (
 //	            formation record is accepted, never again
 //	wal/        the log, see raft/wal
 //	snapshots/  see raft/snap; another goroutine may have them, see Snapshots
+//	blobs/      see raft/blob; another goroutine may have them, see Blobs
 //
 // It is pure over vfs, so that the simulator and production run the same bytes. The
 // driver calls it from one place at a time: an identity first, then the stores in order,
@@ -33,6 +35,7 @@ type Disk struct {
 	log      *wal.Log // nil until there is a formation record
 
 	snapshots Snapshots
+	blobs     *blob.Store
 	hard      raft.HardState // as last written
 	unsynced  bool
 	batch     wal.Batch
@@ -53,12 +56,14 @@ type DiskOptions struct {
 	Machine StateMachine
 	Rules   Rules
 	Snap    snap.Options // the cluster is filled in
+	Blobs   blob.Options // as in Settings
 }
 
 const (
 	lockName  = "lock"
 	walName   = "wal"
 	snapsName = "snapshots"
+	blobsName = "blobs"
 )
 
 // Found is what recovery found that was not as it should be, for the log and for operators.
@@ -151,8 +156,22 @@ func (d *Disk) recover() (Boot, error) {
 	boot := Boot{Identity: d.identity, Hard: was.Hard, Entries: was.Entries, Found: Found{
 		Decided: was.Decided, Holes: was.Holes, Torn: was.Torn, Damage: was.Damage, Worn: was.Worn, Snapshots: bad,
 	}}
-	return boot, d.bootFrom(&boot, &was, good, state)
+	if err := d.bootFrom(&boot, &was, good, state); err != nil || d.o.Machine == nil {
+		return boot, err
+	}
+	boot.Blobs, err = d.openBlobs()
+	return boot, err
 }
+
+// openBlobs opens the store of blobs. A directory that is only looked at has its left alone.
+func (d *Disk) openBlobs() (found blob.Found, err error) {
+	d.blobs, found, err = blob.Open(d.fs, join(d.dir, blobsName), d.o.Blobs)
+	return found, err
+}
+
+// Blobs returns the store of blobs, which does what is in Output.Blobs. It may be used from another
+// goroutine than the rest, once OpenDisk has returned and a cluster is known.
+func (d *Disk) Blobs() *blob.Store { return d.blobs }
 
 // openSnapshots opens the snapshots and reads all of them: what is not good to the last bit is as
 // good as none.
@@ -257,6 +276,9 @@ func (d *Disk) SaveIdentity(id Identity) error {
 	_, err := d.openLog(nil)
 	if err == nil {
 		_, _, _, err = d.openSnapshots()
+	}
+	if err == nil {
+		_, err = d.openBlobs()
 	}
 	if err != nil {
 		d.identity = was

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"parley/raft"
+	"parley/raft/blob"
 )
 
 // The payload of an EntryCommand is an envelope around what the state machine
@@ -32,6 +33,16 @@ import (
 //	20..21 length of the principal
 //	22..   request id, principal, body
 //
+//	pin a blob, from level 2 on
+//	0      version (1)
+//	1      kind (5)
+//	2..9   id, drawn by the node that wants it pinned
+//	10..41 SHA-256
+//	42..49 size
+//	50..57 index of the configuration a majority of which has it
+//	58..65 log time until which it keeps it
+//	66..   principal
+//
 // The payload of an EntryLevel is
 //
 //	0      version (1)
@@ -43,11 +54,13 @@ const (
 	envelopeCommand = 2
 	envelopeClose   = 3
 	envelopeRequest = 4
+	envelopePin     = 5
 
 	envelopeOpenHead    = 10
 	envelopeCommandHead = 26
 	envelopeCloseLen    = 18
 	envelopeRequestHead = 22
+	envelopePinHead     = 66
 
 	levelLen = 5
 )
@@ -69,6 +82,8 @@ type envelope struct {
 	seq        uint64
 	ackedBelow uint64
 	body       []byte
+
+	pin blob.Confirmation // its ticket is the id
 }
 
 // encodeOpen makes the payload that opens a session, in one allocation.
@@ -124,6 +139,28 @@ func decodeRequest(p []byte) (envelope, error) {
 	return e, nil
 }
 
+// encodePin makes the payload that pins a blob for a principal.
+func encodePin(id uint64, c *blob.Confirmation, principal string) []byte {
+	p := make([]byte, 0, envelopePinHead+len(principal))
+	p = append(p, envelopeVersion, envelopePin)
+	p = binary.LittleEndian.AppendUint64(p, id)
+	p = append(p, c.Sum[:]...)
+	p = binary.LittleEndian.AppendUint64(p, uint64(c.Size))
+	p = binary.LittleEndian.AppendUint64(p, uint64(c.Config))
+	p = binary.LittleEndian.AppendUint64(p, uint64(c.NotAfter))
+	return append(p, principal...)
+}
+
+// decodePin reads what encodePin wrote.
+func decodePin(p []byte) envelope {
+	le := binary.LittleEndian
+	e := envelope{kind: envelopePin, principal: p[envelopePinHead:]}
+	copy(e.pin.Sum[:], p[10:])
+	e.pin.Ticket, e.pin.Size = le.Uint64(p[2:]), int64(le.Uint64(p[42:]))
+	e.pin.Config, e.pin.NotAfter = raft.Index(le.Uint64(p[50:])), raft.LogTime(le.Uint64(p[58:]))
+	return e
+}
+
 func decodeEnvelope(p []byte) (envelope, error) {
 	if len(p) < 2 || p[0] != envelopeVersion {
 		return envelope{}, errEnvelope
@@ -146,6 +183,8 @@ func decodeEnvelope(p []byte) (envelope, error) {
 		return e, nil
 	case e.kind == envelopeRequest && len(p) >= envelopeRequestHead:
 		return decodeRequest(p)
+	case e.kind == envelopePin && len(p) >= envelopePinHead:
+		return decodePin(p), nil
 	}
 	return envelope{}, errEnvelope
 }

@@ -4,10 +4,11 @@ import (
 	"time"
 
 	"parley/raft"
+	"parley/raft/blob"
 )
 
 // Ticket is the driver's name for a caller that waits: an answer carries the
-// ticket of its request. Tickets are never used twice in a process; zero is the
+// ticket of its request. Tickets are never used twice in a process; zero and the two highest are the
 // node's own.
 type Ticket uint64
 
@@ -34,24 +35,31 @@ const (
 	EventChange                              // Ticket wants Change made to the membership
 	EventTaken                               // the subscriber behind Ticket took Frames frames, the last at From
 	EventTask                                // the worker did a task: Done
+	EventUploadBegin                         // Ticket begins the upload Blob.Upload, or asks where it goes on: Answer.Offset
+	EventUploadAppend                        // Ticket adds Blob.Data at Blob.Offset
+	EventUploadCommit                        // Ticket has uploaded all, and its content has Blob.Sum: to be pinned for Blob.Principal
+	EventReadBlob                            // Ticket wants Blob.Bytes of Blob.Sum from Blob.Offset on, if this node has it
+	EventBlob                                // the store of blobs did an operation: BlobDone
 	EventCloseSession                        // Ticket gives up the session Command.Session that Command.Nonce opened
 )
 
 // Event is one thing that happened outside the node.
 type Event struct {
-	Kind    EventKind
-	Ticket  Ticket
-	Message *raft.Message // the node keeps its payloads, not the struct
-	Command Command
-	Query   Query
-	From    raft.Position // EventSubscribe, EventTaken: the last position the caller has seen
-	Change  raft.Change   // EventChange; of a new member id and addresses are enough
-	Frames  int           // EventTaken: frames taken since the last EventTaken, progress notes included
-	Stored  raft.WriteSeq
-	Peer    raft.NodeID
-	Err     error
-	Done    *TaskDone // EventTask
-	Trace   uint64
+	Kind     EventKind
+	Ticket   Ticket
+	Message  *raft.Message // the node keeps its payloads, not the struct
+	Command  Command
+	Query    Query
+	From     raft.Position // EventSubscribe, EventTaken: the last position the caller has seen
+	Change   raft.Change   // EventChange; of a new member id and addresses are enough
+	Frames   int           // EventTaken: frames taken since the last EventTaken, progress notes included
+	Stored   raft.WriteSeq
+	Peer     raft.NodeID
+	Err      error
+	Done     *TaskDone // EventTask
+	Blob     *BlobRequest
+	BlobDone *blob.Done // EventBlob
+	Trace    uint64
 }
 
 // Command asks for one change of the state, exactly once: a repetition with the
@@ -130,6 +138,14 @@ const (
 	CodeOtherCluster         // the new node belongs to another cluster, or founds one
 	CodeRequestConflict      // the request id is taken by a command that said something else: a caller's bug, or another's id
 	CodeRequestsFull         // as many request ids are remembered as may be: wait for Answer.RetryAfter, or use a session
+	CodeNoUpload             // no such upload here: begin it again
+	CodeOffset               // the upload goes on at Answer.Offset
+	CodeOtherContent         // what was uploaded has another sum than was said: begin it again
+	CodeNoMajority           // no majority stored the blob in time: commit again
+	CodeNoRoom               // this node's disk is full, or failed: ask another
+	CodeNoBlob               // this node does not have the blob, or not yet: ask Holder, or wait
+	CodeBlobsFull            // too many blobs are stored, or wait to be used: wait, or use those
+	CodePlaces               // blobs are not yet stored where the change needs them: wait, then repeat
 	CodeNotYet               // the cluster's level is too low: some node still runs an older release
 )
 
@@ -180,6 +196,22 @@ func (c Code) String() string {
 		return "the request id was used for something else"
 	case CodeRequestsFull:
 		return "too many request ids are remembered"
+	case CodeNoUpload:
+		return "no such upload here"
+	case CodeOffset:
+		return "the upload goes on at another offset"
+	case CodeOtherContent:
+		return "the content has another sum"
+	case CodeNoMajority:
+		return "no majority stored it in time"
+	case CodeNoRoom:
+		return "no room on this node's disk"
+	case CodeNoBlob:
+		return "not stored here"
+	case CodeBlobsFull:
+		return "too many files are stored or wait to be used"
+	case CodePlaces:
+		return "files are not yet stored where the change needs them"
 	case CodeNotYet:
 		return "not before every node runs the newer release"
 	}
@@ -206,10 +238,12 @@ type Answer struct {
 	Code     Code
 	Position raft.Position // of the entry (Done), of the view (queries), to resume from (streams)
 	Session  SessionID     // EventOpenSession
-	Reply    []byte
+	Reply    []byte        // EventReadBlob: what was read, fewer bytes at its end
+	Offset   int64         // EventUpload…: how much of the upload is here
 	// RetryAfter is when what was refused as CodeRequestsFull has a chance: in this much log time.
 	RetryAfter time.Duration
 	Hint       raft.NodeID // the leader as far as known, or zero
+	Holder     raft.NodeID // CodeNoBlob: a node that has the blob, as far as known, or zero
 }
 
 // Frame is all that happened at one position, for one subscriber. Frames come
@@ -228,6 +262,7 @@ type Output struct {
 	Store    []raft.Store   // to the disk, in order; Then leaves when stored
 	Send     []raft.Message // to peers, may leave at once
 	Tasks    []Task         // to the worker, in order; each is answered with an EventTask
+	Blobs    []blob.Op      // to the store of blobs, in order, by a worker of its own; each is answered with an EventBlob
 	Done     []Answer       // to callers
 	Push     []Frame        // to subscribers, in order
 	Notes    []raft.Note    // for traces, metrics and judges
@@ -242,6 +277,8 @@ func (o *Output) Reset() {
 	clear(o.Done)
 	clear(o.Push)
 	clear(o.Tasks)
+	clear(o.Blobs)
+	o.Blobs = o.Blobs[:0]
 	o.Tasks = o.Tasks[:0]
 	o.Identity = nil
 	o.Store = o.Store[:0]

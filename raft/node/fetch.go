@@ -263,6 +263,7 @@ func (n *Node) installed(at raft.Index) {
 	}
 	if at == f.ready.applied {
 		n.adopt(f.ready)
+		n.inForce = f.info.Base.ConfigIndex
 		n.madeSnapshot(f.info)
 	}
 	*f = fetch{}

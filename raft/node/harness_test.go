@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"parley/raft"
+	"parley/raft/blob"
 	"parley/raft/snap"
 	"parley/raft/vfs/memfs"
 	"parley/raft/wal"
@@ -145,7 +146,8 @@ type member struct {
 	failed   error // what the disk said last
 	found    Found // by recovery
 
-	idle     bool // the worker does nothing; tasks wait
+	idle     bool // the workers do nothing; tasks and operations wait
+	blobs    []blob.Op
 	tasks    []Task
 	taskErrs []error
 }
@@ -179,7 +181,7 @@ func (m *member) start() error {
 	m.stopped, m.failed, m.queue = nil, nil, nil
 	disk, boot, err := OpenDisk(m.fs, "data", DiskOptions{
 		ID: m.id, Inc: raft.Incarnation(uint64(m.id)<<56 | m.starts), WAL: wal.Options{SegmentBytes: 8 << 10},
-		Machine: &toy{keep: m.c.keep}, Rules: m.c.settings.Rules, Snap: snap.Options{ChunkBytes: 64}})
+		Machine: &toy{keep: m.c.keep}, Rules: m.c.settings.Rules, Snap: snap.Options{ChunkBytes: 64}, Blobs: m.c.settings.Blobs})
 	if err != nil {
 		return err
 	}
@@ -243,7 +245,9 @@ func (m *member) step(events ...Event) {
 func (m *member) carryOut(out *Output) {
 	if m.idle {
 		m.tasks = append(m.tasks, out.Tasks...)
+		m.blobs = append(m.blobs, out.Blobs...)
 	} else {
+		m.store(out.Blobs)
 		m.work(out.Tasks)
 	}
 	if out.Identity != nil {
@@ -272,6 +276,14 @@ func (m *member) work(tasks []Task) {
 			m.taskErrs = append(m.taskErrs, done.Err)
 		}
 		m.queue = append(m.queue, Event{Kind: EventTask, Done: &done})
+	}
+}
+
+// store does operations on the store of blobs as its worker does.
+func (m *member) store(ops []blob.Op) {
+	for i := range ops {
+		done := m.disk.Blobs().Do(ops[i])
+		m.queue = append(m.queue, Event{Kind: EventBlob, BlobDone: &done})
 	}
 }
 
@@ -395,6 +407,7 @@ func (c *cluster) agree() {
 		}
 		require.Equal(c.t, m.node.sessions.rehash(), m.node.sessions.hash, "node %d: kept hash of the sessions", m.id)
 		require.Equal(c.t, m.node.requests.rehash(), m.node.requests.hash, "node %d: kept hash of the requests", m.id)
+		require.Equal(c.t, m.node.pins.rows.rehash(), m.node.pins.rows.hash, "node %d: kept hash of the blobs", m.id)
 		if first == nil {
 			first = m
 			continue

@@ -16,6 +16,7 @@ const (
 	tableReplies  = 0x7265706c69657320 // "replies "
 	tableClock    = 0x636c6f636b202020 // "clock   "
 	tableRequests = 0x7265717565737473 // "requests"
+	tableBlobs    = 0x626c6f6273202020 // "blobs   "
 )
 
 func newHasher(table uint64) hasher {

@@ -11,8 +11,11 @@ import (
 // says that stands in the log before it.
 //
 //	1  what the first release does
-//	2  commands under request ids are executed; below, they change nothing
-const levelRequests = 2
+//	2  commands under request ids are executed, and blobs are pinned; below, both change nothing
+const (
+	levelRequests = 2
+	levelBlobs    = 2
+)
 
 // leveling is the leader's duty to raise the level when every member can follow. It is
 // one way: a node that does not know the level stops. Somebody who wants the way

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"parley/raft"
+	"parley/raft/blob"
 )
 
 // Limits bounds everything a node holds for its own callers. They may differ
@@ -19,6 +20,8 @@ import (
 //	+ Rules.ReplyBytesMax + one reply                               (  64 MiB)
 //	+ Rules.RequestsMax x 240 B                                     ( 120 MiB if the table is full)
 //	+ Rules.RequestBytesMax + one reply                             (  64 MiB)
+//	+ Rules.Blobs.BlobsMax x 1.2 KiB, and the replicator's, see blob.Options (4.8 GiB and 1 GiB if the table is full)
+//	+ BlobCallBytesMax
 //	+ the protocol's own, see raft.Limits
 //
 // Subscribers share the bodies that they are pushed in the same Step from the same
@@ -47,6 +50,12 @@ type Limits struct {
 	// PushFramesMax bounds the frames one Step pushes to one subscriber, so that
 	// a long backlog does not hold up everybody's heartbeat.
 	PushFramesMax int
+	// PieceBytesMax bounds what one request uploads or reads of a blob: 1 MiB is 10 ms of 100 MB/s.
+	PieceBytesMax int
+	// BlobCallsMax bounds the callers that wait for the store of blobs, or for a pin, and
+	// BlobCallBytesMax what they carry and ask for: sixteen pieces keep a disk busy.
+	BlobCallsMax     int
+	BlobCallBytesMax int
 }
 
 // Bounds and intervals that nobody needs to set.
@@ -94,6 +103,9 @@ func (l Limits) withDefaults() Limits {
 	def(&l.SubscriberFramesMax, 1<<10)
 	def(&l.SubscriberBytesMax, 1<<20)
 	def(&l.PushFramesMax, 1<<8)
+	def(&l.PieceBytesMax, 1<<20)
+	def(&l.BlobCallsMax, 1<<10)
+	def(&l.BlobCallBytesMax, 16<<20)
 	return l
 }
 
@@ -146,6 +158,9 @@ type Rules struct {
 	// RequestBytesMax bounds their principals, ids and replies; a command that comes when they
 	// exceed it is refused like one too many.
 	RequestBytesMax int
+
+	// Blobs bounds the blobs that are named or pinned.
+	Blobs blob.Rules
 }
 
 // DefaultWindow is the default of Rules.WindowMax; a client that keeps to it

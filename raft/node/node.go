@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"parley/raft"
+	"parley/raft/blob"
 )
 
 // Notes of the node's own, beside those of raft.
@@ -56,9 +57,13 @@ type Node struct {
 	level     uint32
 	sessions  sessions
 	requests  requests
+	pins      pins
+	inForce   raft.Index // the last configuration entry applied, or that of the state it began with
 
 	snapshots snapshots
 	fetch     fetch
+	blobs     blobs
+	uploads   uploads
 
 	waiters   waiters
 	reads     reads
@@ -93,6 +98,7 @@ func New(s Settings, boot Boot, sm StateMachine, now raft.Mono) *Node {
 		sm:        sm,
 		sessions:  newSessions(s.Rules),
 		requests:  newRequests(s.Rules),
+		pins:      newPins(s.Rules),
 		level:     1,
 		now:       now,
 		started:   now,
@@ -105,6 +111,9 @@ func New(s Settings, boot Boot, sm StateMachine, now raft.Mono) *Node {
 	if boot.State != nil {
 		n.adopt(boot.State)
 		n.snapshots.made = slices.Clone(boot.Snapshots)
+	}
+	if n.raft != nil {
+		n.inForce = n.raft.BaseAt(n.applied).ConfigIndex
 	}
 	return n
 }
@@ -128,6 +137,8 @@ func (n *Node) join(boot Boot) {
 		Limits:          n.settings.Raft,
 	}, raft.Restored{Hard: boot.Hard, Base: base, Applied: boot.Applied, Entries: boot.Entries}, n.now)
 	n.role, n.term, n.leader = n.raft.Role(), n.raft.Term(), n.raft.Leader().ID
+	n.raft.Judge(n.mayAdopt)
+	n.openBlobs(boot.Blobs)
 	n.form.open = len(boot.Entries) == 0 && base.Entry.Index == 0 && formerOf(&n.identity.Members) == n.self
 }
 
@@ -139,6 +150,7 @@ func (n *Node) Step(now raft.Mono, in []Event, out *Output) {
 		broken("time fell from %d to %d", n.now, now)
 	}
 	n.now, n.out = now, out
+	before := n.applied
 	for i := range in {
 		n.event(&in[i])
 	}
@@ -149,7 +161,13 @@ func (n *Node) Step(now raft.Mono, in []Event, out *Output) {
 		n.tickSnapshots()
 		n.tickFetch()
 		n.tickLevel()
+		n.tickUploads()
+		n.tickBlobs()
 		n.protocol()
+	}
+	if n.stopping == nil {
+		n.followConfig()
+		n.stepBlobs(before)
 	}
 	if n.stopping == nil {
 		n.tickReport()
@@ -202,9 +220,14 @@ func (n *Node) event(ev *Event) {
 		n.change(ev)
 	case EventTask:
 		n.done(ev.Done)
+	case EventUploadBegin, EventUploadAppend, EventUploadCommit, EventReadBlob:
+		n.blobRequest(ev)
+	case EventBlob:
+		n.blobDone(ev.BlobDone)
 	case EventPeerLost:
 		if n.raft != nil {
 			n.in = append(n.in, raft.Input{Kind: raft.InputPeerLost, Peer: ev.Peer})
+			n.blobInput(blob.Input{Kind: blob.InputPeerLost, Peer: ev.Peer})
 		}
 	default:
 		broken("event of kind %d", ev.Kind)
@@ -214,7 +237,8 @@ func (n *Node) event(ev *Event) {
 // eventWhileStopping refuses what would wait for an answer.
 func (n *Node) eventWhileStopping(ev *Event) {
 	switch ev.Kind {
-	case EventOpenSession, EventCloseSession, EventCommand, EventQuery, EventSubscribe, EventTransfer, EventChange:
+	case EventOpenSession, EventCloseSession, EventCommand, EventQuery, EventSubscribe, EventTransfer, EventChange,
+		EventUploadBegin, EventUploadAppend, EventUploadCommit, EventReadBlob:
 		n.refuse(ev.Ticket, CodeStopping)
 	}
 }
@@ -234,6 +258,10 @@ func (n *Node) message(m *raft.Message) {
 		n.drop(m, droppedReceiver)
 	case m.Kind == raft.MsgReport:
 		n.reported(m)
+	case m.Kind == raft.MsgBlob:
+		n.blobMessage(m)
+	case m.Kind == raft.MsgPin:
+		n.pinMessage(m)
 	case m.Kind >= raft.MsgSnapshotOffer:
 		n.snapshotMessage(m)
 	default:
@@ -334,7 +362,7 @@ func (n *Node) stopHanding(t Ticket) {
 // cancel forgets a caller. What it asked for may happen all the same, and an
 // answer that was on its way in this Step may still come.
 func (n *Node) cancel(t Ticket) {
-	if n.hub.remove(t) || n.waiters.cancel(t) || n.joining.cancel(n, t) {
+	if n.hub.remove(t) || n.waiters.cancel(t) || n.joining.cancel(n, t) || n.uploads.cancel(t) {
 		return
 	}
 	n.reads.take(t)
@@ -386,6 +414,9 @@ func (n *Node) appended(proposed []raft.Proposed) {
 		}
 		kind, trace := n.in[i].Proposal.Kind, n.in[i].Proposal.Trace
 		i++
+		if p.Ticket == uint64(ownPin) {
+			continue // whoever wants it knows it when it is applied
+		}
 		if p.Ticket == 0 {
 			if kind == raft.EntryLevel {
 				n.leveling.appended(p)
@@ -421,6 +452,14 @@ func (n *Node) unknown(w waiter) {
 // refused passes on what the protocol did not take.
 func (n *Node) refused(refusals []raft.Refusal) {
 	for _, r := range refusals {
+		switch Ticket(r.Ticket) {
+		case ownRead:
+			n.blobs.reading = false
+			continue
+		case ownPin:
+			n.uploads.refusedPin()
+			continue
+		}
 		if r.Ticket == 0 {
 			if n.ownProposal() == raft.EntryLevel {
 				n.leveling.refused(n.now)
@@ -467,6 +506,8 @@ func codeOf(r raft.Reason) Code {
 		return CodeLastVoter
 	case raft.RefusedFull:
 		return CodeFull
+	case raft.RefusedPlaces:
+		return CodePlaces
 	}
 	return CodeBusy
 }
@@ -503,6 +544,7 @@ func (n *Node) abandon() {
 	}
 	n.changing = nil
 	n.endJoin(CodeStopping)
+	n.uploads.abandon(n)
 	n.hub.abandon(n)
 	n.out.Stop = n.stopping
 	n.out.WakeAt = raft.Never

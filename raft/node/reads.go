@@ -86,6 +86,10 @@ func (n *Node) query(ev *Event) {
 // a read must see was put out before it and is applied by now.
 func (n *Node) answerReads(ready []raft.ReadReady) {
 	for _, r := range ready {
+		if Ticket(r.Ticket) == ownRead {
+			n.caughtUpAt(r.Index)
+			continue
+		}
 		if p, ok := n.reads.take(Ticket(r.Ticket)); ok { // else the caller went away
 			n.answerRead(p, r.Index)
 		}

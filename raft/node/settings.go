@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"parley/raft"
+	"parley/raft/blob"
 	"parley/raft/snap"
 )
 
@@ -52,6 +53,7 @@ type Settings struct {
 
 	Limits Limits
 	Rules  Rules
+	Blobs  blob.Options // as in DiskOptions
 	Raft   raft.Limits
 }
 
@@ -128,5 +130,6 @@ type Boot struct {
 	Applied   raft.Index
 	State     *State
 	Snapshots []snap.Info // durable and good, oldest first
+	Blobs     blob.Found
 	Found     Found
 }

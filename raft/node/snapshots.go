@@ -211,9 +211,10 @@ func (n *Node) adopt(s *State) {
 	if n.snapshots.frozen.State != nil {
 		n.snapshots.frozen, n.snapshots.making = Task{}, false
 	}
-	n.sm, n.sessions, n.requests, n.level = s.sm, s.sessions, s.requests, s.level
+	n.sm, n.sessions, n.requests, n.pins, n.level = s.sm, s.sessions, s.requests, s.pins, s.level
 	n.applied, n.logTime, n.appliedAt = s.applied, s.logTime, n.now
 	n.snapshots.since = 0
 	n.form.open = false
 	n.hub.stirred = true
+	n.resetBlobs()
 }

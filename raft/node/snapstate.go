@@ -17,6 +17,7 @@ import (
 //	    1  clock      applied index 8, log time 8, level 4, state hash 16
 //	    2  sessions   see snapstate_sessions.go; left out if there are none
 //	    3  requests   see snapstate_requests.go; left out if there are none
+//	    4  blobs      see snapstate_blobs.go; left out if none is named or pinned
 //	u8 255 | what the state machine wrote, to the end
 //
 // Equal states have equal bytes on every node. A section whose table is empty is left out, so that a
@@ -27,6 +28,7 @@ const (
 	sectionClock    = 1
 	sectionSessions = 2
 	sectionRequests = 3
+	sectionBlobs    = 4
 	sectionMachine  = 255
 
 	clockSectionBytes = 8 + 8 + 4 + 16
@@ -40,7 +42,7 @@ var (
 )
 
 // State is everything that a snapshot holds, as it was after one entry: the state machine, the
-// sessions with the replies they keep, the one-shot requests, the level and the log time. It never changes, and another
+// sessions with the replies they keep, the one-shot requests, what blobs are wanted, the level and the log time. It never changes, and another
 // goroutine may read it.
 type State struct {
 	applied  raft.Index
@@ -49,6 +51,7 @@ type State struct {
 	hash     Hash
 	sessions sessions // of Freeze: without an index
 	requests requests // likewise
+	pins     pins
 	sm       StateMachine
 }
 
@@ -63,6 +66,7 @@ func (n *Node) Freeze() *State {
 		hash:     hash,
 		sessions: n.sessions.freeze(),
 		requests: n.requests.freeze(),
+		pins:     n.pins.clone(),
 		sm:       n.sm.Clone(),
 	}
 }
@@ -96,6 +100,12 @@ func (s *State) Write(w io.Writer) error {
 		out.section(sectionRequests, size.bytes)
 		s.requests.write(&out)
 	}
+	if s.pins.rows.used > 0 {
+		size := sink{}
+		s.pins.write(&size)
+		out.section(sectionBlobs, size.bytes)
+		s.pins.write(&out)
+	}
 	out.u8(sectionMachine)
 	out.flush()
 	if out.err != nil {
@@ -119,7 +129,7 @@ func (s *State) writeClock(out *sink) {
 // those of the node that wrote it.
 func ReadState(r io.Reader, sm StateMachine, rules Rules) (*State, error) {
 	rules = rules.withDefaults()
-	s := &State{sessions: newSessions(rules), requests: newRequests(rules), sm: sm}
+	s := &State{sessions: newSessions(rules), requests: newRequests(rules), pins: newPins(rules), sm: sm}
 	in := source{r: r}
 	if v := in.u8(); in.err == nil && v != stateVersion {
 		return nil, fmt.Errorf("%w (version %d)", ErrStateVersion, v)
@@ -165,6 +175,8 @@ func (s *State) readSections(in *source) error {
 			s.sessions.read(in, s)
 		case sectionRequests:
 			s.requests.read(in, s)
+		case sectionBlobs:
+			s.pins.read(in, s)
 		default:
 			return fmt.Errorf("%w (section %d)", ErrStateVersion, number)
 		}
@@ -185,7 +197,7 @@ func (s *State) readClock(in *source) {
 
 // recompute computes the hash from the state, as a node in this state does.
 func (s *State) recompute() Hash {
-	n := Node{applied: s.applied, logTime: s.logTime, level: s.level, sessions: s.sessions, requests: s.requests, sm: s.sm}
+	n := Node{applied: s.applied, logTime: s.logTime, level: s.level, sessions: s.sessions, requests: s.requests, pins: s.pins, sm: s.sm}
 	_, h := n.StateHash()
 	return h
 }

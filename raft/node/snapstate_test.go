@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"parley/raft"
+	"parley/raft/blob"
 	"parley/raft/snap"
 	"parley/raft/vfs/memfs"
 )
@@ -25,13 +26,15 @@ type stateNode struct {
 	toy *toy
 }
 
-var stateRules = Rules{SessionIdleMax: 100, UnusedIdleMax: 40, SessionsMax: 8, WindowMax: 4, ReplyBytesMax: 60, PrincipalBytesMax: 4}
+var stateRules = Rules{SessionIdleMax: 100, UnusedIdleMax: 40, SessionsMax: 8, WindowMax: 4, ReplyBytesMax: 60, PrincipalBytesMax: 4,
+	Blobs: blob.Rules{PinFor: 60, PinsMax: 2}}
 
 func newStateNode(rules Rules) *stateNode {
 	n := &stateNode{toy: &toy{}}
 	n.settings.Rules = rules.withDefaults()
 	n.settings.MaxLevel = 9
 	n.sessions, n.requests, n.level, n.sm = newSessions(n.settings.Rules), newRequests(n.settings.Rules), 1, n.toy
+	n.pins = newPins(n.settings.Rules)
 	return n
 }
 
@@ -42,6 +45,7 @@ func (n *stateNode) entry(pass time.Duration, kind raft.EntryKind, payload []byt
 	n.out = &Output{}
 	n.sessions.expire(e.Time)
 	n.requests.expire(e.Time)
+	n.pins.expire(e.Time)
 	return n.execute(&e)
 }
 
@@ -64,7 +68,7 @@ func restored(t require.TestingT, src []byte, rules Rules) *stateNode {
 	n := newStateNode(rules)
 	s, err := ReadState(iotest.OneByteReader(bytes.NewReader(src)), n.toy, rules)
 	require.NoError(t, err)
-	n.applied, n.logTime, n.level, n.sessions, n.requests = s.Applied(), s.LogTime(), s.Level(), s.sessions, s.requests
+	n.applied, n.logTime, n.level, n.sessions, n.requests, n.pins = s.Applied(), s.LogTime(), s.Level(), s.sessions, s.requests, s.pins
 	_, hash := n.StateHash()
 	require.Equal(t, hash, s.Hash())
 	require.Equal(t, n.sessions.rehash(), n.sessions.hash)
@@ -79,7 +83,7 @@ func act(t *rapid.T, nodes ...*stateNode) {
 	seq, acked := rapid.Uint64Max(6).Draw(t, "seq"), rapid.Uint64Max(4).Draw(t, "acked")
 	principal := rapid.SampledFrom([]string{"", "ann", "bo"}).Draw(t, "principal")
 	body := rapid.SampledFrom([]string{"", "a", "much longer"}).Draw(t, "body")
-	kind := rapid.IntRange(0, 11).Draw(t, "kind")
+	kind := rapid.IntRange(0, 13).Draw(t, "kind")
 	var first Answer
 	for i, n := range nodes {
 		var a Answer
@@ -94,6 +98,9 @@ func act(t *rapid.T, nodes ...*stateNode) {
 			a = n.entry(pass, raft.EntryLevel, AppendLevel(nil, 2))
 		case 6, 7:
 			a = n.entry(pass, raft.EntryCommand, encodeRequest(&Command{Principal: principal, RequestID: body, Digest: DigestOf(fmt.Sprint(seq)), Body: []byte(body)}))
+		case 8, 9:
+			c := blob.Confirmation{Sum: blob.SumOf([]byte(body)), Size: int64(len(body)), Config: raft.Index(seq / 5), NotAfter: raft.LogTime(nonce * 100)}
+			a = n.entry(pass, raft.EntryCommand, encodePin(nonce, &c, principal))
 		default:
 			a = n.do(pass, id, seq, acked, body)
 		}
@@ -131,6 +138,7 @@ func TestAnyStateComesBackAndGoesOnAlike(t *testing.T) {
 		for range rapid.IntRange(0, 60).Draw(t, "after") {
 			act(t, n, back)
 			require.Equal(t, back.sessions.rehash(), back.sessions.hash)
+			require.Equal(t, back.pins.rows.rehash(), back.pins.rows.hash)
 		}
 		require.Equal(t, written(t, n.Freeze()), written(t, back.Freeze()))
 	})
@@ -409,7 +417,7 @@ func FuzzReadState(f *testing.F) {
 			return
 		}
 		require.Equal(t, src, written(t, s))
-		n.applied, n.logTime, n.level, n.sessions, n.requests = s.Applied(), s.LogTime(), s.Level(), s.sessions, s.requests
+		n.applied, n.logTime, n.level, n.sessions, n.requests, n.pins = s.Applied(), s.LogTime(), s.Level(), s.sessions, s.requests, s.pins
 		if n.applied > 1<<40 || n.logTime > 1<<40 {
 			return
 		}
@@ -426,7 +434,8 @@ func FuzzReadState(f *testing.F) {
 // withStateHash puts the right hash into a state, if the rest of it can be read.
 func withStateHash(src []byte, rules Rules) []byte {
 	const at = 1 + 9 + 20
-	s := &State{sessions: newSessions(rules.withDefaults()), sm: &toy{}}
+	rules = rules.withDefaults()
+	s := &State{sessions: newSessions(rules), requests: newRequests(rules), pins: newPins(rules), sm: &toy{}}
 	in := source{r: bytes.NewReader(src)}
 	in.u8()
 	if s.readSections(&in) != nil || s.sm.Restore(&in) != nil || len(src) < at+16 {

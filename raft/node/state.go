@@ -24,6 +24,9 @@ func (n *Node) Clone() *Node {
 	c.snapshots.made = slices.Clone(n.snapshots.made)
 	c.snapshots.asked = slices.Clone(n.snapshots.asked)
 	c.requests = n.requests.clone()
+	c.pins = n.pins.clone()
+	c.blobs = n.blobs.clone()
+	c.uploads = n.uploads.clone()
 	c.reporting = n.reporting.clone()
 	c.waiters = n.waiters.clone()
 	c.reads = n.reads.clone()
@@ -32,6 +35,9 @@ func (n *Node) Clone() *Node {
 	c.joining.met = slices.Clone(n.joining.met)
 	c.hub = n.hub.clone()
 	c.out, c.in, c.ro = nil, nil, raft.Output{}
+	if c.raft != nil {
+		c.raft.Judge(c.mayAdopt)
+	}
 	return &c
 }
 
@@ -49,7 +55,7 @@ func (n *Node) AppendState(dst []byte) []byte {
 		w.dst = n.raft.AppendState(w.dst)
 	}
 	w.flag(n.stopping != nil)
-	w.u(uint64(n.leader), uint64(n.applied), uint64(n.logTime), uint64(n.level), uint64(n.heard))
+	w.u(uint64(n.leader), uint64(n.applied), uint64(n.logTime), uint64(n.level), uint64(n.heard), uint64(n.inForce))
 	w.time(n.appliedAt)
 	w.time(n.heardAt)
 	w.flag(n.clock.pending)
@@ -62,6 +68,9 @@ func (n *Node) AppendState(dst []byte) []byte {
 	w.u(h[0], h[1])
 	w.sessions(&n.sessions)
 	w.requests(&n.requests)
+	w.rows(n.pins.rows)
+	w.blobs(&n.blobs)
+	w.uploads(&n.uploads)
 	w.reporting(&n.reporting)
 	w.u(uint64(len(n.handing)))
 	for _, t := range n.handing {
@@ -231,4 +240,51 @@ func (w *stateWriter) requests(r *requests) {
 		w.bytes([]byte(e.id))
 		w.bytes(e.reply)
 	}
+}
+
+func (w *stateWriter) rows(r *rows) {
+	w.u(uint64(r.used))
+	r.Ascend("", func(key string, value []byte) bool {
+		w.bytes([]byte(key))
+		w.bytes(value)
+		return true
+	})
+}
+
+func (w *stateWriter) blobs(b *blobs) {
+	w.flag(b.replicator != nil)
+	if b.replicator == nil {
+		return
+	}
+	w.dst = b.replicator.AppendState(w.dst)
+	w.flag(b.caughtUp)
+	w.flag(b.reading)
+	w.time(max(b.readAt, w.now))
+	w.u(uint64(b.config), uint64(len(b.in)))
+	w.dst = raft.AppendConfiguration(w.dst, &b.refused)
+	w.time(b.refusedAt)
+}
+
+func (w *stateWriter) uploads(u *uploads) {
+	w.u(u.run, u.drawn, uint64(u.bytes), uint64(u.term), uint64(len(u.calls)))
+	for _, c := range u.calls {
+		w.u(uint64(c.ticket), uint64(c.kind), uint64(c.bytes), c.number)
+	}
+	w.u(uint64(len(u.pinning)))
+	for i := range u.pinning {
+		p := &u.pinning[i]
+		w.u(p.id, uint64(p.ticket), p.upload, uint64(p.state), uint64(p.confirmed.Config), uint64(p.confirmed.NotAfter))
+		w.bytes(p.sum[:])
+		w.bytes([]byte(p.principal))
+		w.flag(p.sent)
+		w.time(max(p.askAt, w.now))
+		w.time(max(p.until, w.now))
+	}
+	w.u(uint64(len(u.committed)))
+	for _, c := range u.committed {
+		w.u(c.upload)
+		w.bytes(c.sum[:])
+	}
+	w.u(uint64(len(u.proposed)))
+	w.u(u.proposed...)
 }

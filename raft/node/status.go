@@ -41,11 +41,14 @@ type Status struct {
 	// in force. Former are members that were removed: they don't run, most likely.
 	Contacts, Former []raft.Member
 
-	Sessions    int
-	Requests    int
-	Waiters     int
-	Reads       int
-	Subscribers int
+	Sessions     int
+	Requests     int
+	Blobs        uint64 // named or pinned; BlobsMissing of them are not on this node yet
+	BlobsMissing int
+	Uploads      int // that wait for a majority or for their pin
+	Waiters      int
+	Reads        int
+	Subscribers  int
 }
 
 // MemberStatus is a member as this node sees it. Match, Lag and Alive are known
@@ -72,6 +75,7 @@ func (n *Node) Status() Status {
 	r := n.raft.Status()
 	s.Commit, s.Last, s.Stored, s.Removed = r.Commit, r.Last, r.Stored, r.Removed
 	s.Base, s.Hole, s.Lost, s.Floor = r.Base.Index, r.Hole, r.Lost, r.Hard.Floor.Index
+	s.Blobs, s.BlobsMissing, s.Uploads = n.pins.table.Count(), n.blobs.replicator.Missing(), len(n.uploads.pinning)
 	for i := range n.snapshots.made {
 		s.Snapshots = append(s.Snapshots, n.snapshots.made[i].Entry.Index)
 	}

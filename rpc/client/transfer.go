@@ -44,7 +44,7 @@ func (c *Client) askLeader(ctx context.Context, patience time.Duration, do func(
 				return failed(f)
 			}
 			hint = f.LeaderAddr
-			if f.Code == node.CodeChangePending {
+			if f.Code == node.CodeChangePending || f.Code == node.CodePlaces {
 				last, hint = f, addr
 			}
 		}

@@ -75,6 +75,14 @@ var nodeRules = map[node.Code]rule{
 
 	node.CodeRequestConflict: {"REQUEST_CONFLICT", codes.AlreadyExists, false},
 	node.CodeRequestsFull:    {"REQUESTS_FULL", codes.ResourceExhausted, true},
+	node.CodeNoUpload:        {"NO_UPLOAD", codes.NotFound, false},
+	node.CodeOffset:          {"UPLOAD_OFFSET", codes.OutOfRange, true},
+	node.CodeOtherContent:    {"OTHER_CONTENT", codes.DataLoss, false},
+	node.CodeNoMajority:      {"NO_MAJORITY", codes.Unavailable, true},
+	node.CodeNoRoom:          {"NO_ROOM", codes.ResourceExhausted, false},
+	node.CodeNoBlob:          {"NO_BLOB", codes.NotFound, true},
+	node.CodeBlobsFull:       {"BLOBS_FULL", codes.ResourceExhausted, false},
+	node.CodePlaces:          {"FILES_MISPLACED", codes.Unavailable, true},
 	node.CodeNotYet:          {"NOT_YET", codes.FailedPrecondition, false},
 }
 
