@@ -289,6 +289,10 @@ func (w *World) answer(s *server, a *node.Answer) {
 		w.endStream(a)
 		return
 	}
+	if a.Ticket&uploaderBit != 0 {
+		w.answerUploader(s, a)
+		return
+	}
 	if a.Ticket>>40 == 0 {
 		w.answerOperator(a)
 		return

@@ -42,6 +42,12 @@ type Cover struct {
 	Excused     uint64 // nodes that stopped, or did not start, because their disk failed
 	Lost        uint64 // nodes that did not start as themselves any more
 	Replaced    uint64 // nodes that operators put in the place of lost ones
+	Uploaded    uint64 // files that were confirmed to their uploaders
+	FilesRead   uint64 // files that were read to their end
+	Held        uint64 // copies that nodes came to hold
+	BlobsLost   uint64 // copies that nodes found damaged or gone
+	Collected   uint64 // copies that nobody wanted any more
+	HeldBack    uint64 // changes of voters that had to wait for files
 }
 
 // Add adds another run's counts.
@@ -104,5 +110,11 @@ func (c *Cover) fields() []coverField {
 		{"failures of a disk that ended a node", &c.Excused},
 		{"nodes lost", &c.Lost},
 		{"nodes replaced", &c.Replaced},
+		{"files uploaded", &c.Uploaded},
+		{"files read", &c.FilesRead},
+		{"copies of files held", &c.Held},
+		{"copies of files lost", &c.BlobsLost},
+		{"copies of files collected", &c.Collected},
+		{"changes held back for files", &c.HeldBack},
 	}
 }

@@ -287,7 +287,7 @@ func (w *World) damage(s *server, f *Fault, bites []bite) {
 	}
 	was := *v
 	boot, err := s.tryOpen(copied)
-	v.struck, v.trial = append(v.struck, what), &trial{boot, err}
+	v.struck, v.trial = append(v.struck, what), &trial{boot, err, copied}
 	v.excluded = v.excluded || err != nil
 	for _, b := range bites {
 		v.hit(b.place)

@@ -32,6 +32,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.rot()
 	g.naps()
 	g.devices()
+	g.blobs()
 	return g.plan
 }
 
@@ -62,6 +63,7 @@ const (
 	ideaRot
 	ideaNaps
 	ideaDevices
+	ideaBlobs
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }

@@ -6,31 +6,35 @@ type eventKind uint8
 
 // The events of a world.
 const (
-	eventFault     eventKind = iota + 1 // a line of the plan begins (index in arg)
-	eventFaultEnds                      // and ends
-	eventHeal                           // the liveness phase begins
-	eventStart                          // a node's process starts
-	eventMessage                        // a message reaches a node (packet in arg)
-	eventPeerLost                       // a node learns that messages to a peer were dropped
-	eventWake                           // a node's deadline is due
-	eventWrite                          // a disk writes what is queued to its cache
-	eventSync                           // a disk syncs it
-	eventStored                         // a node learns that it is stored
-	eventOperation                      // a client wants something
-	eventRequest                        // a client's request reaches a node
-	eventAnswer                         // a node's answer reaches a client
-	eventLost                           // a client learns that no answer will come
-	eventCaller                         // a client's deadline is due
-	eventFrame                          // frames reach a subscriber
-	eventSubscribe                      // a subscriber connects
-	eventSeal                           // an idle disk seals its log
-	eventCancel                         // a node learns that a caller went away
-	eventQuit                           // a caller goes away in the middle of an operation
-	eventStep                           // a node's loop takes what came in
-	eventTaken                          // a node learns that a subscriber took a frame
-	eventOperator                       // an operator asks the leader (line of the plan in arg)
-	eventTask                           // a worker does what is first in its queue
-	eventReplace                        // an operator looks after a node that is lost
+	eventFault       eventKind = iota + 1 // a line of the plan begins (index in arg)
+	eventFaultEnds                        // and ends
+	eventHeal                             // the liveness phase begins
+	eventStart                            // a node's process starts
+	eventMessage                          // a message reaches a node (packet in arg)
+	eventPeerLost                         // a node learns that messages to a peer were dropped
+	eventWake                             // a node's deadline is due
+	eventWrite                            // a disk writes what is queued to its cache
+	eventSync                             // a disk syncs it
+	eventStored                           // a node learns that it is stored
+	eventOperation                        // a client wants something
+	eventRequest                          // a client's request reaches a node
+	eventAnswer                           // a node's answer reaches a client
+	eventLost                             // a client learns that no answer will come
+	eventCaller                           // a client's deadline is due
+	eventFrame                            // frames reach a subscriber
+	eventSubscribe                        // a subscriber connects
+	eventSeal                             // an idle disk seals its log
+	eventCancel                           // a node learns that a caller went away
+	eventQuit                             // a caller goes away in the middle of an operation
+	eventStep                             // a node's loop takes what came in
+	eventTaken                            // a node learns that a subscriber took a frame
+	eventOperator                         // an operator asks the leader (line of the plan in arg)
+	eventTask                             // a worker does what is first in its queue
+	eventReplace                          // an operator looks after a node that is lost
+	eventBlob                             // a store of blobs does what is first in its queue
+	eventUploader                         // an uploader has a wish, or waited in vain
+	eventFileRequest                      // its request reaches a node
+	eventFileAnswer                       // a node's answer reaches it
 )
 
 // Priorities order events of one instant. Faults come first, so that a crash at

@@ -39,6 +39,8 @@ const (
 	Runaway            = "runaway"
 	Panicked           = "panic"
 	StateRot           = "state-rot"
+	BlobDurability     = "blob-durability"
+	BlobContent        = "blob-content"
 )
 
 // invariants says each in a sentence, those of Figure 3 as the paper has them.
@@ -64,6 +66,8 @@ var invariants = []struct{ name, sentence string }{
 	{Codecs, "What one node encodes another decodes."},
 	{Stopped, "A node stops only when its disk failed, or its state is not that of the others."},
 	{StateRot, "A node whose state is not that of the others finds out and stops."},
+	{BlobDurability, "A confirmed file is on a majority until its pin has expired."},
+	{BlobContent, "A file that is read is the one that was uploaded."},
 	{Runaway, "A run ends: no node works without end."},
 	{Panicked, "The impossible does not happen."},
 }

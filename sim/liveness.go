@@ -125,6 +125,12 @@ func (w *World) pending() []string {
 			list = append(list, fmt.Sprintf("operation %d of client %d, called at %s, has no answer", op.number, op.client, formatClock(op.calledAt)))
 		}
 	}
+	for _, u := range w.uploaders {
+		if u.stage != fileIdle && u.stage != fileReads {
+			list = append(list, fmt.Sprintf("uploader %d %s file %s at node %d", u.number, fileStages[u.stage], w.files[u.file].sum.Short(), u.at))
+		}
+	}
+	list = append(list, w.missingFiles(due)...)
 	last := raft.Position(0)
 	for i := range w.judges.applied.log {
 		if a := &w.judges.applied.log[i]; a.frame != nil && uint64(a.at.Position) <= uint64(due) {

@@ -19,6 +19,7 @@ type network struct {
 	plan    *LinkPlan
 	blocked [nodesMax + 1][nodesMax + 1]uint8 // how many faults block from → to
 	links   [nodesMax + 1][nodesMax + 1]link
+	bulk    [nodesMax + 1][nodesMax + 1]link // of blobs, likewise
 	reports [nodesMax + 1][nodesMax + 1]link // of their own, so that they move the fate of no other message
 	packets []packet
 	free    []uint32
@@ -46,6 +47,7 @@ func newNetwork(c chance, p *Plan) network {
 	for from := 1; from <= p.servers(); from++ {
 		for to := 1; to <= p.servers(); to++ {
 			n.links[from][to].chance = c.stream(purposeLink, uint64(from)<<8|uint64(to))
+			n.bulk[from][to].chance = c.stream(purposeBulk, uint64(from)<<8|uint64(to))
 			n.reports[from][to].chance = c.stream(purposeReport, uint64(from)<<8|uint64(to))
 		}
 	}
@@ -54,8 +56,11 @@ func newNetwork(c chance, p *Plan) network {
 
 // link returns the link that a message of this kind takes.
 func (n *network) link(kind raft.MessageKind, from, to raft.NodeID) *link {
-	if kind == raft.MsgReport {
+	switch kind {
+	case raft.MsgReport:
 		return &n.reports[from][to]
+	case raft.MsgBlob, raft.MsgPin:
+		return &n.bulk[from][to]
 	}
 	return &n.links[from][to]
 }

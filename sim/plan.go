@@ -35,6 +35,8 @@ type Plan struct {
 	Clocks      []ClockPlan
 	Clients     []ClientPlan
 	Subscribers []SubscriberPlan
+	Blobs       BlobPlan
+	Uploaders   []UploaderPlan
 	Faults      []Fault
 }
 
@@ -55,6 +57,17 @@ func (p *Plan) changes() bool {
 func (p *Plan) harms() bool {
 	for i := range p.Faults {
 		if p.Faults[i].destroys() {
+			return true
+		}
+	}
+	return false
+}
+
+// fades reports whether a file may be lost in this world by no fault of a node: to a disk that loses or withholds
+// what it had stored.
+func (p *Plan) fades() bool {
+	for i := range p.Faults {
+		if p.Faults[i].destroys() || p.Faults[i].Kind == ReadError {
 			return true
 		}
 	}

@@ -81,6 +81,8 @@ func valueOf(names []string, name string) (int, bool) {
 //	clock 1 ppm=120 wall=-3s
 //	client every=40ms pipeline=2 read=300 stale=100 text=64 patience=2s timeout=1s quit=20 close=10 nap=20 once=300 again=200 clash=100 anywhere=yes
 //	subscriber stay=5s
+//	blobs chunk=256 pin=8s grace=1s
+//	uploader every=500ms bytes=3000 piece=700 read=300 patience=3s timeout=800ms
 //	fault at=2.1s isolate node=leader for=800ms
 //	fault at=3s add-node node=4 from=2
 //	fault at=4s upgrade node=1 for=300ms
@@ -156,6 +158,13 @@ func (p *Plan) Format() string {
 	}
 	for _, s := range p.Subscribers {
 		line("subscriber stay=%s", formatDuration(s.Stay))
+	}
+	if b := &p.Blobs; b.Chunk+int64(b.Pin)+int64(b.Grace) > 0 {
+		line("blobs chunk=%d pin=%s grace=%s", b.Chunk, formatDuration(b.Pin), formatDuration(b.Grace))
+	}
+	for _, u := range p.Uploaders {
+		line("uploader every=%s bytes=%d piece=%d read=%d patience=%s timeout=%s",
+			formatDuration(u.Every), u.Bytes, u.Piece, u.Read, formatDuration(u.Patience), formatDuration(u.Timeout))
 	}
 	for i := range p.Faults {
 		line("%s", p.Faults[i].String())
@@ -314,6 +323,13 @@ func (p *Plan) parseLine(w *words) {
 		})
 	case "subscriber":
 		p.Subscribers = append(p.Subscribers, SubscriberPlan{Stay: w.durationOf("stay")})
+	case "blobs":
+		p.Blobs = BlobPlan{Chunk: w.integerOf("chunk"), Pin: w.durationOf("pin"), Grace: w.durationOf("grace")}
+	case "uploader":
+		p.Uploaders = append(p.Uploaders, UploaderPlan{
+			Every: w.durationOf("every"), Bytes: w.integerOf("bytes"), Piece: w.integerOf("piece"), Read: w.integerOf("read"),
+			Patience: w.durationOf("patience"), Timeout: w.durationOf("timeout"),
+		})
 	case "fault":
 		p.Faults = append(p.Faults, parseFault(w))
 	default:
@@ -391,6 +407,11 @@ func (p *Plan) check() error {
 		}
 		if p.Requests.Age > 0 && 2*p.Requests.repeatMax()+2*c.Timeout > p.Requests.Age {
 			return errors.New("plan: a request that is on its way for twice the client's timeout must not outlive requests age=")
+		}
+	}
+	for _, u := range p.Uploaders {
+		if u.Every <= 0 || u.Bytes <= 0 || u.Bytes > 1<<15 || u.Piece <= 0 || u.Timeout <= 0 {
+			return errors.New("plan: an uploader needs every, bytes (at most 32768), piece and timeout")
 		}
 	}
 	for i := range p.Faults {

@@ -38,6 +38,10 @@ const (
 	purposeReport
 	purposeDevice
 	purposeReplace
+	purposeBlob
+	purposeBulk
+	purposeUploader
+	purposeUploaderLink
 )
 
 // chance is a run's one source of chance: a function of the seed and of a key,

@@ -23,6 +23,8 @@ import (
 //  3. every other entry that a node of the core acknowledged and lost is good on another
 //     one, too. Otherwise the node would for ever vote by a log that nobody has, and
 //     with the others that are well there might be no majority without it.
+//  4. every file that somebody was asked to commit, and whose pin has not expired, is good on a node of the
+//     core, unless it is nowhere.
 //
 // A fault strikes only if it holds afterwards. It does not depend on what the code
 // under test makes of a fault, with one exception: which entries of a damaged log are still
@@ -39,6 +41,9 @@ func (w *World) recoverable() (bool, string) {
 		}
 	}
 	if why := w.lacksEntries(w.membership(), &nodes); why != "" {
+		return false, why
+	}
+	if why := w.lacksFiles(&nodes); why != "" {
 		return false, why
 	}
 	return true, ""
@@ -109,7 +114,7 @@ func (w *World) healthOf(s *server) health {
 	t := v.trial
 	if t == nil {
 		boot, err := s.tryOpen(s.fs)
-		t = &trial{boot, err}
+		t = &trial{boot, err, s.fs}
 	}
 	if t.err != nil {
 		return health{}
@@ -135,6 +140,7 @@ func (w *World) healthOf(s *server) health {
 type trial struct {
 	boot node.Boot
 	err  error
+	fs   *memfs.FS
 }
 
 // tryOpen opens a copy of a disk, as a start after a crash of the process would find it once

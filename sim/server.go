@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"parley/raft"
+	"parley/raft/blob"
 	"parley/raft/node"
 	"parley/raft/snap"
 	"parley/raft/vfs/memfs"
@@ -36,6 +37,9 @@ type server struct {
 	tasks   []node.Task  // for the worker, in order
 	working bool         // a task event is under way
 	works   uint64
+	blobs   []blob.Op // for the store of blobs, in order
+	storing bool      // an operation on it is under way
+	stores  uint64
 	loops   uint64
 	out     node.Output
 
@@ -54,6 +58,7 @@ func (w *World) rules() node.Rules {
 	return node.Rules{
 		SessionIdleMax: w.plan.Node.Idle, SnapshotBytes: w.plan.Node.Snapshot,
 		RequestAgeMax: r.Age, AnonymousAgeMax: r.Age, RequestsPerPrincipalMax: int(r.Max), AnonymousRequestsMax: int(r.Max),
+		Blobs: blob.Rules{PinFor: w.plan.Blobs.Pin},
 	}
 }
 
@@ -122,12 +127,14 @@ func (w *World) start(e *event) {
 		MaxLevel:        maxLevel,
 		HashEvery:       hashEvery,
 		Rules:           w.rules(),
+		Blobs:           w.blobOptions(),
 		Raft: raft.Limits{AppendEntriesMax: int(w.plan.Node.Append), InflightMessagesMax: int(w.plan.Node.Inflight),
 			UncommittedBytesMax: int(w.plan.Node.Uncommitted), DeliverEntriesMax: int(w.plan.Node.Deliver)},
 	}, boot, &machine{Machine: statemachine.New(), w: w, s: s}, s.clock.read(w.now))
 	s.wakeAt, s.wakeOn = raft.Never, never
 	s.inbox, s.looping = s.inbox[:0], false
 	s.tasks, s.working = nil, false
+	s.blobs, s.storing = nil, false
 	epoch := s.epoch
 	s.run()
 	if s.epoch == epoch {
@@ -206,6 +213,7 @@ func (s *server) run() {
 	s.wakeAt = out.WakeAt
 	s.arm()
 	s.work(out.Tasks)
+	s.storeBlobs(out.Blobs)
 	if s.springsOn(out.Notes) {
 		return
 	}
@@ -242,6 +250,7 @@ func (s *server) judgeNotes(notes []raft.Note) {
 			w.cover.Compactions++
 		case raft.NoteConfig:
 			w.judges.logs.mirrors[s.id].config = n.Index
+			w.judgeBlobs()
 		case raft.NoteFormed:
 			w.judgeFormed(s)
 		case raft.NoteRemoved:
@@ -252,6 +261,10 @@ func (s *server) judgeNotes(notes []raft.Note) {
 			w.cover.Leased++
 		case raft.NoteQuorumLost:
 			w.cover.QuorumLost++
+		case node.NoteBlob:
+			w.coverBlob(n)
+		case node.NotePlaces:
+			w.cover.HeldBack++
 		case node.NoteAgreed:
 			w.cover.Agreed++
 		case node.NoteLevel:
@@ -333,7 +346,7 @@ func (s *server) stopped(why error) {
 func (s *server) openDisk(fs *memfs.FS, inc raft.Incarnation) (*node.Disk, node.Boot, error) {
 	return node.OpenDisk(fs, dataDir, node.DiskOptions{
 		ID: s.id, Inc: inc, WAL: wal.Options{SegmentBytes: s.w.plan.Node.Segment},
-		Machine: &machine{Machine: statemachine.New(), w: s.w, s: s}, Rules: s.w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}})
+		Machine: &machine{Machine: statemachine.New(), w: s.w, s: s}, Rules: s.w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: s.w.blobOptions()})
 }
 
 // crash ends the process now, and the machine's cache with it if kind says so.
@@ -360,6 +373,7 @@ func (s *server) crash(kind FaultKind, down time.Duration) {
 	}
 	w.judges.election.roles[s.id] = role{}
 	w.hangUp(s)
+	w.judgeBlobs()
 	if down != forGood {
 		w.heap.push(event{at: w.now + int64(down), priority: priorityNormal, kind: eventStart, who: int32(s.id), epoch: s.epoch})
 	}

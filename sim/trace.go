@@ -109,6 +109,8 @@ func (e *event) actor() string {
 		return "-"
 	case eventOperation, eventAnswer, eventLost, eventCaller, eventQuit:
 		return fmt.Sprintf("c%d", e.who)
+	case eventUploader, eventFileAnswer:
+		return fmt.Sprintf("u%d", e.who)
 	case eventFrame, eventSubscribe:
 		return fmt.Sprintf("s%d", e.who)
 	}

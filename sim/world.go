@@ -20,22 +20,27 @@ type World struct {
 	heap   heap
 	trace  trace
 
-	net         network
-	servers     []*server // by id - 1
-	seeds       []node.Seed
-	clients     []*client     // by number - 1
-	subscribers []*subscriber // by number - 1
-	operations  []operation   // of all clients, by number - 1
-	answers     pool[answer]
-	requests    pool[request]
-	frames      pool[delivery]
-	live        []live // by place in plan.Faults
-	waiting     []int  // places of those that wait for a leader
-	healed      bool
-	oneShots    oneShots
-	rotten      []rotten
-	levelAt     int64 // when a node first applied the entry of the newest level; zero: not yet
-	harms       bool  // disks may lose what they had stored
+	net          network
+	servers      []*server // by id - 1
+	seeds        []node.Seed
+	clients      []*client     // by number - 1
+	subscribers  []*subscriber // by number - 1
+	operations   []operation   // of all clients, by number - 1
+	answers      pool[answer]
+	requests     pool[request]
+	frames       pool[delivery]
+	uploaders    []*uploader // by number - 1
+	files        []file
+	fileRequests pool[fileRequest]
+	fileAnswers  pool[fileAnswer]
+	fading       bool   // disks lose files
+	live         []live // by place in plan.Faults
+	waiting      []int  // places of those that wait for a leader
+	healed       bool
+	oneShots     oneShots
+	rotten       []rotten
+	levelAt      int64 // when a node first applied the entry of the newest level; zero: not yet
+	harms        bool  // disks may lose what they had stored
 
 	judges    judges
 	violation *Violation
@@ -153,6 +158,10 @@ func newWorld(p *Plan, o Options) *World {
 	for i := range p.Subscribers {
 		w.subscribers = append(w.subscribers, newSubscriber(w, i+1, &p.Subscribers[i]))
 	}
+	for i := range p.Uploaders {
+		w.uploaders = append(w.uploaders, newUploader(w, i+1, &p.Uploaders[i]))
+	}
+	w.fading = p.fades()
 	return w
 }
 
@@ -193,7 +202,7 @@ func (w *World) run() {
 // deferred puts an event off if its process is paused.
 func (w *World) deferred(e *event) bool {
 	switch e.kind {
-	case eventMessage, eventPeerLost, eventWake, eventWrite, eventSync, eventStored, eventSeal, eventTask, eventStep, eventRequest, eventTaken, eventCancel:
+	case eventMessage, eventPeerLost, eventWake, eventWrite, eventSync, eventStored, eventSeal, eventTask, eventBlob, eventStep, eventRequest, eventFileRequest, eventTaken, eventCancel:
 	default:
 		return false
 	}
@@ -232,6 +241,14 @@ func (w *World) happen(e *event) {
 		w.stored(e)
 	case eventTask:
 		w.task(e)
+	case eventBlob:
+		w.blob(e)
+	case eventUploader:
+		w.uploader(e)
+	case eventFileRequest:
+		w.fileRequest(e)
+	case eventFileAnswer:
+		w.fileAnswer(e)
 	case eventSeal:
 		w.seal(e)
 	case eventOperation:

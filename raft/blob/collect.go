@@ -71,6 +71,9 @@ func (r *Replicator) DueLogTime() (raft.LogTime, bool) {
 	return raft.LogTime(r.idle.items[0].due) + 1, true
 }
 
+// Waits says whether something here could be collected if InputCaughtUp were given.
+func (r *Replicator) Waits() bool { return !r.caughtUp && len(r.idle.items) > 0 }
+
 // useUpload notes that an upload goes on, or is gone.
 func (r *Replicator) useUpload(id uint64, fault Fault) {
 	at := slices.IndexFunc(r.uploads, func(u uploadUse) bool { return u.id == id })

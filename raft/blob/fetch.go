@@ -128,7 +128,7 @@ func (r *Replicator) driveFetches() {
 		if f.state != fetchPulling {
 			continue
 		}
-		if f.due() && r.now >= f.heard.Add(patience) {
+		if f.due() && r.now >= f.heard.Add(r.o.Patience) {
 			r.giveUpOn(f, ^uint64(0))
 		}
 		r.pump(f)
@@ -318,12 +318,12 @@ func (r *Replicator) fail(f *fetch, why Fault) {
 func (r *Replicator) failByDisk(f *fetch, why Fault) {
 	b := r.find(f.sum)
 	b.part = false
-	b.pausedTo = r.now.Add(diskPause)
+	b.pausedTo = r.now.Add(r.o.DiskPause)
 	r.fail(f, why)
 }
 
 func (r *Replicator) retryLater(b *record) {
-	pause := min(retryMin<<min(b.tries, 10), retryMax)
+	pause := min(retryMin<<min(b.tries, 10), r.o.RetryMax)
 	b.tries++
 	jitter := raft.Mix(r.run, uint64(b.tries), tagOf(b.sum)) % uint64(pause/4)
 	b.retryAt = r.now.Add(pause + time.Duration(jitter))
@@ -403,7 +403,7 @@ func (f *fetch) forget(gone uint64) {
 	f.paused = slices.DeleteFunc(f.paused, func(p pause) bool { return p.who&gone != 0 })
 }
 
-func (f *fetch) wakeAt() raft.Mono {
+func (f *fetch) wakeAt(patience time.Duration) raft.Mono {
 	at := raft.Never
 	if f.due() {
 		at = f.heard.Add(patience)

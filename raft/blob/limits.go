@@ -49,6 +49,15 @@ type Options struct {
 	// how much: 1 MiB a second is 86 GB a day and a hundredth of a slow disk.
 	ScrubEvery time.Duration
 	ScrubBytes int
+	// Patience is how long a peer from which chunks are due may be silent before they are asked
+	// of another: a window takes that long at 1 Mbit/s.
+	Patience time.Duration
+	// RetryMax bounds the pause before a failed fetch begins again; it doubles up to there, from
+	// a second on.
+	RetryMax time.Duration
+	// DiskPause is the pause after this node's own disk failed a fetch: somebody has to
+	// make room.
+	DiskPause time.Duration
 	// Grace is for how much log time a blob is kept that nothing wants: from a
 	// promise to an uploader on, or from when it came to be unwanted. It must exceed the time
 	// from the last acknowledgement to the pin in the log, which takes seconds.
@@ -72,17 +81,14 @@ const (
 )
 
 const (
-	// patience is how long a peer from which chunks are due may be silent before they are asked
-	// of another: a window takes that long at 1 Mbit/s.
+	// patience is the default of Options.Patience.
 	patience = 10 * time.Second
 	// busyPause is how long a peer that said "busy" is left alone.
 	busyPause = 100 * time.Millisecond
-	// retryMin and retryMax bound the pause before a failed fetch begins again;
-	// it doubles in between.
+	// retryMin is the first pause before a failed fetch begins again, retryMax the default of Options.RetryMax.
 	retryMin = time.Second
 	retryMax = 32 * time.Second
-	// diskPause is the pause after this node's own disk failed a fetch: somebody has to
-	// make room.
+	// diskPause is the default of Options.DiskPause.
 	diskPause = 30 * time.Second
 	// offerEvery is how often an upload is offered to voters that did not acknowledge it.
 	offerEvery = time.Second
@@ -113,6 +119,15 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Grace == 0 {
 		o.Grace = 10 * time.Minute
+	}
+	if o.Patience == 0 {
+		o.Patience = patience
+	}
+	if o.RetryMax == 0 {
+		o.RetryMax = retryMax
+	}
+	if o.DiskPause == 0 {
+		o.DiskPause = diskPause
 	}
 	def(&o.ChunkBytes, 64<<10)
 	def(&o.UploadsMax, 256)

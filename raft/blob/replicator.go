@@ -237,7 +237,7 @@ func (r *Replicator) wakeAt() raft.Mono {
 		at = r.now // more than one Step takes up
 	}
 	for i := range r.fetches {
-		at = min(at, r.fetches[i].wakeAt())
+		at = min(at, r.fetches[i].wakeAt(r.o.Patience))
 	}
 	for i := range r.confirms {
 		at = min(at, r.confirms[i].offerAt, r.confirms[i].until)

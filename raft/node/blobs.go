@@ -27,17 +27,16 @@ const (
 //	messages, done operations, confirmations ──┐
 //	configurations, applied entries, wants ────┴──► Replicator ──► Output.Send, Output.Blobs, uploads
 //
-// It is told what was committed when this process started by a linearizable read of the node's own: once
-// that is answered, all of it is applied [T§6.4], and unwanted blobs may be collected.
+// Before anything is collected the node makes a linearizable read of its own: once that is answered, all
+// that was committed when this process started is applied [T§6.4].
 type blobs struct {
 	replicator *blob.Replicator // nil until the node is a member
 	in         []blob.Input     // of this Step
 	out        blob.Output
 	wakeAt     raft.Mono
 	config     raft.Index // of the configuration that it was told
-	caughtUp   bool
-	reading    bool      // the read for it is under way
-	readAt     raft.Mono // the next one
+	reading    bool       // the read for it is under way
+	readAt     raft.Mono  // the next one
 
 	refused   raft.Configuration // that mayAdopt did not allow last
 	refusedAt raft.Mono
@@ -100,7 +99,7 @@ func (n *Node) blobDone(d *blob.Done) {
 // tickBlobs asks how far this node must come to know all that was committed when it started.
 func (n *Node) tickBlobs() {
 	b := &n.blobs
-	if b.replicator == nil || b.caughtUp || b.reading {
+	if b.replicator == nil || b.reading || !b.replicator.Waits() {
 		return
 	}
 	if n.now < b.readAt {
@@ -113,7 +112,7 @@ func (n *Node) tickBlobs() {
 
 // caughtUpAt takes the answer to the node's own read: everything up to the index is applied.
 func (n *Node) caughtUpAt(i raft.Index) {
-	n.blobs.reading, n.blobs.caughtUp = false, true
+	n.blobs.reading = false
 	n.blobInput(blob.Input{Kind: blob.InputCaughtUp})
 	n.note(raft.Note{Kind: NoteCaughtUp, Index: i})
 }

@@ -257,7 +257,6 @@ func (w *stateWriter) blobs(b *blobs) {
 		return
 	}
 	w.dst = b.replicator.AppendState(w.dst)
-	w.flag(b.caughtUp)
 	w.flag(b.reading)
 	w.time(max(b.readAt, w.now))
 	w.u(uint64(b.config), uint64(len(b.in)))
