@@ -115,6 +115,9 @@ func (w *World) unreadable(s *server, f *Fault, draw uint64) {
 	}
 	if p, ok := w.place(s, f, draw); ok {
 		w.damage(s, f, []bite{{p, func(fs *memfs.FS) error {
+			if kindOf(p.Name) == FileBlob {
+				return fs.Burst(p, draw) // written again under another name, the place would be well there and bad here for ever
+			}
 			fs.Arrange(memfs.Failure{Kind: memfs.OpRead, Name: p.Name, Off: p.Off, Len: p.Len, Times: -1, Err: vfs.ErrIO})
 			return nil
 		}}})

@@ -161,14 +161,17 @@ func (u *uploader) anew() {
 	u.elsewhere()
 }
 
-// elsewhere picks a node; in the liveness phase one that is well.
+// elsewhere picks a node; in the liveness phase a member that is well.
 func (u *uploader) elsewhere() {
-	for {
-		u.at = raft.NodeID(1 + u.link.below(uint64(u.w.plan.servers())))
-		if !u.w.healed || u.w.staysWell(u.at) {
-			return
+	w := u.w
+	var ids []raft.NodeID
+	members := w.membership()
+	for _, s := range w.servers {
+		if _, member := members.Find(s.id); !w.healed || member && w.staysWell(s.id) {
+			ids = append(ids, s.id)
 		}
 	}
+	u.at = ids[u.link.below(uint64(len(ids)))]
 }
 
 // ask sends the request of the stage.
