@@ -157,7 +157,7 @@ func TestARenameOfADirectoryIsOneItemAndTakesAlongWhatIsInIt(t *testing.T) {
 		if c.synced {
 			require.NoError(t, fs.SyncDir("."))
 		}
-		durable(t, fs, "e/later", "b")
+		require.NoError(t, put(t, fs, "e/later", "b").Sync())
 		require.NoError(t, fs.SyncDir("e"))
 		fs.CrashMachine(c.choose)
 		require.Equal(t, "a", contents(t, fs, c.at+"/sub/a"))
