@@ -9,14 +9,9 @@ import (
 // apply executes one committed entry, here and now: the reply leaves in the
 // same Step. Entries come in order, each once per process.
 func (n *Node) apply(e *raft.Entry) {
-	if e.Index != n.applied+1 || e.Time < n.logTime {
-		broken("entry %d of log time %d is applied after entry %d of log time %d", e.Index, e.Time, n.applied, n.logTime)
-	}
-	n.applied, n.logTime, n.appliedAt = e.Index, e.Time, n.now
+	a := n.advance(e)
+	n.appliedAt = n.now
 	n.form.open = false // the log has an entry that stays: the cluster is formed
-	n.sessions.expire(e.Time)
-	n.requests.expire(e.Time)
-	a := n.execute(e)
 	a.Position = cmp.Or(a.Position, positionOf(e.Index))
 
 	note := raft.Note{Kind: raft.NoteApply, Term: e.Term, Index: e.Index, A: uint64(e.Kind)}
@@ -40,6 +35,17 @@ func (n *Node) apply(e *raft.Entry) {
 	if n.snapshots.count(e, n.settings.Rules.SnapshotBytes) {
 		n.snapshot()
 	}
+}
+
+// advance takes the replicated state over one entry.
+func (n *Node) advance(e *raft.Entry) Answer {
+	if e.Index != n.applied+1 || e.Time < n.logTime {
+		broken("entry %d of log time %d is applied after entry %d of log time %d", e.Index, e.Time, n.applied, n.logTime)
+	}
+	n.applied, n.logTime = e.Index, e.Time
+	n.sessions.expire(e.Time)
+	n.requests.expire(e.Time)
+	return n.execute(e)
 }
 
 // execute changes the replicated state. It must do the same on every node and
