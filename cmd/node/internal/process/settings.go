@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"parley/raft/node"
+	"parley/raft/vfs/osfs"
 )
 
 // Settings is what a node must know to start. They are saved in the data directory at
@@ -67,6 +68,8 @@ func Resolve(f Flags) (s Settings, saved bool, err error) {
 	}
 	s, err = Load(f.Dir)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && interrupted(f.Dir):
+		return s, false, fmt.Errorf("a recovery of %s was interrupted: node recover --dir %s finishes it", f.Dir, f.Dir)
 	case errors.Is(err, fs.ErrNotExist):
 		return asked, false, asked.complete(f.Dir)
 	case err != nil:
@@ -138,12 +141,42 @@ func Load(dir string) (Settings, error) {
 
 // save writes the settings so that they are there whole or not at all.
 func (s Settings) save(dir string) error {
-	s.Version = settingsVersion
-	data, err := json.MarshalIndent(s, "", "  ")
+	data, err := s.encode()
 	if err != nil {
 		return err
 	}
-	return WriteFile(filepath.Join(dir, settingsFile), append(data, '\n'))
+	return WriteFile(filepath.Join(dir, settingsFile), data)
+}
+
+func (s Settings) encode() ([]byte, error) {
+	s.Version = settingsVersion
+	data, err := json.MarshalIndent(s, "", "  ")
+	return append(data, '\n'), err
+}
+
+// Alone returns name and contents of the settings file of a node that begins a new cluster
+// by itself: it is the only founding member.
+func (s Settings) Alone() (name string, data []byte, err error) {
+	s.Cluster, s.Join = []Member{{s.ID, s.PeerAddr}}, false
+	data, err = s.encode()
+	return settingsFile, data, err
+}
+
+// interrupted reports whether a directory does not exist because a recovery was interrupted.
+func interrupted(dir string) bool {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return false
+	}
+	if _, err := os.Stat(filepath.Dir(dir)); err != nil {
+		return false // osfs would make it
+	}
+	parent, err := osfs.New(filepath.Dir(dir))
+	if err != nil {
+		return false
+	}
+	defer parent.Close()
+	return node.RecoveryInterrupted(parent, filepath.Base(dir))
 }
 
 // WriteFile replaces a file durably: the new content under another name,
