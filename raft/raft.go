@@ -527,7 +527,9 @@ func (r *Raft) configAppended(e *Entry) {
 		at-- // a lost entry that came back: newer ones may be there
 	}
 	r.configs = slices.Insert(r.configs, at, configAt{e.Index, c})
-	r.note(Note{Kind: NoteConfig, Index: e.Index})
+	if at == len(r.configs)-1 {
+		r.note(Note{Kind: NoteConfig, Index: e.Index})
+	}
 	if r.role == Leader {
 		r.trackPeers()
 	}

@@ -37,6 +37,11 @@ type Cover struct {
 	Noticed     uint64 // of those, the ones whose node stopped for it
 	Raised      uint64 // runs in which the level rose
 	Upgraded    uint64 // runs in which it rose after nodes of the release before were upgraded
+	Damaged     uint64 // places of a disk that lost what they held
+	Spared      uint64 // damages that did not strike because the cluster could not have recovered
+	Excused     uint64 // nodes that stopped, or did not start, because their disk failed
+	Lost        uint64 // nodes that did not start as themselves any more
+	Replaced    uint64 // nodes that operators put in the place of lost ones
 }
 
 // Add adds another run's counts.
@@ -94,5 +99,10 @@ func (c *Cover) fields() []coverField {
 		{"rotten states noticed", &c.Noticed},
 		{"levels raised", &c.Raised},
 		{"levels raised after an upgrade", &c.Upgraded},
+		{"places of disks damaged", &c.Damaged},
+		{"damages spared", &c.Spared},
+		{"failures of a disk that ended a node", &c.Excused},
+		{"nodes lost", &c.Lost},
+		{"nodes replaced", &c.Replaced},
 	}
 }

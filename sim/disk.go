@@ -117,10 +117,12 @@ func (w *World) sync(e *event) {
 		w.trace.say("syncs")
 	}
 	if len(d.flight) > 0 {
+		w.syncs(s)
 		if s.failed(s.dir.Sync()) {
 			return
 		}
 		w.judgeSynced(s, d.flight)
+		w.synced(s)
 	}
 	if s.springs(StageSync) {
 		return
@@ -202,6 +204,7 @@ func (w *World) seal(e *event) {
 		w.trace.say("seals")
 	}
 	if !s.failed(s.dir.Seal()) {
+		w.seals(s)
 		s.prepares()
 	}
 }

@@ -21,8 +21,9 @@
 // world.go is the loop and its dispatcher. server.go is one machine: the pump of
 // raft/host as a function of events; disk.go, network.go and clock.go are what it runs
 // on; client.go, operation.go and subscriber.go are who uses it. plan.go says what can be
-// arranged to go wrong, generate.go what a seed arranges, nemesis.go and trap.go how
-// it happens. judge.go lists what must hold; the other judge files, witness.go and
+// arranged to go wrong, generate.go and generatedevice.go what a seed arranges, nemesis.go and
+// trap.go how it happens. device.go is what a disk does wrong and rot.go what it destroys,
+// as far as recoverable.go allows; replace.go is who looks after the nodes that it cost. judge.go lists what must hold; the other judge files, witness.go and
 // liveness.go look after it. trace.go records, differ.go compares.
 //
 // # What it promises

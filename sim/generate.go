@@ -31,6 +31,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.releases()
 	g.rot()
 	g.naps()
+	g.devices()
 	return g.plan
 }
 
@@ -60,6 +61,7 @@ const (
 	ideaReleases
 	ideaRot
 	ideaNaps
+	ideaDevices
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }
@@ -93,8 +95,9 @@ func (g *generator) cluster() {
 		p.Node.Idle = time.Duration(s.between(500, 5000)) * time.Millisecond
 	}
 
-	// A quarter of the time is the liveness phase.
-	p.Heal = p.Duration - p.Duration/4
+	// A quarter of the time is the liveness phase, but no less than it takes to elect a
+	// leader, replace a node and see that a stream went quiet.
+	p.Heal = p.Duration - max(p.Duration/4, min(p.Duration/2, livenessMin))
 	ids := g.shuffled(&s)
 	core := p.Nodes/2 + 1
 	if s.perMille(300) {
@@ -108,6 +111,9 @@ func (g *generator) cluster() {
 		p.Rest = append(p.Rest, Rest{Node: id, Kind: RestKind(1 + s.below(5))})
 	}
 }
+
+// livenessMin is the shortest liveness phase of a run that has twice the time.
+const livenessMin = 5 * time.Second
 
 // bounds draws how much a node does at a time.
 func (g *generator) bounds() {

@@ -30,6 +30,7 @@ const (
 	eventTaken                          // a node learns that a subscriber took a frame
 	eventOperator                       // an operator asks the leader (line of the plan in arg)
 	eventTask                           // a worker does what is first in its queue
+	eventReplace                        // an operator looks after a node that is lost
 )
 
 // Priorities order events of one instant. Faults come first, so that a crash at

@@ -25,6 +25,7 @@ const (
 	Promises           = "promises"
 	Durability         = "durability"
 	Recovery           = "recovery"
+	Absence            = "absence"
 	ExactlyOnce        = "exactly-once"
 	StateHash          = "state-hash"
 	Monotonic          = "monotonic"
@@ -51,6 +52,7 @@ var invariants = []struct{ name, sentence string }{
 	{Promises, "A vote, a vote request or an acknowledgement leaves only when the disk holds what it promises."},
 	{Durability, "An acknowledged write is never lost."},
 	{Recovery, "After any crash a node starts, and finds what its disk had synced."},
+	{Absence, "Damage never becomes absence: what a node acknowledged and lost it neither denies nor acknowledges nor serves."},
 	{ExactlyOnce, "A command takes effect once, however often it is sent."},
 	{StateHash, "Nodes that applied the same entries hold the same state."},
 	{Monotonic, "currentTerm, commitIndex and lastApplied never fall."},
@@ -88,7 +90,7 @@ type judges struct {
 // violate ends the run with a verdict; the first one counts. Blind runs leave out
 // what only somebody who looks into disks, or into all memories at once, could know.
 func (w *World) violate(invariant, format string, args ...any) {
-	if w.blind && (invariant == CommitRule || invariant == Promises || invariant == Recovery || invariant == StateHash) {
+	if w.blind && (invariant == CommitRule || invariant == Promises || invariant == Recovery || invariant == Absence || invariant == StateHash) {
 		return
 	}
 	if w.violation == nil {

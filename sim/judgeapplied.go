@@ -133,6 +133,9 @@ func (w *World) judgeApplied(s *server, n *raft.Note) {
 	if n.Index != m.applied+1 || n.Index > m.commit {
 		w.violate(Monotonic, "lastApplied of node %d went from %d to %d with commitIndex at %d.", s.id, m.applied, n.Index, m.commit)
 	}
+	if m.debt.any() && m.debt.lacks(n.Index) {
+		w.violate(Absence, "Node %d applies entry %d, which it lost to damage.", s.id, n.Index)
+	}
 	m.applied = n.Index
 }
 

@@ -13,6 +13,7 @@ func (w *World) judgeSynced(s *server, stores []raft.Store) {
 	m := &w.judges.logs.mirrors[s.id]
 	for i := range stores {
 		m.durable, m.hard = w.storedBy(m.durable, m.hard, &stores[i])
+		m.debt.synced(&stores[i])
 	}
 }
 
@@ -37,6 +38,9 @@ func (w *World) storedBy(log []raft.Term, hard raft.HardState, st *raft.Store) (
 func (w *World) judgePromise(m *raft.Message) {
 	mirror := &w.judges.logs.mirrors[m.From.ID]
 	hard := mirror.hard
+	if mirror.debt.any() {
+		w.judgeDebt(m)
+	}
 	switch {
 	case m.Kind == raft.MsgVoteReply && m.Granted:
 		if hard.Term < m.Term || hard.Term == m.Term && hard.Vote != m.To {
@@ -70,7 +74,9 @@ func (w *World) judgeBoot(s *server, boot *node.Boot, flight []raft.Store) {
 			w.violate(Recovery, "Node %d restarts with entry %d at place %d.", s.id, e.Index, len(found)+1)
 			return
 		}
-		w.register(s, e, termAt(found, e.Index-1))
+		if e.Kind != 0 { // a damaged entry of which no more is known than what it was
+			w.register(s, e, termAt(found, e.Index-1))
+		}
 		found = append(found, e.Term)
 		if e.Kind == raft.EntryConfig {
 			m.config = e.Index
@@ -81,7 +87,7 @@ func (w *World) judgeBoot(s *server, boot *node.Boot, flight []raft.Store) {
 		for i := range flight {
 			log, hard = w.storedBy(log, hard, &flight[i])
 		}
-		if boot.Hard != hard || !sameTerms(found, log) {
+		if (boot.Hard != hard || !sameTerms(found, log)) && !w.judgeDamaged(s, boot, found, log, hard) {
 			w.violate(Recovery, "Node %d had synced term %d, a vote for %v and %d entries, and restarts with term %d, a vote for %v and %d entries.",
 				s.id, m.hard.Term, m.hard.Vote, len(m.durable), boot.Hard.Term, boot.Hard.Vote, len(found))
 			return
@@ -91,6 +97,7 @@ func (w *World) judgeBoot(s *server, boot *node.Boot, flight []raft.Store) {
 	m.handed, m.durable = found, append([]raft.Term(nil), found...)
 	m.hard, m.term = boot.Hard, boot.Hard.Term
 	m.commit, m.applied = boot.Applied, boot.Applied
+	w.judgeHoles(s, boot)
 }
 
 func sameTerms(a, b []raft.Term) bool {

@@ -19,6 +19,8 @@ type logs struct {
 	// committed is the agreed log: what the first node to commit an index had.
 	committed []committed
 	mirrors   [nodesMax + 1]mirror
+	past      []life // of directories that are gone
+	asks      [nodesMax + 1]asks
 }
 
 // registered is an entry and the term of the one before it.
@@ -43,6 +45,7 @@ type mirror struct {
 	applied raft.Index
 	term    raft.Term
 	config  raft.Index // the entry with the configuration in force; zero: that of the formation
+	debt    debt
 }
 
 // termAt returns the term at an index of a mirrored log, zero if it is not there.
@@ -66,12 +69,17 @@ func (w *World) judgeStore(s *server, st *raft.Store) {
 		if uint64(st.Truncate) <= uint64(m.commit) {
 			w.violate(LeaderCompleteness, "Node %d removes its log from %d on and had committed up to %d.", s.id, st.Truncate, m.commit)
 		}
+		w.judgeCut(s, st)
 		m.handed = truncated(m.handed, st.Truncate)
 		w.cover.Truncations++
 	}
 	for i := range st.Entries {
 		w.judgeAppend(s, &st.Entries[i])
 	}
+	for i := range st.Fill {
+		w.judgeFill(s, &st.Fill[i])
+	}
+	m.debt.handed(m.handed, st)
 }
 
 // judgeAppend compares an appended entry with its namesakes.
@@ -202,7 +210,7 @@ func (w *World) judgeCommitRule(s *server, i raft.Index, term raft.Term) {
 				continue
 			}
 			voters++
-			if termAt(l.mirrors[m.ID].durable, i) == term {
+			if w.holds(m.Ident, i, term) {
 				stored++
 			}
 		}

@@ -36,6 +36,7 @@ func (w *World) heal(e *event) {
 	for _, s := range w.servers {
 		s.disarm()
 		s.rot.due = false
+		s.mend()
 		s.disk.stallTo = min(s.disk.stallTo, w.now)
 		s.pausedUntil = min(s.pausedUntil, w.now)
 		switch w.restOf(s.id) {
@@ -81,6 +82,10 @@ func (w *World) judgeLiveness() {
 		w.violate(StateRot, "Node %d answers from a state that rotted at position %d, and nobody noticed.", s.id, s.rot.at)
 	}
 	pending := w.pending()
+	if w.plan.Lost {
+		w.judgeLost(pending)
+		return
+	}
 	if len(pending) == 0 {
 		return
 	}

@@ -80,8 +80,11 @@ type live struct {
 // lasts reports whether the fault has an end.
 func (f *Fault) lasts() bool {
 	switch f.Kind {
-	case CrashProcess, CrashMachine, Drift, Jump, DiskError, Pause, Stall, AddNode, RemoveNode, PromoteNode, Transfer, CorruptState, Upgrade:
+	case CrashProcess, CrashMachine, Drift, Jump, DiskError, Pause, Stall, AddNode, RemoveNode, PromoteNode, Transfer,
+		CorruptState, Upgrade, Rot, LostWrite, Misdirect, WriteError, SyncError, Wipe:
 		return false
+	case ReadError:
+		return f.For > 0
 	}
 	return true
 }
@@ -109,6 +112,8 @@ func (w *World) strike(s *server, f *Fault, draw uint64) {
 		if s.up {
 			s.crash(CrashProcess, f.For)
 		}
+	case Rot, LostWrite, Misdirect, ReadError, WriteError, SyncError, Full, Wipe:
+		w.strikeDisk(s, f, draw)
 	}
 }
 
@@ -139,6 +144,10 @@ func (w *World) lift(i int) {
 			s := w.node(id)
 			s.clock.bend(w.now, s.clock.ppm, false)
 			s.rearm()
+		}
+	case Full, ReadError:
+		for _, id := range l.nodes {
+			w.liftDisk(w.node(id), f)
 		}
 	}
 }

@@ -27,7 +27,7 @@ func (w *World) operator(e *event) {
 	if w.trace.on() {
 		w.trace.say("an operator asks node %d: %s", leader, f)
 	}
-	if leader == 0 || w.node(leader).pausedUntil > w.now {
+	if leader == 0 || w.node(leader).pausedUntil > w.now || f.Kind == RemoveNode && !w.canSpare(l.nodes[0]) {
 		return
 	}
 	w.node(leader).tell(l.asks(f, node.Ticket(e.arg)+1))
@@ -56,6 +56,9 @@ func (l *live) asks(f *Fault, t node.Ticket) node.Event {
 
 // answerOperator ends a line, if the answer is final.
 func (w *World) answerOperator(a *node.Answer) {
+	if a.Ticket&replaceBit != 0 {
+		return // what became of it stands in the log
+	}
 	i := int(a.Ticket) - 1
 	if w.trace.on() {
 		w.trace.add("answers the operator of line %d: %s", i+1, describeAnswer(a))

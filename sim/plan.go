@@ -24,6 +24,9 @@ type Plan struct {
 
 	// Old are the founding nodes that run the release before, until a fault upgrades them.
 	Old []raft.NodeID
+	// Lost: at the end something is lost for good. What counts then is that no node
+	// denies it, and that some node says what it is.
+	Lost bool
 
 	Node        NodePlan
 	Requests    RequestPlan
@@ -42,6 +45,16 @@ func (p *Plan) servers() int { return p.Nodes + p.Spares }
 func (p *Plan) changes() bool {
 	for i := range p.Faults {
 		if k := p.Faults[i].Kind; k == AddNode || k == RemoveNode || k == PromoteNode {
+			return true
+		}
+	}
+	return false
+}
+
+// harms reports whether disks lose in this world what they had stored.
+func (p *Plan) harms() bool {
+	for i := range p.Faults {
+		if p.Faults[i].destroys() {
 			return true
 		}
 	}
@@ -182,6 +195,16 @@ const (
 
 	CorruptState // behind its next command Node's state is another than it should be
 	Upgrade      // Node's process ends, and the next one is of the newest release
+	// What a disk does that lies or fails; see device.go. Those that destroy something
+	// strike only as far as the cluster can recover, unless Beyond says otherwise.
+	Rot        // bits of Node's disk turn: Bits of them, or a burst
+	LostWrite  // a synced write of Node turns out to be nowhere
+	Misdirect  // a synced write of Node turns out to be in another place
+	ReadError  // a place of Node's disk can't be read: for so long, or for good
+	WriteError // Node's next write fails: the node must stop
+	SyncError  // Node's next sync fails, the one after it would not: the node must stop
+	Full       // Node's disk is full
+	Wipe       // Node's directory is emptied while it is down
 )
 
 // Target says whom a fault hits. Positive: the node with this id. The others
@@ -229,4 +252,11 @@ type Fault struct {
 	Factor int64
 	PPM    int64
 	By     time.Duration
+
+	// Where a disk goes bad. Whatever is zero is drawn.
+	File   FileKind
+	Off    int64      // of the first byte in the file
+	Bits   int64      // of Rot: how many bits of one sector turn; zero: a burst
+	Index  raft.Index // of Rot: in the payload of this entry
+	Beyond bool       // strikes even if the cluster can't recover from it
 }

@@ -19,6 +19,17 @@ func TestPlansReadBackAsTheyWereWritten(t *testing.T) {
 	}
 }
 
+// What a person may write and no seed draws reads back as well.
+func TestEveryFieldOfADiskFaultReadsBackAsItWasWritten(t *testing.T) {
+	p := Generate(1, time.Minute)
+	p.Lost = true
+	p.Faults = append(p.Faults, Fault{At: time.Second, Kind: Rot, Node: NodeAll, File: FileBlob, Off: 8200, Bits: 3, Index: 17, Beyond: true})
+	again, err := Parse(p.Format())
+	require.NoError(t, err)
+	require.Equal(t, p, again)
+	require.Contains(t, p.Format(), "\nfault at=1s rot node=all file=blob off=8200 bits=3 index=17 beyond=yes\n")
+}
+
 func TestDurationsReadBackAsTheyWereWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := time.Duration(rapid.Int64Range(-1e15, 1e15).Draw(t, "d"))
@@ -37,6 +48,10 @@ func TestAMistakeInAPlanIsNamedWithItsLine(t *testing.T) {
 		{"fault at=1x isolate node=1", "no duration"},
 		{"fault at=1s isolate for=1s", "want node="},
 		{"fault at=1s isolate node=99 for=1s", "no such node"},
+		{"fault at=1s rot node=1 file=lgo", "unknown word"},
+		{"fault at=1s rot node=1 bits=99", "at most 8 bits"},
+		{"fault at=1s pause node=1 beyond=yes", "destroys nothing"},
+		{"expect rain", "unknown word"},
 		{"speed 9", "unknown word"},
 		{"fault at=1s corrupt-state node=all", "want one node"},
 		{"fault at=1s upgrade node=leader", "want the number"},

@@ -16,7 +16,9 @@ const planHeader = "parley plan 1"
 var (
 	faultNames = []string{"", "crash-process", "crash-machine", "isolate", "split", "oneway", "deaf", "mute",
 		"pause", "drift", "freeze", "jump", "loss", "slow", "stall", "disk-error",
-		"add-node", "remove-node", "promote-node", "transfer", "corrupt-state", "upgrade"}
+		"add-node", "remove-node", "promote-node", "transfer", "corrupt-state", "upgrade",
+		"rot", "lost-write", "misdirect", "read-error", "write-error", "sync-error", "full", "wipe"}
+	fileNames   = []string{"", "log", "seal", "identity", "snapshot", "blob", "other"}
 	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery", "transfer"}
 	restNames   = []string{"", "well", "down", "cut", "deaf", "mute"}
 	targetNames = []string{"", "leader", "all", "follower", "majority"} // of -1, -2, …
@@ -38,6 +40,9 @@ func (t Target) String() string {
 	}
 	return nameOf(targetNames, int(-t))
 }
+
+// String names the kind as plans write it.
+func (k FileKind) String() string { return nameOf(fileNames, int(k)) }
 
 // nameOf returns a name, or a number for what has none.
 func nameOf(names []string, i int) string {
@@ -80,7 +85,9 @@ func valueOf(names []string, name string) (int, bool) {
 //	fault at=3s add-node node=4 from=2
 //	fault at=4s upgrade node=1 for=300ms
 //	fault at=5s corrupt-state node=2
+//	fault at=4s rot node=2 file=log off=8200 bits=2
 //
+// A plan in which something is lost for good says "expect lost" behind its rests.
 // Rates are per 1,000. Lines may be taken out, and '#' begins a comment.
 func (p *Plan) Format() string {
 	var b strings.Builder
@@ -98,6 +105,9 @@ func (p *Plan) Format() string {
 	line("heal %s core=%s", formatDuration(p.Heal), formatIDs(p.Core))
 	for _, r := range p.Rest {
 		line("rest %d %s", r.Node, r.Kind)
+	}
+	if p.Lost {
+		line("expect lost")
 	}
 	line("node election=%s heartbeat=%s segment=%d loop=%s",
 		formatDuration(p.Node.Election), formatDuration(p.Node.Heartbeat), p.Node.Segment, formatDuration(p.Node.Loop))
@@ -190,6 +200,21 @@ func (f *Fault) String() string {
 	if f.By != 0 {
 		fmt.Fprintf(&b, " by=%s", formatDuration(f.By))
 	}
+	if f.File != 0 {
+		fmt.Fprintf(&b, " file=%s", f.File)
+	}
+	if f.Off != 0 {
+		fmt.Fprintf(&b, " off=%d", f.Off)
+	}
+	if f.Bits != 0 {
+		fmt.Fprintf(&b, " bits=%d", f.Bits)
+	}
+	if f.Index != 0 {
+		fmt.Fprintf(&b, " index=%d", f.Index)
+	}
+	if f.Beyond {
+		b.WriteString(" beyond=yes")
+	}
 	return b.String()
 }
 
@@ -247,6 +272,11 @@ func (p *Plan) parseLine(w *words) {
 		r := Rest{Node: raft.NodeID(w.unsigned(w.word()))}
 		r.Kind = RestKind(w.name(restNames, w.word()))
 		p.Rest = append(p.Rest, r)
+	case "expect":
+		if what := w.word(); what != "lost" {
+			w.fail("unknown word %q", what)
+		}
+		p.Lost = true
 	case "node":
 		n := &p.Node
 		n.Election, n.Heartbeat = w.durationOf("election"), w.durationOf("heartbeat")
@@ -309,6 +339,11 @@ func parseFault(w *words) Fault {
 	f.For, f.By = w.durationOf("for"), w.durationOf("by")
 	f.After = w.integerOf("after")
 	f.Rate, f.Factor, f.PPM = w.integerOf("rate"), w.integerOf("factor"), w.integerOf("ppm")
+	if v := w.value("file"); v != "" {
+		f.File = FileKind(w.name(fileNames, v))
+	}
+	f.Off, f.Bits, f.Index = w.integerOf("off"), w.integerOf("bits"), raft.Index(w.integerOf("index"))
+	f.Beyond = w.value("beyond") == "yes"
 	return f
 }
 
@@ -383,6 +418,10 @@ func (p *Plan) checkFault(f *Fault) error {
 		return fmt.Errorf("plan: %s: only isolate, deaf and mute wait for a transfer", f)
 	case f.Kind == CorruptState && (f.Node == NodeAll || f.Node == NodeMajority):
 		return fmt.Errorf("plan: %s: want one node: which state is right, a majority says", f)
+	case f.Off < 0 || f.Bits < 0 || f.Bits > bitsMax:
+		return fmt.Errorf("plan: %s: want an offset that is not negative and at most %d bits", f, bitsMax)
+	case f.Beyond && !f.destroys():
+		return fmt.Errorf("plan: %s: it destroys nothing", f)
 	case f.needsNode() && f.Node == 0:
 		return fmt.Errorf("plan: %s: want node=", f)
 	}

@@ -36,6 +36,8 @@ const (
 	purposeOperator
 	purposeTask
 	purposeReport
+	purposeDevice
+	purposeReplace
 )
 
 // chance is a run's one source of chance: a function of the seed and of a key,

@@ -28,6 +28,9 @@ type server struct {
 	old   bool // it runs the release before
 	rot   rot
 
+	device device           // what is wrong with it
+	inc    raft.Incarnation // of its directory
+
 	inbox   []node.Event // waits for the loop
 	looping bool         // a step event is under way
 	tasks   []node.Task  // for the worker, in order
@@ -63,7 +66,7 @@ const dataDir = "data"
 // start boots a process from what its disk holds.
 func (w *World) start(e *event) {
 	s := w.node(raft.NodeID(e.who))
-	if s.up || e.epoch != s.epoch {
+	if s.up || e.epoch != s.epoch || s.device.lost != nil {
 		return
 	}
 	w.trace.begin(e)
@@ -71,9 +74,7 @@ func (w *World) start(e *event) {
 	s.disk.reset()
 	s.trap.set(s)
 	draw := func(p purpose) uint64 { return w.chance.draw(p, uint64(s.id), uint64(s.epoch)) }
-	dir, boot, err := node.OpenDisk(s.fs, dataDir, node.DiskOptions{
-		ID: s.id, Inc: raft.Incarnation(draw(purposeIncarnation)), WAL: wal.Options{SegmentBytes: w.plan.Node.Segment},
-		Machine: &machine{Machine: statemachine.New(), w: w, s: s}, Rules: w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}})
+	dir, boot, err := s.openDisk(s.fs, raft.Incarnation(draw(purposeIncarnation)))
 	if s.trap.sprung {
 		if w.trace.on() {
 			w.trace.say("dies while it recovers")
@@ -84,10 +85,15 @@ func (w *World) start(e *event) {
 		return
 	}
 	if err != nil {
-		w.trace.say("does not start: %v", err)
-		w.violate(Recovery, "Node %d does not start: %v.", s.id, err)
+		if w.trace.on() {
+			w.trace.say("does not start: %v", err)
+		}
+		w.refused(s, err)
+		s.disk.flight = flight
 		return
 	}
+	s.inc = boot.Identity.Self.Inc
+	s.device.starts()
 	w.judgeBoot(s, &boot, flight)
 	if w.trace.on() {
 		w.trace.say("starts with term %d, a vote for %v and %d entries", boot.Hard.Term, boot.Hard.Vote, len(boot.Entries))
@@ -95,7 +101,7 @@ func (w *World) start(e *event) {
 	s.dir, s.up = dir, true
 	s.clock.reboot(w.now, raft.Mono(1+below(draw(purposeNodeSeed), uint64(time.Hour))))
 	seeds := w.seeds
-	if int(s.id) > w.plan.Nodes {
+	if int(s.id) > w.plan.Nodes || s.device.joins {
 		seeds = nil // it waits to be added
 	}
 	maxLevel := uint32(node.LevelMax)
@@ -126,6 +132,7 @@ func (w *World) start(e *event) {
 	s.run()
 	if s.epoch == epoch {
 		s.disk.idle(s) // what a former process left is sealed too
+		w.starts(s, seeds)
 	}
 }
 
@@ -173,10 +180,12 @@ func (s *server) run() {
 	clear(s.inbox) // the payloads live on in the log, not here
 	s.inbox = s.inbox[:0]
 	out := &s.out
+	before := w.claimed(s.id)
 	for i := range out.Store {
 		w.judgeStore(s, &out.Store[i])
 	}
 	s.judgeNotes(out.Notes)
+	w.judgeVotes(s, out, before)
 	for i := range out.Send {
 		w.judgePromise(&out.Send[i])
 		w.send(&out.Send[i])
@@ -233,6 +242,8 @@ func (s *server) judgeNotes(notes []raft.Note) {
 			w.cover.Compactions++
 		case raft.NoteConfig:
 			w.judges.logs.mirrors[s.id].config = n.Index
+		case raft.NoteFormed:
+			w.judgeFormed(s)
 		case raft.NoteRemoved:
 			w.cover.Removed++
 		case raft.NoteReject:
@@ -291,13 +302,24 @@ func (w *World) wake(e *event) {
 	s.run()
 }
 
+// outdated upgrades a node that was added anew with the release before, when the level had risen in its absence, and
+// reports whether that was why it stopped. Of a member's, the level waits for the release.
+func (s *server) outdated(why error) bool {
+	if !s.old || !s.device.joins || !errors.Is(why, node.ErrLevel) {
+		return false
+	}
+	s.old = false
+	s.crash(CrashProcess, 300*time.Millisecond)
+	return true
+}
+
 // stopped ends a process whose node says that it can't go on.
 func (s *server) stopped(why error) {
 	w := s.w
 	if w.trace.on() {
 		w.trace.add("stops: %v", why)
 	}
-	if w.diverged(s, why) {
+	if w.diverged(s, why) || w.stoppedByDevice(s, why) || s.outdated(why) {
 		return
 	}
 	if !errors.Is(why, errDisk) {
@@ -305,6 +327,13 @@ func (s *server) stopped(why error) {
 	}
 	// After a failed sync the page cache proves nothing: the machine reboots.
 	s.crash(CrashMachine, s.trap.down)
+}
+
+// openDisk opens the data directory of this machine on a file system.
+func (s *server) openDisk(fs *memfs.FS, inc raft.Incarnation) (*node.Disk, node.Boot, error) {
+	return node.OpenDisk(fs, dataDir, node.DiskOptions{
+		ID: s.id, Inc: inc, WAL: wal.Options{SegmentBytes: s.w.plan.Node.Segment},
+		Machine: &machine{Machine: statemachine.New(), w: s.w, s: s}, Rules: s.w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}})
 }
 
 // crash ends the process now, and the machine's cache with it if kind says so.
@@ -319,6 +348,7 @@ func (s *server) crash(kind FaultKind, down time.Duration) {
 	s.node, s.dir = nil, nil
 	s.pausedUntil = 0
 	s.trap = trap{}
+	s.device.told = nil
 	s.fs.SetHook(nil)
 	if kind == CrashMachine {
 		if len(s.fs.Unsynced()) > 0 {

@@ -35,6 +35,7 @@ type World struct {
 	oneShots    oneShots
 	rotten      []rotten
 	levelAt     int64 // when a node first applied the entry of the newest level; zero: not yet
+	harms       bool  // disks may lose what they had stored
 
 	judges    judges
 	violation *Violation
@@ -51,8 +52,8 @@ type Options struct {
 	StopAt   uint64    // end after this event; zero: at the plan's end
 	LetPanic bool      // a panic of the code under test goes through, with its stack
 
-	// Blind leaves out the judges that look into disks: the commit rule, promises
-	// and recovery. What is left sees a bug only by what it does to logs, states
+	// Blind leaves out the judges that look into disks: the commit rule, promises,
+	// recovery and absence. What is left sees a bug only by what it does to logs, states
 	// and clients, which shows how hard the faults hit.
 	Blind bool
 
@@ -127,6 +128,7 @@ func newWorld(p *Plan, o Options) *World {
 	w.judges.applied.byBody = make(map[string]int)
 	w.oneShots.taken = make(map[requestKey][]execution)
 	w.live = make([]live, len(p.Faults))
+	w.harms = p.harms()
 	for id := raft.NodeID(1); int(id) <= p.servers(); id++ {
 		if int(id) <= p.Nodes {
 			w.seeds = append(w.seeds, node.Seed{ID: id, PeerAddr: peerAddr(id), ClientAddr: clientAddr(id)})
@@ -256,6 +258,8 @@ func (w *World) happen(e *event) {
 		w.taken(e)
 	case eventOperator:
 		w.operator(e)
+	case eventReplace:
+		w.replace(e)
 	}
 }
 

@@ -9,7 +9,10 @@ import (
 // apply executes one committed entry, here and now: the reply leaves in the
 // same Step. Entries come in order, each once per process.
 func (n *Node) apply(e *raft.Entry) {
-	a := n.advance(e)
+	a, ok := n.advance(e)
+	if !ok {
+		return
+	}
 	n.appliedAt = n.now
 	n.form.open = false // the log has an entry that stays: the cluster is formed
 	a.Position = cmp.Or(a.Position, positionOf(e.Index))
@@ -37,15 +40,18 @@ func (n *Node) apply(e *raft.Entry) {
 	}
 }
 
-// advance takes the replicated state over one entry.
-func (n *Node) advance(e *raft.Entry) Answer {
+// advance takes the replicated state over one entry, unless this program does not know its level.
+func (n *Node) advance(e *raft.Entry) (Answer, bool) {
 	if e.Index != n.applied+1 || e.Time < n.logTime {
 		broken("entry %d of log time %d is applied after entry %d of log time %d", e.Index, e.Time, n.applied, n.logTime)
+	}
+	if n.tooNew(e) {
+		return Answer{}, false
 	}
 	n.applied, n.logTime = e.Index, e.Time
 	n.sessions.expire(e.Time)
 	n.requests.expire(e.Time)
-	return n.execute(e)
+	return n.execute(e), true
 }
 
 // execute changes the replicated state. It must do the same on every node and

@@ -36,7 +36,9 @@ func FuzzApply(f *testing.F) {
 		}
 		for i := range entries {
 			entries[i].Index, entries[i].Term = raft.Index(i+1), 1
-			n.apply(&entries[i])
+			if n.apply(&entries[i]); n.stopping != nil {
+				break
+			}
 		}
 		if n.sessions.hash != n.sessions.rehash() || n.requests.hash != n.requests.rehash() {
 			t.Fatal("the kept hash differs from the records")

@@ -62,18 +62,27 @@ func (n *Node) levelOfAll() uint32 {
 	return level
 }
 
-// executeLevel raises the level. A node that does not know it must not apply
-// what follows: it would do so in the old way.
+// tooNew stops a node at a level that it does not know: it must not apply what follows, which it would do
+// in the old way.
+func (n *Node) tooNew(e *raft.Entry) bool {
+	if e.Kind != raft.EntryLevel {
+		return false
+	}
+	level, ok := decodeLevel(e.Payload)
+	if !ok || level <= n.settings.MaxLevel {
+		return false
+	}
+	n.stop(fmt.Errorf("%w (level %d at entry %d, this program: %d)", ErrLevel, level, e.Index, n.settings.MaxLevel))
+	return true
+}
+
+// executeLevel raises the level.
 func (n *Node) executeLevel(e *raft.Entry) {
 	if e.Term == n.leveling.term {
 		n.leveling.pending = false
 	}
 	level, ok := decodeLevel(e.Payload)
 	if !ok || level <= n.level {
-		return
-	}
-	if level > n.settings.MaxLevel {
-		n.stop(fmt.Errorf("%w (level %d at entry %d, this program: %d)", ErrLevel, level, e.Index, n.settings.MaxLevel))
 		return
 	}
 	n.level = level

@@ -93,6 +93,8 @@ type RecoveryReport struct {
 	// committed: now they are.
 	Last raft.EntryID
 	Time raft.LogTime
+	// Hash is that of the state after Last, as the nodes of the old cluster had it.
+	Hash Hash
 	// Config is the configuration in force at Last. Its members but the survivor are given up.
 	Config raft.Configuration
 	// Base is where the new cluster begins.
@@ -354,7 +356,7 @@ func (r *Recovery) begin(s *survived, entries []raft.Entry) error {
 	locate(&self, p.Config.Members)
 	for i := range entries {
 		e := &entries[i]
-		if n.advance(e); n.stopping != nil {
+		if _, ok := n.advance(e); !ok {
 			return n.stopping
 		}
 		n.out.Notes = n.out.Notes[:0]
@@ -374,6 +376,7 @@ func (r *Recovery) begin(s *survived, entries []raft.Entry) error {
 	}
 	s.seen(p.Last)
 	p.Time = n.logTime
+	_, p.Hash = n.StateHash()
 	p.Base = raft.EntryID{Index: recoveryIndex(s.high.Index, r.o.Wall), Term: s.high.Term + 1}
 	if p.Base.Index >= recoveryIndexMax {
 		return ErrRecoveryClock

@@ -149,6 +149,9 @@ func (n *Node) reported(m *raft.Message) {
 		return raft.Ident{ID: p.from.ID}.Compare(raft.Ident{ID: id})
 	})
 	r.peers = slices.Insert(r.peers, i, said)
+	if k := len(said.marks); k > 0 && said.marks[k-1].index == n.applied {
+		n.mark() // whoever waits for a majority where nobody writes has one
+	}
 	n.compare()
 }
 

@@ -95,7 +95,11 @@ func (s *Snapshots) read(t *Task) ([]byte, error) {
 	if !ok {
 		return nil, snap.ErrGone
 	}
-	return s.store.ReadChunk(info, t.Offset, t.Max)
+	data, err := s.store.ReadChunk(info, t.Offset, t.Max)
+	if err != nil && !errors.Is(err, snap.ErrGone) {
+		s.store.GiveUp(t.ID, err)
+	}
+	return data, err
 }
 
 // fetch begins a download. A snapshot that is there already, because a process died before the log

@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"parley/raft"
@@ -156,6 +157,17 @@ func (n *Node) settleSnapshots() {
 	}
 }
 
+// lostSnapshot forgets a snapshot that turned out to be damaged, and makes another one: whoever needs it would
+// be offered it for ever.
+func (n *Node) lostSnapshot(id snap.ID) {
+	s := &n.snapshots
+	if at := slices.IndexFunc(s.made, func(info snap.Info) bool { return info.ID == id }); at >= 0 {
+		s.made = slices.Delete(slices.Clone(s.made), at, at+1)
+		s.due = true
+		n.wake(n.now)
+	}
+}
+
 // task hands work to the worker.
 func (n *Node) task(t Task) { n.out.Tasks = append(n.out.Tasks, t) }
 
@@ -176,7 +188,10 @@ func (n *Node) done(d *TaskDone) {
 		n.madeSnapshot(d.Info)
 	case TaskRead:
 		s.reading--
-		if d.Err == nil && len(d.Data) > 0 {
+		switch {
+		case d.Err != nil:
+			n.lostSnapshot(d.Task.ID)
+		case len(d.Data) > 0:
 			n.sendChunk(d)
 		}
 	case TaskFetch, TaskPut:

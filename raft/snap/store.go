@@ -265,6 +265,14 @@ func (s *Store) note(d *DamagedError) {
 	slices.SortFunc(s.damaged, func(a, b *DamagedError) int { return cmp.Compare(a.Index, b.Index) })
 }
 
+// GiveUp takes a snapshot off the list that the disk does not read: nobody can be sent it, and it is no reason
+// to remove an older one.
+func (s *Store) GiveUp(id ID, why error) {
+	if _, ok := s.find(id); ok {
+		s.note(&DamagedError{File: indexName(id.Entry.Index) + snapSuffix, Index: id.Entry.Index, What: "it can't be read", Err: why})
+	}
+}
+
 // forget takes whatever is known of an index off both lists.
 func (s *Store) forget(index raft.Index) {
 	s.files = slices.DeleteFunc(s.files, func(f file) bool { return f.Entry.Index == index })

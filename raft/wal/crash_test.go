@@ -436,3 +436,36 @@ func TestALogThatFailedOnceFailsForGood(t *testing.T) {
 	_, again := l.Prepare()
 	require.Equal(t, err, again)
 }
+
+// A process may die between the write of a seal and its sync. The next one reads the seal, but from the cache; and
+// if the machine dies later, while a batch is written, both tear. Nothing that was acknowledged is lost, and the log must open.
+func TestASealThatWasOnlyInThePageCacheIsWrittenAgain(t *testing.T) {
+	for seed := range uint64(40) {
+		twice := seed%2 == 1
+		fs := memfs.New(seed)
+		l, _ := open(t, fs)
+		require.NoError(t, l.Append(batch(1, 1, 1)))
+		require.NoError(t, l.Sync())
+		if twice {
+			require.NoError(t, l.Seal())
+			require.NoError(t, l.Append(batch(1, 2, 2)))
+			require.NoError(t, l.Sync())
+		}
+		fs.SetHook(func(op memfs.Op) error {
+			if op.Kind == memfs.OpSync {
+				return vfs.ErrIO
+			}
+			return nil
+		})
+		require.ErrorIs(t, l.Seal(), vfs.ErrIO)
+		fs.SetHook(nil)
+		fs.CrashProcess()
+		l, was := open(t, fs)
+		last := was.Last + 1
+		require.NoError(t, l.Append(batch(1, last, last)))
+		fs.CrashMachine(func(int, memfs.Item) memfs.Choice { return memfs.Tear })
+		_, was = open(t, fs)
+		require.GreaterOrEqual(t, len(was.Entries), int(last-1))
+		require.Empty(t, was.Damage)
+	}
+}

@@ -168,7 +168,11 @@ func (l *Log) Seal() error {
 
 // putSeal writes the slot that the newest seal is not in.
 func (l *Log) putSeal() error {
-	s := mark{cluster: l.options.Cluster, number: l.sealed.number + 1, at: l.tail, known: true, standing: l.standing}
+	return l.writeSlot(mark{cluster: l.options.Cluster, number: l.sealed.number + 1, at: l.tail, known: true, standing: l.standing})
+}
+
+// writeSlot writes a seal in its slot.
+func (l *Log) writeSlot(s mark) error {
 	l.markBuf = appendMark(l.markBuf[:0], sealMagic, &s)
 	if _, err := l.sealFile.WriteAt(l.markBuf, int64(s.number%2)*blockBytes); err != nil {
 		return l.fail(err)

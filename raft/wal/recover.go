@@ -151,7 +151,10 @@ func (l *Log) startAnew(s *scan) (from place, err error) {
 }
 
 // resumeSeal opens the seal file. What can't be read of it is written again before any
-// batch is: see isEnd. By now the fresh segment tells all that the seal vouched for.
+// batch is: see isEnd. By now the fresh segment tells all that the seal vouched for. And where both
+// slots can be read, the newer one may be in the page cache only, for the process before may have died
+// between its write and its sync: lost later, beside a batch that a crash tears, it would look as if it had
+// vouched for that batch. So it is written again in its place.
 func (l *Log) resumeSeal(s *scan) error {
 	if len(s.numbers) > 0 {
 		if l.sealed = s.seal; s.sealBad {
@@ -164,8 +167,12 @@ func (l *Log) resumeSeal(s *scan) error {
 	if err != nil {
 		return err
 	}
-	if l.sealFile = f; s.sealWorn {
+	l.sealFile = f
+	switch {
+	case s.sealWorn:
 		return l.putSeal()
+	case len(s.numbers) > 0:
+		return l.writeSlot(s.seal)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package memfs
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"parley/raft/vfs"
 )
@@ -86,6 +87,8 @@ type faults struct {
 	seq      int
 	capacity int64
 	astray   []misdirection
+	lies     []Lie
+	failures []Failure
 }
 
 // misdirection sends the next write of a file elsewhere.
@@ -95,7 +98,7 @@ type misdirection struct {
 }
 
 func (f *faults) clone() faults {
-	return faults{capacity: f.capacity, astray: append([]misdirection(nil), f.astray...)}
+	return faults{capacity: f.capacity, astray: slices.Clone(f.astray), lies: slices.Clone(f.lies), failures: slices.Clone(f.failures)}
 }
 
 // SetHook has hook called before every operation; an error it returns becomes
@@ -109,6 +112,11 @@ func (f *FS) SetCapacity(bytes int64) { f.capacity = bytes }
 // before counts the operation and asks the hook.
 func (f *FS) before(op Op) error {
 	f.seq++
+	if len(f.failures) > 0 {
+		if err := f.arranged(op); err != nil {
+			return err
+		}
+	}
 	if f.hook == nil {
 		return nil
 	}

@@ -102,11 +102,10 @@ func (h *file) WriteAt(p []byte, off int64) (int, error) {
 		return n, err
 	}
 	off = h.fs.misdirected(h.name, off)
-	if err := h.fs.room(in, off+int64(len(p))); err != nil {
-		return 0, fail("write", h.name, err)
+	if len(h.fs.failures) > 0 {
+		h.fs.rewritten(h.name, off, int64(len(p)))
 	}
-	h.fs.write(in, p, off)
-	return len(p), nil
+	return h.fs.writeWithin(in, h.name, p, off)
 }
 
 // Sync brings contents and size to the disk. A failed one leaves everything it
@@ -122,6 +121,9 @@ func (h *file) Sync() error {
 			in.dirty[i].stuck = true
 		}
 		return err
+	}
+	if len(h.fs.lies) > 0 {
+		h.fs.lie(in, h.name)
 	}
 	in.dirty = slices.DeleteFunc(in.dirty, func(s sector) bool { return !s.stuck })
 	if !in.stuck {

@@ -10,12 +10,12 @@
 //	CrashMachine   the same, and every unsynced item is kept, dropped or torn, by choice
 //
 // On top of that it can be made to fail: a hook sees every operation before it
-// happens and may refuse it, a capacity fills up, bits flip, a write lands in
-// the wrong place. Everything is a function of the calls made; nothing here
+// happens and may refuse it, operations fail by arrangement, a capacity fills up, bits
+// flip, a write lands in the wrong place or nowhere. Everything is a function of the calls made; nothing here
 // is drawn from a clock or a global source of chance.
 //
 // Reading order: memfs.go (names), file.go (contents), crash.go (what survives),
-// fault.go (what goes wrong).
+// fault.go (what goes wrong), device.go (what goes wrong in the device).
 package memfs
 
 import (

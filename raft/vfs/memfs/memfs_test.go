@@ -227,12 +227,19 @@ func TestAFullDiskRefusesGrowthAndNothingElse(t *testing.T) {
 	fs := memfs.New(1)
 	f := put(t, fs, "a", "0123456789")
 	fs.SetCapacity(12)
-	_, err := f.WriteAt([]byte("xyz"), 10)
+	n, err := f.WriteAt([]byte("abc"), 10)
 	require.ErrorIs(t, err, vfs.ErrNoSpace)
+	require.Equal(t, 2, n, "a write comes as far as there is room")
 	require.ErrorIs(t, f.Preallocate(13), vfs.ErrNoSpace)
 	_, err = f.WriteAt([]byte("xyz"), 7)
 	require.NoError(t, err)
-	require.Equal(t, "0123456xyz", contents(t, fs, "a"))
+	require.Equal(t, "0123456xyzab", contents(t, fs, "a"))
+	n, err = f.WriteAt([]byte("abc"), 50)
+	require.ErrorIs(t, err, vfs.ErrNoSpace)
+	require.Zero(t, n)
+	fs.SetCapacity(0)
+	_, err = f.WriteAt([]byte("c"), 12)
+	require.NoError(t, err, "there is room again")
 }
 
 func TestTheHookSeesEveryOperationAndMayCutAWriteShort(t *testing.T) {

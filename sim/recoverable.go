@@ -1,0 +1,243 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+
+	"parley/raft"
+	"parley/raft/node"
+	"parley/raft/vfs/memfs"
+)
+
+// recoverable is the budget of faults that destroy: the predicate says whether the nodes that
+// will be well can recover everything from their disks as they are, by the rules of
+// docs/consensus.md and without anything that is in memory only. It holds if
+//
+//  1. in every configuration in force somewhere, and in those that operators are about
+//     to make, a majority of the voters, of both halves if joint, are in the core and kept their
+//     identity: term, vote and last position are certain. Votes and commits need them. A node whose next
+//     start has to cut its log does not count: it goes on writing until then, and nobody else may
+//     ever have what it writes.
+//  2. every committed entry is good on some member of the core that kept its identity. A good
+//     snapshot that covers an entry counts as that entry.
+//  3. every other entry that a node of the core acknowledged and lost is good on another
+//     one, too. Otherwise the node would for ever vote by a log that nobody has, and
+//     with the others that are well there might be no majority without it.
+//
+// A fault strikes only if it holds afterwards. It does not depend on what the code
+// under test makes of a fault, with one exception: which entries of a damaged log are still
+// good is what opening a copy of it says. If that is too much, the judges speak at the next
+// start; if it is too little, at the end, when the cluster does not recover.
+func (w *World) recoverable() (bool, string) {
+	var nodes healths
+	for _, s := range w.servers {
+		nodes[s.id] = w.healthOf(s)
+	}
+	for _, c := range w.configurations() {
+		if why := w.lacksVoters(&c, &nodes); why != "" {
+			return false, why
+		}
+	}
+	if why := w.lacksEntries(w.membership(), &nodes); why != "" {
+		return false, why
+	}
+	return true, ""
+}
+
+// lacksEntries says which entry is nowhere, that is committed or owed by a node of the core. Only members count: a
+// node that was removed is asked for nothing.
+func (w *World) lacksEntries(members raft.Configuration, nodes *healths) string {
+	for _, s := range w.servers {
+		if _, in := members.Find(s.id); !in {
+			nodes[s.id] = health{}
+		}
+	}
+	for i, c := range w.judges.logs.committed {
+		if !nodes.hold(raft.Index(i+1), c.term) {
+			return fmt.Sprintf("entry %d of term %d, which is committed, is good on no node of the core", i+1, c.term)
+		}
+	}
+	for _, s := range w.servers {
+		h := &nodes[s.id]
+		if !h.kept || h.good == nil {
+			continue
+		}
+		for i, term := range h.claim {
+			if i := raft.Index(i + 1); termAt(h.good, i) != term && !nodes.hold(i, term) {
+				return fmt.Sprintf("entry %d of term %d, which node %d lost, is good on no node of the core", i, term, s.id)
+			}
+		}
+	}
+	return ""
+}
+
+// health is what a node's disk is good for.
+type health struct {
+	kept  bool        // it starts as itself
+	cut   bool        // but its next start cuts its log, or gives it up: what it stores until then is lost with it
+	claim []raft.Term // what it acknowledged
+	good  []raft.Term // by index - 1: terms of entries that are good; zero: damaged
+}
+
+// healths are those of all nodes, by id.
+type healths [nodesMax + 1]health
+
+// hold reports whether somebody holds an entry.
+func (nodes *healths) hold(i raft.Index, term raft.Term) bool {
+	for id := range nodes {
+		if h := &nodes[id]; h.kept && termAt(h.good, i) == term {
+			return true
+		}
+	}
+	return false
+}
+
+// healthOf looks at one node. A disk that was never damaged holds what it synced; one that
+// was is opened, as a copy.
+func (w *World) healthOf(s *server) health {
+	v := &s.device
+	m := &w.judges.logs.mirrors[s.id]
+	durable := m.durable
+	switch {
+	case !w.staysWell(s.id) || v.lost != nil || v.wiped:
+		return health{}
+	case len(v.struck) == 0:
+		return health{kept: true, claim: durable, good: durable}
+	case v.sealHit > 0:
+		return health{} // one more slot that tears, and nobody knows where the log ends
+	}
+	t := v.trial
+	if t == nil {
+		boot, err := s.tryOpen(s.fs)
+		t = &trial{boot, err}
+	}
+	if t.err != nil {
+		return health{}
+	}
+	h := health{kept: true, claim: durable}
+	if m.debt.claim != nil {
+		h.claim = m.debt.claim
+	}
+	h.cut = t.boot.Found.Decided.Reset || t.boot.Found.Decided.Cut != 0
+	h.good = w.agreed(t.boot.Base.Entry.Index) // a snapshot has it
+	for i := range t.boot.Entries {
+		e := &t.boot.Entries[i]
+		good := e.Term
+		if e.Kind == 0 {
+			good = 0
+		}
+		h.good = append(h.good, good)
+	}
+	return h
+}
+
+// trial is what opening a copy of a disk said.
+type trial struct {
+	boot node.Boot
+	err  error
+}
+
+// tryOpen opens a copy of a disk, as a start after a crash of the process would find it once
+// all that passes has passed.
+func (s *server) tryOpen(fs *memfs.FS) (node.Boot, error) {
+	c := fs.Clone()
+	for _, kind := range []memfs.OpKind{memfs.OpRead, memfs.OpWrite, memfs.OpSync} {
+		c.Mend(kind, false)
+	}
+	c.SetCapacity(0)
+	c.CrashProcess()
+	_, boot, err := s.openDisk(c, s.inc)
+	return boot, err
+}
+
+// staysWell reports whether a node is well in the liveness phase.
+func (w *World) staysWell(id raft.NodeID) bool {
+	return w.restOf(id) == RestWell && (w.plan.inCore(id) || int(id) > w.plan.Nodes)
+}
+
+// configurations returns those that decide somewhere: the newest that is committed, those in
+// force on nodes, and what would be left of each once operators removed whom they want to.
+func (w *World) configurations() []raft.Configuration {
+	list := []raft.Configuration{w.membership()}
+	for _, s := range w.servers {
+		if m := &w.judges.logs.mirrors[s.id]; m.config != 0 && w.staysWell(s.id) {
+			list = append(list, w.configOf(m.config, termAt(m.handed, m.config)))
+		}
+	}
+	for i := range w.plan.Faults {
+		if w.plan.Faults[i].Kind != RemoveNode || !w.live[i].on {
+			continue
+		}
+		for _, c := range list {
+			list = append(list, without(c, w.live[i].nodes[0]))
+		}
+	}
+	return list
+}
+
+// without returns a configuration in which a node has no vote.
+func without(c raft.Configuration, id raft.NodeID) raft.Configuration {
+	members := append([]raft.Member(nil), c.Members...)
+	for i := range members {
+		if members[i].ID == id {
+			members[i].Voter, members[i].VoterOld = false, false
+		}
+	}
+	c.Members = members
+	return c
+}
+
+// canSpare reports whether the cluster can do without a node: no operator removes a healthy
+// voter while others are lost, or who alone has what others lost.
+func (w *World) canSpare(id raft.NodeID) bool {
+	if !w.harms {
+		return true
+	}
+	var nodes healths
+	for _, s := range w.servers {
+		nodes[s.id] = w.healthOf(s)
+	}
+	c := without(w.membership(), id)
+	if w.lacksVoters(&c, &nodes) != "" {
+		return false
+	}
+	c.Members = slices.DeleteFunc(c.Members, func(m raft.Member) bool { return m.ID == id })
+	return w.lacksEntries(c, &nodes) == ""
+}
+
+// lacksVoters says which majority is not there; empty if both are.
+func (w *World) lacksVoters(c *raft.Configuration, nodes *healths) string {
+	for _, old := range []bool{false, true} {
+		voters, kept := 0, 0
+		for i := range c.Members {
+			m := &c.Members[i]
+			if !old && !m.Voter || old && !m.VoterOld {
+				continue
+			}
+			voters++
+			if nodes[m.ID].kept && !nodes[m.ID].cut && (m.Inc == 0 || m.Inc == w.node(m.ID).inc) {
+				kept++
+			}
+		}
+		if voters > 0 && kept <= voters/2 {
+			return fmt.Sprintf("%d of %d voters of the core would know who they are", kept, voters)
+		}
+	}
+	return ""
+}
+
+// judgeLost looks at the end of a plan in which something is lost for good: it must be, and
+// somebody must say so.
+func (w *World) judgeLost(pending []string) {
+	ok, why := w.recoverable()
+	said := false
+	for _, s := range w.servers {
+		said = said || s.device.lost != nil || w.judges.logs.mirrors[s.id].debt.any()
+	}
+	switch {
+	case ok || len(pending) == 0:
+		w.violate(Liveness, "The plan expects a loss for good, and there is none.")
+	case !said:
+		w.violate(Absence, "Something is lost (%s), and no node says so.", why)
+	}
+}
