@@ -42,6 +42,7 @@ type Cover struct {
 	Excused     uint64 // nodes that stopped, or did not start, because their disk failed
 	Lost        uint64 // nodes that did not start as themselves any more
 	Replaced    uint64 // nodes that operators put in the place of lost ones
+	Survivors   uint64 // runs after which a new cluster was made of one node
 }
 
 // Add adds another run's counts.
@@ -104,5 +105,6 @@ func (c *Cover) fields() []coverField {
 		{"failures of a disk that ended a node", &c.Excused},
 		{"nodes lost", &c.Lost},
 		{"nodes replaced", &c.Replaced},
+		{"survivors that began a new cluster", &c.Survivors},
 	}
 }

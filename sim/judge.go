@@ -39,6 +39,7 @@ const (
 	Runaway            = "runaway"
 	Panicked           = "panic"
 	StateRot           = "state-rot"
+	Survivor           = "survivor"
 )
 
 // invariants says each in a sentence, those of Figure 3 as the paper has them.
@@ -64,6 +65,7 @@ var invariants = []struct{ name, sentence string }{
 	{Codecs, "What one node encodes another decodes."},
 	{Stopped, "A node stops only when its disk failed, or its state is not that of the others."},
 	{StateRot, "A node whose state is not that of the others finds out and stops."},
+	{Survivor, "Of any one node a new cluster can be made that has all that its disk had synced."},
 	{Runaway, "A run ends: no node works without end."},
 	{Panicked, "The impossible does not happen."},
 }
@@ -90,7 +92,7 @@ type judges struct {
 // violate ends the run with a verdict; the first one counts. Blind runs leave out
 // what only somebody who looks into disks, or into all memories at once, could know.
 func (w *World) violate(invariant, format string, args ...any) {
-	if w.blind && (invariant == CommitRule || invariant == Promises || invariant == Recovery || invariant == Absence || invariant == StateHash) {
+	if w.blind && (invariant == CommitRule || invariant == Promises || invariant == Recovery || invariant == Absence || invariant == StateHash || invariant == Survivor) {
 		return
 	}
 	if w.violation == nil {

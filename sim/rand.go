@@ -38,6 +38,7 @@ const (
 	purposeReport
 	purposeDevice
 	purposeReplace
+	purposeSurvivor
 )
 
 // chance is a run's one source of chance: a function of the seed and of a key,
