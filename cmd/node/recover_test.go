@@ -44,6 +44,13 @@ func TestTwoOfThreeNodesAreLostAndTheThirdGoesOnWithAllThatWasAcknowledged(t *te
 	want = append(want, "once")
 	require.Equal(t, want, texts(t, a[1]), "all of it reached node 1")
 
+	now := strings.Join([]string{a[1], a[7], a[9]}, ",")
+	seen := make(chan string, 100)
+	go tailTexts(t, now, seen) // it lives through all of it
+	for _, text := range want {
+		require.Equal(t, text, <-seen)
+	}
+
 	survivor := filepath.Join(dir, "node-1")
 	_, errs, code := node("recover", "--dir", survivor, "--yes")
 	require.Equal(t, 1, code)
@@ -84,11 +91,11 @@ func TestTwoOfThreeNodesAreLostAndTheThirdGoesOnWithAllThatWasAcknowledged(t *te
 		out, code := parley(t, a[1], "cluster", "add", "--id", id, "--peer-addr", a[6+2*i], "--client-addr", a[7+2*i])
 		require.Zero(t, code, out)
 	}
-	now := strings.Join([]string{a[1], a[7], a[9]}, ",")
 	awaitStatus(t, now, `(?m)^5 .* follower +serving`)
 	for i := range 5 {
 		want = append(want, fmt.Sprintf("afterwards %d", i))
 		send(t, now, want[len(want)-1])
+		require.Equal(t, want[len(want)-1], <-seen, "the tail goes on, without a gap or a repetition")
 	}
 	require.Equal(t, want, texts(t, a[9]))
 	status, _ := parley(t, now, "cluster", "status")

@@ -41,7 +41,7 @@ func (m *member) recover() RecoveryReport {
 	return r.Report
 }
 
-// Recovery 4 and 8: everything that was acknowledged is there, sessions and requests go on, positions and log time rise, and new
+// Everything that was acknowledged is there, sessions and requests go on, positions and log time rise, and new
 // nodes join. At stake: the last thing between a team and the loss of all it wrote.
 func TestASurvivorBeginsANewClusterWithAllThatWasAcknowledged(t *testing.T) {
 	c := snapping(t, 3)
@@ -89,7 +89,7 @@ func TestASurvivorBeginsANewClusterWithAllThatWasAcknowledged(t *testing.T) {
 	c.write(s, 81, 82)
 }
 
-// Recovery 2: what a leader could not commit any more may be known to a client as committed by others; nobody can tell.
+// What a leader could not commit any more may be known to a client as committed by others; nobody can tell.
 func TestEntriesThatMayNotHaveBeenCommittedAreKeptAndTold(t *testing.T) {
 	c := formed(t, 3)
 	l := c.leader()
@@ -113,7 +113,7 @@ func TestEntriesThatMayNotHaveBeenCommittedAreKeptAndTold(t *testing.T) {
 	require.Equal(t, []string{"command 1", "command 2", "command 3", "in doubt"}, l.sm.lines)
 }
 
-// Recovery 1: a person who only wants to know what would be lost has lost nothing.
+// A person who only wants to know what would be lost has lost nothing.
 func TestAPlanChangesNothing(t *testing.T) {
 	c := snapping(t, 3)
 	c.write(c.leader().open(1), 1, 34)
@@ -200,7 +200,7 @@ func TestADirectoryThatIsNoSurvivorIsRefused(t *testing.T) {
 	require.Error(t, err)
 }
 
-// Recovery 3: the clock tells how far a cluster can have come whose survivor is an old copy.
+// The clock tells how far a cluster can have come whose survivor is an old copy.
 func TestTheBaseLiesAboveWhatTheOldClusterCanHaveGivenOut(t *testing.T) {
 	seconds := func(s int64) raft.Wall { return raft.Wall(s * int64(time.Second)) }
 	require.Equal(t, raft.Index(7+1<<40), recoveryIndex(7, 0))
@@ -232,7 +232,7 @@ func rot(t *testing.T, fs *memfs.FS, payload string) {
 	require.True(t, found, payload)
 }
 
-// Recovery 2: what the survivor's own disk lost is named, and given up only if somebody accepts it.
+// What the survivor's own disk lost is named, and given up only if somebody accepts it.
 func TestEntriesThatTheDiskLostAreGivenUpOnlyIfThatIsAccepted(t *testing.T) {
 	c := formed(t, 3)
 	c.write(c.leader().open(1), 1, 9)
@@ -405,7 +405,7 @@ func TestWhoeverSurvivedBecomesTheOnlyVoter(t *testing.T) {
 	c.until("it leads", func() bool { return four.node.role == raft.Leader })
 }
 
-// Recovery 7: a member of the old cluster that comes back is no member of the new one, and cannot be added with its old directory.
+// A member of the old cluster that comes back is no member of the new one, and cannot be added with its old directory.
 func TestAnOldMemberIsRefusedByTheNewCluster(t *testing.T) {
 	c := formed(t, 3)
 	s := c.leader().open(1)

@@ -112,7 +112,7 @@ func (s *survivor) boots(t require.TestingT, fs *memfs.FS) {
 	require.Equal(t, "{}", string(p))
 }
 
-// Recovery 5 and 6: stopped before every single file operation, by the death of the process and of the machine, a recovery leaves the old
+// Stopped before every single file operation, by the death of the process and of the machine, a recovery leaves the old
 // directory or the new one, and a repetition ends with the new one.
 func TestACrashAtEveryFileOperationOfARecoveryLeavesTheOldDirectoryOrTheNewOne(t *testing.T) {
 	s := newSurvivor(t)
