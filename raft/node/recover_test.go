@@ -2,7 +2,9 @@ package node
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"testing"
 	"time"
 
@@ -17,14 +19,14 @@ import (
 )
 
 const (
-	newCluster2    = raft.ClusterID(0x2222)
+	secondCluster  = raft.ClusterID(0x2222)
 	newIncarnation = raft.Incarnation(0x77)
 )
 
 // recovering is what the tests tell a recovery; the clock stands at 1970, so that positions are told by the log.
 func (c *cluster) recovering() RecoveryOptions {
 	return RecoveryOptions{
-		Cluster: newCluster2, Inc: newIncarnation, Machine: &toy{keep: c.keep}, Rules: c.settings.Rules,
+		Cluster: secondCluster, Inc: newIncarnation, Machine: &toy{keep: c.keep}, Rules: c.settings.Rules,
 		WAL: wal.Options{SegmentBytes: 8 << 10}, Snap: snap.Options{ChunkBytes: 64},
 		Files: []RecoveryFile{{Name: "node.json", Data: []byte("{}")}},
 	}
@@ -65,7 +67,7 @@ func TestASurvivorBeginsANewClusterWithAllThatWasAcknowledged(t *testing.T) {
 	require.NoError(t, m.start())
 	c.until("the survivor leads", func() bool { return c.leader() == m && m.node.applied > report.Base.Index })
 	require.Equal(t, lines, m.sm.lines)
-	require.Equal(t, Identity{Self: raft.Ident{ID: m.id, Inc: newIncarnation}, Cluster: newCluster2, Members: report.New.Members}, m.node.identity)
+	require.Equal(t, Identity{Self: raft.Ident{ID: m.id, Inc: newIncarnation}, Cluster: secondCluster, Members: report.New.Members}, m.node.identity)
 	require.GreaterOrEqual(t, m.node.logTime, time0)
 	require.Greater(t, m.node.term, report.Term)
 	require.Equal(t, []raft.NodeID{m.id}, c.voters())
@@ -187,6 +189,20 @@ func TestADirectoryThatIsNoSurvivorIsRefused(t *testing.T) {
 		p[8]++
 		require.NoError(t, fs.Overwrite("data/identity", 0, appendSum(p[:len(p)-4])))
 	}), ErrNewerFormat)
+
+	require.ErrorAs(t, from(func(fs *memfs.FS) {
+		names, err := fs.List("data/wal")
+		require.NoError(t, err)
+		for _, name := range names {
+			p, err := fs.Contents("data/wal/" + name)
+			require.NoError(t, err)
+			for _, at := range []int{0, 4096} { // version, and the checksum of it that every format has
+				p[at+8]++
+				binary.LittleEndian.PutUint32(p[at+12:], crc32.Checksum(p[at:at+12], castagnoli))
+			}
+			require.NoError(t, fs.Overwrite("data/wal/"+name, 0, p))
+		}
+	}), new(*wal.FormatError))
 
 	o := c.recovering()
 	o.Wall = raft.Wall(time.Duration(1<<32) * time.Second)

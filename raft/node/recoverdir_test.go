@@ -76,7 +76,7 @@ func (s *survivor) judge(t require.TestingT, fs *memfs.FS) string {
 	}
 	id, err := ReadIdentity(fs, "data")
 	require.NoError(t, err)
-	if id.Cluster == newCluster2 {
+	if id.Cluster == secondCluster {
 		require.Equal(t, s.tree, tree(t, fs, s.kept(t, fs)), "nothing of the old is destroyed")
 		s.boots(t, fs)
 		return "new"

@@ -162,9 +162,34 @@ func (s Settings) Alone() (name string, data []byte, err error) {
 	return settingsFile, data, err
 }
 
+// linksMax bounds a chain of symbolic links.
+const linksMax = 40
+
+// RealDir returns a directory's absolute path behind symbolic links, also if there is no such directory at present.
+func RealDir(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	for range linksMax {
+		if err != nil {
+			break
+		}
+		if parent, err := filepath.EvalSymlinks(filepath.Dir(dir)); err == nil {
+			dir = filepath.Join(parent, filepath.Base(dir))
+		}
+		target, notLink := os.Readlink(dir)
+		if notLink != nil {
+			return dir, nil
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(dir), target)
+		}
+		dir, err = filepath.Abs(target)
+	}
+	return dir, err
+}
+
 // interrupted reports whether a directory does not exist because a recovery was interrupted.
 func interrupted(dir string) bool {
-	dir, err := filepath.Abs(dir)
+	dir, err := RealDir(dir)
 	if err != nil {
 		return false
 	}

@@ -72,7 +72,7 @@ func Run(ctx context.Context, o Options, stdout io.Writer, ask Terminal) error {
 	})
 	if r != nil {
 		defer r.Close()
-		print(stdout, dir, &r.Report)
+		tell(stdout, dir, &r.Report)
 	}
 	if _, lost := errors.AsType[*node.RecoveryLossError](err); lost {
 		return fmt.Errorf("%w (%w; --accept-damage accepts it)", ErrNotConfirmed, err)
@@ -93,11 +93,8 @@ func Run(ctx context.Context, o Options, stdout io.Writer, ask Terminal) error {
 
 // open returns the directory as an absolute path without symbolic links, and the file system that it is renamed in.
 func open(given string) (dir string, parent *osfs.FS, err error) {
-	if dir, err = filepath.Abs(given); err != nil {
+	if dir, err = process.RealDir(given); err != nil {
 		return "", nil, err
-	}
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
 	}
 	if dir == filepath.Dir(dir) {
 		return "", nil, fmt.Errorf("%s can't be a data directory", dir)

@@ -12,8 +12,8 @@ import (
 	"parley/raft/node"
 )
 
-// print tells what is known, what goes on and what is given up.
-func print(w io.Writer, dir string, p *node.RecoveryReport) {
+// tell prints what is known, what goes on and what is given up.
+func tell(w io.Writer, dir string, p *node.RecoveryReport) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row(t, "directory", "%s", dir)
 	row(t, "node", "%d, incarnation %v", p.Old.Self.ID, p.Old.Self.Inc)
