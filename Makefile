@@ -8,7 +8,7 @@ MUTANT_SEEDS ?= 200
 TOOL      = $(GO) tool -modfile=.ci/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help test format vet race soak variants bench mutants fuzz crash generate lint check-generated
+.PHONY: help test format vet race soak variants bench mutants fuzz crash flip generate lint check-generated
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ fuzz: ## each fuzz target for a while (FUZZTIME=20s)
 crash: ## crash at every file operation, with more samples than make test takes
 	$(GO) test -count=1 -timeout 30m ./raft/wal ./raft/node -run Crash
 	$(GO) test -count=1 -timeout 30m ./sim -run Crash -crash-samples 200
+
+flip: ## flip every bit of a small node's files, one at a time, in a cluster of three (make test flips some)
+	$(GO) test -count=1 -timeout 60m ./raft/node -run TestEveryFlippedBit -v -args -flip-stride 1 -flip-zeros 1
 
 generate: ## write generated code and documents anew
 	$(GO) generate ./...
