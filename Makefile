@@ -2,7 +2,8 @@
 # through go modules, pinned in go.mod and .ci/tools/go.mod.
 
 GO       ?= go
-SEEDS    ?= 1..10000
+SEEDS    ?= 1..100000
+SIMULATED ?= 10s
 FUZZTIME ?= 20s
 MUTANT_SEEDS ?= 200
 TOOL      = $(GO) tool -modfile=.ci/tools/go.mod
@@ -26,8 +27,8 @@ vet: ## go vet
 race: ## all tests under the race detector, the simulator with 20 seeds
 	$(GO) test -race -timeout 20m ./...
 
-soak: ## many seeds in the simulator (SEEDS=1..10000)
-	$(GO) run ./cmd/sim soak --seeds $(SEEDS)
+soak: ## many seeds in the simulator (SEEDS=1..100000 SIMULATED=10s)
+	$(GO) run ./cmd/sim soak --simulated $(SIMULATED) --seeds $(SEEDS)
 
 variants: ## the same hashes whatever the processors, the collector, the race detector, the word size
 	.ci/variants
