@@ -2,13 +2,14 @@
 # through go modules, pinned in go.mod and .ci/tools/go.mod.
 
 GO       ?= go
-SEEDS    ?= 1..10000
+SEEDS    ?= 1..100000
+SIMULATED ?= 10s
 FUZZTIME ?= 20s
 MUTANT_SEEDS ?= 200
 TOOL      = $(GO) tool -modfile=.ci/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help test format vet race soak variants bench mutants fuzz crash generate lint check-generated
+.PHONY: help test format vet race soak variants bench mutants fuzz crash flip generate lint check-generated
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,8 +27,8 @@ vet: ## go vet
 race: ## all tests under the race detector, the simulator with 20 seeds
 	$(GO) test -race -timeout 20m ./...
 
-soak: ## many seeds in the simulator (SEEDS=1..10000)
-	$(GO) run ./cmd/sim soak --seeds $(SEEDS)
+soak: ## many seeds in the simulator (SEEDS=1..100000 SIMULATED=10s)
+	$(GO) run ./cmd/sim soak --simulated $(SIMULATED) --seeds $(SEEDS)
 
 variants: ## the same hashes whatever the processors, the collector, the race detector, the word size
 	.ci/variants
@@ -45,6 +46,9 @@ fuzz: ## each fuzz target for a while (FUZZTIME=20s)
 crash: ## crash at every file operation, with more samples than make test takes
 	$(GO) test -count=1 -timeout 30m ./raft/wal ./raft/node -run Crash
 	$(GO) test -count=1 -timeout 30m ./sim -run Crash -crash-samples 200
+
+flip: ## flip every bit of a small node's files, one at a time, in a cluster of three (make test flips some)
+	$(GO) test -count=1 -timeout 60m ./raft/node -run TestEveryFlippedBit -v -args -flip-stride 1 -flip-zeros 1
 
 generate: ## write generated code and documents anew
 	$(GO) generate ./...

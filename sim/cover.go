@@ -48,6 +48,7 @@ type Cover struct {
 	BlobsLost   uint64 // copies that nodes found damaged or gone
 	Collected   uint64 // copies that nobody wanted any more
 	HeldBack    uint64 // changes of voters that had to wait for files
+	Survivors   uint64 // runs after which a new cluster was made of one node
 }
 
 // Add adds another run's counts.
@@ -116,5 +117,6 @@ func (c *Cover) fields() []coverField {
 		{"copies of files lost", &c.BlobsLost},
 		{"copies of files collected", &c.Collected},
 		{"changes held back for files", &c.HeldBack},
+		{"survivors that began a new cluster", &c.Survivors},
 	}
 }

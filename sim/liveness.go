@@ -93,11 +93,24 @@ func (w *World) judgeLiveness() {
 	w.violation.Report = w.wedge(pending)
 }
 
+// foundersWell reports whether all founding members are well in the liveness phase.
+func (w *World) foundersWell() bool {
+	for id := raft.NodeID(1); int(id) <= w.plan.Nodes; id++ {
+		if w.restOf(id) != RestWell {
+			return false
+		}
+	}
+	return true
+}
+
 // pending lists what did not finish, most telling first.
 func (w *World) pending() []string {
 	var list []string
 	due := w.due()
 	if len(w.judges.logs.committed) == 0 {
+		if !w.foundersWell() {
+			return nil // formation waits for every founding member
+		}
 		list = append(list, "the cluster never committed anything")
 	}
 	members := w.membership()

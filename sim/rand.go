@@ -38,6 +38,7 @@ const (
 	purposeReport
 	purposeDevice
 	purposeReplace
+	purposeSurvivor
 	purposeBlob
 	purposeBulk
 	purposeUploader

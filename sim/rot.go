@@ -20,6 +20,7 @@ import (
 type rot struct {
 	due     bool          // it happens behind the next command
 	at      raft.Position // the message that is wrong; zero: all is well
+	since   int64         // when it went wrong
 	stopped int64         // when a process last stopped for it
 }
 
@@ -44,7 +45,7 @@ func (m *machine) rots(at node.Applied, command []byte) {
 	wrong := flipped(op.text, s.id)
 	m.Machine.Apply(at, statemachine.AppendSend(nil, statemachine.Send{Channel: statemachine.GeneralChannel, Text: wrong, Wall: op.wall}))
 	frames, _ := m.EventsAfter(at.Position-1, 1)
-	s.rot.due, s.rot.at = false, at.Position
+	s.rot.due, s.rot.at, s.rot.since = false, at.Position, w.now
 	w.rotten = append(w.rotten, rotten{wrong, frames[0].Body})
 	w.cover.Rotted++
 	if w.trace.on() {
@@ -111,7 +112,7 @@ func (w *World) unnoticed() (list []*server) {
 		}
 		mark := (uint64(s.rot.at)/hashEvery + 1) * hashEvery
 		if applied := w.judges.logs.mirrors[s.id].applied; uint64(applied) < mark || uint64(len(c)) < mark ||
-			c[mark-1].at > w.now-int64(noticeMax) {
+			max(c[mark-1].at, s.rot.since) > w.now-int64(noticeMax) {
 			continue
 		}
 		list = append(list, s)

@@ -18,6 +18,7 @@ type subscriber struct {
 	chance stream
 
 	at      raft.NodeID   // connected to
+	tried   raft.NodeID   // last
 	stream  node.Ticket   // of that connection
 	attempt uint64        // connections so far; what belongs to earlier ones is void
 	from    raft.Position // everything up to here was seen
@@ -71,6 +72,10 @@ func (w *World) subscribe(e *event) {
 	}
 	s.attempt++
 	id := raft.NodeID(1 + s.chance.below(uint64(w.plan.servers())))
+	if w.healed {
+		id = s.tried%raft.NodeID(w.plan.servers()) + 1 // one after the other, until one has news
+	}
+	s.tried = id
 	server := w.node(id)
 	if w.trace.on() {
 		w.trace.say("subscribes at %d from %d", id, s.from)

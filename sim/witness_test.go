@@ -154,8 +154,12 @@ func TestTheWitnessAgreesWithBruteForce(t *testing.T) {
 			}
 		}
 	})
-	require.Greater(t, good, 100)
-	require.Greater(t, broken, 100)
+	enough := 100
+	if testing.Short() {
+		enough = 20 // rapid makes a fifth of the checks
+	}
+	require.Greater(t, good, enough)
+	require.Greater(t, broken, enough)
 }
 
 // What a stale read, a lost write and a write out of turn look like must be

@@ -197,6 +197,9 @@ func (w *World) run() {
 		w.now = end
 		w.judgeLiveness()
 	}
+	if w.violation == nil {
+		w.judgeSurvivor()
+	}
 }
 
 // deferred puts an event off if its process is paused.

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"parley/cmd/node/internal/inspect"
 	"parley/cmd/node/internal/local"
 	"parley/cmd/node/internal/process"
+	"parley/cmd/node/internal/recovery"
 )
 
 func devCommand(stdout, stderr io.Writer) *cobra.Command {
@@ -92,4 +94,31 @@ func inspectCommand(stdout io.Writer) *cobra.Command {
 			return inspect.Run(args[0], stdout)
 		},
 	}
+}
+
+func recoverCommand(stdout, stderr io.Writer) *cobra.Command {
+	var o recovery.Options
+	cmd := &cobra.Command{
+		Use:   "recover --dir DIR",
+		Short: "Make one survivor the start of a new cluster, when the majority is lost for good",
+		Long: `Prints what a survivor's directory holds and what would be lost, asks for the id of the cluster
+that is given up, and makes the directory the start of a new cluster: this node alone, with all that
+it has, under another cluster id. Other nodes are added afterwards. The old directory is kept beside it.
+
+While a majority can be started again, start it: then nothing is lost. What the survivor does not
+have, because the majority went on without it, is lost for good.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ask := recovery.Terminal{Out: stderr}
+			if info, err := os.Stdin.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+				ask.In = os.Stdin
+			}
+			return recovery.Run(cmd.Context(), o, stdout, ask)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Dir, "dir", "", "the survivor's data directory")
+	f.BoolVar(&o.Yes, "yes", false, "do it without asking")
+	f.BoolVar(&o.AcceptDamage, "accept-damage", false, "if the survivor's own disk lost entries, give up the first of them and all behind it")
+	return cmd
 }

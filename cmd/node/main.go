@@ -3,6 +3,7 @@
 //	node dev        a whole cluster on this machine
 //	node start      one node
 //	node inspect    what a stopped node's directory holds
+//	node recover    a new cluster from one survivor, when the majority is lost
 //
 // An error is one line on stderr that says what happened, where, and what to do.
 // Exit codes: 0 ok, 1 error, 2 usage.
@@ -45,7 +46,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(devCommand(stdout, stderr), startCommand(stdout, stderr), inspectCommand(stdout))
+	root.AddCommand(devCommand(stdout, stderr), startCommand(stdout, stderr), inspectCommand(stdout), recoverCommand(stdout, stderr))
 
 	err := root.ExecuteContext(ctx)
 	if err == nil {

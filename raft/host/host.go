@@ -98,6 +98,7 @@ func start(cfg Config, root io.Closer) (*Host, error) {
 		stop:  make(chan struct{}),
 		done:  make(chan struct{}),
 	}
+	h.tellFound(&boot.Found)
 	// Nodes that write the same bytes should not prepare at the same moment.
 	h.disk.unpaced = rand.IntN(prepareEvery)
 	h.disk.send = cfg.Transport.Send

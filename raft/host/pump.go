@@ -147,6 +147,25 @@ func (h *Host) follow(notes []raft.Note) {
 	}
 }
 
+// tellFound logs what was wrong with the directory at the start.
+func (h *Host) tellFound(f *node.Found) {
+	if what := f.Decided.String(); what != "" {
+		h.log.Warn("the log was damaged", "decided", what)
+	}
+	for _, hole := range f.Holes {
+		h.log.Error("the disk lost entries of the log: they are asked for", "first", uint64(hole.First), "last", uint64(hole.Last))
+	}
+	for _, d := range f.Damage {
+		h.log.Warn("damage in the log", "where", d.String())
+	}
+	for _, d := range f.Worn {
+		h.log.Warn("damage in the log that cost nothing: look after the disk", "where", d.String())
+	}
+	for _, err := range f.Snapshots {
+		h.log.Warn("a snapshot is damaged: the log or a peer stands in for it", "error", err)
+	}
+}
+
 // tell passes the notes on and logs what an operator wants to know.
 func (h *Host) tell(notes []raft.Note) {
 	for i := range notes {
@@ -170,6 +189,8 @@ func (h *Host) tell(notes []raft.Note) {
 			if blob.NoteKind(n.B&0xff) == blob.NoteLost {
 				h.log.Warn("a stored file is damaged or gone: it is fetched from a peer; look after the disk", "sum", fmt.Sprintf("%016x…", n.A))
 			}
+		case node.NoteSnapshotFailed:
+			h.log.Warn("work on a snapshot failed, and is done again", "task", node.TaskKind(n.A).String(), "index", uint64(n.Index))
 		case node.NoteFetch:
 			if n.A == 0 || n.A == n.B {
 				h.log.Info("a snapshot comes from a peer", "index", uint64(n.Index), "peer", uint64(n.Peer), "bytes", n.A, "of", n.B)

@@ -9,19 +9,13 @@ import (
 // apply executes one committed entry, here and now: the reply leaves in the
 // same Step. Entries come in order, each once per process.
 func (n *Node) apply(e *raft.Entry) {
-	if e.Index != n.applied+1 || e.Time < n.logTime {
-		broken("entry %d of log time %d is applied after entry %d of log time %d", e.Index, e.Time, n.applied, n.logTime)
-	}
-	if n.tooNew(e) {
+	a, ok := n.advance(e)
+	if !ok {
 		return
 	}
-	n.applied, n.logTime, n.appliedAt = e.Index, e.Time, n.now
-	n.form.open = false // the log has an entry that stays: the cluster is formed
-	n.sessions.expire(e.Time)
-	n.requests.expire(e.Time)
-	n.pins.expire(e.Time)
-	a := n.execute(e)
+	n.appliedAt = n.now
 	n.followTable()
+	n.form.open = false // the log has an entry that stays: the cluster is formed
 	a.Position = cmp.Or(a.Position, positionOf(e.Index))
 
 	note := raft.Note{Kind: raft.NoteApply, Term: e.Term, Index: e.Index, A: uint64(e.Kind)}
@@ -45,6 +39,21 @@ func (n *Node) apply(e *raft.Entry) {
 	if n.snapshots.count(e, n.settings.Rules.SnapshotBytes) {
 		n.snapshot()
 	}
+}
+
+// advance takes the replicated state over one entry, unless this program does not know its level.
+func (n *Node) advance(e *raft.Entry) (Answer, bool) {
+	if e.Index != n.applied+1 || e.Time < n.logTime {
+		broken("entry %d of log time %d is applied after entry %d of log time %d", e.Index, e.Time, n.applied, n.logTime)
+	}
+	if n.tooNew(e) {
+		return Answer{}, false
+	}
+	n.applied, n.logTime = e.Index, e.Time
+	n.sessions.expire(e.Time)
+	n.requests.expire(e.Time)
+	n.pins.expire(e.Time)
+	return n.execute(e), true
 }
 
 // execute changes the replicated state. It must do the same on every node and

@@ -30,8 +30,11 @@ type image struct {
 	leader raft.NodeID
 }
 
+// imageSegment makes segments that hold a dozen batches.
+const imageSegment = 20 << 10
+
 func smallImage(t *testing.T) *image {
-	c := snapping(t, 3)
+	c := snappingIn(t, 3, imageSegment)
 	s := c.leader().open(1)
 	c.write(s, 1, 34)
 	c.agree()
@@ -58,6 +61,7 @@ func smallImage(t *testing.T) *image {
 // boot starts the cluster from copies of the disks, of which some were changed.
 func (im *image) boot(t *testing.T, change func(id raft.NodeID, fs *memfs.FS)) (*cluster, []error) {
 	c := newCluster(t, len(im.disks))
+	c.segment = imageSegment
 	c.settings.Rules = im.c.settings.Rules
 	c.now = im.c.now
 	c.tickets = 1 << 20
@@ -93,7 +97,7 @@ func TestEveryFlippedBitIsRepairedRefusedOrCarriesNothing(t *testing.T) {
 	im := smallImage(t)
 	victim := im.leader%3 + 1
 	open := func(fs *memfs.FS) (Boot, error) {
-		d, boot, err := OpenDisk(fs, "data", DiskOptions{ID: victim, WAL: wal.Options{SegmentBytes: 8 << 10}, Machine: &toy{}, Rules: im.c.settings.Rules})
+		d, boot, err := OpenDisk(fs, "data", DiskOptions{ID: victim, WAL: wal.Options{SegmentBytes: imageSegment}, Machine: &toy{}, Rules: im.c.settings.Rules})
 		if err == nil {
 			require.NoError(t, d.Close())
 		}

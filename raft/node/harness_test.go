@@ -124,6 +124,7 @@ type cluster struct {
 	wire     []raft.Message
 	cut      func(m *raft.Message) bool // messages that get lost
 	tickets  Ticket
+	segment  int64 // bytes of the log's
 }
 
 type member struct {
@@ -153,7 +154,7 @@ type member struct {
 }
 
 func newCluster(t require.TestingT, nodes int) *cluster {
-	c := &cluster{t: t, now: 1}
+	c := &cluster{t: t, now: 1, segment: small.SegmentBytes}
 	for id := raft.NodeID(1); int(id) <= nodes; id++ {
 		c.settings.Seeds = append(c.settings.Seeds, Seed{
 			ID: id, PeerAddr: fmt.Sprintf("p%d", id), ClientAddr: fmt.Sprintf("c%d", id)})
@@ -180,7 +181,7 @@ func (m *member) start() error {
 	m.starts++
 	m.stopped, m.failed, m.queue = nil, nil, nil
 	disk, boot, err := OpenDisk(m.fs, "data", DiskOptions{
-		ID: m.id, Inc: raft.Incarnation(uint64(m.id)<<56 | m.starts), WAL: wal.Options{SegmentBytes: 8 << 10},
+		ID: m.id, Inc: raft.Incarnation(uint64(m.id)<<56 | m.starts), WAL: wal.Options{SegmentBytes: m.c.segment},
 		Machine: &toy{keep: m.c.keep}, Rules: m.c.settings.Rules, Snap: snap.Options{ChunkBytes: 64}, Blobs: m.c.settings.Blobs})
 	if err != nil {
 		return err

@@ -192,17 +192,23 @@ func (n *Node) judge(c *raft.Configuration, own *mark) (disputed bool) {
 			disputed, other = true, h
 		}
 		if ok && h != own.hash && c.Quorum(func(m *raft.Member) bool { g, ok := n.hashOf(m, own.index); return ok && g == h }) {
-			n.stop(&DivergedError{Index: own.index, Own: own.hash, Other: h, Majority: true})
+			n.diverged(&DivergedError{Index: own.index, Own: own.hash, Other: h, Majority: true})
 			return false
 		}
 		undecided = undecided || c.Quorum(func(m *raft.Member) bool { g, ok := n.hashOf(m, own.index); return !ok || g == h })
 	}
 	late := n.reporting.disputed && n.now >= n.reporting.disputedAt.Add(disputeMax)
 	if disputed && (!undecided || late) {
-		n.stop(&DivergedError{Index: own.index, Own: own.hash, Other: other})
+		n.diverged(&DivergedError{Index: own.index, Own: own.hash, Other: other})
 		return false
 	}
 	return disputed
+}
+
+// diverged stops the node. Its last word is its report: who differs from it must learn of it, too.
+func (n *Node) diverged(err *DivergedError) {
+	n.sendReport()
+	n.stop(err)
 }
 
 // hashOf returns a member's state hash after an entry, as far as it said so lately. Who fell

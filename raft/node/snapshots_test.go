@@ -15,8 +15,11 @@ import (
 )
 
 // snapping returns a formed cluster whose nodes make a snapshot about every ten commands.
-func snapping(t *testing.T, nodes int) *cluster {
+func snapping(t *testing.T, nodes int) *cluster { return snappingIn(t, nodes, small.SegmentBytes) }
+
+func snappingIn(t *testing.T, nodes int, segment int64) *cluster {
 	c := newCluster(t, nodes)
+	c.segment = segment
 	c.settings.Rules.SnapshotBytes = 900
 	c.startAll()
 	c.until("a leader", func() bool { return c.leader() != nil && c.leader().node.applied > 0 })

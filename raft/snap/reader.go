@@ -24,7 +24,7 @@ func (s *Store) Reader(info Info) (*Reader, error) {
 	if !ok {
 		return nil, ErrGone
 	}
-	name := indexName(known.Entry.Index) + snapSuffix
+	name := s.fileOf(known.Entry.Index)
 	f, err := s.fs.Open(s.path(name))
 	if err != nil {
 		return nil, explain(err)
@@ -152,7 +152,7 @@ func (s *Store) ReadChunk(info Info, offset int64, max int) ([]byte, error) {
 	if bytes == 0 {
 		return nil, nil
 	}
-	f, err := s.fs.Open(s.path(indexName(known.Entry.Index) + snapSuffix))
+	f, err := s.fs.Open(s.path(s.fileOf(known.Entry.Index)))
 	if err != nil {
 		return nil, explain(err)
 	}

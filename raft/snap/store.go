@@ -50,7 +50,8 @@ type Store struct {
 	options Options
 	files   []file // one per entry index, by rising index
 	damaged []*DamagedError
-	err     error // not nil: what the directory holds is in doubt until the next Open
+	away    []raft.Index // of the snapshots that Look found under the other name
+	err     error        // not nil: what the directory holds is in doubt until the next Open
 }
 
 // file is a snapshot that is good as far as it was looked at.
@@ -81,6 +82,30 @@ func Open(fs vfs.FS, dir string, o Options) (*Store, error) {
 	}
 	if err := s.settle(found); err != nil {
 		return nil, explain(err)
+	}
+	return s, nil
+}
+
+// errLook is what a store that Look opened says to whoever wants to change something.
+var errLook = errors.New("snap: the store was opened to look at")
+
+// Look opens the snapshots in a directory to read them, and changes nothing. A directory that does
+// not exist holds none. Errors are those of Open.
+func Look(fs vfs.FS, dir string, o Options) (*Store, error) {
+	s := &Store{fs: fs, dir: dir, options: o, err: errLook}
+	names, err := fs.List(dir)
+	switch {
+	case errors.Is(err, vfs.ErrNotExist):
+		return s, nil
+	case err != nil:
+		return nil, explain(err)
+	}
+	found := s.sort(names)
+	s.away = found.away
+	for _, index := range found.snapshots {
+		if err := s.inspect(index, found.name(index)); err != nil {
+			return nil, err
+		}
 	}
 	return s, nil
 }
@@ -370,6 +395,14 @@ func (s *Store) removeIfThere(name string) error {
 		return err
 	}
 	return nil
+}
+
+// fileOf returns under which name a snapshot lies.
+func (s *Store) fileOf(index raft.Index) string {
+	if slices.Contains(s.away, index) {
+		return indexName(index) + againSuffix
+	}
+	return indexName(index) + snapSuffix
 }
 
 func (s *Store) path(name string) string {

@@ -230,6 +230,36 @@ func TestASnapshotOnItsWayBackToItsNameIsFound(t *testing.T) {
 	require.ErrorIs(t, err, vfs.ErrNotExist)
 }
 
+// At stake: whoever looks at the directory of a node, to decide what to do about it, changes nothing there.
+func TestLookFindsWhatOpenFindsAndChangesNothing(t *testing.T) {
+	fs, _ := made(t, 100, 200)
+	require.NoError(t, fs.Rename(file(200), strings.TrimSuffix(file(200), ".snap")+".again"))
+	require.NoError(t, fs.FlipBit(file(100), 8*200))
+	fs.SetHook(func(op memfs.Op) error {
+		require.False(t, op.Kind.Changes(), "%v %s", op.Kind, op.Name)
+		return nil
+	})
+	s, err := snap.Look(fs, dir, tiny)
+	require.NoError(t, err)
+	require.Equal(t, []raft.Index{100, 200}, indexes(s.List()))
+	body, err := read(s, s.List()[1])
+	require.NoError(t, err)
+	require.Equal(t, bodyAt(200), body)
+	p, err := s.ReadChunk(s.List()[1], 0, 1)
+	require.NoError(t, err)
+	require.NotEmpty(t, p)
+	require.ErrorAs(t, s.Verify(s.List()[0]), new(*snap.DamagedError))
+	require.Error(t, s.Prune())
+	_, err = create(s, 300)
+	require.Error(t, err)
+	_, err = s.Resume(snap.ID{})
+	require.Error(t, err)
+
+	s, err = snap.Look(fs, "nowhere", tiny)
+	require.NoError(t, err)
+	require.Empty(t, s.List())
+}
+
 func TestAnErrorWhileTheBodyIsWrittenLeavesNothing(t *testing.T) {
 	fs, s := made(t, 100)
 	_, err := s.Create(baseAt(200), hashAt(200), func(w io.Writer) error {

@@ -37,7 +37,8 @@ type FS interface {
 	Open(name string) (File, error)
 	// Create makes an empty file; one that exists is ErrExist.
 	Create(name string) (File, error)
-	// Rename replaces newName atomically with oldName.
+	// Rename replaces newName atomically with oldName. A directory goes with all that is in it,
+	// to a name that is free.
 	Rename(oldName, newName string) error
 	// Remove removes a file or an empty directory.
 	Remove(name string) error

@@ -120,7 +120,7 @@ func (o *outcomes) String() string {
 // judge opens a damaged copy of the log and checks all that was promised. How says what was
 // damaged.
 func (s *scarred) judge(t *testing.T, fs *memfs.FS, o *outcomes, how func() string) {
-	l, was, err := wal.Open(fs, dir, s.options)
+	_, was, err := wal.Open(fs, dir, s.options)
 	if err != nil {
 		if !errors.As(err, new(*wal.LostError)) {
 			t.Fatalf("%s: %v", how(), err)
@@ -149,7 +149,7 @@ func (s *scarred) judge(t *testing.T, fs *memfs.FS, o *outcomes, how func() stri
 		o.same++
 	}
 	if o.opened++; o.opened%7 == 0 || was.Decided != (wal.Decision{}) && o.opened%2 == 0 {
-		s.heal(t, fs, l, &was, how)
+		s.heal(t, fs, &was, how)
 	}
 }
 
@@ -208,7 +208,7 @@ func same(a, b raft.Entry) bool {
 
 // heal crashes, finds the same again, puts back what is missing as a leader would, and finds
 // the whole log.
-func (s *scarred) heal(t *testing.T, fs *memfs.FS, l *wal.Log, was *wal.Recovered, how func() string) {
+func (s *scarred) heal(t *testing.T, fs *memfs.FS, was *wal.Recovered, how func() string) {
 	fs.CrashMachine(memfs.DropAll)
 	l, again, err := wal.Open(fs, dir, s.options)
 	if err != nil {

@@ -32,6 +32,10 @@ func (c *cluster) Status(context.Context, *pb.StatusRequest) (*pb.StatusResponse
 			Commit:  uint64(s.Commit),
 			Applied: uint64(s.Applied),
 			Last:    uint64(s.Last),
+			Base:    uint64(s.Base),
+			Hole:    uint64(s.Hole),
+			Lost:    uint64(s.Lost),
+			Floor:   uint64(s.Floor),
 			Version: c.version,
 		},
 	}

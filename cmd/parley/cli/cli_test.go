@@ -13,6 +13,7 @@ import (
 
 	"parley/raft/node"
 	"parley/rpc/client"
+	pb "parley/rpc/proto/parley/v1"
 )
 
 // nowhere is an address at which nobody answers.
@@ -144,6 +145,13 @@ func TestColourIsForTerminalsOnly(t *testing.T) {
 	require.Equal(t, "x", style(&bytes.Buffer{}, "1")("x"))
 }
 
+func TestTheStatusSaysWhatADiskLostAndWhatFollows(t *testing.T) {
+	require.Empty(t, damageOf(&pb.NodeStatus{}))
+	require.Contains(t, damageOf(&pb.NodeStatus{Hole: 7}), "lost position 7; the other members are asked for it")
+	require.Contains(t, damageOf(&pb.NodeStatus{Hole: 7, Lost: 7}), "no member has it any more")
+	require.Contains(t, damageOf(&pb.NodeStatus{Floor: 9}), "up to position 9")
+}
+
 func TestEveryNodeHasOneStateInTheStatus(t *testing.T) {
 	alive := client.NodeStatus{ID: 1, Alive: true}
 	for _, c := range []struct {
@@ -155,6 +163,8 @@ func TestEveryNodeHasOneStateInTheStatus(t *testing.T) {
 		{client.ClusterStatus{Cluster: 1}, alive, "no-leader"},
 		{client.ClusterStatus{}, alive, "forming"},
 		{client.ClusterStatus{Cluster: 1, Leader: 1}, client.NodeStatus{ID: 2}, "unreachable"},
+		{client.ClusterStatus{Cluster: 1, Leader: 1}, client.NodeStatus{ID: 2, Alive: true, Self: &pb.NodeStatus{Hole: 7}}, "damaged"},
+		{client.ClusterStatus{Cluster: 1}, client.NodeStatus{ID: 2, Alive: true, Self: &pb.NodeStatus{Floor: 7}}, "damaged"},
 	} {
 		require.Equal(t, c.want, stateOf(c.s, c.n))
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/rpc/client"
+	pb "parley/rpc/proto/parley/v1"
 )
 
 func (a *app) clusterCommand() *cobra.Command {
@@ -85,7 +86,7 @@ type nodeJSON struct {
 	ID      uint64 `json:"id"`
 	Address string `json:"address"`
 	Role    string `json:"role"`  // leader, follower, candidate, learner, or unknown
-	State   string `json:"state"` // serving, no-leader, forming, removed, or unreachable
+	State   string `json:"state"` // serving, no-leader, damaged, forming, removed, or unreachable
 	Commit  uint64 `json:"commit"`
 	Applied uint64 `json:"applied"`
 	Lag     uint64 `json:"lag"` // entries behind the newest commit
@@ -112,10 +113,26 @@ func stateOf(s client.ClusterStatus, n client.NodeStatus) string {
 		return "unreachable"
 	case s.Cluster == 0:
 		return "forming"
+	case n.Self.GetHole() != 0 || n.Self.GetFloor() != 0:
+		return "damaged"
 	case s.Leader == 0:
 		return "no-leader"
 	}
 	return "serving"
+}
+
+// damageOf says what a node's disk lost and what follows from it; nothing if it lost nothing.
+func damageOf(self *pb.NodeStatus) string {
+	switch {
+	case self.GetLost() != 0:
+		return fmt.Sprintf("the disk lost position %d, and no member has it any more: nothing from there on is served. "+
+			"Bring back a member that is away, or see \"recovery\" in docs/operations.md", self.GetLost())
+	case self.GetHole() != 0:
+		return fmt.Sprintf("the disk lost position %d; the other members are asked for it. Look after the disk", self.GetHole())
+	case self.GetFloor() != 0:
+		return fmt.Sprintf("the disk lost the end of the log, up to position %d; the other members give it back. Look after the disk", self.GetFloor())
+	}
+	return ""
 }
 
 func (a *app) printStatus(s client.ClusterStatus) error {
@@ -133,5 +150,13 @@ func (a *app) printStatus(s client.ClusterStatus) error {
 	for _, n := range j.Nodes {
 		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%d\t%d\t%d\t%s\n", n.ID, clean(n.Address), n.Role, n.State, n.Commit, n.Applied, n.Lag, clean(n.Version))
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, n := range s.Nodes {
+		if d := damageOf(n.Self); d != "" {
+			fmt.Fprintf(a.Out, "\nnode %d: %s\n", n.ID, d)
+		}
+	}
+	return nil
 }

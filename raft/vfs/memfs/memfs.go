@@ -39,8 +39,8 @@ type FS struct {
 	inodes  []*inode // by number; nil once nothing refers to it
 	owner   *token   // pages with another owner are shared with a clone
 
-	epoch int      // rises at a crash; files opened before are dead
-	locks []string // sorted
+	epoch int   // rises at a crash; files opened before are dead
+	locks []int // inodes, sorted
 
 	faults
 }
@@ -57,6 +57,7 @@ type nameOp struct {
 	name  string
 	ino   int
 	gone  string
+	tree  bool // what is renamed is a directory, with all that is in it
 	stuck bool // a SyncDir failed over it: no later one makes it durable
 }
 
@@ -120,7 +121,8 @@ func (f *FS) Create(name string) (vfs.File, error) {
 	return f.handle(name, ino), nil
 }
 
-// Rename gives a file another name within its directory.
+// Rename gives a file or a directory another name within its directory. One of a directory must be
+// free, and what is in it goes along.
 func (f *FS) Rename(oldName, newName string) error {
 	if err := f.before(Op{Kind: OpRename, Name: oldName, To: newName}); err != nil {
 		return err
@@ -132,14 +134,36 @@ func (f *FS) Rename(oldName, newName string) error {
 	if parent(oldName) != parent(newName) {
 		return fail("rename", oldName, errors.New("the new name is in another directory"))
 	}
-	if to := f.lookup(newName); to != none && f.inodes[to].dir || f.inodes[ino].dir {
-		return fail("rename", oldName, errors.New("is a directory"))
-	}
 	if oldName == newName {
 		return nil
 	}
-	f.change(nameOp{name: newName, ino: ino, gone: oldName})
+	tree, to := f.inodes[ino].dir, f.lookup(newName)
+	if to != none && (tree || f.inodes[to].dir) {
+		return fail("rename", oldName, fmt.Errorf("to %s: %w", newName, vfs.ErrExist))
+	}
+	if tree {
+		f.moveTree(oldName, newName)
+	}
+	f.change(nameOp{name: newName, ino: ino, gone: oldName, tree: tree})
 	return nil
+}
+
+// moveTree renames the unsynced changes inside a directory: a SyncDir under its new name makes them durable,
+// and they are lost where the rename is.
+func (f *FS) moveTree(oldName, newName string) {
+	for i := range f.pending {
+		op := &f.pending[i]
+		op.name = moved(op.name, oldName, newName)
+		op.gone = moved(op.gone, oldName, newName)
+	}
+}
+
+// moved returns a name as it is after a directory was renamed.
+func moved(name, oldDir, newDir string) string {
+	if rest, ok := strings.CutPrefix(name, oldDir+"/"); ok {
+		return newDir + "/" + rest
+	}
+	return name
 }
 
 // Remove removes a file or an empty directory.
@@ -233,23 +257,25 @@ func (f *FS) Lock(name string) (io.Closer, error) {
 	if err := f.before(Op{Kind: OpLock, Name: name}); err != nil {
 		return nil, err
 	}
-	at, taken := slices.BinarySearch(f.locks, name)
-	if taken {
-		return nil, fail("lock", name, vfs.ErrLocked)
-	}
-	if f.lookup(name) == none {
-		if _, err := f.create("lock", name, false); err != nil {
+	ino := f.lookup(name)
+	if ino == none {
+		var err error
+		if ino, err = f.create("lock", name, false); err != nil {
 			return nil, err
 		}
 	}
-	f.locks = slices.Insert(f.locks, at, name)
-	return &lock{fs: f, name: name, epoch: f.epoch}, nil
+	at, taken := slices.BinarySearch(f.locks, ino)
+	if taken {
+		return nil, fail("lock", name, vfs.ErrLocked)
+	}
+	f.locks = slices.Insert(f.locks, at, ino)
+	return &lock{fs: f, ino: ino, epoch: f.epoch}, nil
 }
 
 // lock is a held lock.
 type lock struct {
 	fs    *FS
-	name  string
+	ino   int
 	epoch int
 }
 
@@ -259,7 +285,7 @@ func (l *lock) Close() error {
 		return nil
 	}
 	l.epoch = none
-	if at, held := slices.BinarySearch(l.fs.locks, l.name); held {
+	if at, held := slices.BinarySearch(l.fs.locks, l.ino); held {
 		l.fs.locks = slices.Delete(l.fs.locks, at, at+1)
 	}
 	return nil
@@ -299,6 +325,12 @@ func apply(names []entry, op nameOp) []entry {
 		if at, ok := find(names, op.gone); ok {
 			names = slices.Delete(names, at, at+1)
 		}
+	}
+	if op.tree {
+		for i := range names {
+			names[i].name = moved(names[i].name, op.gone, op.name)
+		}
+		slices.SortFunc(names, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 	}
 	at, ok := find(names, op.name)
 	switch {

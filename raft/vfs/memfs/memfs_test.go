@@ -134,6 +134,41 @@ func TestPreallocatedAndSyncedSpaceAddsOnlySectors(t *testing.T) {
 	require.Equal(t, "[a at 512]", itemsOf(fs))
 }
 
+// At stake: a directory that is switched for another is whole, under one of two names, after every crash.
+func TestARenameOfADirectoryIsOneItemAndTakesAlongWhatIsInIt(t *testing.T) {
+	for _, c := range []struct {
+		synced bool
+		choose memfs.Chooser
+		at     string
+		gone   string
+	}{
+		{false, memfs.DropAll, "d", "e"},
+		{false, memfs.KeepAll, "e", "d"},
+		{true, memfs.DropAll, "e", "d"},
+	} {
+		fs := memfs.New(1)
+		require.NoError(t, fs.MkdirAll("d/sub"))
+		durable(t, fs, "d/sub/a", "a")
+		for _, dir := range []string{"d/sub", "d", "."} {
+			require.NoError(t, fs.SyncDir(dir))
+		}
+		require.NoError(t, fs.Rename("d", "e"))
+		require.Equal(t, "[entry e]", itemsOf(fs))
+		if c.synced {
+			require.NoError(t, fs.SyncDir("."))
+		}
+		require.NoError(t, put(t, fs, "e/later", "b").Sync())
+		require.NoError(t, fs.SyncDir("e"))
+		fs.CrashMachine(c.choose)
+		require.Equal(t, "a", contents(t, fs, c.at+"/sub/a"))
+		_, err := fs.List(c.gone)
+		require.ErrorIs(t, err, vfs.ErrNotExist)
+		if c.at == "e" {
+			require.Equal(t, "b", contents(t, fs, "e/later"))
+		}
+	}
+}
+
 // A rename either happened or did not; there is never none of the two names.
 func TestARenameIsOneItem(t *testing.T) {
 	fs := memfs.New(1)

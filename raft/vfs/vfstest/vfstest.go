@@ -32,6 +32,7 @@ var cases = []struct {
 	{"open refuses a name that does not exist", openRefuses},
 	{"open refuses a directory", openRefusesDirectory},
 	{"rename replaces, and an open file follows its contents", renames},
+	{"rename moves a directory to a name that is free", renamesDirectory},
 	{"remove takes files and empty directories only", removes},
 	{"list is sorted and shows one level", lists},
 	{"sync and sync directory work on what exists", syncs},
@@ -155,6 +156,30 @@ func renames(t *testing.T, fs vfs.FS) {
 	require.NoError(t, err)
 	require.Equal(t, "new!", contents(t, g))
 	require.NoError(t, g.Close())
+}
+
+func renamesDirectory(t *testing.T, fs vfs.FS) {
+	require.NoError(t, fs.MkdirAll("d/sub"))
+	f := create(t, fs, "d/sub/a", "a")
+	lock, err := fs.Lock("d/lock")
+	require.NoError(t, err)
+	require.NoError(t, fs.MkdirAll("taken/sub"))
+	require.Error(t, fs.Rename("d", "taken"))
+	require.NoError(t, fs.Rename("d", "e"))
+	_, err = fs.List("d")
+	require.ErrorIs(t, err, vfs.ErrNotExist)
+	write(t, f, "b", 1)
+	require.NoError(t, f.Close())
+	g, err := fs.Open("e/sub/a")
+	require.NoError(t, err)
+	require.Equal(t, "ab", contents(t, g))
+	require.NoError(t, g.Close())
+	_, err = fs.Lock("e/lock")
+	require.ErrorIs(t, err, vfs.ErrLocked, "a lock stays with the file")
+	require.NoError(t, lock.Close())
+	names, err := fs.List("e")
+	require.NoError(t, err)
+	require.Equal(t, []string{"lock", "sub"}, names)
 }
 
 func removes(t *testing.T, fs vfs.FS) {

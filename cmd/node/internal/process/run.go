@@ -226,6 +226,9 @@ func MakeDir(dir string) error {
 	return nil
 }
 
+// DirError says what to do about a directory that can't be used.
+func DirError(dir string, err error) error { return dirError(dir, err) }
+
 // dirError says what to do about a directory that can't be used.
 func dirError(dir string, err error) error {
 	if _, ok := errors.AsType[*InUseError](err); ok {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"parley/raft/node"
+	"parley/raft/vfs/osfs"
 )
 
 // Settings is what a node must know to start. They are saved in the data directory at
@@ -67,6 +68,8 @@ func Resolve(f Flags) (s Settings, saved bool, err error) {
 	}
 	s, err = Load(f.Dir)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && interrupted(f.Dir):
+		return s, false, fmt.Errorf("a recovery of %s was interrupted: node recover --dir %s finishes it", f.Dir, f.Dir)
 	case errors.Is(err, fs.ErrNotExist):
 		return asked, false, asked.complete(f.Dir)
 	case err != nil:
@@ -138,12 +141,67 @@ func Load(dir string) (Settings, error) {
 
 // save writes the settings so that they are there whole or not at all.
 func (s Settings) save(dir string) error {
-	s.Version = settingsVersion
-	data, err := json.MarshalIndent(s, "", "  ")
+	data, err := s.encode()
 	if err != nil {
 		return err
 	}
-	return WriteFile(filepath.Join(dir, settingsFile), append(data, '\n'))
+	return WriteFile(filepath.Join(dir, settingsFile), data)
+}
+
+func (s Settings) encode() ([]byte, error) {
+	s.Version = settingsVersion
+	data, err := json.MarshalIndent(s, "", "  ")
+	return append(data, '\n'), err
+}
+
+// Alone returns name and contents of the settings file of a node that begins a new cluster
+// by itself: it is the only founding member.
+func (s Settings) Alone() (name string, data []byte, err error) {
+	s.Cluster, s.Join = []Member{{s.ID, s.PeerAddr}}, false
+	data, err = s.encode()
+	return settingsFile, data, err
+}
+
+// linksMax bounds a chain of symbolic links.
+const linksMax = 40
+
+// RealDir returns a directory's absolute path behind symbolic links, also if there is no such directory at present.
+func RealDir(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	for range linksMax {
+		if err != nil {
+			break
+		}
+		if parent, err := filepath.EvalSymlinks(filepath.Dir(dir)); err == nil {
+			dir = filepath.Join(parent, filepath.Base(dir))
+		}
+		target, notLink := os.Readlink(dir)
+		if notLink != nil {
+			return dir, nil
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(dir), target)
+		}
+		dir, err = filepath.Abs(target)
+	}
+	return dir, err
+}
+
+// interrupted reports whether a directory does not exist because a recovery was interrupted.
+func interrupted(dir string) bool {
+	dir, err := RealDir(dir)
+	if err != nil {
+		return false
+	}
+	if _, err := os.Stat(filepath.Dir(dir)); err != nil {
+		return false // osfs would make it
+	}
+	parent, err := osfs.New(filepath.Dir(dir))
+	if err != nil {
+		return false
+	}
+	defer parent.Close()
+	return node.RecoveryInterrupted(parent, filepath.Base(dir))
 }
 
 // WriteFile replaces a file durably: the new content under another name,

@@ -588,7 +588,16 @@ type NodeStatus struct {
 	// What it was built from, for people.
 	Version string `protobuf:"bytes,7,opt,name=version,proto3" json:"version,omitempty"`
 	// The position of the entry that removed it from the cluster, if it knows of one.
-	Removed       uint64 `protobuf:"varint,8,opt,name=removed,proto3" json:"removed,omitempty"`
+	Removed uint64 `protobuf:"varint,8,opt,name=removed,proto3" json:"removed,omitempty"`
+	// A snapshot holds everything up to here, and the log begins behind it; 0 if the log begins at 1.
+	Base uint64 `protobuf:"varint,9,opt,name=base,proto3" json:"base,omitempty"`
+	// The first entry that its disk lost and that is not repaired yet; 0 if there is none. It serves nothing from
+	// there on.
+	Hole uint64 `protobuf:"varint,10,opt,name=hole,proto3" json:"hole,omitempty"`
+	// The entry that no member has any more, as far as it knows; 0 if there is none.
+	Lost uint64 `protobuf:"varint,11,opt,name=lost,proto3" json:"lost,omitempty"`
+	// Where its log ended before damage cut it short; 0 if it is as up to date again. Until then it votes as if it still ended there.
+	Floor         uint64 `protobuf:"varint,12,opt,name=floor,proto3" json:"floor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -679,6 +688,34 @@ func (x *NodeStatus) GetRemoved() uint64 {
 	return 0
 }
 
+func (x *NodeStatus) GetBase() uint64 {
+	if x != nil {
+		return x.Base
+	}
+	return 0
+}
+
+func (x *NodeStatus) GetHole() uint64 {
+	if x != nil {
+		return x.Hole
+	}
+	return 0
+}
+
+func (x *NodeStatus) GetLost() uint64 {
+	if x != nil {
+		return x.Lost
+	}
+	return 0
+}
+
+func (x *NodeStatus) GetFloor() uint64 {
+	if x != nil {
+		return x.Floor
+	}
+	return 0
+}
+
 var File_parley_v1_cluster_proto protoreflect.FileDescriptor
 
 const file_parley_v1_cluster_proto_rawDesc = "" +
@@ -711,7 +748,7 @@ const file_parley_v1_cluster_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12!\n" +
 	"\fpeer_address\x18\x02 \x01(\tR\vpeerAddress\x12%\n" +
 	"\x0eclient_address\x18\x03 \x01(\tR\rclientAddress\x12\x14\n" +
-	"\x05voter\x18\x04 \x01(\bR\x05voter\"\xcf\x01\n" +
+	"\x05voter\x18\x04 \x01(\bR\x05voter\"\xa1\x02\n" +
 	"\n" +
 	"NodeStatus\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12#\n" +
@@ -721,7 +758,12 @@ const file_parley_v1_cluster_proto_rawDesc = "" +
 	"\aapplied\x18\x05 \x01(\x04R\aapplied\x12\x12\n" +
 	"\x04last\x18\x06 \x01(\x04R\x04last\x12\x18\n" +
 	"\aversion\x18\a \x01(\tR\aversion\x12\x18\n" +
-	"\aremoved\x18\b \x01(\x04R\aremoved*l\n" +
+	"\aremoved\x18\b \x01(\x04R\aremoved\x12\x12\n" +
+	"\x04base\x18\t \x01(\x04R\x04base\x12\x12\n" +
+	"\x04hole\x18\n" +
+	" \x01(\x04R\x04hole\x12\x12\n" +
+	"\x04lost\x18\v \x01(\x04R\x04lost\x12\x14\n" +
+	"\x05floor\x18\f \x01(\x04R\x05floor*l\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rROLE_FOLLOWER\x10\x01\x12\x16\n" +
