@@ -54,16 +54,16 @@ func (w *World) judgeSurvivor() {
 		w.violate(Survivor, "The new cluster of node %d does not come up: %v.", s.id, err)
 	}
 	if !hurt && err == nil {
-		w.judgeCopied(s, fs)
+		w.judgeCopied(s, fs, p)
 	}
 	w.cover.Survivors++
 }
 
 // judgeCopied looks for the files that the survivor had in the new directory.
-func (w *World) judgeCopied(s *server, fs *memfs.FS) {
+func (w *World) judgeCopied(s *server, fs *memfs.FS, p *node.RecoveryReport) {
 	for i := range w.files {
 		f := &w.files[i]
-		if f.position > 0 && w.committedTime() <= f.until && raft.Index(f.position) <= w.judges.logs.mirrors[s.id].commit &&
+		if f.position > 0 && raft.Index(f.position) <= p.Last.Index && p.Time <= f.until &&
 			w.good(s.fs, f) && !w.good(fs, f) {
 			w.violate(Survivor, "The new cluster of node %d lacks file %s, which the node had.", s.id, f.sum.Short())
 		}
