@@ -40,6 +40,7 @@ type blobs struct {
 
 	refused   raft.Configuration // that mayAdopt did not allow last
 	refusedAt raft.Mono
+	verdict   blob.Verdict // over it, if it was in this Step
 }
 
 const (
@@ -123,6 +124,10 @@ func (n *Node) followConfig() {
 	if b.replicator == nil {
 		return
 	}
+	if v := &b.verdict; v.Missing > 0 {
+		n.note(raft.Note{Kind: NotePlaces, A: tagOf(v.First), B: uint64(v.Missing)})
+		*v = blob.Verdict{}
+	}
 	changed := slices.ContainsFunc(n.out.Notes, func(note raft.Note) bool { return note.Kind == raft.NoteConfig })
 	if changed {
 		config := n.raft.Config()
@@ -204,7 +209,7 @@ func (n *Node) mayAdopt(next *raft.Configuration) bool {
 	}
 	if !verdict.OK {
 		b.refused, b.refusedAt = next.Clone(), n.now
-		n.note(raft.Note{Kind: NotePlaces, A: tagOf(verdict.First), B: uint64(verdict.Missing)})
+		b.verdict = verdict // noted when the protocol's Step is over: the notes are its own until then
 		n.wake(n.now.Add(judgeEvery))
 	}
 	return verdict.OK
