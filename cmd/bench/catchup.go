@@ -24,6 +24,7 @@ type catchupOptions struct {
 	after    time.Duration
 	rounds   int
 	profile  string
+	trace    string
 }
 
 // catchup is one line of bench catchup.
@@ -90,6 +91,7 @@ on a real disk, and let nothing else run.`,
 	f.DurationVar(&o.after, "after", 15*time.Second, "how long to measure when it has caught up")
 	f.IntVar(&o.rounds, "rounds", 3, "how often, in the same cluster")
 	f.StringVar(&o.profile, "cpuprofile", "", "write a processor profile of the last catching up to this file")
+	f.StringVar(&o.trace, "trace", "", "write an execution trace of the last catching up to this file")
 	o.addTo(f)
 	return cmd
 }
@@ -167,7 +169,10 @@ func (r *round) run(ctx context.Context) (catchup, error) {
 	if err := r.fill(ctx); err != nil {
 		return r.line, err
 	}
-	p := r.w.pace(ctx, o.rate)
+	p, err := r.w.pace(ctx, o.rate)
+	if err != nil {
+		return r.line, err
+	}
 	m, err := r.phases(ctx, p)
 	samples, failure := p.stop()
 	if err := errors.Join(err, failure); err != nil {
@@ -240,11 +245,9 @@ func (r *round) phases(ctx context.Context, p *paced) (m marks, err error) {
 		return m, err
 	}
 	say("%d a second: node %d starts", r.o.rate, r.follower+1)
-	end := func() {}
-	if r.last {
-		if end, err = beginProfile(r.o.profile); err != nil {
-			return m, err
-		}
+	end, err := r.record()
+	if err != nil {
+		return m, err
 	}
 	m.start = read()
 	err = r.c.restart(r.follower)
@@ -260,6 +263,26 @@ func (r *round) phases(ctx context.Context, p *paced) (m marks, err error) {
 	err = pause(ctx, r.o.after)
 	m.afterTo = read()
 	return m, err
+}
+
+// record profiles and traces the last catching up, if somebody wants that.
+func (r *round) record() (end func(), err error) {
+	if !r.last {
+		return func() {}, nil
+	}
+	endProfile, err := beginProfile(r.o.profile)
+	if err != nil {
+		return nil, err
+	}
+	endTrace, err := beginTrace(r.o.trace)
+	if err != nil {
+		endProfile()
+		return nil, err
+	}
+	return func() {
+		endTrace()
+		endProfile()
+	}, nil
 }
 
 // until waits for a condition, as long as the open loop is well.

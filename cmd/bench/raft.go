@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"runtime/pprof"
+	"runtime/trace"
 	"strings"
 	"syscall"
 	"time"
@@ -190,6 +192,13 @@ func measureRaft(ctx context.Context, o raftOptions, callers int) (point, error)
 // beginProfile profiles the process into a file, if there is a name for one, until
 // the returned function is called.
 func beginProfile(name string) (end func(), err error) {
+	return record(name, pprof.StartCPUProfile, pprof.StopCPUProfile)
+}
+
+// beginTrace does the same with an execution trace.
+func beginTrace(name string) (end func(), err error) { return record(name, trace.Start, trace.Stop) }
+
+func record(name string, start func(io.Writer) error, stop func()) (end func(), err error) {
 	if name == "" {
 		return func() {}, nil
 	}
@@ -197,11 +206,11 @@ func beginProfile(name string) (end func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := pprof.StartCPUProfile(f); err != nil {
+	if err := start(f); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return func() {
-		pprof.StopCPUProfile()
+		stop()
 		if err := f.Close(); err != nil {
 			say("%s: %v", name, err)
 		}

@@ -109,7 +109,12 @@ type paced struct {
 const backlogMax = 1 << 16
 
 // pace begins an open loop.
-func (w *writers) pace(ctx context.Context, perSecond int) *paced {
+func (w *writers) pace(ctx context.Context, perSecond int) (*paced, error) {
+	every := time.Second / time.Duration(perSecond)
+	m, err := newMetronome(every)
+	if err != nil {
+		return nil, err
+	}
 	beating, cancel := context.WithCancel(ctx)
 	p := &paced{cancel: cancel, due: make(chan time.Time, backlogMax), each: make([][]sample, len(w.callers))}
 	for i, c := range w.callers {
@@ -117,7 +122,7 @@ func (w *writers) pace(ctx context.Context, perSecond int) *paced {
 			chance := rand.New(rand.NewPCG(uint64(i), c.seq))
 			for due := range p.due {
 				if err := w.write(ctx, c, chance); err != nil {
-					p.failure.CompareAndSwap(nil, &err)
+					p.fail(err)
 					continue // the beat must not wait for anybody
 				}
 				p.each[i] = append(p.each[i], sample{due, time.Since(due)})
@@ -126,26 +131,35 @@ func (w *writers) pace(ctx context.Context, perSecond int) *paced {
 	}
 	p.run.Go(func() {
 		defer close(p.due)
-		beat(beating, time.Second/time.Duration(perSecond), p.due)
+		defer m.close()
+		if err := p.beat(beating, m, every); err != nil {
+			p.fail(err)
+		}
 	})
-	return p
+	return p, nil
 }
 
 // beat sends when something is due until the context ends. Each time is computed from the first, so that one that
 // is told late is late and does not move the others.
-func beat(ctx context.Context, every time.Duration, due chan<- time.Time) {
+func (p *paced) beat(ctx context.Context, m *metronome, every time.Duration) error {
 	begin := time.Now()
-	for n := time.Duration(1); ctx.Err() == nil; n++ {
-		at := begin.Add(n * every)
-		if wait := time.Until(at); wait > 0 {
-			sleep(wait)
+	for n := time.Duration(1); ctx.Err() == nil; {
+		if err := m.wait(); err != nil {
+			return err
 		}
-		select {
-		case due <- at:
-		case <-ctx.Done():
+		for due := begin.Add(n * every); !due.After(time.Now()); due = begin.Add(n * every) {
+			n++
+			select {
+			case p.due <- due:
+			case <-ctx.Done():
+				return nil
+			}
 		}
 	}
+	return nil
 }
+
+func (p *paced) fail(err error) { p.failure.CompareAndSwap(nil, &err) }
 
 // err tells whether a write failed for good.
 func (p *paced) err() error {
