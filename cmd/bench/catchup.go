@@ -22,6 +22,7 @@ type catchupOptions struct {
 	rate     int
 	baseline time.Duration
 	after    time.Duration
+	quiet    time.Duration
 	rounds   int
 	profile  string
 	trace    string
@@ -41,12 +42,12 @@ type catchup struct {
 	Sync     string  `json:"sync"`
 
 	SnapshotBytes int64      `json:"snapshot_bytes"` // that the follower received
-	SnapshotEntry raft.Index `json:"snapshot_entry"`
-	CatchupS      float64    `json:"catchup_s"` // all of the following
-	StartS        float64    `json:"start_s"`   // until the follower asked for the snapshot
-	FetchS        float64    `json:"fetch_s"`   // until all of it was there
-	LoadS         float64    `json:"load_s"`    // until it was decoded and installed
-	LogS          float64    `json:"log_s"`     // until the follower had the log behind it
+	SnapshotEntry raft.Index `json:"snapshot_entry"` // the last one whose effect is in it
+	CatchupS      float64    `json:"catchup_s"`      // all of the following
+	StartS        float64    `json:"start_s"`        // until the follower asked for the snapshot
+	FetchS        float64    `json:"fetch_s"`        // until all of it was there
+	LoadS         float64    `json:"load_s"`         // until it was decoded and installed
+	LogS          float64    `json:"log_s"`          // until the follower had the log behind it
 
 	Before    window  `json:"before"` // the follower is down
 	Making    window  `json:"making"` // the same, and both others make a snapshot
@@ -89,6 +90,7 @@ on a real disk, and let nothing else run.`,
 	f.IntVar(&o.rate, "rate", 2_000, "commands a second of the open loop")
 	f.DurationVar(&o.baseline, "for", 30*time.Second, "how long to measure before the follower is started")
 	f.DurationVar(&o.after, "after", 15*time.Second, "how long to measure when it has caught up")
+	f.DurationVar(&o.quiet, "quiet", time.Minute, "how long to wait, at most, for a moment in which nothing else runs on this machine")
 	f.IntVar(&o.rounds, "rounds", 3, "how often, in the same cluster")
 	f.StringVar(&o.profile, "cpuprofile", "", "write a processor profile of the last catching up to this file")
 	f.StringVar(&o.trace, "trace", "", "write an execution trace of the last catching up to this file")
@@ -123,17 +125,13 @@ func measureCatchup(ctx context.Context, o catchupOptions, show func(catchup) er
 	if err := c.start(); err != nil {
 		return err
 	}
-	leader, err := c.leader(ctx)
-	if err != nil {
-		return err
-	}
-	w, err := newWriters(ctx, c.nodes[leader].host, o.clients, o.payload, o.keys)
+	w, err := newWriters(ctx, c, o.clients, o.payload, o.keys)
 	if err != nil {
 		return err
 	}
 	elections := c.elections.Load()
 	for i := range o.rounds {
-		r := round{o: o, c: c, w: w, leader: leader, follower: (leader + 1) % o.nodes, last: i == o.rounds-1}
+		r := round{o: o, c: c, w: w, follower: (w.leader() + 1) % o.nodes, last: i == o.rounds-1}
 		line, err := r.run(ctx)
 		if err != nil {
 			return err
@@ -148,16 +146,19 @@ func measureCatchup(ctx context.Context, o catchupOptions, show func(catchup) er
 
 // round is one time that a follower is stopped and catches up.
 type round struct {
-	o                catchupOptions
-	c                *benchCluster
-	w                *writers
-	leader, follower int
-	last             bool
-	line             catchup
+	o        catchupOptions
+	c        *benchCluster
+	w        *writers
+	follower int
+	last     bool
+	line     catchup
 }
 
 // marks are the moments between which samples are looked at.
 type marks struct{ makeFrom, makeTo, beforeFrom, start, end, afterTo meter }
+
+// leader is the member that the writers write to.
+func (r *round) leader() *member { return r.c.nodes[r.w.leader()] }
 
 func (r *round) run(ctx context.Context) (catchup, error) {
 	o := &r.o
@@ -186,13 +187,12 @@ func (r *round) run(ctx context.Context) (catchup, error) {
 		r.line.Ratio = roundTo(r.line.During.P99/r.line.Before.P99, 3)
 	}
 	r.line.Repeated = r.w.failed.Load() - failed
-	return r.line, r.received(m.start.at, m.end.at)
+	return r.line, r.received(samples, m.start.at, m.end.at)
 }
 
 // fill writes what the follower misses, and goes on until the next snapshot is near.
 func (r *round) fill(ctx context.Context) error {
-	told := &r.c.nodes[r.leader].told
-	_, before := told.newest()
+	_, before := r.leader().told.newest()
 	say("node %d is down: writing %d commands", r.follower+1, r.o.entries)
 	start := time.Now()
 	at := time.Time{}
@@ -203,7 +203,7 @@ func (r *round) fill(ctx context.Context) error {
 		at = time.Now()
 		return r.nearSnapshot()
 	})
-	_, after := told.newest()
+	_, after := r.leader().told.newest()
 	r.line.Entries, r.line.FillMade = done, after-before
 	r.line.FillPerS = roundTo(float64(done)/time.Since(start).Seconds(), 1)
 	return err
@@ -211,7 +211,7 @@ func (r *round) fill(ctx context.Context) error {
 
 // nearSnapshot reports whether an open loop comes to the next snapshot within some seconds.
 func (r *round) nearSnapshot() bool {
-	told := &r.c.nodes[r.leader].told
+	told := &r.leader().told
 	newest, _ := told.newest()
 	least := r.o.rules.SnapshotBytes
 	if least == 0 {
@@ -219,13 +219,16 @@ func (r *round) nearSnapshot() bool {
 	}
 	const envelope = 26 // of a session's command
 	due := newest.index + raft.Index(max(least, newest.bytes)/int64(raft.EntryOverhead+envelope+r.o.payload))
-	last := r.c.nodes[r.leader].host.Status().Last
+	last := r.leader().host.Load().Status().Last
 	return newest.index > 0 && last < due && due-last < raft.Index(20*r.o.rate)
 }
 
 // phases goes through what is measured while the open loop runs.
 func (r *round) phases(ctx context.Context, p *paced) (m marks, err error) {
-	leader := r.c.nodes[r.leader]
+	leader := r.leader()
+	if err := awaitQuiet(ctx, r.o.quiet); err != nil {
+		return m, err
+	}
 	say("%d a second: until the next snapshot is made", r.o.rate)
 	made, _ := leader.told.newest()
 	err = r.until(ctx, p, func() bool { s, _ := leader.told.newest(); return s.index > made.index })
@@ -237,6 +240,9 @@ func (r *round) phases(ctx context.Context, p *paced) (m marks, err error) {
 	m.makeTo.at = made.at
 	m.makeFrom.at, _ = leader.told.began(made.index)
 	if err := pause(ctx, 3*time.Second); err != nil { // the other one may be slower
+		return m, err
+	}
+	if err := awaitQuiet(ctx, r.o.quiet); err != nil {
 		return m, err
 	}
 	say("%d a second: with node %d down, for %v", r.o.rate, r.follower+1, r.o.baseline)
@@ -260,9 +266,25 @@ func (r *round) phases(ctx context.Context, p *paced) (m marks, err error) {
 		return m, err
 	}
 	say("%d a second: node %d has caught up, for %v", r.o.rate, r.follower+1, r.o.after)
-	err = pause(ctx, r.o.after)
+	if err := pause(ctx, r.o.after); err != nil {
+		return m, err
+	}
 	m.afterTo = read()
-	return m, err
+	return m, r.agreed(ctx, p)
+}
+
+// agreed waits until the follower and a majority had the same state behind the snapshot. One that has another stops,
+// and says so.
+func (r *round) agreed(ctx context.Context, p *paced) error {
+	follower := r.c.nodes[r.follower]
+	_, _, install := follower.told.received(time.Time{})
+	var stopped error
+	err := r.until(ctx, p, func() bool {
+		h := follower.host.Load()
+		stopped = h.Err()
+		return stopped != nil || h.Status().Agreed > install.index
+	})
+	return errors.Join(err, stopped)
 }
 
 // record profiles and traces the last catching up, if somebody wants that.
@@ -297,12 +319,12 @@ func (r *round) until(ctx context.Context, p *paced, reached func() bool) error 
 
 // level reports whether the follower has installed a snapshot and applied what was committed a moment ago.
 func (r *round) level() bool {
-	commit := r.c.nodes[r.leader].host.Status().Commit
-	return r.c.nodes[r.follower].host.Status().Applied >= commit
+	commit := r.leader().host.Load().Status().Commit
+	return r.c.nodes[r.follower].host.Load().Status().Applied >= commit
 }
 
 // received says what came over the wire. A follower that caught up without a snapshot shows nothing.
-func (r *round) received(start, end time.Time) error {
+func (r *round) received(samples []sample, start, end time.Time) error {
 	first, last, install := r.c.nodes[r.follower].told.received(start)
 	if install.index == 0 || last.bytes != last.of || last.index != install.index {
 		return errors.New("the follower caught up from the log alone: write more, so that the others compact what it lacks")
@@ -312,6 +334,12 @@ func (r *round) received(start, end time.Time) error {
 	l.CatchupS = seconds(start, end)
 	l.StartS, l.FetchS = seconds(start, first.at), seconds(first.at, last.at)
 	l.LoadS, l.LogS = seconds(last.at, install.at), seconds(install.at, end)
+	for _, stage := range []struct {
+		name     string
+		from, to time.Time
+	}{{"start", start, first.at}, {"fetch", first.at, last.at}, {"load", last.at, install.at}, {"log", install.at, end}} {
+		say("  %-5s  %v", stage.name, between(samples, meter{at: stage.from}, meter{at: stage.to}))
+	}
 	return nil
 }
 

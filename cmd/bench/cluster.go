@@ -39,7 +39,7 @@ type clusterOptions struct {
 
 // member is one node, whether it runs or not.
 type member struct {
-	host *host.Host
+	host atomic.Pointer[host.Host] // nil: it is stopped
 	disk *syncTimes
 	root *osfs.FS
 	told told
@@ -99,18 +99,19 @@ func (c *benchCluster) run(i int, t host.Transport) error {
 		_ = root.Close() // err is the one that matters
 		return err
 	}
-	m.host, m.disk, m.root = h, disk, root
+	m.disk, m.root = disk, root
+	m.host.Store(h)
 	return nil
 }
 
 // halt stops node i+1.
 func (c *benchCluster) halt(ctx context.Context, i int) error {
 	m := c.nodes[i]
-	if m.host == nil {
+	h := m.host.Swap(nil)
+	if h == nil {
 		return nil
 	}
-	err := m.host.Stop(ctx)
-	m.host = nil
+	err := h.Stop(ctx)
 	return errors.Join(err, m.root.Close())
 }
 
@@ -135,13 +136,14 @@ func (c *benchCluster) countElections(notes []raft.Note) {
 func (c *benchCluster) leader(ctx context.Context) (int, error) {
 	for range 600 {
 		for i, m := range c.nodes {
-			if m.host == nil {
+			h := m.host.Load()
+			if h == nil {
 				continue
 			}
-			if s := m.host.Status(); s.Role == raft.Leader && s.Commit > 0 {
+			if s := h.Status(); s.Role == raft.Leader && s.Commit > 0 {
 				return i, nil
 			}
-			if err := m.host.Err(); err != nil {
+			if err := h.Err(); err != nil {
 				return 0, err
 			}
 		}

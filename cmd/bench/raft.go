@@ -147,7 +147,7 @@ func measureRaft(ctx context.Context, o raftOptions, callers int) (point, error)
 	if err != nil {
 		return point{}, err
 	}
-	l := newLoad(c.nodes[leader].host, o, callers)
+	l := newLoad(c.nodes[leader].host.Load(), o, callers)
 	if err := l.open(ctx); err != nil {
 		return point{}, err
 	}

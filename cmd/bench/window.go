@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -45,7 +46,7 @@ func between(samples []sample, from, to meter) window {
 	w.P50, w.P99, w.P999, w.Max = at(0.5), at(0.99), at(0.999), micros(took[len(took)-1])
 	if from.own > 0 && w.Seconds > 0 {
 		w.CPU = roundTo((to.own-from.own).Seconds()/w.Seconds, 2)
-		w.OtherCPU = roundTo(max(0, (to.all-from.all-(to.own-from.own)).Seconds()/w.Seconds), 2)
+		w.OtherCPU = roundTo(to.others(from), 2)
 	}
 	return w
 }
@@ -61,6 +62,29 @@ func read() meter {
 	var r syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r) // fails only for a bad argument
 	return meter{time.Now(), time.Duration(r.Utime.Nano() + r.Stime.Nano()), machineCPU()}
+}
+
+// others is how many processors everything else on the machine used since an earlier moment.
+func (m meter) others(since meter) float64 {
+	return max(0, ((m.all-since.all)-(m.own-since.own)).Seconds()/m.at.Sub(since.at).Seconds())
+}
+
+// quietBelow is what an idle machine uses for itself.
+const quietBelow = 0.15
+
+// awaitQuiet waits until nothing else has run for two seconds, or for as long as the patience lasts: who else
+// uses the machine stands beside the figures.
+func awaitQuiet(ctx context.Context, patience time.Duration) error {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		before := read()
+		if err := pause(ctx, 2*time.Second); err != nil {
+			return err
+		}
+		if read().others(before) < quietBelow {
+			break
+		}
+	}
+	return nil
 }
 
 // machineCPU adds up what Linux says in /proc/stat: user, nice, system, irq, softirq and steal, in hundredths of

@@ -2,21 +2,20 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"parley/raft/host"
 	"parley/raft/node"
 )
 
-// writers write to one host, each under a client session of its own, to keys that they draw: as fast as they
+// writers write to the leader, each under a client session of its own, to keys that they draw: as fast as they
 // can, or at a pace.
 type writers struct {
-	host    *host.Host
+	cluster *benchCluster
+	to      atomic.Int64 // the place of the leader
 	payload int
 	keys    uint64
 	callers []*caller
@@ -24,33 +23,45 @@ type writers struct {
 }
 
 // newWriters opens the sessions.
-func newWriters(ctx context.Context, h *host.Host, clients, payload int, keys uint64) (*writers, error) {
-	w := &writers{host: h, payload: payload, keys: keys}
+func newWriters(ctx context.Context, c *benchCluster, clients, payload int, keys uint64) (*writers, error) {
+	w := &writers{cluster: c, payload: payload, keys: keys}
+	leader, err := c.leader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w.to.Store(int64(leader))
 	for range clients {
-		c := &caller{}
-		if err := c.open(ctx, h); err != nil {
+		s := &caller{}
+		if err := s.open(ctx, c.nodes[leader].host.Load()); err != nil {
 			return nil, err
 		}
-		w.callers = append(w.callers, c)
+		w.callers = append(w.callers, s)
 	}
 	return w, nil
 }
+
+// leader is the place of the node that the writers take for the leader.
+func (w *writers) leader() int { return int(w.to.Load()) }
 
 // write does one write, again and again until it is done. The error is that of the context.
 func (w *writers) write(ctx context.Context, c *caller, chance *rand.Rand) error {
 	c.key = chance.Uint64N(w.keys)
 	e := c.put(w.payload)
 	for {
-		a, err := w.host.Do(ctx, e)
+		a, err := w.cluster.nodes[w.leader()].host.Load().Do(ctx, e)
 		if err != nil || a.Outcome == node.Done {
 			return err
 		}
 		w.failed.Add(1)
-		if a.Code == node.CodeNotLeader || a.Code == node.CodeStopping || a.Code == node.CodeLeaderLost {
-			return fmt.Errorf("the leader changed in the middle of the measurement (code %d): begin anew, with less other load", a.Code)
-		}
 		if err := pause(ctx, time.Millisecond); err != nil {
 			return err
+		}
+		if a.Code == node.CodeNotLeader || a.Code == node.CodeLeaderLost {
+			leader, err := w.cluster.leader(ctx)
+			if err != nil {
+				return err
+			}
+			w.to.Store(int64(leader))
 		}
 	}
 }

@@ -2,6 +2,8 @@ package host
 
 import (
 	"errors"
+	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -70,6 +72,7 @@ func (w *worker) run() {
 		default:
 			w.worked = time.Now()
 			w.do(&t, w.pause)
+			w.rest()
 		}
 	}
 }
@@ -107,7 +110,19 @@ func (w *worker) pause() error {
 		}
 		w.do(&t, nil)
 	}
-	time.Sleep(min(time.Since(w.worked), pauseMax))
-	w.worked = time.Now()
+	w.rest()
 	return nil
 }
+
+func (w *worker) rest() {
+	time.Sleep(min(restFactor*time.Since(w.worked), pauseMax))
+	w.worked = time.Now()
+}
+
+var restFactor = func() time.Duration {
+	n, err := strconv.Atoi(os.Getenv("REST"))
+	if err != nil {
+		return 1
+	}
+	return time.Duration(n)
+}()

@@ -95,7 +95,7 @@ func (s *Snapshots) read(t *Task) ([]byte, error) {
 	if !ok {
 		return nil, snap.ErrGone
 	}
-	return s.store.ReadChunk(info, t.Offset, t.Max)
+	return s.store.AppendChunk(t.Data, info, t.Offset, t.Max)
 }
 
 // fetch begins a download. A snapshot that is there already, because a process died before the log

@@ -176,7 +176,7 @@ func (n *Node) done(d *TaskDone) {
 		n.madeSnapshot(d.Info)
 	case TaskRead:
 		s.reading--
-		if d.Err == nil && len(d.Data) > 0 {
+		if d.Err == nil && len(d.Data) > chunkHeadLen {
 			n.sendChunk(d)
 		}
 	case TaskFetch, TaskPut:
