@@ -122,7 +122,7 @@ func (w *worker) rest() {
 var restFactor = func() time.Duration {
 	n, err := strconv.Atoi(os.Getenv("REST"))
 	if err != nil {
-		return 1
+		return 3
 	}
 	return time.Duration(n)
 }()
