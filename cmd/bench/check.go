@@ -164,9 +164,9 @@ func failover(ctx context.Context, p *processes, o checkOptions) (checked, error
 	median := (took[(len(took)-1)/2] + took[len(took)/2]) / 2
 	return checked{
 		Bench: "check", What: "failover", Kills: len(took),
-		MedianMS: round(median.Seconds()*1000, 1),
-		WorstMS:  round(took[len(took)-1].Seconds()*1000, 1),
-		Seconds:  round(time.Since(start).Seconds(), 1), Elections: last - first, Errors: w.failed.Load(),
+		MedianMS: roundTo(median.Seconds()*1000, 1),
+		WorstMS:  roundTo(took[len(took)-1].Seconds()*1000, 1),
+		Seconds:  roundTo(time.Since(start).Seconds(), 1), Elections: last - first, Errors: w.failed.Load(),
 	}, err
 }
 
@@ -267,8 +267,8 @@ func underLoad(ctx context.Context, p *processes, o checkOptions) (checked, erro
 	seconds := time.Since(start).Seconds()
 	last, _, err := p.term(ctx)
 	return checked{
-		Bench: "check", What: "load", Seconds: round(seconds, 1), Elections: last - first,
-		Callers: o.callers, Payload: o.payload, OpsPerS: round(float64(ops.Load())/seconds, 1), Errors: failed.Load(),
+		Bench: "check", What: "load", Seconds: roundTo(seconds, 1), Elections: last - first,
+		Callers: o.callers, Payload: o.payload, OpsPerS: roundTo(float64(ops.Load())/seconds, 1), Errors: failed.Load(),
 	}, err
 }
 
@@ -298,6 +298,6 @@ func idle(ctx context.Context, p *processes, o checkOptions) (checked, error) {
 		last = term
 	}
 	return checked{
-		Bench: "check", What: "idle", Seconds: round(time.Since(start).Seconds(), 1), Elections: last - first,
+		Bench: "check", What: "idle", Seconds: roundTo(time.Since(start).Seconds(), 1), Elections: last - first,
 	}, nil
 }

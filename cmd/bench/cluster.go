@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,57 +20,108 @@ import (
 
 // benchCluster is all nodes of a cluster in this process.
 type benchCluster struct {
-	options   raftOptions
+	options   clusterOptions
 	dir       string
-	hosts     []*host.Host
-	disks     []*syncTimes
-	roots     []*osfs.FS
+	network   *host.Network // of transport memory
+	seeds     []node.Seed
+	nodes     []*member
 	elections atomic.Int64 // how often a leader was elected
 }
 
+// clusterOptions are the flags that every cluster in this process has.
+type clusterOptions struct {
+	nodes     int
+	dir       string
+	transport string
+	sync      string
+	rules     node.Rules
+}
+
+// member is one node, whether it runs or not.
+type member struct {
+	host atomic.Pointer[host.Host] // nil: it is stopped
+	disk *syncTimes
+	root *osfs.FS
+	told told
+}
+
+// start starts all nodes. Their transports come first, because every node is told
+// everybody's address.
 func (c *benchCluster) start() error {
-	transports, seeds, err := c.listen()
-	if err != nil {
-		return err
+	c.network = host.NewNetwork()
+	var transports []host.Transport
+	for i := range c.options.nodes {
+		t, addr, err := c.listen("127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		transports = append(transports, t)
+		c.seeds = append(c.seeds, node.Seed{ID: raft.NodeID(i + 1), PeerAddr: addr})
+		c.nodes = append(c.nodes, &member{})
 	}
 	for i, t := range transports {
-		root, err := osfs.New(filepath.Join(c.dir, fmt.Sprint("node-", i+1)))
-		if err != nil {
+		if err := c.run(i, t); err != nil {
 			return err
 		}
-		disk := &syncTimes{FS: root, skip: c.options.sync == "none"}
-		h, err := host.Start(host.Config{
-			ID: seeds[i].ID, Dir: ".", FS: disk, Machine: newTable(), Transport: t,
-			Settings: node.Settings{Seeds: seeds},
-			Logger:   slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-			OnNotes:  c.countElections,
-		})
-		if err != nil {
-			return err
-		}
-		c.hosts, c.disks, c.roots = append(c.hosts, h), append(c.disks, disk), append(c.roots, root)
 	}
 	return nil
 }
 
-// listen makes the transports first, because every node is told everybody's
-// address.
-func (c *benchCluster) listen() (transports []host.Transport, seeds []node.Seed, err error) {
-	network := host.NewNetwork()
-	for i := range c.options.nodes {
-		seed := node.Seed{ID: raft.NodeID(i + 1), PeerAddr: "memory"}
-		if c.options.transport == "memory" {
-			transports = append(transports, network.End(host.QueueLimits{}))
-		} else {
-			t, err := peer.Listen("127.0.0.1:0", peer.Options{Logger: slog.New(slog.DiscardHandler)})
-			if err != nil {
-				return nil, nil, err
-			}
-			transports, seed.PeerAddr = append(transports, t), t.Addr()
-		}
-		seeds = append(seeds, seed)
+func (c *benchCluster) listen(addr string) (t host.Transport, bound string, err error) {
+	if c.options.transport == "memory" {
+		return c.network.End(host.QueueLimits{}), "memory", nil
 	}
-	return transports, seeds, nil
+	p, err := peer.Listen(addr, peer.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, "", err
+	}
+	return p, p.Addr(), nil
+}
+
+// run starts node i+1 in its directory.
+func (c *benchCluster) run(i int, t host.Transport) error {
+	m := c.nodes[i]
+	root, err := osfs.New(filepath.Join(c.dir, fmt.Sprint("node-", i+1)))
+	if err != nil {
+		return errors.Join(err, t.Close())
+	}
+	disk := &syncTimes{FS: root, skip: c.options.sync == "none"}
+	h, err := host.Start(host.Config{
+		ID: c.seeds[i].ID, Dir: ".", FS: disk, Machine: newTable(), Transport: t,
+		Settings: node.Settings{Seeds: c.seeds, Rules: c.options.rules},
+		Logger:   slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		OnNotes: func(notes []raft.Note) {
+			c.countElections(notes)
+			m.told.take(notes)
+		},
+	})
+	if err != nil {
+		_ = root.Close() // err is the one that matters
+		return err
+	}
+	m.disk, m.root = disk, root
+	m.host.Store(h)
+	return nil
+}
+
+// halt stops node i+1.
+func (c *benchCluster) halt(ctx context.Context, i int) error {
+	m := c.nodes[i]
+	h := m.host.Swap(nil)
+	if h == nil {
+		return nil
+	}
+	err := h.Stop(ctx)
+	return errors.Join(err, m.root.Close())
+}
+
+// restart starts a node that was stopped, at its old address.
+func (c *benchCluster) restart(i int) error {
+	t, _, err := c.listen(c.seeds[i].PeerAddr)
+	if err != nil {
+		return err
+	}
+	return c.run(i, t)
 }
 
 func (c *benchCluster) countElections(notes []raft.Note) {
@@ -83,7 +135,11 @@ func (c *benchCluster) countElections(notes []raft.Note) {
 // leader waits for one and returns its place.
 func (c *benchCluster) leader(ctx context.Context) (int, error) {
 	for range 600 {
-		for i, h := range c.hosts {
+		for i, m := range c.nodes {
+			h := m.host.Load()
+			if h == nil {
+				continue
+			}
 			if s := h.Status(); s.Role == raft.Leader && s.Commit > 0 {
 				return i, nil
 			}
@@ -101,10 +157,98 @@ func (c *benchCluster) leader(ctx context.Context) (int, error) {
 func (c *benchCluster) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	for i, h := range c.hosts {
-		if err := h.Stop(ctx); err != nil {
+	for i := range c.nodes {
+		if err := c.halt(ctx, i); err != nil {
 			say("node %d: %v", i+1, err)
 		}
-		_ = c.roots[i].Close() // the directory is removed anyway
 	}
+}
+
+// told is what a node's notes said about snapshots.
+type told struct {
+	mu        sync.Mutex
+	agreed    []moment // the last few indexes at which a majority had the same state; a snapshot's begins then
+	snapshots []moment // every snapshot that became durable, made here or received
+	fetched   []moment // every word about a download: how far it is
+	installed []moment
+}
+
+// moment is a note and when it came.
+type moment struct {
+	at    time.Time
+	index raft.Index
+	bytes int64
+	of    int64
+}
+
+// agreedMax is more than come by while a snapshot is made at any pace of writing that is looked at.
+const agreedMax = 4096
+
+func (t *told) take(notes []raft.Note) {
+	for i := range notes {
+		n := &notes[i]
+		m := moment{index: n.Index, bytes: int64(n.A), of: int64(n.B)}
+		var list *[]moment
+		switch n.Kind {
+		case node.NoteAgreed:
+			list = &t.agreed
+		case node.NoteSnapshot:
+			list = &t.snapshots
+		case node.NoteFetch:
+			list = &t.fetched
+		case raft.NoteInstall:
+			list = &t.installed
+		default:
+			continue
+		}
+		m.at = time.Now()
+		t.mu.Lock()
+		if *list = append(*list, m); len(t.agreed) > 2*agreedMax {
+			t.agreed = append(t.agreed[:0], t.agreed[agreedMax:]...)
+		}
+		t.mu.Unlock()
+	}
+}
+
+// newest returns the newest snapshot, and how many there were.
+func (t *told) newest() (m moment, count int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if count = len(t.snapshots); count > 0 {
+		m = t.snapshots[count-1]
+	}
+	return m, count
+}
+
+// began returns when a snapshot that is durable now began to be written.
+func (t *told) began(index raft.Index) (time.Time, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, m := range t.agreed {
+		if m.index >= index {
+			return m.at, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// received returns what came of downloads since a moment, and the snapshot that was installed.
+func (t *told) received(since time.Time) (begin, end, install moment) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, m := range t.fetched {
+		if m.at.Before(since) {
+			continue
+		}
+		if begin.at.IsZero() {
+			begin = m
+		}
+		end = m
+	}
+	for _, m := range t.installed {
+		if !m.at.Before(since) {
+			install = m
+		}
+	}
+	return begin, end, install
 }

@@ -42,22 +42,32 @@ func newLoad(h *host.Host, o raftOptions, callers int) *load {
 // open gives every caller its session and its key a value.
 func (l *load) open(ctx context.Context) error {
 	for _, c := range l.callers {
-		a, err := l.host.Do(ctx, node.Event{
-			Kind:    node.EventOpenSession,
-			Command: node.Command{Principal: "bench", Nonce: rand.Uint64()},
-		})
-		if err == nil && a.Outcome == node.Done {
-			c.session = a.Session
-			a, err = l.host.Do(ctx, c.put(l.options.payload))
-		}
-		if err != nil {
+		if err := c.open(ctx, l.host); err != nil {
 			return err
 		}
-		if a.Outcome != node.Done {
-			return fmt.Errorf("the leader did not take a first write: outcome %d, code %d", a.Outcome, a.Code)
+		if err := done(l.host.Do(ctx, c.put(l.options.payload))); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// open opens the caller's session.
+func (c *caller) open(ctx context.Context, h *host.Host) error {
+	a, err := h.Do(ctx, node.Event{
+		Kind:    node.EventOpenSession,
+		Command: node.Command{Principal: "bench", Nonce: rand.Uint64()},
+	})
+	c.session = a.Session
+	return done(a, err)
+}
+
+// done makes an error of an answer that is none.
+func done(a node.Answer, err error) error {
+	if err == nil && a.Outcome != node.Done {
+		err = fmt.Errorf("the leader did not take a first request: outcome %d, code %d", a.Outcome, a.Code)
+	}
+	return err
 }
 
 func (l *load) begin(ctx context.Context) {

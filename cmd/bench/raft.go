@@ -4,28 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"runtime/pprof"
+	"runtime/trace"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // raftOptions are the flags of bench raft.
 type raftOptions struct {
-	callers   []int
-	payload   int
-	measure   time.Duration
-	warm      time.Duration
-	nodes     int
-	dir       string
-	transport string
-	op        string
-	sync      string
-	profile   string
+	clusterOptions
+	callers []int
+	payload int
+	measure time.Duration
+	warm    time.Duration
+	op      string
+	profile string
 }
 
 // point is one line of bench raft.
@@ -85,40 +85,49 @@ together. Use a directory on a real disk: syncs on tmpfs cost nothing and say no
 	f.IntVar(&o.payload, "payload", 128, "bytes of a command")
 	f.DurationVar(&o.measure, "for", 5*time.Second, "how long to measure")
 	f.DurationVar(&o.warm, "warm", time.Second, "how long to run before")
-	f.IntVar(&o.nodes, "nodes", 3, "nodes of the cluster")
-	f.StringVar(&o.dir, "dir", ".", "where to make the data directories, removed in the end")
-	f.StringVar(&o.transport, "transport", "grpc", "grpc, or memory: no wire at all")
+	o.addTo(f)
 	f.StringVar(&o.op, "op", "put", "put, or read: linearizable, by ReadIndex")
 	f.StringVar(&o.profile, "cpuprofile", "", "write a processor profile of the last point to this file")
-	f.StringVar(&o.sync, "sync", "fdatasync", "fdatasync, or none: no sync at all, for comparison")
 	return cmd
 }
 
-func (o *raftOptions) check() error {
-	oneOf := func(flag, got string, allowed ...string) error {
-		for _, a := range allowed {
-			if got == a {
-				return nil
-			}
-		}
-		return fmt.Errorf("--%s is %q; it can be %s", flag, got, strings.Join(allowed, " or "))
+// addTo adds the flags of the cluster.
+func (o *clusterOptions) addTo(f *pflag.FlagSet) {
+	f.IntVar(&o.nodes, "nodes", 3, "nodes of the cluster")
+	f.StringVar(&o.dir, "dir", ".", "where to make the data directories, removed in the end")
+	f.StringVar(&o.transport, "transport", "grpc", "grpc, or memory: no wire at all")
+	f.StringVar(&o.sync, "sync", "fdatasync", "fdatasync, or none: no sync at all, for comparison")
+}
+
+func (o *clusterOptions) check() error {
+	if o.nodes < 1 {
+		return errors.New("--nodes must be at least 1")
 	}
+	return errors.Join(
+		oneOf("transport", o.transport, "grpc", "memory"),
+		oneOf("sync", o.sync, "fdatasync", "none"),
+	)
+}
+
+func oneOf(flag, got string, allowed ...string) error {
+	for _, a := range allowed {
+		if got == a {
+			return nil
+		}
+	}
+	return fmt.Errorf("--%s is %q; it can be %s", flag, got, strings.Join(allowed, " or "))
+}
+
+func (o *raftOptions) check() error {
 	for _, n := range o.callers {
 		if n < 1 {
 			return fmt.Errorf("--callers must be at least 1, not %d", n)
 		}
 	}
-	switch {
-	case o.payload < keyLen:
+	if o.payload < keyLen {
 		return fmt.Errorf("--payload must be at least %d, for the key", keyLen)
-	case o.nodes < 1:
-		return errors.New("--nodes must be at least 1")
 	}
-	return errors.Join(
-		oneOf("transport", o.transport, "grpc", "memory"),
-		oneOf("op", o.op, "put", "read"),
-		oneOf("sync", o.sync, "fdatasync", "none"),
-	)
+	return errors.Join(o.clusterOptions.check(), oneOf("op", o.op, "put", "read"))
 }
 
 // measureRaft runs a cluster for one point.
@@ -129,7 +138,7 @@ func measureRaft(ctx context.Context, o raftOptions, callers int) (point, error)
 	}
 	defer os.RemoveAll(dir)
 	say("%d nodes in %s, %d callers, %s of %d bytes", o.nodes, dir, callers, o.op, o.payload)
-	c := &benchCluster{options: o, dir: dir}
+	c := &benchCluster{options: o.clusterOptions, dir: dir}
 	defer c.stop()
 	if err := c.start(); err != nil {
 		return point{}, err
@@ -138,7 +147,7 @@ func measureRaft(ctx context.Context, o raftOptions, callers int) (point, error)
 	if err != nil {
 		return point{}, err
 	}
-	l := newLoad(c.hosts[leader], o, callers)
+	l := newLoad(c.nodes[leader].host.Load(), o, callers)
 	if err := l.open(ctx); err != nil {
 		return point{}, err
 	}
@@ -156,7 +165,7 @@ func measureRaft(ctx context.Context, o raftOptions, callers int) (point, error)
 	defer endProfile()
 	before := takeUsage()
 	elections := c.elections.Load()
-	c.disks[leader].reset()
+	c.nodes[leader].disk.reset()
 	l.measuring.Store(true)
 	if err := pause(ctx, o.measure); err != nil {
 		return point{}, err
@@ -170,19 +179,26 @@ func measureRaft(ctx context.Context, o raftOptions, callers int) (point, error)
 	n := max(1, float64(ops))
 	return point{
 		Bench: "raft", Op: o.op, Callers: callers, Payload: o.payload,
-		OpsPerS: round(float64(ops)/seconds, 1),
+		OpsPerS: roundTo(float64(ops)/seconds, 1),
 		P50:     micros(took.at(0.5)), P99: micros(took.at(0.99)), P999: micros(took.at(0.999)),
-		CPUPer10k:   round((after.cpu-before.cpu).Seconds()/n*10_000, 3),
-		AllocsPerOp: round(float64(after.mallocs-before.mallocs)/n, 1),
-		Sync:        o.sync, SyncP50: micros(c.disks[leader].median()), Errors: failed,
+		CPUPer10k:   roundTo((after.cpu-before.cpu).Seconds()/n*10_000, 3),
+		AllocsPerOp: roundTo(float64(after.mallocs-before.mallocs)/n, 1),
+		Sync:        o.sync, SyncP50: micros(c.nodes[leader].disk.median()), Errors: failed,
 		Nodes: o.nodes, Transport: o.transport,
-		Elections: int(c.elections.Load() - elections), Seconds: round(seconds, 2),
+		Elections: int(c.elections.Load() - elections), Seconds: roundTo(seconds, 2),
 	}, nil
 }
 
 // beginProfile profiles the process into a file, if there is a name for one, until
 // the returned function is called.
 func beginProfile(name string) (end func(), err error) {
+	return record(name, pprof.StartCPUProfile, pprof.StopCPUProfile)
+}
+
+// beginTrace does the same with an execution trace.
+func beginTrace(name string) (end func(), err error) { return record(name, trace.Start, trace.Stop) }
+
+func record(name string, start func(io.Writer) error, stop func()) (end func(), err error) {
 	if name == "" {
 		return func() {}, nil
 	}
@@ -190,11 +206,11 @@ func beginProfile(name string) (end func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := pprof.StartCPUProfile(f); err != nil {
+	if err := start(f); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return func() {
-		pprof.StopCPUProfile()
+		stop()
 		if err := f.Close(); err != nil {
 			say("%s: %v", name, err)
 		}
@@ -232,8 +248,8 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// round keeps some digits behind the point.
-func round(v float64, digits int) float64 {
+// roundTo keeps some digits behind the point.
+func roundTo(v float64, digits int) float64 {
 	scale := 1.0
 	for range digits {
 		scale *= 10

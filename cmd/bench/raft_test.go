@@ -14,8 +14,8 @@ func TestAPointHasTheFieldsThatScriptsReadAndMeasuresSomething(t *testing.T) {
 	for _, op := range []string{"put", "read"} {
 		t.Run(op, func(t *testing.T) {
 			o := raftOptions{
-				callers: []int{4}, payload: 64, measure: 50 * time.Millisecond, nodes: 3,
-				dir: t.TempDir(), transport: "grpc", op: op, sync: "none",
+				clusterOptions: clusterOptions{nodes: 3, dir: t.TempDir(), transport: "grpc", sync: "none"},
+				callers:        []int{4}, payload: 64, measure: 50 * time.Millisecond, op: op,
 			}
 			require.NoError(t, o.check())
 			p, err := measureRaft(context.Background(), o, 4)
@@ -38,7 +38,10 @@ func TestAPointHasTheFieldsThatScriptsReadAndMeasuresSomething(t *testing.T) {
 }
 
 func TestOptionsThatMakeNoSenseAreRefusedWithTheWayOut(t *testing.T) {
-	good := raftOptions{callers: []int{1}, payload: 128, nodes: 3, transport: "grpc", op: "put", sync: "fdatasync"}
+	good := raftOptions{
+		clusterOptions: clusterOptions{nodes: 3, transport: "grpc", sync: "fdatasync"},
+		callers:        []int{1}, payload: 128, op: "put",
+	}
 	require.NoError(t, good.check())
 	for want, change := range map[string]func(*raftOptions){
 		"--callers must be at least 1":           func(o *raftOptions) { o.callers = []int{0} },

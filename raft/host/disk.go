@@ -94,7 +94,7 @@ func (d *disk) run() {
 			d.err = d.shut()
 			return
 		default:
-			err = d.rest(idle.C, &sealed)
+			err = d.rest(idle, &sealed)
 		}
 		if err != nil {
 			d.fail(err)
@@ -104,24 +104,26 @@ func (d *disk) run() {
 }
 
 // rest waits for work. A disk that stays idle is sealed, and then gets the next
-// segment ready, a piece at a time, so that work never waits for more than one.
-func (d *disk) rest(idle <-chan time.Time, sealed *bool) error {
-	if *sealed {
-		done, err := d.dir.Prepare()
-		if err != nil {
-			return fmt.Errorf("prepare a segment: %w", err)
-		}
-		if !done {
-			return nil
-		}
-	}
+// segment ready, a piece at a time, so that work never waits for more than one. There is time
+// between two pieces, too: another node, or the worker, may have the same device, and nothing is in a hurry.
+func (d *disk) rest(idle *time.Timer, sealed *bool) error {
 	select {
 	case <-d.wake:
-	case <-idle:
+		return nil
+	case <-idle.C:
+	}
+	if !*sealed {
 		if err := d.dir.Seal(); err != nil {
 			return fmt.Errorf("seal: %w", err)
 		}
 		*sealed = true
+	}
+	done, err := d.dir.Prepare()
+	if err != nil {
+		return fmt.Errorf("prepare a segment: %w", err)
+	}
+	if !done {
+		idle.Reset(prepareRest)
 	}
 	return nil
 }

@@ -46,7 +46,11 @@ var testIdentity = node.Identity{
 // openTestDisk starts a disk goroutine on a directory that was formed. syncing is
 // called before every sync of the log.
 func openTestDisk(t *testing.T, fs *memfs.FS, syncing func() error) (*disk, *diary) {
-	dir, _, err := node.OpenDisk(fs, "node", node.DiskOptions{ID: 1, Inc: 11, WAL: wal.Options{SegmentBytes: 64 << 10}})
+	return openTestDiskOf(t, fs, 64<<10, syncing)
+}
+
+func openTestDiskOf(t *testing.T, fs *memfs.FS, segmentBytes int64, syncing func() error) (*disk, *diary) {
+	dir, _, err := node.OpenDisk(fs, "node", node.DiskOptions{ID: 1, Inc: 11, WAL: wal.Options{SegmentBytes: segmentBytes}})
 	require.NoError(t, err)
 	require.NoError(t, dir.SaveIdentity(testIdentity))
 	log := new(diary)
@@ -122,6 +126,33 @@ func TestAnIdleDiskIsSealedOnce(t *testing.T) {
 		require.NotEmpty(t, log.read())
 		<-time.After(time.Hour)
 		require.Empty(t, log.read())
+		require.NoError(t, d.close())
+	})
+}
+
+// A node that starts, or waits for a snapshot, has an idle disk; who shares the device with it has not.
+func TestAnIdleDiskPreparesTheNextSegmentInPiecesWithTimeBetweenThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const pieces = 4
+		d, log := openTestDiskOf(t, memfs.New(1), pieces<<20, func() error { return nil })
+		d.submit(nil, []raft.Store{store(1)})
+		synctest.Wait()
+		log.read()
+		<-time.After(sealAfter)
+		synctest.Wait()
+		require.Equal(t, []string{"sync", "sync"}, log.read(), "the seal, and the first piece")
+		for range pieces - 2 {
+			<-time.After(prepareRest - time.Millisecond)
+			require.Empty(t, log.read())
+			<-time.After(time.Millisecond)
+			synctest.Wait()
+			require.Equal(t, []string{"sync"}, log.read(), "one piece")
+		}
+		d.submit(nil, []raft.Store{store(2)})
+		synctest.Wait()
+		require.Equal(t, []string{"sync", "send 2", "stored 2"}, log.read(), "work does not wait for the rest")
+		<-time.After(time.Hour)
+		require.Equal(t, []string{"sync", "sync"}, log.read(), "the seal, and the last piece")
 		require.NoError(t, d.close())
 	})
 }

@@ -47,6 +47,7 @@ const (
 
 	offerVersion = 1
 	idLen        = 8 + 8 + 8 + 32
+	chunkHeadLen = 1 + idLen + 8
 )
 
 // Payloads, all integers little-endian:
@@ -211,14 +212,15 @@ func (n *Node) serve(to raft.Ident, id snap.ID, offset int64, most int) {
 	if !known {
 		s.asked = append(s.asked, served{id.Entry.Index, n.now.Add(serveGrace)})
 	}
-	n.task(Task{Kind: TaskRead, ID: id, Offset: offset, Max: min(most, fetchPiece), Peer: to})
+	n.task(Task{Kind: TaskRead, ID: id, Offset: offset, Max: min(most, fetchPiece), Data: chunkHead(&id, offset), Peer: to})
 }
 
-func (n *Node) sendChunk(d *TaskDone) {
-	p := appendID(make([]byte, 0, 1+idLen+8+len(d.Data)), &d.Task.ID)
-	p = binary.LittleEndian.AppendUint64(p, uint64(d.Task.Offset))
-	n.sendTo(d.Task.Peer, raft.MsgSnapshotChunk, append(p, d.Data...))
+// chunkHead is what a Chunk's payload begins with. The worker reads the pieces behind it, so that no Step copies them.
+func chunkHead(id *snap.ID, offset int64) []byte {
+	return binary.LittleEndian.AppendUint64(appendID(nil, id), uint64(offset))
 }
+
+func (n *Node) sendChunk(d *TaskDone) { n.sendTo(d.Task.Peer, raft.MsgSnapshotChunk, d.Data) }
 
 // chunk takes what was asked for, and asks for what is next before it is written.
 func (n *Node) chunk(from raft.Ident, id snap.ID, offset int64, data []byte) {

@@ -95,7 +95,7 @@ func (s *Snapshots) read(t *Task) ([]byte, error) {
 	if !ok {
 		return nil, snap.ErrGone
 	}
-	data, err := s.store.ReadChunk(info, t.Offset, t.Max)
+	data, err := s.store.AppendChunk(t.Data, info, t.Offset, t.Max)
 	if err != nil && !errors.Is(err, snap.ErrGone) {
 		s.store.GiveUp(t.ID, err)
 	}

@@ -191,7 +191,7 @@ func (n *Node) done(d *TaskDone) {
 		switch {
 		case d.Err != nil:
 			n.lostSnapshot(d.Task.ID)
-		case len(d.Data) > 0:
+		case len(d.Data) > chunkHeadLen:
 			n.sendChunk(d)
 		}
 	case TaskFetch, TaskPut:

@@ -12,7 +12,7 @@ type TaskKind uint8
 // EventTask.
 const (
 	TaskMake  TaskKind = iota + 1 // write State behind Base to a snapshot file
-	TaskRead                      // read pieces of the snapshot ID from Offset on, at most Max bytes, for Peer
+	TaskRead                      // read pieces of the snapshot ID from Offset on, at most Max bytes, behind Data, for Peer
 	TaskFetch                     // begin the download of ID, or take it up
 	TaskPut                       // put Data, which begins at Offset, into the download
 	TaskLoad                      // finish the download of ID, and decode what is in it
@@ -58,7 +58,7 @@ type TaskDone struct {
 
 	Info  snap.Info // TaskMake, TaskLoad
 	State *State    // TaskLoad
-	Data  []byte    // TaskRead
+	Data  []byte    // TaskRead: the task's, and the pieces
 	Have  int64     // TaskFetch, TaskPut: how much of the download is there and right
 	Whole bool      // TaskFetch, TaskPut: all of it
 }

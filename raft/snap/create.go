@@ -12,7 +12,7 @@ import (
 
 // syncEvery is how many bytes are written before a sync. All of a large file at its end would
 // hold up the syncs of the log, which wait for the same disk, by seconds.
-const syncEvery = 4 << 20
+const syncEvery = 256 << 10
 
 // Create makes the snapshot of everything up to an entry: write writes its body. It is there,
 // and durable, when Create returns, and not at all before. One that was there for this
