@@ -1,0 +1,327 @@
+package main
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"text/template"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"parley/raft"
+	"parley/sim"
+)
+
+// pageBytesMax is how large a page may be: it is to be mailed and opened at once.
+const pageBytesMax = 2 << 20
+
+// pageEvents is how many events a page shows if nobody says which.
+const pageEvents = 2000
+
+func viewCommand() *cobra.Command {
+	var v view
+	var out, patch string
+	c := &cobra.Command{
+		Use:   "view --seed N -o FILE",
+		Short: "Draw a run as a page for a browser",
+		Long: `View writes one HTML file that needs nothing else: a lane for each node, messages as arrows, terms
+as colours, what was cut off and who was down, every node's log, and each event's line of the trace, to
+step through forwards and backwards.
+
+Without --from and --to it shows the last 2,000 events before a judge spoke, or the first
+2,000 of a run in which none did. With --patch it shows what a planted bug does.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			v.seeded = c.Flags().Changed("seed")
+			if patch != "" {
+				return v.planted(c, patch, out)
+			}
+			text, result, err := v.page()
+			if err != nil {
+				return err
+			}
+			if err := os.WriteFile(out, text, 0o600); err != nil {
+				return err
+			}
+			fmt.Fprintln(c.OutOrStdout(), result)
+			fmt.Fprintf(c.OutOrStdout(), "  %s: events %d to %d, %d kB\n", out, v.from, v.to, len(text)/1000)
+			return nil
+		},
+	}
+	c.Flags().Uint64Var(&v.seed, "seed", 1, "the seed")
+	c.Flags().StringVar(&v.plan, "plan", "", "show this plan instead of the seed's own")
+	c.Flags().DurationVar(&v.simulated, "simulated", time.Minute, "how long, in simulated time")
+	c.Flags().Uint64Var(&v.from, "from", 0, "the first event to show")
+	c.Flags().Uint64Var(&v.to, "to", 0, "the last one")
+	c.Flags().BoolVar(&v.blind, "blind", false, "leave out the judges that look into disks")
+	c.Flags().StringVarP(&out, "out", "o", "run.html", "the file to write")
+	c.Flags().StringVar(&patch, "patch", "", "plant the bug of this file")
+	c.Flags().StringVar(&v.again, "again", "", "the command that repeats the run, if it is another than this")
+	_ = c.Flags().MarkHidden("again")
+	return c
+}
+
+// view is what a page is to show.
+type view struct {
+	seed      uint64
+	seeded    bool
+	plan      string
+	simulated time.Duration
+	from, to  uint64
+	blind     bool
+	again     string
+}
+
+// page runs the plan, chooses the events, and runs it again to record them.
+func (v *view) page() ([]byte, *sim.Result, error) {
+	plan := sim.Generate(v.seed, v.simulated)
+	if v.plan != "" {
+		var err error
+		if plan, err = readPlan(v.plan); err != nil {
+			return nil, nil, err
+		}
+		if v.seeded {
+			plan.Seed = v.seed
+		}
+	}
+	result := sim.Run(plan, sim.Options{Blind: v.blind})
+	chosen := v.from != 0 || v.to != 0
+	if err := v.choose(result); err != nil {
+		return nil, nil, err
+	}
+	for {
+		var rec sim.Recording
+		again := sim.Run(plan, sim.Options{Blind: v.blind, Record: &rec, From: v.from, To: v.to})
+		if again.Hash != result.Hash {
+			return nil, nil, errors.New("two runs of one plan differ: see docs/simulator.md, Determinism")
+		}
+		text, err := v.draw(result, &rec)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case len(text) <= pageBytesMax:
+			return text, result, nil
+		case chosen:
+			return nil, nil, fmt.Errorf("%d events make a page of %d bytes, and %d is the most: show fewer with --from and --to", v.to-v.from+1, len(text), pageBytesMax)
+		}
+		v.halve(result)
+	}
+}
+
+// choose settles the events to show.
+func (v *view) choose(r *sim.Result) error {
+	switch {
+	case v.to != 0 && v.from == 0:
+		v.from = max(v.to, pageEvents) - pageEvents + 1
+	case v.from != 0 && v.to == 0:
+		v.to = v.from + pageEvents - 1
+	case v.from == 0 && r.Violation != nil:
+		v.to = r.Events
+		v.from = max(v.to, pageEvents) - pageEvents + 1
+	case v.from == 0:
+		v.from, v.to = 1, pageEvents
+	}
+	v.to = min(v.to, r.Events)
+	if v.from > v.to {
+		return fmt.Errorf("there is nothing to show from event %d to %d: the run has %d", v.from, v.to, r.Events)
+	}
+	return nil
+}
+
+// halve takes away the half that is farther from what matters.
+func (v *view) halve(r *sim.Result) {
+	if r.Violation != nil {
+		v.from += (v.to - v.from + 1) / 2
+	} else {
+		v.to -= (v.to - v.from + 1) / 2
+	}
+}
+
+// repeat is the command that a reader of the page is told.
+func (v *view) repeat() string {
+	line := repeat(v.seed, v.simulated)
+	switch {
+	case v.again != "":
+		return v.again
+	case v.plan != "" && v.seeded:
+		line = fmt.Sprintf("go run ./cmd/sim run --plan %s --seed %d", v.plan, v.seed)
+	case v.plan != "":
+		line = "go run ./cmd/sim run --plan " + v.plan
+	}
+	if v.blind {
+		line += " --blind"
+	}
+	return line
+}
+
+// planted builds the simulator with a planted bug and lets it draw the page.
+func (v *view) planted(c *cobra.Command, patch, out string) error {
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	m, err := readMutant(patch)
+	if err != nil {
+		return fmt.Errorf("%s: %w", patch, err)
+	}
+	work, err := os.MkdirTemp("", "parley-mutant-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	program, err := m.build(root, work)
+	if err != nil {
+		return err
+	}
+	again := fmt.Sprintf("go run ./cmd/sim view --patch %s --seed %d --simulated %s", filepath.ToSlash(patch), v.seed, v.simulated)
+	args := []string{"view", "--simulated", v.simulated.String(), "--from", fmt.Sprint(v.from), "--to", fmt.Sprint(v.to), "--out", out}
+	if v.plan != "" {
+		again += " --plan " + v.plan
+		args = append(args, "--plan", v.plan)
+	}
+	if v.plan == "" || v.seeded {
+		args = append(args, "--seed", fmt.Sprint(v.seed))
+	}
+	if v.blind {
+		again += " --blind"
+		args = append(args, "--blind")
+	}
+	draw := exec.Command(program, append(args, "--again", again)...)
+	draw.Stdout, draw.Stderr = c.OutOrStdout(), c.ErrOrStderr()
+	return draw.Run()
+}
+
+//go:embed page/page.html
+var pageText string
+
+//go:embed page/page.css
+var pageStyle string
+
+//go:embed page/page.js
+var pageScript string
+
+var pageTemplate = template.Must(template.New("page").Parse(pageText))
+
+// draw puts the recording into the page.
+func (v *view) draw(r *sim.Result, rec *sim.Recording) ([]byte, error) {
+	data, err := json.Marshal(v.data(r, rec)) // < and > are escaped: nothing in it ends the script element
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	err = pageTemplate.Execute(&b, map[string]string{
+		"Title": html.EscapeString(fmt.Sprintf("Parley: seed %d, %s", r.Seed, r.Verdict())),
+		"Style": pageStyle, "Script": pageScript, "Run": string(data),
+	})
+	return b.Bytes(), err
+}
+
+// pageData is what the page's script reads.
+type pageData struct {
+	Seed     uint64     `json:"seed"`
+	Hash     string     `json:"hash"`
+	Verdict  string     `json:"verdict"`
+	Sentence string     `json:"sentence,omitempty"`
+	Reason   string     `json:"reason,omitempty"`
+	Report   string     `json:"report,omitempty"`
+	At       uint64     `json:"at,omitempty"` // the event after which a judge spoke
+	Repeat   string     `json:"repeat"`
+	Nodes    int        `json:"nodes"`
+	Total    uint64     `json:"total"` // events of the whole run
+	Kinds    []string   `json:"kinds"` // of messages, by number
+	Entries  []string   `json:"entries"`
+	Start    []pageNode `json:"start"`
+	Cut      [][3]int   `json:"cut"`
+	Events   []pageItem `json:"events"`
+	// [kind, term, from, to, sent, arrived, fate]: events by number, arrived 0: it did not
+	Messages [][7]uint64 `json:"messages"`
+}
+
+// pageItem is one event.
+type pageItem struct {
+	Number  uint64     `json:"i"`
+	At      int64      `json:"t"` // nanoseconds
+	Who     string     `json:"w"`
+	Text    string     `json:"x"`
+	Changes []pageNode `json:"c,omitempty"`
+	Links   [][3]int   `json:"l,omitempty"` // [from, to, cut]
+}
+
+// pageNode is what is new about a node.
+type pageNode struct {
+	Node  raft.NodeID `json:"n"`
+	State [12]uint64  `json:"s"` // up, paused, lost, role, term, vote, leader, commit, applied, stored, base, last
+	From  raft.Index  `json:"f,omitempty"`
+	Runs  [][3]uint64 `json:"r,omitempty"` // [term, kind, count]; kind 0: a hole
+}
+
+func (v *view) data(r *sim.Result, rec *sim.Recording) *pageData {
+	p := &pageData{
+		Seed: r.Seed, Hash: fmt.Sprintf("%x", r.Hash), Verdict: r.Verdict(), Repeat: v.repeat(), Nodes: rec.Nodes, Total: r.Events,
+		Start: pageNodes(rec.Start), Cut: pageLinks(rec.Links), Events: []pageItem{}, Messages: [][7]uint64{},
+	}
+	if b := r.Violation; b != nil {
+		p.Sentence, p.Reason, p.Report, p.At = sim.Sentence(b.Invariant), b.Reason, strings.TrimSpace(b.Report), b.Event
+	}
+	for i := range rec.Events {
+		e := &rec.Events[i]
+		p.Events = append(p.Events, pageItem{e.Number, int64(e.At), e.Who, e.Text, pageNodes(e.Changes), pageLinks(e.Links)})
+	}
+	highest := raft.MessageKind(0)
+	for i := range rec.Messages {
+		m := &rec.Messages[i]
+		highest = max(highest, m.Kind)
+		p.Messages = append(p.Messages, [7]uint64{uint64(m.Kind), uint64(m.Term), uint64(m.From), uint64(m.To), m.Sent, m.Arrived, uint64(m.Fate)})
+	}
+	for k := raft.MessageKind(0); k <= highest; k++ {
+		p.Kinds = append(p.Kinds, k.String())
+	}
+	p.Entries = []string{"hole"}
+	for k := raft.EntryNoop; k <= raft.EntryLevel; k++ {
+		p.Entries = append(p.Entries, k.String())
+	}
+	return p
+}
+
+func pageNodes(changes []sim.Change) []pageNode {
+	list := make([]pageNode, 0, len(changes))
+	for i := range changes {
+		c := &changes[i]
+		s := &c.State
+		n := pageNode{Node: c.Node, From: c.From, State: [12]uint64{bit(s.Up), bit(s.Paused), bit(s.Lost), uint64(s.Role), uint64(s.Term),
+			uint64(s.Vote), uint64(s.Leader), uint64(s.Commit), uint64(s.Applied), uint64(s.Stored), uint64(s.Base), uint64(s.Last)}}
+		for _, cell := range c.Cells {
+			term, kind := uint64(cell.Term), uint64(cell.Kind)
+			if last := len(n.Runs) - 1; last >= 0 && n.Runs[last][0] == term && n.Runs[last][1] == kind {
+				n.Runs[last][2]++
+			} else {
+				n.Runs = append(n.Runs, [3]uint64{term, kind, 1})
+			}
+		}
+		list = append(list, n)
+	}
+	return list
+}
+
+func pageLinks(links []sim.LinkChange) [][3]int {
+	list := make([][3]int, 0, len(links))
+	for _, l := range links {
+		list = append(list, [3]int{int(l.From), int(l.To), int(bit(l.Cut))})
+	}
+	return list
+}
+
+func bit(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
+}
