@@ -138,8 +138,9 @@ function palette() {
   };
 }
 
-// Terms that follow each other get colours far apart.
-const hue = (term) => Math.round(term * 137.508 + 205) % 360;
+// Terms that follow each other get colours far apart; none is red, which is for what goes wrong.
+const HUES = [212, 36, 140, 276, 62, 180, 318];
+const hue = (term) => HUES[(term - 1) % HUES.length];
 const termColour = (term) => (term ? `hsl(${hue(term)} ${colours.sat} ${colours.cell})` : colours.lane);
 const termSoft = (term) => `hsl(${hue(term)} ${colours.sat} ${colours.cellSoft})`;
 
@@ -158,12 +159,15 @@ function yOf(lane) {
   return TOP + PLAN + (lane - 0.5) * height;
 }
 
+// spread gives the lanes their length, so that there is something to scroll.
+function spread() { $("space").style.width = LABEL + events.length * width + 40 + "px"; }
+
 function draw() {
   const scroll = $("scroll"), canvas = $("lanes");
   const w = scroll.clientWidth, room = scroll.clientHeight;
   height = Math.max(34, Math.floor((room - TOP - PLAN - CALLERS - 4) / run.nodes));
   const h = TOP + PLAN + run.nodes * height + CALLERS;
-  $("space").style.width = LABEL + events.length * width + 40 + "px";
+  spread();
   $("space").style.height = h + "px";
   const ratio = window.devicePixelRatio || 1;
   canvas.width = w * ratio; canvas.height = h * ratio;
@@ -337,12 +341,12 @@ function drawEvents(g, xOf, from, to) {
   for (let c = from; c < to; c++) {
     const e = events[c], lane = laneOf(e.w), x = xOf(c), y = yOf(lane);
     if (lane === 0) {
-      g.fillStyle = colours.bad;
+      g.fillStyle = colours.ink;
       g.beginPath(); g.moveTo(x, y - 5); g.lineTo(x + 5, y); g.lineTo(x, y + 5); g.lineTo(x - 5, y); g.fill();
       if (x > free) {
         const words = e.x.length > 42 ? e.x.slice(0, 41) + "…" : e.x;
         g.textAlign = "left"; g.fillStyle = colours.ink;
-        g.fillText(words, x + 8, y - 8 + (lane ? 0 : 0));
+        g.fillText(words, x + 8, y - 8);
         free = x + 14 + g.measureText(words).width;
       }
     } else {
@@ -563,6 +567,7 @@ function pick(column, keepView) {
   $("goto").value = events[picked].i;
   fillNodes();
   fillSide();
+  spread();
   if (!keepView) reveal();
   draw();
 }
@@ -593,7 +598,7 @@ function find(by) {
 function zoom(factor) {
   const scroll = $("scroll"), x = picked * width - scroll.scrollLeft;
   width = Math.max(3, Math.min(60, Math.round(width * factor)));
-  draw();
+  spread();
   scroll.scrollLeft = picked * width - x;
   draw();
 }
