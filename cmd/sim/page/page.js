@@ -344,7 +344,8 @@ function drawEvents(g, xOf, from, to) {
       g.fillStyle = colours.ink;
       g.beginPath(); g.moveTo(x, y - 5); g.lineTo(x + 5, y); g.lineTo(x, y + 5); g.lineTo(x - 5, y); g.fill();
       if (x > free) {
-        const words = e.x.length > 42 ? e.x.slice(0, 41) + "…" : e.x;
+        const plain = e.x.replace(/fault at=\S+ /, "");
+        const words = plain.length > 42 ? plain.slice(0, 41) + "…" : plain;
         g.textAlign = "left"; g.fillStyle = colours.ink;
         g.fillText(words, x + 8, y - 8);
         free = x + 14 + g.measureText(words).width;
@@ -398,6 +399,7 @@ function fillNodes() {
   const end = Math.max(1, ...shown.nodes.map((n) => n.last));
   const places = Math.max(6, Math.floor(($("logs").clientWidth - 400) / 26));
   logShift = Math.max(0, Math.min(logShift, end - places));
+  fillHoles();
   const to = Math.max(places, end - logShift), from = to - places + 1;
   const head = element("tr");
   for (const h of ["", "", "term", "vote", "commit", "applied", "stored", "base"]) head.append(element("th", h));
@@ -418,6 +420,25 @@ function fillNodes() {
     row.addEventListener("click", () => pickLane(n.id, 1));
     table.append(row);
   });
+}
+
+// fillHoles names what disks lost and nobody gave back yet; it may lie far behind the places shown.
+function fillHoles() {
+  const list = $("holes");
+  list.replaceChildren();
+  for (const n of shown.nodes) {
+    const lost = [];
+    for (let i = n.base + 1; i <= n.last; i++) if (n.log[i] && n.log[i][1] === 0) lost.push(i);
+    if (!lost.length) continue;
+    const more = lost.length > 4 ? ` and ${lost.length - 4} more` : "";
+    const button = element("button", `n${n.id} lost ${lost.slice(0, 4).join(", ")}${more}`);
+    button.title = "show this place of the logs";
+    button.addEventListener("click", () => {
+      logShift = Math.max(0, Math.max(...shown.nodes.map((o) => o.last)) - lost[0] - 6);
+      fillNodes();
+    });
+    list.append(button);
+  }
 }
 
 // place draws one place of a node's log.
