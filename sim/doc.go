@@ -24,7 +24,8 @@
 // arranged to go wrong, generate.go and generatedevice.go what a seed arranges, nemesis.go and
 // trap.go how it happens. device.go is what a disk does wrong and rot.go what it destroys,
 // as far as recoverable.go allows; replace.go is who looks after the nodes that it cost. judge.go lists what must hold; the other judge files, witness.go and
-// liveness.go look after it. trace.go records, differ.go compares.
+// liveness.go look after it. trace.go records, differ.go
+// compares, record.go keeps a stretch of a run as data for a page.
 //
 // # What it promises
 //
@@ -32,7 +33,7 @@
 //     collector, the race detector or the number of processors do.
 //   - Taking a fault out of a plan moves no other decision of chance.
 //   - A verdict names an invariant and says in words what broke it.
-//   - Asking for the trace as text changes nothing.
+//   - Asking for the trace, as text or as data, changes nothing.
 //
 // # What it asks of its caller
 //

@@ -85,6 +85,7 @@ func (w *World) send(m *raft.Message) {
 		w.trace.notes = describeMessage(w.trace.notes, m)
 	}
 	if !n.open(m.From.ID, m.To.ID) || !n.calm && int64(below(fate, 1000)) < n.plan.Loss+n.loss {
+		w.recordLost(m)
 		w.lost(m.Kind, m.From.ID, m.To.ID)
 		return
 	}
@@ -98,6 +99,7 @@ func (w *World) send(m *raft.Message) {
 	p := n.packet()
 	n.packets[p].kind, n.packets[p].from, n.packets[p].to, n.packets[p].copies = m.Kind, m.From.ID, m.To.ID, copies
 	n.packets[p].bytes = raft.AppendMessage(n.packets[p].bytes[:0], m)
+	w.recordSent(p, m, copies)
 	for i := range copies {
 		at := w.now + n.delay(raft.Mix(delay, uint64(i)))
 		if n.plan.FIFO {
@@ -157,6 +159,7 @@ func (w *World) arrive(e *event) {
 	kind, from, ok := p.kind, p.from, n.open(p.from, p.to) && s.up
 	p.copies--
 	w.trace.begin(e)
+	w.recordArrival(e.arg, ok)
 	w.trace.put(uint64(crc32.Checksum(p.bytes, castagnoli)))
 	var m raft.Message
 	if ok || w.trace.on() {

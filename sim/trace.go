@@ -27,11 +27,14 @@ type trace struct {
 	buf         []byte
 	checkpoints [][sha256.Size]byte
 
-	text     io.Writer // nil: no lines are made
+	text     io.Writer // nil: nobody reads the lines
+	lines    bool      // lines are made
 	from, to uint64    // events for which lines are made
 	line     []byte
 	notes    []byte
-	err      error // of text
+	head     int    // length of what stands before the line's words
+	who      string // whom the event happens to
+	err      error  // of text
 }
 
 // begin opens the record of an event.
@@ -40,13 +43,15 @@ func (t *trace) begin(e *event) {
 	t.buf = binary.LittleEndian.AppendUint64(t.buf, uint64(e.at))
 	t.buf = binary.LittleEndian.AppendUint64(t.buf, uint64(e.kind)<<32|uint64(uint32(e.who)))
 	if t.on() {
-		t.line = fmt.Appendf(t.line[:0], "%8d %14s  %-4s ", t.events, formatClock(e.at), e.actor())
+		t.who = e.actor()
+		t.line = fmt.Appendf(t.line[:0], "%8d %14s  %-4s ", t.events, formatClock(e.at), t.who)
+		t.head = len(t.line)
 		t.notes = t.notes[:0]
 	}
 }
 
 // on reports whether a line is being made; details cost nothing otherwise.
-func (t *trace) on() bool { return t.text != nil && t.events >= t.from && t.events <= t.to }
+func (t *trace) on() bool { return t.lines && t.events >= t.from && t.events <= t.to }
 
 // put adds a number to the record.
 func (t *trace) put(x uint64) { t.buf = binary.LittleEndian.AppendUint64(t.buf, x) }
@@ -77,14 +82,19 @@ func (t *trace) end() {
 	if t.on() {
 		t.line = append(t.line, t.notes...)
 		t.line = append(t.line, '\n')
-		if _, err := t.text.Write(t.line); err != nil && t.err == nil {
-			t.err = err
+		if t.text != nil {
+			if _, err := t.text.Write(t.line); err != nil && t.err == nil {
+				t.err = err
+			}
 		}
 	}
 	if t.events%checkpointEvents == 0 {
 		t.checkpoint()
 	}
 }
+
+// words returns what the line of the event that just ended says about it.
+func (t *trace) words() []byte { return t.line[t.head : len(t.line)-1] }
 
 func (t *trace) checkpoint() {
 	h := sha256.New()

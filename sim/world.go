@@ -48,14 +48,16 @@ type World struct {
 	stopAt    uint64
 	blind     bool
 	disturb   func() uint64
+	recorder  recorder
 }
 
 // Options says what is wanted of a run beside its verdict.
 type Options struct {
-	Trace    io.Writer // gets the trace as text; nil: none
-	From, To uint64    // only these events as text; zero To: to the end
-	StopAt   uint64    // end after this event; zero: at the plan's end
-	LetPanic bool      // a panic of the code under test goes through, with its stack
+	Trace    io.Writer  // gets the trace as text; nil: none
+	From, To uint64     // only these events as text or data; zero To: to the end
+	StopAt   uint64     // end after this event; zero: at the plan's end
+	Record   *Recording // gets the same events as data; nil: none
+	LetPanic bool       // a panic of the code under test goes through, with its stack
 
 	// Blind leaves out the judges that look into disks: the commit rule, promises,
 	// recovery and absence. What is left sees a bug only by what it does to logs, states
@@ -118,6 +120,7 @@ func (w *World) runGuarded(letPanic bool) {
 			if r := recover(); r != nil {
 				w.violate(Panicked, "%v", r)
 				w.trace.end()
+				w.recordLine(nil, nil)
 			}
 		}()
 	}
@@ -127,8 +130,13 @@ func (w *World) runGuarded(letPanic bool) {
 func newWorld(p *Plan, o Options) *World {
 	w := &World{plan: p, chance: chance{p.Seed}, net: newNetwork(chance{p.Seed}, p), stopAt: o.StopAt, blind: o.Blind, disturb: o.Disturb}
 	w.trace.text, w.trace.from, w.trace.to = o.Trace, o.From, o.To
+	w.trace.lines = o.Trace != nil || o.Record != nil
 	if o.To == 0 {
 		w.trace.to = ^uint64(0)
+	}
+	w.recorder.into = o.Record
+	if o.Record != nil {
+		o.Record.Nodes = p.servers()
 	}
 	w.judges.applied.byBody = make(map[string]int)
 	w.oneShots.taken = make(map[requestKey][]execution)
@@ -186,6 +194,7 @@ func (w *World) run() {
 			w.trace.put(w.disturb())
 		}
 		w.trace.end()
+		w.record()
 		if w.trace.events == w.stopAt {
 			return
 		}
