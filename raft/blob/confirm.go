@@ -45,7 +45,9 @@ func (r *Replicator) beginRound(c *confirm, b *record) {
 }
 
 // promise is until when this node keeps a blob that nothing wants yet, from now on. It counts from
-// the latest log time heard of: a node that lags would promise what is past.
+// the latest log time heard of, and from what time it must be by now: a node that lags would promise
+// what is past, and so would one whose log nobody has written to for long. To count from too late is
+// only to keep it longer.
 func (r *Replicator) promise(b *record) raft.LogTime {
 	b.keep = max(b.keep, r.latest.Add(r.o.Grace))
 	return b.keep

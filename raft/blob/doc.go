@@ -38,6 +38,8 @@
 //     reordered.
 //   - InputWant, InputUnwant and InputApplied are given as entries are applied, in order; InputMembers
 //     when a configuration takes effect.
+//   - InputClock is given now and then, with the last entry's log time and what the node's clock has counted since.
+//     Without it an upload to an idle cluster is promised for a time that is past when its pin is appended.
 //   - InputCaughtUp is given once, when the node has applied all that was committed when its process
 //     started: after its first ReadIndex, say. Nothing is collected before.
 //   - The entry that pins carries the Confirmation, and Apply calls Table.Confirm with the entry's own log

@@ -52,7 +52,7 @@ type Message struct {
 	Kind     MessageKind
 	Nonce    uint64
 	Position raft.Position // what the sender has applied
-	Time     raft.LogTime  // the highest log time of a committed entry that it knows of
+	Time     raft.LogTime  // the highest log time that it knows of or reckons with
 
 	Sum     Sum
 	Size    int64

@@ -18,6 +18,7 @@ const (
 	InputConfirm                       // Ticket wants Want.Sum, which is held here, confirmed
 	InputMessage                       // Message arrived
 	InputPeerLost                      // the connection to Peer broke, or messages to it were dropped
+	InputClock                         // log time has come to about Time by now, whether or not an entry says so
 	InputDone                          // Done: any operation on the store, whoever asked for it
 )
 

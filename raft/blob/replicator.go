@@ -27,7 +27,7 @@ type Replicator struct {
 
 	position raft.Position // applied
 	logTime  raft.LogTime  // of the entry there
-	latest   raft.LogTime  // the highest of a committed entry, as far as heard
+	latest   raft.LogTime  // the highest that was heard of or reckoned with: what is promised counts from it
 	caughtUp bool
 
 	config      raft.Configuration
@@ -113,6 +113,8 @@ func (r *Replicator) take(in *Input) {
 		}
 	case InputApplied:
 		r.applied(in.Position, in.Time)
+	case InputClock:
+		r.latest = max(r.latest, in.Time)
 	case InputCaughtUp:
 		r.catchUp()
 	case InputConfirm:

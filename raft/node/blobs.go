@@ -78,7 +78,15 @@ func (n *Node) resetBlobs() {
 	}
 }
 
-func (n *Node) blobInput(in blob.Input) { n.blobs.in = append(n.blobs.in, in) }
+// blobInput collects what happened in this Step. First comes what time it is by the log, whose last entry
+// may be old.
+func (n *Node) blobInput(in blob.Input) {
+	b := &n.blobs
+	if len(b.in) == 0 {
+		b.in = append(b.in, blob.Input{Kind: blob.InputClock, Time: n.logTime.Add(n.now.Sub(n.appliedAt))})
+	}
+	b.in = append(b.in, in)
+}
 
 // blobMessage takes a message of another replicator.
 func (n *Node) blobMessage(m *raft.Message) {

@@ -4,9 +4,12 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash/crc32"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"parley/raft/blob"
 )
 
 func appendSum(p []byte) []byte {
@@ -26,6 +29,8 @@ func TestEnvelopesAreTheseBytes(t *testing.T) {
 			encodeRequest(&Command{RequestID: "id", Principal: "ann", Body: []byte("hi"),
 				Digest: Digest{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}})},
 		{"0103" + "0300000000000000" + "0807060504030201", encodeClose(3, 0x0102030405060708)},
+		{"0105" + "0807060504030201" + "01" + strings.Repeat("00", 30) + "02" + "0500000000000000" + "0700000000000000" + "0900000000000000" + "616e6e",
+			encodePin(0x0102030405060708, &blob.Confirmation{Sum: blob.Sum{0: 1, 31: 2}, Size: 5, Config: 7, NotAfter: 9}, "ann")},
 	} {
 		require.Equal(t, c.golden, hex.EncodeToString(c.got))
 	}
@@ -43,6 +48,15 @@ func TestEnvelopesAreTheseBytes(t *testing.T) {
 	require.Equal(t, envelope{kind: envelopeRequest, requestID: []byte("id"), principal: []byte("ann"), digest: Digest{7}, body: []byte("hi")}, e)
 }
 
+func TestAPinComesBackAsItWasEncoded(t *testing.T) {
+	c := blob.Confirmation{Ticket: 3, Sum: blob.SumOf([]byte("x")), Size: 1, Config: 7, NotAfter: 9}
+	e, err := decodeEnvelope(encodePin(3, &c, "ann"))
+	require.NoError(t, err)
+	require.Equal(t, envelope{kind: envelopePin, principal: []byte("ann"), pin: c}, e)
+	_, err = decodeEnvelope(encodePin(3, &c, "")[:envelopePinHead-1])
+	require.ErrorIs(t, err, errEnvelope)
+}
+
 func TestAnEnvelopeIsEncodedInOneAllocation(t *testing.T) {
 	c := &Command{Session: 3, Seq: 2, Body: make([]byte, 100)}
 	require.Equal(t, 1.0, testing.AllocsPerRun(100, func() { encodeCommand(c) }))
@@ -51,7 +65,7 @@ func TestAnEnvelopeIsEncodedInOneAllocation(t *testing.T) {
 }
 
 func TestWhatIsNoEnvelopeIsRefused(t *testing.T) {
-	for _, p := range [][]byte{nil, {1}, {2, 1, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 5, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 1, 0}, make([]byte, 40),
+	for _, p := range [][]byte{nil, {1}, {2, 1, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 6, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 5, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 1, 0}, make([]byte, 40),
 		encodeClose(3, 9)[:17], append(encodeClose(3, 9), 0),
 		encodeRequest(&Command{RequestID: "", Principal: "ann"}), encodeRequest(&Command{RequestID: "id", Principal: "ann"})[:26]} {
 		_, err := decodeEnvelope(p)

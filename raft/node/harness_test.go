@@ -3,9 +3,11 @@ package node
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -31,6 +33,27 @@ func (m *toy) Apply(at Applied, command []byte) []byte {
 	m.at = append(m.at, at.Position)
 	m.hash.add(newHasher(1).u64(uint64(at.Position)).u64(uint64(at.Session)).bytes(command).sum())
 	return fmt.Appendf(nil, "%d:%s", len(m.lines), command)
+}
+
+// ApplyNaming has commands that name a blob, "name <sum> <by>", and take a name back, "unname <sum>"; the reply says
+// what came of it. Others are lines.
+func (m *toy) ApplyNaming(at Applied, names Names, command []byte) []byte {
+	var sum blob.Sum
+	var by string
+	word, rest, _ := strings.Cut(string(command), " ")
+	digits, by, _ := strings.Cut(rest, " ")
+	if n, err := hex.Decode(sum[:], []byte(digits)); err != nil || n != len(sum) {
+		return m.Apply(at, command)
+	}
+	code := blob.CodeUnknown
+	switch word {
+	case "name":
+		code = names.Name(sum, by)
+	case "unname":
+		code = names.Unname(sum)
+	}
+	m.Apply(at, command)
+	return []byte(code.String())
 }
 
 func (m *toy) Query([]byte) []byte {
