@@ -203,9 +203,33 @@ func TestEveryJudgeSpeaksWhenItMust(t *testing.T) {
 			apply(w, 1, 5, 1)
 			w.subscribers[0].judge(&node.Frame{Position: 5})
 		}},
+		{"a learner that campaigns", ElectionSafety, func(w *World) {
+			learner := raft.Configuration{Members: []raft.Member{{Ident: raft.Ident{ID: 1}, Voter: true}, {Ident: raft.Ident{ID: 2}}}}
+			synced(w, 2, in(1), 0, raft.Entry{Index: 1, Term: 1, Kind: raft.EntryConfig, Payload: raft.AppendConfiguration(nil, &learner)})
+			synced(w, 1, in(1), 0, w.judges.logs.registry[0][0].entry)
+			commit(w, 1, 1, 1)
+			commit(w, 2, 1, 1)
+			role(w, 1, raft.PreCandidate, 1)
+			require.Nil(t, w.violation)
+			role(w, 2, raft.PreCandidate, 1)
+		}},
+		{"a snapshot with a configuration that came later", StateHash, func(w *World) {
+			synced(w, 1, in(1), 0, entry(1, 1, "a"), entry(2, 1, "b"))
+			synced(w, 2, in(1), 0, entry(1, 1, "a"), entry(2, 1, "b"))
+			commit(w, 1, 1, 2)
+			w.judgeSnapshot(w.node(1), &raft.Base{Entry: raft.EntryID{Index: 2, Term: 1}})
+			require.Nil(t, w.violation)
+			w.judgeSnapshot(w.node(1), &raft.Base{Entry: raft.EntryID{Index: 1, Term: 1}, ConfigIndex: 2})
+		}},
+		{"a log that is given up for a snapshot that lies in it", Absence, func(w *World) {
+			synced(w, 1, in(1), 0, entry(1, 1, "a"), entry(2, 1, "b"))
+			synced(w, 2, in(1), 0, entry(1, 1, "a"), entry(2, 1, "b"))
+			commit(w, 1, 1, 1)
+			w.judgeStore(w.node(2), &raft.Store{Hard: in(1), Base: raft.EntryID{Index: 1, Term: 1}, Reset: true})
+		}},
 		{"good times that end with work undone", Liveness, func(w *World) {
 			w.now = int64(w.plan.Duration)
-			w.plan.Rest = nil // founding members that are away excuse it that the cluster is not formed
+			w.plan.Core, w.plan.Rest = []raft.NodeID{1, 2, 3}, nil // formation waits for all of them
 			for _, s := range w.servers {
 				s.up = false
 			}

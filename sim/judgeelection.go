@@ -25,6 +25,9 @@ func (w *World) judgeRole(s *server, n *raft.Note) {
 	e := &w.judges.election
 	is := raft.Role(n.A)
 	e.roles[s.id] = role{is: is, term: n.Term}
+	if is == raft.PreCandidate || is == raft.Candidate {
+		w.judgeCampaign(s)
+	}
 	if is != raft.Leader {
 		return
 	}
@@ -40,6 +43,25 @@ func (w *World) judgeRole(s *server, n *raft.Note) {
 	e.leaders[n.Term] = leadership{s.id, s.epoch}
 	w.judgeCompleteness(s, n.Term)
 	w.reaches(s, StageElected)
+}
+
+// judgeCampaign looks at a node that campaigns: it is a voter of the configuration that is committed in its log, as far as it knows,
+// or of one behind that [§6]. A learner waits to be asked.
+func (w *World) judgeCampaign(s *server) {
+	m := &w.judges.logs.mirrors[s.id]
+	for i := raft.Index(len(m.handed)); ; i-- {
+		c := w.configOf(i, termAt(m.handed, i))
+		if i > 0 && len(c.Members) == 0 {
+			continue
+		}
+		if who, ok := c.Find(s.id); ok && (who.Inc == 0 || who.Inc == s.inc) && (who.Voter || who.VoterOld) {
+			return
+		}
+		if i <= m.commit {
+			w.violate(ElectionSafety, "Node %d campaigns, and is no voter of the configuration of entry %d nor of any behind it.", s.id, i)
+			return
+		}
+	}
 }
 
 // leads reports whether the node takes itself to be a leader, and of which term.

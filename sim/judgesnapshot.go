@@ -12,6 +12,9 @@ func (w *World) judgeBase(s *server, st *raft.Store) {
 	m := &w.judges.logs.mirrors[s.id]
 	w.judgeCovered(s, st.Base)
 	if st.Reset {
+		if n := len(m.handed); uint64(n) > uint64(st.Base.Index) && termAt(m.handed, st.Base.Index) == st.Base.Term {
+			w.violate(Absence, "Node %d gives up its log up to entry %d for a snapshot up to %d, which is in that log.", s.id, n, st.Base.Index)
+		}
 		m.handed = w.agreed(st.Base.Index)
 		w.cover.Resets++
 		return
@@ -31,6 +34,20 @@ func (w *World) judgeCovered(s *server, base raft.EntryID) {
 	if base.Index > 0 && l.committed[base.Index-1].term != base.Term {
 		w.violate(StateMachineSafety, "Node %d has a snapshot up to %d of term %d, where an entry of term %d was committed.",
 			s.id, base.Index, base.Term, l.committed[base.Index-1].term)
+	}
+}
+
+// judgeSnapshot looks at a snapshot that a node made of its own state: the configuration in it is the one in force at its
+// last entry, and not one that came later and may yet be cut [§7].
+func (w *World) judgeSnapshot(s *server, base *raft.Base) {
+	w.judgeCovered(s, base.Entry)
+	at := min(base.Entry.Index, raft.Index(len(w.judges.logs.committed)))
+	for at > 0 && len(w.configOf(at, w.judges.logs.committed[at-1].term).Members) == 0 {
+		at--
+	}
+	if base.ConfigIndex != at {
+		w.violate(StateHash, "Node %d makes a snapshot up to %d with the configuration of entry %d, and that of entry %d was in force there.",
+			s.id, base.Entry.Index, base.ConfigIndex, at)
 	}
 }
 

@@ -47,6 +47,9 @@ func (w *World) task(e *event) {
 		return
 	}
 	w.coverTask(&done)
+	if t.Kind == node.TaskMake && done.Err == nil {
+		w.judgeSnapshot(s, &done.Info.Base)
+	}
 	epoch := s.epoch
 	s.tell(node.Event{Kind: node.EventTask, Done: &done})
 	if s.epoch == epoch {

@@ -215,6 +215,36 @@ func TestADisputeWaitsForTheSilentVoterAndNotForEver(t *testing.T) {
 	}
 }
 
+// In a cluster of two nobody has a majority, and whoever sees first that the states differ stops. Had its report not
+// left before, its peer would answer from a wrong state for good: started again, the node would stop again.
+func TestTheLastWordOfANodeThatDiffersIsItsReport(t *testing.T) {
+	for _, leads := range []bool{false, true} {
+		c, s := watched(t, 2, 8)
+		seq := uint64(0)
+		c.writeOn(s, &seq, 8)
+		c.advance(100 * time.Millisecond)
+		sick := c.other()
+		if leads {
+			sick = c.leader()
+		}
+		sick.rot()
+		// The leader's report comes first, and only then what has the other one apply the entry of the mark.
+		l, late := c.leader(), c.other()
+		at, told := (l.node.applied/8+1)*8, false
+		c.cut = func(m *raft.Message) bool {
+			told = told || m.Kind == raft.MsgReport && m.From == l.node.self && l.node.applied == at
+			return l.node.applied >= at && !told && m.To == late.node.self
+		}
+		for l.up && late.up {
+			seq++
+			l.ask(Event{Kind: EventCommand, Command: Command{Session: s, Seq: seq, AckedBelow: seq, Body: []byte("x")}})
+			c.advance(10 * time.Millisecond)
+		}
+		require.False(t, diverged(t, late).Majority, "it has the leader's report when it gets to the mark")
+		require.False(t, diverged(t, l).Majority, "and the leader has its last word")
+	}
+}
+
 // A learner is not asked who is right, but it serves as well, and must be right itself.
 func TestALearnerThatDiffersStopsAndCountsForNobody(t *testing.T) {
 	c, s := watched(t, 3, 4)

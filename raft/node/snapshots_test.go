@@ -245,6 +245,36 @@ func TestANodeWithoutAGoodSnapshotVotesByWhereItsLogEndedAndGetsAllOfIt(t *testi
 	require.Equal(t, c.leader().sm.lines, m.sm.lines)
 }
 
+// What a disk does not read any more shows when a peer asks for it. It must not stay the one that is offered: the
+// log that the peer lacks is gone, and nothing else could help it.
+func TestASnapshotThatTheDiskDoesNotReadIsGivenUpAndMadeAnew(t *testing.T) {
+	for what, strike := range map[string]func(fs *memfs.FS, name string) error{
+		"a bit turned": func(fs *memfs.FS, name string) error { return fs.FlipBit(name, 8*300) },
+		"the disk says so": func(fs *memfs.FS, name string) error {
+			fs.Arrange(memfs.Failure{Kind: memfs.OpRead, Name: name, Off: 300, Len: 1, Times: -1, Err: vfs.ErrIO})
+			return nil
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			c, s, seq := away(t, 60, 500)
+			l, three := c.leader(), c.member(3)
+			bad, _ := l.node.snapshots.newest()
+			require.NoError(t, strike(l.fs, fmt.Sprintf("data/snapshots/%020d.snap", bad.Entry.Index)))
+			require.NoError(t, three.start())
+			c.until("a snapshot", func() bool { return three.node.applied == l.node.applied })
+			require.NotEmpty(t, l.taskErrs, "it was asked for")
+			good, _ := l.node.snapshots.newest()
+			require.Greater(t, good.Entry.Index, bad.Entry.Index)
+			require.Contains(t, notesOf(three, raft.NoteInstall), good.Entry.Index)
+			for _, info := range l.node.snapshots.made {
+				require.NotEqual(t, bad.ID, info.ID)
+			}
+			c.fill(s, seq, 60, 500)
+			c.agree()
+		})
+	}
+}
+
 func TestASnapshotThatCannotBeMadeIsMadeLater(t *testing.T) {
 	c := snapping(t, 1)
 	m := c.leader()
