@@ -36,11 +36,12 @@ that can be printed, edited and replayed. After every event judges look for brok
   sim soak --seeds 1..10000        many runs on all processors
   sim plan --seed 7 > my.plan      the plan of a seed, to edit
   sim replay my.plan               and to run
-  sim mutants                      how many seeds find each planted bug`,
+  sim mutants                      how many seeds find each planted bug
+  sim search --elections 1         every choice within bounds, exhaustively`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(runCommand(), planCommand(), replayCommand(), soakCommand(), mutantsCommand())
+	root.AddCommand(runCommand(), planCommand(), replayCommand(), soakCommand(), mutantsCommand(), searchCommand())
 	return root
 }
