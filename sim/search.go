@@ -52,6 +52,8 @@ type SearchBounds struct {
 type SearchOptions struct {
 	EveryOrder bool // no sleep sets
 	Exact      bool // tell states apart by everything that a node says of its state, and forget no message
+	// From is the way to where the search begins, as a Way tells it; it uses up what it uses.
+	From []string
 	// Progress, if not nil, is called now and then; the search ends if it says no.
 	Progress func(*SearchResult) bool
 }
@@ -63,7 +65,7 @@ type SearchResult struct {
 	Transitions int  // moves made, each with one ending
 	Again       int  // of them those that led to a state seen before
 	Pruned      int  // moves not made, because another order of the same was searched
-	Depth       int  // of the longest way
+	Depth       int  // moves of the longest of the shortest ways to a state
 	Set         [16]byte
 	Violation   *Violation
 	Way         []string // to the violation
@@ -74,10 +76,26 @@ type searching struct {
 	options SearchOptions
 	bounds  SearchBounds
 	result  SearchResult
-	seen    map[key][]sleeper
+	seen    map[key]*visited
 	shapes  map[key]bool // in an exact search: the states as another would see them
-	way     []string
-	stopped bool
+	queue   []visit
+}
+
+// visited is a state that was met.
+type visited struct {
+	sleep  []sleeper // what slept at every visit
+	opened bool      // what is behind it was searched, but for the sleepers
+	by     *visited  // where the shortest way comes from, and its last move
+	move   move
+	fate   string
+	depth  int
+}
+
+// visit is a state whose turn will come. only, if not nil, is what slept before and is awake now.
+type visit struct {
+	state *searchState
+	at    *visited
+	only  []sleeper
 }
 
 // sleeper is a move with one outcome that need not be made: everything behind it was searched.
@@ -88,9 +106,10 @@ type sleeper struct {
 	msg  uint64
 }
 
-// Search looks at everything that can happen within the bounds.
+// Search looks at everything that can happen within the bounds, the nearest first: what it finds,
+// it finds by a shortest way.
 func Search(bounds SearchBounds, options SearchOptions) *SearchResult {
-	s := &searching{options: options, bounds: bounds, seen: map[key][]sleeper{}}
+	s := &searching{options: options, bounds: bounds, seen: map[key]*visited{}}
 	if options.Exact {
 		s.shapes = map[key]bool{}
 	}
@@ -99,9 +118,34 @@ func Search(bounds SearchBounds, options SearchOptions) *SearchResult {
 		s.result.Violation = wrong
 		return &s.result
 	}
-	s.visit(start, nil, 0)
-	s.result.Finished = !s.stopped
+	for _, line := range options.From {
+		if start = start.follow(line, options.Exact); start == nil {
+			s.result.Violation = violation(Stopped, "The way to the beginning can't be gone: %s.", line)
+			return &s.result
+		}
+	}
+	s.meet(start, nil, &visited{})
+	for head := 0; head < len(s.queue); head++ {
+		v := s.queue[head]
+		s.queue[head] = visit{}
+		if !s.open(v, start) {
+			return &s.result
+		}
+	}
+	s.result.Finished = true
 	return &s.result
+}
+
+// follow makes the move that is described like this, nil if there is none.
+func (s *searchState) follow(line string, exact bool) *searchState {
+	for _, m := range s.moves(nil) {
+		for _, o := range s.outcomes(m, exact) {
+			if o.trace == nil && s.describe(m)+o.fate == line {
+				return o.state
+			}
+		}
+	}
+	return nil
 }
 
 // atRest is where a search begins: three nodes have formed a cluster, node 1 leads term 1, and
@@ -153,44 +197,52 @@ func atRest(bounds SearchBounds, exact bool) (*searchState, *Violation) {
 	return s, nil
 }
 
-// visit searches what is behind a state. It reports whether to go on.
-func (s *searching) visit(state *searchState, sleep []sleeper, depth int) bool {
+// meet notes that a way leads to a state, and queues what is to be searched behind it for that.
+// It reports whether the bounds let the search go on.
+func (s *searching) meet(state *searchState, sleep []sleeper, found *visited) bool {
 	k := state.key()
-	slept, met := s.seen[k]
-	if !s.enter(state, k, met, depth) {
-		return false
+	v, met := s.seen[k]
+	if !met {
+		found.sleep = sleep
+		s.seen[k] = found
+		s.queue = append(s.queue, visit{state: state, at: found})
+		return s.count(state, k, found.depth)
 	}
-	var only []sleeper // not nil: what slept before and is awake now
-	if met {
-		s.result.Again++
-		only = awakeIn(slept, sleep)
-		if len(only) == 0 {
-			return true
-		}
-		sleep = awakeIn(sleep, awakeIn(sleep, slept))
+	s.result.Again++
+	woken := awakeIn(v.sleep, sleep)
+	if len(woken) == 0 {
+		return true
 	}
-	s.seen[k] = slices.Clip(slices.Clone(sleep))
-	sleep = slices.Clone(sleep)
-	for _, m := range state.moves(nil) {
-		for _, o := range state.outcomes(m, s.options.Exact) {
+	v.sleep = awakeIn(v.sleep, woken)
+	if v.opened {
+		s.queue = append(s.queue, visit{state: state, at: v, only: woken})
+	}
+	return true
+}
+
+// open makes the moves that a state has, but for those that sleep.
+func (s *searching) open(v visit, start *searchState) bool {
+	sleep := slices.Clone(v.at.sleep)
+	v.at.opened = true
+	for _, m := range v.state.moves(nil) {
+		for _, o := range v.state.outcomes(m, s.options.Exact) {
 			z := sleeperOf(m, &o)
-			if sleeps(sleep, z) || only != nil && !sleeps(only, z) {
-				if sleeps(sleep, z) {
-					s.result.Pruned++
-				}
+			if v.only != nil && !sleeps(v.only, z) {
+				continue
+			}
+			if sleeps(sleep, z) {
+				s.result.Pruned++
 				continue
 			}
 			s.result.Transitions++
-			s.way = append(s.way, state.describe(m)+o.fate)
+			found := &visited{by: v.at, move: m, fate: o.fate, depth: v.at.depth + 1}
 			if o.trace != nil {
-				s.result.Violation, s.result.Way = o.trace, slices.Clone(s.way)
-				s.stopped = true
+				s.result.Violation, s.result.Way = o.trace, append(s.options.From, found.way(start, s.options.Exact)...)
 				return false
 			}
-			if !s.visit(o.state, awake(sleep, z), depth+1) {
+			if !s.meet(o.state, awake(sleep, z), found) {
 				return false
 			}
-			s.way = s.way[:len(s.way)-1]
 			if !s.options.EveryOrder {
 				sleep = append(sleep, z)
 			}
@@ -199,15 +251,30 @@ func (s *searching) visit(state *searchState, sleep []sleeper, depth int) bool {
 	return true
 }
 
-// enter counts a state. It reports whether the bounds let the search go on.
-func (s *searching) enter(state *searchState, k key, met bool, depth int) bool {
+// way goes the way to a state once more and describes it.
+func (v *visited) way(start *searchState, exact bool) []string {
+	var steps []*visited
+	for ; v.by != nil; v = v.by {
+		steps = append(steps, v)
+	}
+	slices.Reverse(steps)
+	var way []string
+	for _, v := range steps {
+		way = append(way, start.describe(v.move)+v.fate)
+		for _, o := range start.outcomes(v.move, exact) {
+			if o.fate == v.fate {
+				start = o.state
+			}
+		}
+	}
+	return way
+}
+
+// count counts a state. It reports whether the bounds let the search go on.
+func (s *searching) count(state *searchState, k key, depth int) bool {
 	r := &s.result
 	r.Depth = max(r.Depth, depth)
-	if met {
-		return true
-	}
 	if s.bounds.StatesMax > 0 && r.States >= s.bounds.StatesMax {
-		s.stopped = true
 		return false
 	}
 	r.States++
@@ -222,11 +289,7 @@ func (s *searching) enter(state *searchState, k key, met bool, depth int) bool {
 			r.Set[i] ^= k[i]
 		}
 	}
-	if s.options.Progress != nil && r.States%(1<<14) == 0 && !s.options.Progress(r) {
-		s.stopped = true
-		return false
-	}
-	return true
+	return s.options.Progress == nil || r.States%(1<<12) != 0 || s.options.Progress(r)
 }
 
 // shape is the key that the state would have in a search that is not exact.

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +17,7 @@ func searchCommand() *cobra.Command {
 	var options sim.SearchOptions
 	var atMost time.Duration
 	var memory int
+	var from string
 	c := &cobra.Command{
 		Use:     "search",
 		Aliases: []string{"explore"},
@@ -42,6 +45,13 @@ bound ended it, and what it saw until then. It ends with status 1 if a judge spo
 				}
 				return true
 			}
+			if from != "" {
+				text, err := os.ReadFile(from)
+				if err != nil {
+					return err
+				}
+				options.From = strings.Split(strings.TrimRight(string(text), "\n"), "\n")
+			}
 			r := sim.Search(bounds, options)
 			fmt.Fprintln(c.OutOrStdout(), r)
 			switch v := r.Violation; {
@@ -66,6 +76,7 @@ bound ended it, and what it saw until then. It ends with status 1 if a judge spo
 	f.IntVar(&bounds.Duplicates, "duplicates", 1, "messages that arrive twice")
 	f.IntVar(&bounds.SlowWrites, "slow-writes", 0, "how often a disk takes its time; else a write is stored, or lost in a crash, before anything else happens at its node")
 	f.IntVar(&bounds.StatesMax, "states-max", 20_000_000, "end after this many states; 0 is no bound")
+	f.StringVar(&from, "from", "", "begin behind the moves of this file, one a line as a search prints them")
 	f.DurationVar(&atMost, "for", 0, "end after this long; 0 is no bound")
 	f.IntVar(&memory, "memory", 4096, "end at this many MiB of heap; 0 is no bound")
 	f.BoolVar(&options.EveryOrder, "every-order", false, "also make moves whose order makes no difference, to compare")
