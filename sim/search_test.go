@@ -16,7 +16,7 @@ var small = []SearchBounds{
 
 // Within small bounds everything that can happen is looked at, and nothing is wrong.
 func TestASmallSearchFinishesAndFindsNothing(t *testing.T) {
-	for _, b := range append(small, SearchBounds{Commands: 1, Duplicates: 1}) {
+	for _, b := range append(small, SearchBounds{Beats: 1, Duplicates: 1}) {
 		r := Search(b, SearchOptions{})
 		require.Nil(t, r.Violation, "%+v: %v", b, r.Way)
 		require.True(t, r.Finished, "%+v", b)
