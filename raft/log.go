@@ -258,7 +258,7 @@ func (l *raftLog) clone() raftLog {
 	c := *l
 	c.blocks = make([][]Entry, len(l.blocks))
 	for i, b := range l.blocks {
-		c.blocks[i] = append(make([]Entry, 0, blockEntries), b...)
+		c.blocks[i] = append([]Entry(nil), b...) // no larger than what is in it: a search makes millions of clones
 	}
 	c.runs = append([]termRun(nil), l.runs...)
 	c.holes = append([]hole(nil), l.holes...)

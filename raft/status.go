@@ -167,7 +167,12 @@ func (r *Raft) AppendState(dst []byte) []byte {
 			dst = le.AppendUint64(dst, v)
 		}
 	}
-	t := func(m Mono) { u(uint64(m - r.now)) }
+	t := func(m Mono) {
+		if m != Never {
+			m -= r.now
+		}
+		u(uint64(m))
+	}
 	b := func(v bool) {
 		if v {
 			dst = append(dst, 1)

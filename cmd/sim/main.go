@@ -37,11 +37,12 @@ that can be printed, edited and replayed. After every event judges look for brok
   sim plan --seed 7 > my.plan      the plan of a seed, to edit
   sim replay my.plan               and to run
   sim view --seed 7 -o run.html    as a page for a browser, to step through
-  sim mutants                      how many seeds find each planted bug`,
+  sim mutants                      how many seeds find each planted bug
+  sim search --elections 1         every choice within bounds, exhaustively`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(runCommand(), planCommand(), replayCommand(), soakCommand(), viewCommand(), mutantsCommand())
+	root.AddCommand(runCommand(), planCommand(), replayCommand(), soakCommand(), viewCommand(), mutantsCommand(), searchCommand())
 	return root
 }

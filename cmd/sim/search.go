@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"parley/sim"
+)
+
+func searchCommand() *cobra.Command {
+	var bounds sim.SearchBounds
+	var options sim.SearchOptions
+	var atMost time.Duration
+	var memory int
+	var from string
+	c := &cobra.Command{
+		Use:     "search",
+		Aliases: []string{"explore"},
+		Short:   "Make every choice there is, within bounds",
+		Long: `Search has three nodes of the protocol, each with an abstract disk and a clock of its own, and
+makes every choice within the bounds: the order of messages, whose timer fires, what is lost or doubled,
+where a machine crashes and how many of its writes it keeps. It says whether it finished, or which
+bound ended it, and what it saw until then. It ends with status 1 if a judge spoke.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			began, last, why := time.Now(), time.Now(), "states"
+			options.Progress = func(r *sim.SearchResult) bool {
+				if time.Since(last) > 10*time.Second {
+					last = time.Now()
+					fmt.Fprintf(c.ErrOrStderr(), "%s: %s\n", time.Since(began).Round(time.Second), r)
+				}
+				if atMost > 0 && time.Since(began) > atMost {
+					why = "time"
+					return false
+				}
+				var m runtime.MemStats
+				if runtime.ReadMemStats(&m); memory > 0 && m.HeapAlloc > uint64(memory)<<20 {
+					why = "memory"
+					return false
+				}
+				return true
+			}
+			if from != "" {
+				text, err := os.ReadFile(from)
+				if err != nil {
+					return err
+				}
+				options.From = strings.Split(strings.TrimRight(string(text), "\n"), "\n")
+			}
+			r := sim.Search(bounds, options)
+			fmt.Fprintln(c.OutOrStdout(), r)
+			switch v := r.Violation; {
+			case v != nil:
+				fmt.Fprintf(c.OutOrStdout(), "  %s\n  %s: %s\n", v.Reason, v.Invariant, sim.Sentence(v.Invariant))
+				for i, step := range r.Way {
+					fmt.Fprintf(c.OutOrStdout(), "  %3d  %s\n", i+1, step)
+				}
+				return errFailed
+			case !r.Finished:
+				fmt.Fprintf(c.OutOrStdout(), "  ended by its bound of %s after %s: nothing is said about what it did not see\n", why, time.Since(began).Round(time.Second))
+			}
+			return nil
+		},
+	}
+	f := c.Flags()
+	f.IntVar(&bounds.Elections, "elections", 2, "election timers that fire, beyond the election that everything begins with")
+	f.IntVar(&bounds.Beats, "beats", 0, "heartbeat timers that fire")
+	f.IntVar(&bounds.Commands, "commands", 2, "commands that are proposed")
+	f.IntVar(&bounds.Crashes, "crashes", 1, "crashes")
+	f.IntVar(&bounds.Losses, "losses", 1, "losses of messages of which the leader is told; without a word any number may be lost")
+	f.IntVar(&bounds.Duplicates, "duplicates", 1, "messages that arrive twice")
+	f.IntVar(&bounds.SlowWrites, "slow-writes", 0, "how often a disk takes its time; else a write is stored, or lost in a crash, before anything else happens at its node")
+	f.IntVar(&bounds.StatesMax, "states-max", 20_000_000, "end after this many states; 0 is no bound")
+	f.StringVar(&from, "from", "", "begin behind the moves of this file, one a line as a search prints them")
+	f.DurationVar(&atMost, "for", 0, "end after this long; 0 is no bound")
+	f.IntVar(&memory, "memory", 4096, "end at this many MiB of heap; 0 is no bound")
+	f.BoolVar(&options.EveryOrder, "every-order", false, "also make moves whose order makes no difference, to compare")
+	f.BoolVar(&options.Exact, "exact", false, "tell all states apart that differ in anything, to compare")
+	return c
+}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A search that finds nothing says something only if it finds what is there. Each bug has bounds in
+// which it shows within a few thousand states; the unchanged tree shows nothing in them.
+func TestASearchFindsPlantedBugs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds programs")
+	}
+	root, err := moduleRoot()
+	require.NoError(t, err)
+	figure8 := filepath.Join(root, "testdata", "ways", "figure8.way")
+	for _, c := range []struct {
+		id, verdict string
+		args        string
+	}{
+		{"A1", "leader-completeness", "--elections 0 --commands 2 --crashes 0 --losses 0 --duplicates 1"},
+		{"C1", "leader-completeness", "--elections 2 --commands 1 --crashes 0 --losses 0 --duplicates 0 --from " + figure8},
+		{"N3", "promises", "--elections 1 --commands 0 --crashes 0 --losses 0 --duplicates 0"},
+	} {
+		args := append([]string{"search", "--states-max", "4000"}, strings.Fields(c.args)...)
+		list, err := loadMutants(root, filepath.Join("testdata", "mutants"), []string{c.id}, nil)
+		require.NoError(t, err)
+		program, err := list[0].build(root, t.TempDir())
+		require.NoError(t, err, c.id)
+		out, err := exec.Command(program, args...).CombinedOutput()
+		require.Error(t, err, "%s is not found: %s", c.id, out)
+		require.Contains(t, string(out), "verdict="+c.verdict, c.id)
+
+		sound := command()
+		var said strings.Builder
+		sound.SetOut(&said)
+		sound.SetArgs(args)
+		require.NoError(t, sound.Execute(), c.id)
+		require.Contains(t, said.String(), "verdict=ok", c.id)
+	}
+}
