@@ -74,16 +74,35 @@ func Shrink(p *Plan, o ShrinkOptions) (*Shrunk, error) {
 		text: text, failed: make(map[string]bool),
 	}
 	s.judgeFairness()
-	for round := ""; round != s.text && !s.ended; {
-		round = s.text
-		s.truncate()
-		s.apply(s.configurations())
-		s.takeOut()
-		s.straighten()
-		s.rename()
+	for s.rounds(); !s.ended && !s.confirm(); {
+		s.rounds()
 	}
 	s.Minimal = !s.ended
 	return &s.Shrunk, nil
+}
+
+// rounds goes through the passes until a whole round changes nothing. A pass may move the violation; the run
+// ends behind it again before the next one, which is that much faster.
+func (s *shrinker) rounds() {
+	for round := ""; round != s.text && !s.ended; {
+		round = s.text
+		for _, pass := range []func(){
+			func() { s.apply(s.configurations()) }, s.takeOut, s.straighten, s.rename,
+		} {
+			s.truncate()
+			pass()
+		}
+	}
+}
+
+// confirm tries once more to take lines out, and lets runs take as long as they like: what was taken for
+// sound on the way down may only have been slow to break. It reports whether every line is needed.
+func (s *shrinker) confirm() bool {
+	text := s.text
+	s.patient, s.failed = true, make(map[string]bool)
+	s.takeOut()
+	s.patient = false
+	return s.text == text
 }
 
 // TryInOrder runs plans one after another: the plainest Trial.
@@ -103,6 +122,8 @@ type shrinker struct {
 	text   string          // of Plan
 	failed map[string]bool // texts that will not do: asked again and again in the last rounds
 	ended  bool            // by a bound
+
+	patient bool // runs may take as long as they like
 
 	room   time.Duration // how long the liveness phase must be
 	late   int           // faults that begin in the liveness phase
@@ -177,13 +198,13 @@ func (s *shrinker) over() bool {
 	return s.ended
 }
 
-// stopAt bounds a run. A smaller plan may take longer to break, because less happens in it, but one that takes
-// twice as many events is no smaller for a person who reads the trace.
+// stopAt bounds a run: most plans on the way are sound, and would go on to their ends. One that breaks so much
+// later than the best is no smaller for a person who reads the trace.
 func (s *shrinker) stopAt() uint64 {
-	if s.Before.Violation.Invariant == Runaway {
+	if s.patient || s.Before.Violation.Invariant == Runaway {
 		return 0
 	}
-	return 2*s.Before.Events + 100_000
+	return 2*s.After.Events + 5_000
 }
 
 // sameAs reports whether a run breaks what the first one broke. A panic is the same if it says the same, and
