@@ -10,7 +10,7 @@ import (
 // Shrinking makes of a plan that breaks an invariant the smallest that it can find that breaks the
 // same one. It only proposes plans; runs decide.
 //
-//	truncate      the run ends just behind the violation, or heals sooner
+//	truncate      the run heals just behind the violation, or sooner
 //	configure     fewer nodes, bounds and swarm settings as in production, nothing lost or slow
 //	take out      lines, by delta debugging
 //	straighten    constant delays, rounded times, short faults
@@ -86,9 +86,8 @@ func Shrink(p *Plan, o ShrinkOptions) (*Shrunk, error) {
 func (s *shrinker) rounds() {
 	for round := ""; round != s.text && !s.ended; {
 		round = s.text
-		for _, pass := range []func(){
-			func() { s.apply(s.configurations()) }, s.takeOut, s.straighten, s.rename,
-		} {
+		configure := func() { s.apply(s.configurations()) }
+		for _, pass := range []func(){configure, s.takeOut, s.straighten, s.rename} {
 			s.truncate()
 			pass()
 		}
@@ -232,14 +231,11 @@ func wordsOnly(sentence string) string {
 func (s *shrinker) judgeFairness() {
 	p := s.Was
 	s.late, s.beyond = p.late(), p.goesBeyond()
-	if s.Before.Violation.At >= p.Duration {
-		s.room = min(p.Duration-p.Heal, livenessMin)
-	}
+	s.room = min(p.Duration-p.Heal, livenessMin)
 }
 
-// fair reports whether a plan grants the nodes what the first one did: if they are judged by what is left at
-// the end, time to finish; in good times no faults; a majority of good states; and where a
-// loss is expected, something that loses.
+// fair reports whether a plan grants the nodes what the first one did: time to finish; in good times no
+// faults; a majority of good states; and where a loss is expected, something that loses.
 func (s *shrinker) fair(p *Plan) bool {
 	rotten := 0
 	for i := range p.Faults {

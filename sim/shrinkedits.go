@@ -33,36 +33,29 @@ func (s *shrinker) edited(e edit) *Plan {
 	return p
 }
 
-// truncate ends the run just behind its violation. One that is judged by what is left at the end heals sooner.
+// truncate lets the run heal just behind its violation, or sooner if that came later. The time to finish stays,
+// although the violation ends the run: so the plan is fair, and passes once its bug is repaired.
 func (s *shrinker) truncate() {
-	if at := s.After.Violation.At; at < s.Plan.Duration {
-		const grid = 10 * time.Millisecond
-		end := min(at.Truncate(grid)+grid, s.Plan.Duration)
-		s.apply([]edit{
-			func(p *Plan) { p.endAt(end, end) },
-			func(p *Plan) { p.endAt(min(p.Heal, end), end) },
-		})
+	const grid = 10 * time.Millisecond
+	end := s.After.Violation.At.Truncate(grid) + grid
+	if end < s.Plan.Heal {
+		s.apply([]edit{func(p *Plan) { p.healAt(end, s.room) }})
 		return
 	}
 	var edits []edit
 	for _, room := range []time.Duration{s.room, s.Plan.Duration - s.Plan.Heal} {
 		for _, part := range []time.Duration{1, 2, 4, 8, 12, 14, 15, 16} {
 			edits = append(edits, func(p *Plan) {
-				if heal := p.Heal; part < 16 {
-					heal = (heal * part / 16).Truncate(time.Millisecond)
-					p.endAt(heal, heal+min(room, p.Duration-p.Heal))
-				} else {
-					p.Duration = heal + min(room, p.Duration-heal)
-				}
+				p.healAt((p.Heal * part / 16).Truncate(time.Millisecond), min(room, p.Duration-p.Heal))
 			})
 		}
 	}
 	s.apply(edits)
 }
 
-// endAt sets when the run heals and ends, and drops what would come later.
-func (p *Plan) endAt(heal, end time.Duration) {
-	p.Heal, p.Duration = heal, end
+// healAt sets when the run heals, and how long it goes on; what would strike later is dropped.
+func (p *Plan) healAt(heal, room time.Duration) {
+	p.Heal, p.Duration = heal, heal+room
 	p.Faults = slices.DeleteFunc(p.Faults, func(f Fault) bool { return f.At >= heal })
 }
 
@@ -177,7 +170,17 @@ func (s *shrinker) straighten() {
 		func(p *Plan) { p.Disk.SyncMax = p.Disk.SyncMin },
 		func(p *Plan) { p.Disk.WriteMin, p.Disk.SyncMin = leading(p.Disk.WriteMin), leading(p.Disk.SyncMin) },
 		func(p *Plan) { p.Disk.WriteMax, p.Disk.SyncMax = leading(p.Disk.WriteMax), leading(p.Disk.SyncMax) },
+		func(p *Plan) { p.Node.Loop, p.Node.Idle = leading(p.Node.Loop), leading(p.Node.Idle) },
+		func(p *Plan) { p.Node.Uncommitted, p.Node.Snapshot = leading(p.Node.Uncommitted), leading(p.Node.Snapshot) },
+		func(p *Plan) { p.Node.Lease = leading(p.Node.Lease) },
 	})
+	for i := range s.Plan.Clients {
+		s.apply([]edit{
+			func(p *Plan) { c := &p.Clients[i]; c.Read, c.Stale = leading(c.Read), leading(c.Stale) },
+			func(p *Plan) { c := &p.Clients[i]; c.Quit, c.Close, c.Nap = leading(c.Quit), leading(c.Close), leading(c.Nap) },
+			func(p *Plan) { c := &p.Clients[i]; c.Once, c.Again, c.Clash = leading(c.Once), leading(c.Again), leading(c.Clash) },
+		})
+	}
 	for i := range s.Plan.Clocks {
 		s.apply([]edit{
 			func(p *Plan) { p.Clocks[i].PPM = 0 },
@@ -226,7 +229,11 @@ func plainFault(i int) []edit {
 		edits = append(edits, func(p *Plan) { p.Faults[i].For = min(p.Faults[i].For, d) })
 	}
 	return append(edits,
-		func(p *Plan) { p.Faults[i].For = leading(p.Faults[i].For / 2) },
+		func(p *Plan) {
+			if f := &p.Faults[i]; f.For >= 2*time.Millisecond {
+				f.For = leading(f.For / 2)
+			}
+		},
 		func(p *Plan) { p.Faults[i].For = leading(p.Faults[i].For) },
 		func(p *Plan) { p.Faults[i].By = leading(p.Faults[i].By) },
 		func(p *Plan) { p.Faults[i].Rate = leading(p.Faults[i].Rate) },
