@@ -37,9 +37,9 @@ func (s *shrinker) edited(e edit) *Plan {
 // although the violation ends the run: so the plan is fair, and passes once its bug is repaired.
 func (s *shrinker) truncate() {
 	const grid = 10 * time.Millisecond
-	end := s.After.Violation.At.Truncate(grid) + grid
-	if end < s.Plan.Heal {
-		s.apply([]edit{func(p *Plan) { p.healAt(end, s.room) }})
+	if at := s.After.Violation.At; at < s.Plan.Heal {
+		heal := min(at.Truncate(grid)+grid, s.Plan.Heal)
+		s.apply([]edit{func(p *Plan) { p.healAt(heal, s.room) }})
 		return
 	}
 	var edits []edit
@@ -171,14 +171,22 @@ func (s *shrinker) straighten() {
 		func(p *Plan) { p.Disk.WriteMin, p.Disk.SyncMin = leading(p.Disk.WriteMin), leading(p.Disk.SyncMin) },
 		func(p *Plan) { p.Disk.WriteMax, p.Disk.SyncMax = leading(p.Disk.WriteMax), leading(p.Disk.SyncMax) },
 		func(p *Plan) { p.Node.Loop, p.Node.Idle = leading(p.Node.Loop), leading(p.Node.Idle) },
-		func(p *Plan) { p.Node.Uncommitted, p.Node.Snapshot = leading(p.Node.Uncommitted), leading(p.Node.Snapshot) },
+		func(p *Plan) {
+			p.Node.Uncommitted, p.Node.Snapshot = leading(p.Node.Uncommitted), leading(p.Node.Snapshot)
+		},
 		func(p *Plan) { p.Node.Lease = leading(p.Node.Lease) },
 	})
 	for i := range s.Plan.Clients {
 		s.apply([]edit{
 			func(p *Plan) { c := &p.Clients[i]; c.Read, c.Stale = leading(c.Read), leading(c.Stale) },
-			func(p *Plan) { c := &p.Clients[i]; c.Quit, c.Close, c.Nap = leading(c.Quit), leading(c.Close), leading(c.Nap) },
-			func(p *Plan) { c := &p.Clients[i]; c.Once, c.Again, c.Clash = leading(c.Once), leading(c.Again), leading(c.Clash) },
+			func(p *Plan) {
+				c := &p.Clients[i]
+				c.Quit, c.Close, c.Nap = leading(c.Quit), leading(c.Close), leading(c.Nap)
+			},
+			func(p *Plan) {
+				c := &p.Clients[i]
+				c.Once, c.Again, c.Clash = leading(c.Once), leading(c.Again), leading(c.Clash)
+			},
 		})
 	}
 	for i := range s.Plan.Clocks {
