@@ -191,6 +191,7 @@ func (w *World) arrive(e *event) {
 		w.lost(kind, from, s.id)
 		return
 	}
+	w.deliveries++
 	s.tell(node.Event{Kind: node.EventMessage, Message: &m})
 }
 

@@ -90,12 +90,15 @@ func valueOf(names []string, name string) (int, bool) {
 //	fault at=4s rot node=2 file=log off=8200 bits=2
 //
 // A plan in which something is lost for good says "expect lost" behind its rests.
-// Rates are per 1,000. Lines may be taken out, and '#' begins a comment.
+// Rates are per 1,000. Lines may be taken out, and '#' begins a comment. A seed, a link or a
+// disk of nothing but zeros has no line.
 func (p *Plan) Format() string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line(planHeader)
-	line("seed %d", p.Seed)
+	if p.Seed != 0 {
+		line("seed %d", p.Seed)
+	}
 	line("nodes %d", p.Nodes)
 	if p.Spares > 0 {
 		line("spares %d", p.Spares)
@@ -127,12 +130,14 @@ func (p *Plan) Format() string {
 	if r := &p.Requests; int64(r.Age)+r.Max > 0 {
 		line("requests age=%s max=%d", formatDuration(r.Age), r.Max)
 	}
-	l := &p.Link
-	line("link delay=%s spread=%s tail=%d tailmax=%s loss=%d duplicate=%d told=%d fifo=%s",
-		formatDuration(l.Delay), formatDuration(l.Spread), l.Tail, formatDuration(l.TailMax), l.Loss, l.Duplicate, l.Told, yesNo(l.FIFO))
-	d := &p.Disk
-	line("disk write=%s sync=%s slow=%d slowmax=%s",
-		formatRange(d.WriteMin, d.WriteMax), formatRange(d.SyncMin, d.SyncMax), d.Slow, formatDuration(d.SlowMax))
+	if l := &p.Link; *l != (LinkPlan{}) {
+		line("link delay=%s spread=%s tail=%d tailmax=%s loss=%d duplicate=%d told=%d fifo=%s",
+			formatDuration(l.Delay), formatDuration(l.Spread), l.Tail, formatDuration(l.TailMax), l.Loss, l.Duplicate, l.Told, yesNo(l.FIFO))
+	}
+	if d := &p.Disk; *d != (DiskPlan{}) {
+		line("disk write=%s sync=%s slow=%d slowmax=%s",
+			formatRange(d.WriteMin, d.WriteMax), formatRange(d.SyncMin, d.SyncMax), d.Slow, formatDuration(d.SlowMax))
+	}
 	for _, c := range p.Clocks {
 		line("clock %d ppm=%d wall=%s", c.Node, c.PPM, formatDuration(c.Wall))
 	}

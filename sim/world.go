@@ -37,6 +37,7 @@ type World struct {
 	live         []live // by place in plan.Faults
 	waiting      []int  // places of those that wait for a leader
 	healed       bool
+	deliveries   uint64 // messages between nodes that arrived
 	oneShots     oneShots
 	rotten       []rotten
 	levelAt      int64 // when a node first applied the entry of the newest level; zero: not yet
@@ -77,7 +78,8 @@ type Result struct {
 	Checkpoints [][sha256.Size]byte // see trace
 	Events      uint64
 	Simulated   time.Duration
-	Ops         int // operations that were answered
+	Ops         int    // operations that were answered
+	Deliveries  uint64 // messages between nodes that arrived
 	Violation   *Violation
 	Cover       Cover
 	TraceError  error
@@ -105,10 +107,15 @@ const eventsMax = 20_000_000
 func Run(p *Plan, o Options) *Result {
 	w := newWorld(p, o)
 	w.runGuarded(o.LetPanic)
+	return w.result()
+}
+
+func (w *World) result() *Result {
 	hash := w.trace.finish()
 	return &Result{
-		Seed: p.Seed, Hash: hash, Checkpoints: w.trace.checkpoints, Events: w.trace.events,
-		Simulated: time.Duration(w.now), Ops: w.answered(), Violation: w.violation, Cover: w.cover, TraceError: w.trace.err,
+		Seed: w.plan.Seed, Hash: hash, Checkpoints: w.trace.checkpoints, Events: w.trace.events,
+		Simulated: time.Duration(w.now), Ops: w.answered(), Deliveries: w.deliveries,
+		Violation: w.violation, Cover: w.cover, TraceError: w.trace.err,
 	}
 }
 

@@ -1,5 +1,5 @@
-// Sim runs Parley in the simulator: one seed, many seeds, a plan from a file, or
-// the catalogue of planted bugs. Every run is a function of its plan, so that
+// Sim runs Parley in the simulator: one seed, many seeds, a plan from a file, ever
+// smaller plans, or the catalogue of planted bugs. Every run is a function of its plan, so that
 // whatever it shows can be shown again.
 package main
 
@@ -36,6 +36,7 @@ that can be printed, edited and replayed. After every event judges look for brok
   sim soak --seeds 1..10000        many runs on all processors
   sim plan --seed 7 > my.plan      the plan of a seed, to edit
   sim replay my.plan               and to run
+  sim shrink --seed 7 -o my.plan   the smallest plan that breaks what seed 7 breaks
   sim view --seed 7 -o run.html    as a page for a browser, to step through
   sim mutants                      how many seeds find each planted bug
   sim search --elections 1         every choice within bounds, exhaustively`,
@@ -43,6 +44,6 @@ that can be printed, edited and replayed. After every event judges look for brok
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(runCommand(), planCommand(), replayCommand(), soakCommand(), viewCommand(), mutantsCommand(), searchCommand())
+	root.AddCommand(runCommand(), planCommand(), replayCommand(), soakCommand(), shrinkCommand(), viewCommand(), mutantsCommand(), searchCommand())
 	return root
 }
