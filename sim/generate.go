@@ -32,6 +32,9 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.rot()
 	g.naps()
 	g.devices()
+	g.absences()
+	g.relapses()
+	g.upheavals()
 	return g.plan
 }
 
@@ -62,6 +65,9 @@ const (
 	ideaRot
 	ideaNaps
 	ideaDevices
+	ideaAbsences
+	ideaRelapses
+	ideaUpheavals
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }
