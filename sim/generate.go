@@ -32,6 +32,9 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.rot()
 	g.naps()
 	g.devices()
+	g.absences()
+	g.relapses()
+	g.upheavals()
 	g.blobs()
 	return g.plan
 }
@@ -63,6 +66,9 @@ const (
 	ideaRot
 	ideaNaps
 	ideaDevices
+	ideaAbsences
+	ideaRelapses
+	ideaUpheavals
 	ideaBlobs
 )
 

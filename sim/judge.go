@@ -22,6 +22,8 @@ const (
 	LeaderCompleteness = "leader-completeness"
 	StateMachineSafety = "state-machine-safety"
 	CommitRule         = "commit-rule"
+	ElectionRule       = "election-rule"
+	Membership         = "membership"
 	Promises           = "promises"
 	Durability         = "durability"
 	Recovery           = "recovery"
@@ -52,6 +54,8 @@ var invariants = []struct{ name, sentence string }{
 	{LeaderCompleteness, "If a log entry is committed in a given term, then that entry will be present in the logs of the leaders for all higher-numbered terms."},
 	{StateMachineSafety, "If a server has applied a log entry at a given index to its state machine, no other server will ever apply a different log entry for the same index."},
 	{CommitRule, "A leader raises commitIndex only to an entry of its own term that a majority stores."},
+	{ElectionRule, "A node leads only when a majority, in both halves if the configuration is joint, has its vote for it on disk."},
+	{Membership, "A leader changes the membership only when an entry of its own term is committed, and the change before."},
 	{Promises, "A vote, a vote request or an acknowledgement leaves only when the disk holds what it promises."},
 	{Durability, "An acknowledged write is never lost."},
 	{Recovery, "After any crash a node starts, and finds what its disk had synced."},
@@ -96,7 +100,8 @@ type judges struct {
 // violate ends the run with a verdict; the first one counts. Blind runs leave out
 // what only somebody who looks into disks, or into all memories at once, could know.
 func (w *World) violate(invariant, format string, args ...any) {
-	if w.blind && (invariant == CommitRule || invariant == Promises || invariant == Recovery || invariant == Absence || invariant == StateHash || invariant == Survivor) {
+	if w.blind && (invariant == CommitRule || invariant == ElectionRule || invariant == Promises || invariant == Recovery || invariant == Absence ||
+		invariant == StateHash || invariant == Survivor) {
 		return
 	}
 	if w.violation == nil {

@@ -41,8 +41,50 @@ func (w *World) judgeRole(s *server, n *raft.Note) {
 		w.violate(ElectionSafety, "Nodes %d and %d were both elected in term %d.", l.who, s.id, n.Term)
 	}
 	e.leaders[n.Term] = leadership{s.id, s.epoch}
+	w.judgeElected(s, n.Term)
 	w.judgeCompleteness(s, n.Term)
 	w.reaches(s, StageElected)
+}
+
+// judgeElected counts who voted for a new leader, by what disks hold. A voter that has entered a higher term since, or
+// whose directory is gone, may have voted.
+func (w *World) judgeElected(s *server, term raft.Term) {
+	l := &w.judges.logs
+	at := l.mirrors[s.id].config
+	c := w.configOf(at, termAt(l.mirrors[s.id].handed, at))
+	for _, old := range []bool{false, true} {
+		voters, voted := 0, 0
+		for i := range c.Members {
+			m := &c.Members[i]
+			if !old && !m.Voter || old && !m.VoterOld {
+				continue
+			}
+			voters++
+			hard := &l.mirrors[m.ID].hard
+			if hard.Term > term || hard.Term == term && hard.Vote.ID == s.id || m.Inc != 0 && m.Inc != w.node(m.ID).inc {
+				voted++
+			}
+		}
+		if voters > 0 && voted <= voters/2 {
+			w.violate(ElectionRule, "Node %d leads term %d with the votes of %d of %d voters of the configuration of entry %d.", s.id, term, voted, voters, at)
+		}
+	}
+}
+
+// judgeChange looks at a configuration that a leader appends [§6, and Ongaro's correction of 2015].
+func (w *World) judgeChange(s *server, at raft.Index) {
+	m := &w.judges.logs.mirrors[s.id]
+	term, leads := w.leads(s.id)
+	if !leads || at == 1 || termAt(m.handed, at) != term {
+		return
+	}
+	switch {
+	case termAt(m.handed, m.commit) != term:
+		w.violate(Membership, "Node %d, the leader of term %d, changes the membership with entry %d, and entry %d of term %d is the last that is committed.",
+			s.id, term, at, m.commit, termAt(m.handed, m.commit))
+	case m.config > m.commit:
+		w.violate(Membership, "Node %d changes the membership with entry %d, and the change of entry %d is not committed.", s.id, at, m.config)
+	}
 }
 
 // judgeCampaign looks at a node that campaigns: it is a voter of the configuration that is committed in its log, as far as it knows,

@@ -249,6 +249,7 @@ func (s *server) judgeNotes(notes []raft.Note) {
 		case raft.NoteCompact:
 			w.cover.Compactions++
 		case raft.NoteConfig:
+			w.judgeChange(s, n.Index)
 			w.judges.logs.mirrors[s.id].config = n.Index
 			w.judgeBlobs()
 		case raft.NoteFormed:
