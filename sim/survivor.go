@@ -34,6 +34,7 @@ func (w *World) judgeSurvivor() {
 	}
 	fs.SetCapacity(0)
 	fs.CrashMachine(memfs.Chance(draw))
+	left := fs.Clone()
 	r, err := node.PlanRecovery(fs, dataDir, w.recovery(s, draw))
 	if err != nil {
 		empty := errors.Is(err, node.ErrNoDirectory) || errors.Is(err, node.ErrNeverFormed) || errors.Is(err, node.ErrNothingSurvived)
@@ -54,17 +55,19 @@ func (w *World) judgeSurvivor() {
 		w.violate(Survivor, "The new cluster of node %d does not come up: %v.", s.id, err)
 	}
 	if !hurt && err == nil {
-		w.judgeCopied(s, fs, p)
+		w.judgeCopied(s, left, fs, p)
 	}
 	w.cover.Survivors++
 }
 
-// judgeCopied looks for the files that the survivor had in the new directory.
-func (w *World) judgeCopied(s *server, fs *memfs.FS, p *node.RecoveryReport) {
+// judgeCopied looks in the new directory for the files that were left to the survivor and that its log pins.
+func (w *World) judgeCopied(s *server, left, fs *memfs.FS, p *node.RecoveryReport) {
+	l := &w.judges.logs
 	for i := range w.files {
 		f := &w.files[i]
-		if f.position > 0 && raft.Index(f.position) <= p.Last.Index && p.Time <= f.until &&
-			w.good(s.fs, f) && !w.good(fs, f) {
+		at := raft.Index(f.position)
+		if at > 0 && at <= p.Last.Index && termAt(l.mirrors[s.id].durable, at) == l.committed[at-1].term && p.Time <= f.until &&
+			w.good(left, f) && !w.good(fs, f) {
 			w.violate(Survivor, "The new cluster of node %d lacks file %s, which the node had.", s.id, f.sum.Short())
 		}
 	}
