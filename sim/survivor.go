@@ -61,9 +61,11 @@ func (w *World) judgeSurvivor() {
 
 // judgeCopied looks for the files that the survivor had in the new directory.
 func (w *World) judgeCopied(s *server, fs *memfs.FS, p *node.RecoveryReport) {
+	l := &w.judges.logs
+	log := l.mirrors[s.id].durable
 	for i := range w.files {
 		f := &w.files[i]
-		if f.position > 0 && raft.Index(f.position) <= p.Last.Index && p.Time <= f.until &&
+		if f.position > 0 && termAt(log, raft.Index(f.position)) == l.committed[f.position-1].term && p.Time <= f.until &&
 			w.good(s.fs, f) && !w.good(fs, f) {
 			w.violate(Survivor, "The new cluster of node %d lacks file %s, which the node had.", s.id, f.sum.Short())
 		}
