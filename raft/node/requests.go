@@ -334,11 +334,9 @@ func (r *requests) freeze() requests {
 // request proposes a one-shot command, unless its id is remembered already.
 func (n *Node) request(ev *Event) {
 	c, rules := &ev.Command, &n.settings.Rules
-	if k, ok := n.requests.kept(n.logTime, c.Principal, c.RequestID); ok {
-		if code := k.conflict(c.Digest); code != CodeNone {
-			n.refuse(ev.Ticket, code)
-			return
-		}
+	// A conflict is for Apply to find: this node's state may lag, and where the command stands in the log the id may
+	// be free again.
+	if k, ok := n.requests.kept(n.logTime, c.Principal, c.RequestID); ok && k.conflict(c.Digest) == CodeNone {
 		n.answer(Answer{Ticket: ev.Ticket, Outcome: Done, Position: k.position, Reply: k.reply, Hint: n.leader})
 		return
 	}
