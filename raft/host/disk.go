@@ -62,12 +62,30 @@ func (d *disk) ring() {
 	}
 }
 
+// take returns what is queued next: the first store, and those behind it until they are much.
 func (d *disk) take(empty []raft.Store) (identity *node.Identity, stores []raft.Store, closing bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	identity, d.identity = d.identity, nil
-	stores, d.stores = d.stores, empty
+	n, bytes := 0, 0
+	for n < len(d.stores) && bytes < turnBytes {
+		bytes += storeBytes(&d.stores[n])
+		n++
+	}
+	stores = append(empty, d.stores[:n]...)
+	left := copy(d.stores, d.stores[n:])
+	clear(d.stores[left:])
+	d.stores = d.stores[:left]
 	return identity, stores, d.closing
+}
+
+// storeBytes is about what a store takes in the log.
+func storeBytes(s *raft.Store) int {
+	n := 0
+	for i := range s.Entries {
+		n += raft.EntryOverhead + len(s.Entries[i].Payload)
+	}
+	return n
 }
 
 // run works until it is closed or something fails.
@@ -157,9 +175,7 @@ func (d *disk) store(identity *node.Identity, stores []raft.Store, then []raft.M
 // the segment is full, and every caller would wait for it.
 func (d *disk) pace(stores []raft.Store) error {
 	for i := range stores {
-		for j := range stores[i].Entries {
-			d.unpaced += raft.EntryOverhead + len(stores[i].Entries[j].Payload)
-		}
+		d.unpaced += storeBytes(&stores[i])
 	}
 	if d.unpaced < prepareEvery {
 		return nil

@@ -33,15 +33,17 @@ func (h *Host) pump() error {
 	for {
 		events, asks = h.inbox.take(events[:0], asks[:0])
 		now := h.now()
-		if len(events) > 0 || now >= wakeAt {
-			h.node.Step(now, events, &out)
+		rest := events
+		for due := now >= wakeAt; due || len(rest) > 0; due = false {
+			n := turn(rest)
+			h.node.Step(h.now(), rest[:n], &out)
 			wakeAt = out.WakeAt
-			err := h.carryOut(&out, events)
-			clear(events) // the payloads live on in the log, not here
-			if err != nil {
+			if err := h.carryOut(&out, rest[:n]); err != nil {
 				return err
 			}
+			rest = rest[n:]
 		}
+		clear(events) // the payloads live on in the log, not here
 		for i, to := range asks {
 			to <- h.node.Status()
 			asks[i] = nil
@@ -62,6 +64,22 @@ func (h *Host) pump() error {
 		case <-timer.C:
 		}
 	}
+}
+
+// turn returns how many events one Step takes: all, unless they carry very much. A follower that
+// catches up is sent megabytes at a time; what it stores of them in one write holds up every sync of the same
+// device, and what it applies in one Step its heartbeats.
+func turn(events []node.Event) int {
+	bytes := 0
+	for i := range events {
+		if m := events[i].Message; m != nil {
+			bytes += payloadBytes(m)
+		}
+		if bytes >= turnBytes {
+			return i + 1
+		}
+	}
+	return len(events)
 }
 
 // stopping reports whether Stop was called.
