@@ -48,7 +48,9 @@ func TestEveryPlantedBugStillApplies(t *testing.T) {
 	patches, err := filepath.Glob(filepath.Join(root, "testdata", "mutants", "*.patch"))
 	require.NoError(t, err)
 	require.NotEmpty(t, patches)
-	for _, file := range patches {
+	late, err := filepath.Glob(filepath.Join(root, "testdata", "mutants", "late", "*.patch"))
+	require.NoError(t, err)
+	for _, file := range append(patches, late...) {
 		m, err := readMutant(file)
 		require.NoError(t, err, file)
 		require.Equal(t, m.id+".patch", filepath.Base(file), "a patch is named after its id")
