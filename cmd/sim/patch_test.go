@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -79,6 +81,28 @@ func TestAHuntFindsAPlantedBug(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, r.Found)
 	require.NotEmpty(t, r.Invariant)
+}
+
+// Hunts end in any order; whoever reads the list, or compares two, needs it in one.
+func TestBugsAreHuntedSideBySideAndToldInOrder(t *testing.T) {
+	var list []*mutant
+	for i := range 20 {
+		list = append(list, &mutant{id: strconv.Itoa(i)})
+	}
+	hunt := func(m *mutant) (mutantResult, error) {
+		if m.id == "17" {
+			return mutantResult{}, errors.New("does not build")
+		}
+		return mutantResult{ID: m.id}, nil
+	}
+	told := 0
+	err := huntAll(list, hunt, func(m *mutant, r mutantResult) error {
+		require.Equal(t, strconv.Itoa(told), r.ID)
+		told++
+		return nil
+	})
+	require.ErrorContains(t, err, "17: does not build")
+	require.Equal(t, 17, told)
 }
 
 func TestSeedsAreARangeOrACount(t *testing.T) {
