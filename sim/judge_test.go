@@ -16,6 +16,11 @@ import (
 // that must not be, and the right one must say so.
 func TestEveryJudgeSpeaksWhenItMust(t *testing.T) {
 	role := func(w *World, id raft.NodeID, r raft.Role, term raft.Term) {
+		for i := range w.servers { // whoever has not voted yet votes for it
+			if hard := &w.judges.logs.mirrors[i+1].hard; r == raft.Leader && (hard.Term < term || hard.Vote.IsZero()) {
+				*hard = raft.HardState{Term: term, Vote: raft.Ident{ID: id}}
+			}
+		}
 		w.judgeRole(w.node(id), &raft.Note{Kind: raft.NoteRole, Term: term, A: uint64(r)})
 	}
 	store := func(w *World, id raft.NodeID, hard raft.HardState, truncate raft.Index, entries ...raft.Entry) raft.Store {
@@ -212,6 +217,40 @@ func TestEveryJudgeSpeaksWhenItMust(t *testing.T) {
 			role(w, 1, raft.PreCandidate, 1)
 			require.Nil(t, w.violation)
 			role(w, 2, raft.PreCandidate, 1)
+		}},
+		{"a leader whom one of three voted for", ElectionRule, func(w *World) {
+			vote := raft.HardState{Term: 4, Vote: raft.Ident{ID: 1}}
+			synced(w, 1, vote, 0)
+			synced(w, 2, vote, 0)
+			w.judgeElected(w.node(1), 4)
+			require.Nil(t, w.violation)
+			synced(w, 2, raft.HardState{Term: 5, Vote: raft.Ident{ID: 2}}, 0)
+			w.judgeElected(w.node(2), 5)
+		}},
+		{"a change of the membership before an entry of the leader's term is committed", Membership, func(w *World) {
+			c := raft.Configuration{Members: []raft.Member{{Ident: raft.Ident{ID: 1}, Voter: true}}}
+			config := func(i raft.Index) raft.Entry {
+				return raft.Entry{Index: i, Term: 2, Kind: raft.EntryConfig, Payload: raft.AppendConfiguration(nil, &c)}
+			}
+			for id := range raft.NodeID(2) {
+				synced(w, id+1, raft.HardState{Term: 2, Vote: raft.Ident{ID: 1}}, 0, entry(1, 1, "a"), entry(2, 2, "b"))
+			}
+			role(w, 1, raft.Leader, 2)
+			commit(w, 1, 2, 2)
+			store(w, 1, in(2), 0, config(3))
+			w.judgeChange(w.node(1), 3)
+			require.Nil(t, w.violation)
+			w.judges.logs.mirrors[1].commit = 1
+			w.judgeChange(w.node(1), 3)
+		}},
+		{"a change of the membership before the last one is committed", Membership, func(w *World) {
+			for id := range raft.NodeID(2) {
+				synced(w, id+1, raft.HardState{Term: 2, Vote: raft.Ident{ID: 1}}, 0, entry(1, 2, "a"), entry(2, 2, "b"), entry(3, 2, "c"))
+			}
+			role(w, 1, raft.Leader, 2)
+			commit(w, 1, 2, 1)
+			w.judges.logs.mirrors[1].config = 2
+			w.judgeChange(w.node(1), 3)
 		}},
 		{"a snapshot with a configuration that came later", StateHash, func(w *World) {
 			synced(w, 1, in(1), 0, entry(1, 1, "a"), entry(2, 1, "b"))

@@ -10,7 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -56,17 +58,16 @@ that no longer applies is an error. It ends with status 1 if a bug was not found
 				return err
 			}
 			missed := 0
-			for _, m := range list {
-				r, err := m.hunt(root, seeds, first, blind)
-				if err != nil {
-					return fmt.Errorf("%s: %w", m.id, err)
-				}
+			err = huntAll(list, func(m *mutant) (mutantResult, error) {
+				return m.hunt(root, seeds, first, blind)
+			}, func(m *mutant, r mutantResult) error {
 				if !r.Found {
 					missed++
 				}
-				if err := printMutant(c.OutOrStdout(), m, r, asJSON); err != nil {
-					return err
-				}
+				return printMutant(c.OutOrStdout(), m, r, asJSON)
+			})
+			if err != nil {
+				return err
 			}
 			if missed > 0 {
 				return errFailed
@@ -143,6 +144,40 @@ func readMutant(file string) (*mutant, error) {
 	return m, err
 }
 
+// huntAll hunts the bugs, as many at a time as there are processors: a build keeps hardly more than one busy.
+// Results are handed on in order, and the first error ends it.
+func huntAll(list []*mutant, hunt func(*mutant) (mutantResult, error), done func(*mutant, mutantResult) error) error {
+	type outcome struct {
+		r   mutantResult
+		err error
+	}
+	outcomes := make([]chan outcome, len(list))
+	for i := range list {
+		outcomes[i] = make(chan outcome, 1)
+	}
+	var next atomic.Int64
+	var over atomic.Bool
+	for range runtime.GOMAXPROCS(0) {
+		go func() {
+			for i := next.Add(1) - 1; int(i) < len(list) && !over.Load(); i = next.Add(1) - 1 {
+				r, err := hunt(list[i])
+				outcomes[i] <- outcome{r, err}
+			}
+		}()
+	}
+	defer over.Store(true)
+	for i, m := range list {
+		o := <-outcomes[i]
+		if o.err != nil {
+			return fmt.Errorf("%s: %w", m.id, o.err)
+		}
+		if err := done(m, o.r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // hunt builds the simulator with the bug and runs the seeds.
 func (m *mutant) hunt(root string, seeds uint64, first, blind bool) (mutantResult, error) {
 	work, err := os.MkdirTemp("", "parley-mutant-")
@@ -200,7 +235,7 @@ func (m *mutant) build(root, work string) (program string, err error) {
 		return "", err
 	}
 	program = filepath.Join(work, "sim")
-	build := exec.Command("go", "build", "-overlay", listFile, "-o", program, "./cmd/sim")
+	build := exec.Command("go", "build", "-ldflags=-s -w", "-overlay", listFile, "-o", program, "./cmd/sim")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("does not build: %w\n%s", err, out)

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -48,7 +50,9 @@ func TestEveryPlantedBugStillApplies(t *testing.T) {
 	patches, err := filepath.Glob(filepath.Join(root, "testdata", "mutants", "*.patch"))
 	require.NoError(t, err)
 	require.NotEmpty(t, patches)
-	for _, file := range patches {
+	late, err := filepath.Glob(filepath.Join(root, "testdata", "mutants", "late", "*.patch"))
+	require.NoError(t, err)
+	for _, file := range append(patches, late...) {
 		m, err := readMutant(file)
 		require.NoError(t, err, file)
 		require.Equal(t, m.id+".patch", filepath.Base(file), "a patch is named after its id")
@@ -77,6 +81,28 @@ func TestAHuntFindsAPlantedBug(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, r.Found)
 	require.NotEmpty(t, r.Invariant)
+}
+
+// Hunts end in any order; whoever reads the list, or compares two, needs it in one.
+func TestBugsAreHuntedSideBySideAndToldInOrder(t *testing.T) {
+	var list []*mutant
+	for i := range 20 {
+		list = append(list, &mutant{id: strconv.Itoa(i)})
+	}
+	hunt := func(m *mutant) (mutantResult, error) {
+		if m.id == "17" {
+			return mutantResult{}, errors.New("does not build")
+		}
+		return mutantResult{ID: m.id}, nil
+	}
+	told := 0
+	err := huntAll(list, hunt, func(m *mutant, r mutantResult) error {
+		require.Equal(t, strconv.Itoa(told), r.ID)
+		told++
+		return nil
+	})
+	require.ErrorContains(t, err, "17: does not build")
+	require.Equal(t, 17, told)
 }
 
 func TestSeedsAreARangeOrACount(t *testing.T) {
