@@ -3,6 +3,7 @@ package blob
 import (
 	"crypto/sha256"
 	"errors"
+	"io"
 	"slices"
 
 	"parley/raft/vfs"
@@ -27,11 +28,17 @@ func (s *Store) Begin(sum Sum, size int64) (have []uint64, err error) {
 		return nil, ErrChanged // it was uploaded meanwhile
 	}
 	if p := s.partOf(sum); p != nil && p.size == size {
+		if err := s.readAgain(p); err != nil {
+			return nil, err
+		}
 		return p.have.clone(), nil
 	}
 	s.forgetPart(sum)
 	p, err := s.resumePart(sum, size)
-	if errors.Is(err, ErrMissing) {
+	if errors.Is(err, errUnreadable) && !s.givesUp(sum) {
+		return nil, err
+	}
+	if errors.Is(err, ErrMissing) || errors.Is(err, errUnreadable) {
 		p, err = s.createPart(sum, size)
 	}
 	if err != nil {
@@ -160,6 +167,47 @@ func (s *Store) resumePart(sum Sum, size int64) (*part, error) {
 	return p, nil
 }
 
+// readAgain looks for chunks of a part that could not be read: that may have passed, and nobody else
+// may have them.
+func (s *Store) readAgain(p *part) error {
+	n := p.layout.chunks(p.size)
+	if p.have.full(n) {
+		return nil
+	}
+	f, _, err := s.openPart(p.sum)
+	if err != nil {
+		return err
+	}
+	for i := range n {
+		if !p.have.has(i) {
+			if _, ok := s.readChunk(f, p.layout, i, p.layout.length(i, p.size)); ok {
+				p.have.set(i)
+			}
+		}
+	}
+	return f.Close()
+}
+
+// errUnreadable says that the disk did not read the beginning of a part. That may pass, and what is in it may
+// be all that there is of a blob.
+var errUnreadable = errors.New("blob: the disk does not read what is there of a blob")
+
+// unreadableMax is how often that is waited for before the part is made anew. Attempts back off, so
+// that it takes half a minute.
+const unreadableMax = 5
+
+// givesUp counts a part that could not be read, and reports whether that was once too often.
+func (s *Store) givesUp(sum Sum) bool {
+	if s.unread == nil {
+		s.unread = make(map[Sum]int)
+	}
+	if s.unread[sum]++; s.unread[sum] < unreadableMax {
+		return false
+	}
+	delete(s.unread, sum)
+	return true
+}
+
 // openPart opens a part's file: ErrMissing if there is none whose header can be read.
 func (s *Store) openPart(sum Sum) (vfs.File, layout, error) {
 	name := fileName(sum, suffixPart)
@@ -169,6 +217,10 @@ func (s *Store) openPart(sum Sum) (vfs.File, layout, error) {
 	}
 	if err != nil {
 		return nil, layout{}, err
+	}
+	var first [1]byte
+	if _, err := f.ReadAt(first[:], 0); err != nil && !errors.Is(err, io.EOF) {
+		return nil, layout{}, errors.Join(errUnreadable, err, f.Close())
 	}
 	l, ok, err := readHeader(f, name)
 	if err == nil && !ok {

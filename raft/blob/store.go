@@ -12,9 +12,10 @@ import (
 // disk, name and all, and its content had the sum when it was stored. It is for one
 // goroutine, and keeps no file open between calls.
 type Store struct {
-	fs  vfs.FS
-	dir string
-	o   Options
+	unread map[Sum]int // how often parts could not be read
+	fs     vfs.FS
+	dir    string
+	o      Options
 
 	held    []Held // sorted by sum
 	parts   []*part
