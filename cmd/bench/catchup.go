@@ -52,7 +52,11 @@ type catchup struct {
 
 	Before    window  `json:"before"` // the follower is down
 	Making    window  `json:"making"` // the same, and both others make a snapshot
-	During    window  `json:"during"` // the follower catches up
+	During    window  `json:"during"` // the follower catches up: all of the following
+	Start     window  `json:"start"`  // until it began to fetch the snapshot
+	Fetch     window  `json:"fetch"`  // until all of it was there
+	Load      window  `json:"load"`   // until it was decoded and installed
+	Log       window  `json:"log"`    // until the follower had the log behind it
 	After     window  `json:"after"`  // all three are level
 	Ratio     float64 `json:"p99_during_per_before"`
 	Repeated  int64   `json:"repeated"` // writes that were refused once
@@ -60,9 +64,10 @@ type catchup struct {
 }
 
 func (c catchup) line() string {
-	return fmt.Sprintf("catchup %d  %d commands of %d bytes  snapshot %d MB  caught up in %.1f s (start %.1f fetch %.1f load %.1f log %.1f)\n  before %v\n  making %v\n  during %v\n  after  %v\n  p99 during / before %.2f",
-		c.Round, c.Entries, c.Payload, c.SnapshotBytes/1e6, c.CatchupS, c.StartS, c.FetchS, c.LoadS, c.LogS,
-		c.Before, c.Making, c.During, c.After, c.Ratio)
+	return fmt.Sprintf("catchup %d  %d commands of %d bytes  snapshot %d MB  caught up in %.1f s  p99 during / before %.2f\n"+
+		"  before %v\n  making %v\n  during %v\n   start %v\n   fetch %v\n   load  %v\n   log   %v\n  after  %v",
+		c.Round, c.Entries, c.Payload, c.SnapshotBytes/1e6, c.CatchupS, c.Ratio,
+		c.Before, c.Making, c.During, c.Start, c.Fetch, c.Load, c.Log, c.After)
 }
 
 func catchupCommand(show reporter) *cobra.Command {
@@ -336,14 +341,9 @@ func (r *round) received(samples []sample, start, end time.Time) error {
 	l := &r.line
 	l.SnapshotBytes, l.SnapshotEntry = last.of-first.bytes, install.index
 	l.CatchupS = seconds(start, end)
-	l.StartS, l.FetchS = seconds(start, first.at), seconds(first.at, last.at)
-	l.LoadS, l.LogS = seconds(last.at, install.at), seconds(install.at, end)
-	for _, stage := range []struct {
-		name     string
-		from, to time.Time
-	}{{"start", start, first.at}, {"fetch", first.at, last.at}, {"load", last.at, install.at}, {"log", install.at, end}} {
-		say("  %-5s  %v", stage.name, between(samples, meter{at: stage.from}, meter{at: stage.to}))
-	}
+	stretch := func(from, to time.Time) window { return between(samples, meter{at: from}, meter{at: to}) }
+	l.Start, l.Fetch = stretch(start, first.at), stretch(first.at, last.at)
+	l.Load, l.Log = stretch(last.at, install.at), stretch(install.at, end)
 	return nil
 }
 

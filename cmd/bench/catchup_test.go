@@ -40,7 +40,7 @@ func TestAFollowerThatMissedWhatWasCompactedCatchesUpBySnapshot(t *testing.T) {
 		require.NoError(t, json.Unmarshal(b, &fields))
 		for _, f := range []string{
 			"bench", "round", "entries", "payload", "clients", "rate_per_s", "sync", "snapshot_bytes", "catchup_s",
-			"before", "making", "during", "after", "p99_during_per_before",
+			"before", "making", "during", "start", "fetch", "load", "log", "after", "p99_during_per_before",
 		} {
 			require.Contains(t, fields, f)
 		}

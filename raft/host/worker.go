@@ -27,7 +27,7 @@ type worker struct {
 var errStopping = errors.New("host: the node stops")
 
 const (
-	// restTimes is how many times as long as it worked the worker rests. A snapshot of 200 MB then travels in ten seconds, and
+	// restTimes is how many times as long as it worked the worker rests. A snapshot of 200 MB then travels in six seconds, and
 	// who waits for an answer in the meantime does not notice: at once as long, everybody did (docs/benchmarks.md).
 	restTimes = 3
 	// restMax bounds a rest, so that a snapshot that is made on a sleepy machine comes to an end.
