@@ -63,10 +63,11 @@ func (w *World) judgeSurvivor() {
 func (w *World) judgeCopied(s *server, fs *memfs.FS, p *node.RecoveryReport) {
 	l := &w.judges.logs
 	log := l.mirrors[s.id].durable
+	was, is := w.shelfOf(s.fs), w.shelfOf(fs)
 	for i := range w.files {
 		f := &w.files[i]
 		if f.position > 0 && termAt(log, raft.Index(f.position)) == l.committed[f.position-1].term && p.Time <= f.until &&
-			w.good(s.fs, f) && !w.good(fs, f) {
+			was.good(f) && !is.good(f) {
 			w.violate(Survivor, "The new cluster of node %d lacks file %s, which the node had.", s.id, f.sum.Short())
 		}
 	}
