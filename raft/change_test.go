@@ -159,6 +159,41 @@ func TestAChangeThatCannotBeIsRefusedWithItsReason(t *testing.T) {
 	require.Equal(t, RefusedFull, b.out.Refused[0].Reason)
 }
 
+// What is kept beside the log decides in the Step that would append: what somebody asks for is refused, what
+// follows by itself waits. Learners come and go unasked.
+func TestAChangeOfVotersThatTheJudgeDoesNotAllowIsRefusedOrWaits(t *testing.T) {
+	b := leadWith(t, 3, 0)
+	allow, asked := false, []string{}
+	b.n.Judge(func(next *Configuration) bool {
+		asked = append(asked, describeConfig(next))
+		return allow
+	})
+	b.ask(Change{Kind: ChangeRemove, ID: 3})
+	require.Equal(t, []Refusal{{Ticket: 5, Reason: RefusedPlaces, Hint: 1}}, b.out.Refused)
+	require.Equal(t, Index(2), b.n.LastIndex())
+	require.Equal(t, []string{"{1 2 3 | 1 2}"}, asked)
+
+	b.ask(Change{Kind: ChangeAdd, Member: Member{Ident: ident(4)}})
+	require.Equal(t, "{1 2 3 + 4}", b.members())
+	require.Len(t, asked, 1)
+	b.ack(2)
+	b.ack(4)
+	require.Equal(t, "{1 2 3 + 4}", b.members(), "it has caught up and is not promoted")
+	require.Equal(t, "{1 2 3 | 1 2 3 4}", asked[len(asked)-1])
+	allow = true
+	b.ack(4)
+	require.Equal(t, "{1 2 3 | 1 2 3 4}", b.members())
+	allow = false
+	b.ack(2)
+	b.ack(4)
+	require.Equal(t, "{1 2 3 | 1 2 3 4}", b.members(), "nor is the joint configuration left")
+	require.Equal(t, "{1 2 3 4}", asked[len(asked)-1])
+	allow = true
+	b.ack(2)
+	require.Equal(t, "{1 2 3 4}", b.members())
+	require.NotPanics(t, func() { b.n.Clone() })
+}
+
 // What is so already is no error: an operator who lost his answer asks again.
 func TestAChangeThatIsMadeAlreadyIsAnsweredAtOnce(t *testing.T) {
 	b := leadWith(t, 3, 1)

@@ -2,7 +2,9 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 
 	"parley/raft"
 	"parley/raft/blob"
@@ -45,6 +47,10 @@ func (w *World) judgeBlobs() {
 	}
 	members := w.membership()
 	now := w.committedTime()
+	var held [nodesMax + 1]wholes
+	for _, s := range w.servers {
+		held[s.id] = wholesOf(s.fs)
+	}
 	for i := range w.files {
 		f := &w.files[i]
 		if f.position == 0 || now > f.until {
@@ -58,7 +64,7 @@ func (w *World) judgeBlobs() {
 					continue
 				}
 				voters++
-				if s := w.node(m.ID); (m.Inc == 0 || m.Inc == s.inc) && has(s.fs, f.sum) {
+				if s := w.node(m.ID); (m.Inc == 0 || m.Inc == s.inc) && held[s.id].has(f.sum) {
 					have++
 				}
 			}
@@ -84,37 +90,65 @@ func (w *World) committedTime() raft.LogTime {
 	return 0
 }
 
+// wholes are the names on a disk, in order.
+type wholes []memfs.Place
+
+func wholesOf(fs *memfs.FS) wholes { return fs.Files() }
+
 // has reports whether a blob's file is there under a name that says that it is whole: the last one, or
 // after a crash the one before it.
-func has(fs *memfs.FS, sum blob.Sum) bool {
+func (l wholes) has(sum blob.Sum) bool {
 	for _, suffix := range [...]string{".blob", ".new"} {
-		if _, err := fs.Contents(dataDir + "/blobs/" + sum.String() + suffix); err == nil {
+		name := dataDir + "/blobs/" + sum.String() + suffix
+		if _, ok := slices.BinarySearchFunc(l, name, func(p memfs.Place, name string) int { return cmp.Compare(p.Name, name) }); ok {
 			return true
 		}
 	}
 	return false
 }
 
-// good reports whether all of a blob can be read from a disk as it is.
-func (w *World) good(fs *memfs.FS, f *file) bool {
-	if !has(fs, f.sum) {
-		return false
-	}
+// shelf is a copy of a disk's blobs, to be read without leaving a trace.
+type shelf struct{ store *blob.Store }
+
+func (w *World) shelfOf(fs *memfs.FS) shelf {
 	c := fs.Clone()
 	c.SetCapacity(0)
 	c.CrashProcess()
 	store, _, err := blob.Open(c, dataDir+"/blobs", w.blobOptions())
 	if err != nil {
+		return shelf{}
+	}
+	return shelf{store}
+}
+
+// good reports whether all of a blob can be read as it is.
+func (s shelf) good(f *file) bool {
+	if s.store == nil {
 		return false
 	}
-	got, err := store.Read(f.sum, 0, len(f.content))
+	got, err := s.store.Read(f.sum, 0, len(f.content))
 	return err == nil && bytes.Equal(got, f.content)
 }
 
 // lacksFiles says which file, that somebody may have confirmed or yet confirm, would be good on no node of the
 // core any more.
 func (w *World) lacksFiles(nodes *healths) string {
+	if len(w.files) == 0 {
+		return ""
+	}
 	now := w.committedTime()
+	var held [nodesMax + 1]wholes
+	var shelves [nodesMax + 1]shelf
+	for _, s := range w.servers {
+		fs := s.fs
+		if s.device.trial != nil {
+			fs = s.device.trial.fs
+		}
+		held[s.id] = wholesOf(s.fs)
+		if nodes[s.id].kept {
+			shelves[s.id] = w.shelfOf(fs)
+		}
+	}
 	for i := range w.files {
 		f := &w.files[i]
 		if !f.asked || f.position != 0 && now > f.until {
@@ -122,12 +156,8 @@ func (w *World) lacksFiles(nodes *healths) string {
 		}
 		somewhere, kept := false, false
 		for _, s := range w.servers {
-			somewhere = somewhere || has(s.fs, f.sum)
-			fs := s.fs
-			if s.device.trial != nil {
-				fs = s.device.trial.fs
-			}
-			kept = kept || nodes[s.id].kept && w.good(fs, f)
+			somewhere = somewhere || held[s.id].has(f.sum)
+			kept = kept || shelves[s.id].good(f)
 		}
 		if somewhere && !kept {
 			return fmt.Sprintf("file %s would be good on no node of the core", f.sum.Short())
@@ -145,12 +175,13 @@ func (w *World) missingFiles(due raft.Index) (list []string) {
 			continue
 		}
 		now := s.node.Status().LogTime
+		shelf := w.shelfOf(s.fs)
 		for i := range w.files {
 			f := &w.files[i]
 			if f.position == 0 || uint64(f.position) > uint64(due) || now > f.until {
 				continue
 			}
-			if !w.good(s.fs, f) {
+			if !shelf.good(f) {
 				list = append(list, fmt.Sprintf("node %d does not have file %s, pinned at %d", s.id, f.sum.Short(), f.position))
 			}
 		}

@@ -63,11 +63,13 @@ func (w *World) judgeSurvivor() {
 // judgeCopied looks in the new directory for the files that were left to the survivor and that its log pins.
 func (w *World) judgeCopied(s *server, left, fs *memfs.FS, p *node.RecoveryReport) {
 	l := &w.judges.logs
+	log := l.mirrors[s.id].durable
+	was, is := w.shelfOf(left), w.shelfOf(fs)
 	for i := range w.files {
 		f := &w.files[i]
 		at := raft.Index(f.position)
-		if at > 0 && at <= p.Last.Index && termAt(l.mirrors[s.id].durable, at) == l.committed[at-1].term && p.Time <= f.until &&
-			w.good(left, f) && !w.good(fs, f) {
+		if at > 0 && at <= p.Last.Index && termAt(log, at) == l.committed[at-1].term && p.Time <= f.until &&
+			was.good(f) && !is.good(f) {
 			w.violate(Survivor, "The new cluster of node %d lacks file %s, which the node had.", s.id, f.sum.Short())
 		}
 	}
