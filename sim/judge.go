@@ -54,7 +54,7 @@ var invariants = []struct{ name, sentence string }{
 	{LeaderCompleteness, "If a log entry is committed in a given term, then that entry will be present in the logs of the leaders for all higher-numbered terms."},
 	{StateMachineSafety, "If a server has applied a log entry at a given index to its state machine, no other server will ever apply a different log entry for the same index."},
 	{CommitRule, "A leader raises commitIndex only to an entry of its own term that a majority stores."},
-	{ElectionRule, "A node leads only when a majority, in both halves if the configuration is joint, has its vote for it on disk."},
+	{ElectionRule, "Only a voter campaigns, and it leads only when a majority, in both halves if the configuration is joint, has its vote for it on disk."},
 	{Membership, "A leader changes the membership only when an entry of its own term is committed, and the change before."},
 	{Promises, "A vote, a vote request or an acknowledgement leaves only when the disk holds what it promises."},
 	{Durability, "An acknowledged write is never lost."},

@@ -208,7 +208,7 @@ func TestEveryJudgeSpeaksWhenItMust(t *testing.T) {
 			apply(w, 1, 5, 1)
 			w.subscribers[0].judge(&node.Frame{Position: 5})
 		}},
-		{"a learner that campaigns", ElectionSafety, func(w *World) {
+		{"a learner that campaigns", ElectionRule, func(w *World) {
 			learner := raft.Configuration{Members: []raft.Member{{Ident: raft.Ident{ID: 1}, Voter: true}, {Ident: raft.Ident{ID: 2}}}}
 			synced(w, 2, in(1), 0, raft.Entry{Index: 1, Term: 1, Kind: raft.EntryConfig, Payload: raft.AppendConfiguration(nil, &learner)})
 			synced(w, 1, in(1), 0, w.judges.logs.registry[0][0].entry)

@@ -100,7 +100,7 @@ func (w *World) judgeCampaign(s *server) {
 			return
 		}
 		if i <= m.commit {
-			w.violate(ElectionSafety, "Node %d campaigns, and is no voter of the configuration of entry %d nor of any behind it.", s.id, i)
+			w.violate(ElectionRule, "Node %d campaigns, and is no voter of the configuration of entry %d nor of any behind it.", s.id, i)
 			return
 		}
 	}
