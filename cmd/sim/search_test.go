@@ -12,9 +12,6 @@ import (
 // A search that finds nothing says something only if it finds what is there. Each bug has bounds in
 // which it shows within a few thousand states; the unchanged tree shows nothing in them.
 func TestASearchFindsPlantedBugs(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds programs")
-	}
 	root, err := moduleRoot()
 	require.NoError(t, err)
 	figure8 := filepath.Join(root, "testdata", "ways", "figure8.way")

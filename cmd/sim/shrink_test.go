@@ -19,9 +19,6 @@ import (
 // The whole way, as a person goes it: a bug is planted, a seed finds it, its plan is shrunk, and what is left is a story
 // of at most ten lines that breaks the same invariant, and none in the code without the bug.
 func TestThePlanThatFindsAPlantedBugShrinksToAtMostTenLines(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds programs")
-	}
 	root, err := moduleRoot()
 	require.NoError(t, err)
 	list, err := loadMutants(root, filepath.Join("testdata", "mutants"), []string{"C1", "N3"}, nil)

@@ -53,7 +53,7 @@ type pause struct {
 // others everybody is asked.
 func (r *Replicator) startFetches() {
 	var due []Sum
-	for _, it := range r.todo.items {
+	for _, it := range r.missing.items {
 		if it.due > int64(r.now) || len(due) == askBatchMax {
 			break
 		}

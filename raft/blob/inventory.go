@@ -64,7 +64,7 @@ func (r *Replicator) believe(b *record, bit uint64, at raft.Position) {
 // source notes that a peer may have chunks. What waits for that is taken up at once.
 func (r *Replicator) source(b *record, bit uint64) {
 	b.sources |= bit
-	if b.inTodo {
+	if b.inMissing {
 		b.retryAt = min(b.retryAt, r.now)
 		r.settle(b)
 	}

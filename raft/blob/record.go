@@ -38,8 +38,8 @@ type record struct {
 	pausedTo raft.Mono // the own disk failed: not before this, whatever peers say
 
 	// Where it is queued, as settle left it.
-	todoDue, idleDue int64
-	inTodo, inIdle   bool
+	missingDue, idleDue int64
+	inMissing, inIdle   bool
 }
 
 // offer is a member that wants an acknowledgement.
@@ -81,15 +81,15 @@ func (r *Replicator) record(sum Sum, size int64) *record {
 // settle puts a blob where it belongs after a change: to be fetched, to be collected
 // some day, neither, or forgotten.
 func (r *Replicator) settle(b *record) {
-	todo := b.needed() && !b.held && !b.fetching && !b.removing
+	missing := b.needed() && !b.held && !b.fetching && !b.removing
 	due := int64(max(b.retryAt, b.pausedTo))
-	if b.inTodo && (!todo || b.todoDue != due) {
-		r.todo.remove(b.todoDue, b.sum)
-		b.inTodo = false
+	if b.inMissing && (!missing || b.missingDue != due) {
+		r.missing.remove(b.missingDue, b.sum)
+		b.inMissing = false
 	}
-	if todo && !b.inTodo {
-		r.todo.add(due, b.sum)
-		b.inTodo, b.todoDue = true, due
+	if missing && !b.inMissing {
+		r.missing.add(due, b.sum)
+		b.inMissing, b.missingDue = true, due
 	}
 	idle := (b.held || b.part) && !b.needed() && b.confirms == 0 && !b.fetching && !b.removing
 	due = int64(b.keep)

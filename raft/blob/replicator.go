@@ -37,10 +37,10 @@ type Replicator struct {
 	selfBit     uint64 // zero: not a member
 	peers       uint64
 
-	blobs  []*record // sorted by sum
-	wanted int       // of them
-	todo   queue     // to be fetched, by Mono
-	idle   queue     // to be collected, by LogTime
+	blobs   []*record // sorted by sum
+	wanted  int       // of them
+	missing queue     // to be fetched, by Mono
+	idle    queue     // to be collected, by LogTime
 
 	fetches  []fetch
 	asked    int // bytes asked of peers
@@ -232,10 +232,10 @@ func (r *Replicator) draw() uint64 {
 // wakeAt is the next deadline.
 func (r *Replicator) wakeAt() raft.Mono {
 	at := raft.Never
-	if due, ok := r.todo.after(int64(r.now)); ok {
+	if due, ok := r.missing.after(int64(r.now)); ok {
 		at = raft.Mono(due)
 	}
-	if len(r.todo.items) > 0 && r.todo.items[0].due <= int64(r.now) && len(r.fetches) < r.o.FetchesMax {
+	if len(r.missing.items) > 0 && r.missing.items[0].due <= int64(r.now) && len(r.fetches) < r.o.FetchesMax {
 		at = r.now // more than one Step takes up
 	}
 	for i := range r.fetches {

@@ -17,7 +17,7 @@ func (r *Replicator) Clone() *Replicator {
 		copied.offers = slices.Clone(b.offers)
 		c.blobs[i] = &copied
 	}
-	c.todo.items = slices.Clone(r.todo.items)
+	c.missing.items = slices.Clone(r.missing.items)
 	c.idle.items = slices.Clone(r.idle.items)
 	c.fetches = slices.Clone(r.fetches)
 	for i := range c.fetches {
