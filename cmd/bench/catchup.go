@@ -75,9 +75,9 @@ func catchupCommand(show reporter) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "catchup",
 		Short: "What callers notice while a follower catches up by snapshot",
-		Long: `Runs three nodes in this process, over gRPC on loopback and with real syncs on one
-disk. In each round a follower is stopped, commands are written as fast as possible while the others
-make snapshots, and then at a fixed pace: an open loop, whose latencies run from when each command was due.
+		Long: `Runs three nodes, over gRPC on loopback and with real syncs on one disk: in this
+process, but for a follower that was stopped, which starts in one of its own. In each round a follower is
+stopped, commands are written as fast as possible while the others make snapshots, and then at a fixed pace: an open loop, whose latencies run from when each command was due.
 They are compared before the follower is started again, while it catches up, and after. Use a directory
 on a real disk, and let nothing else run.`,
 		Args: cobra.NoArgs,
@@ -267,7 +267,12 @@ func (r *round) phases(ctx context.Context, p *paced) (m marks, err error) {
 	m.start = read()
 	err = r.c.restart(r.follower)
 	if err == nil {
-		err = r.until(ctx, p, r.level)
+		var stopped error
+		err = r.until(ctx, p, func() (level bool) {
+			level, stopped = r.level()
+			return level || stopped != nil
+		})
+		err = errors.Join(err, stopped)
 	}
 	m.end = read()
 	end()
@@ -285,13 +290,12 @@ func (r *round) phases(ctx context.Context, p *paced) (m marks, err error) {
 // agreed waits until the follower and a majority had the same state behind the snapshot. One that has another stops,
 // and says so.
 func (r *round) agreed(ctx context.Context, p *paced) error {
-	follower := r.c.nodes[r.follower]
-	_, _, install := follower.told.received(time.Time{})
+	_, _, install := r.c.nodes[r.follower].told.received(time.Time{})
 	var stopped error
 	err := r.until(ctx, p, func() bool {
-		h := follower.host.Load()
-		stopped = h.Err()
-		return stopped != nil || h.Status().Agreed > install.index
+		var is awayStatus
+		is, stopped = r.c.progress(r.follower)
+		return stopped != nil || is.Agreed > install.index
 	})
 	return errors.Join(err, stopped)
 }
@@ -327,9 +331,10 @@ func (r *round) until(ctx context.Context, p *paced, reached func() bool) error 
 }
 
 // level reports whether the follower has installed a snapshot and applied what was committed a moment ago.
-func (r *round) level() bool {
+func (r *round) level() (bool, error) {
 	commit := r.leader().host.Load().Status().Commit
-	return r.c.nodes[r.follower].host.Load().Status().Applied >= commit
+	is, err := r.c.progress(r.follower)
+	return is.Applied >= commit, err
 }
 
 // received says what came over the wire. A follower that caught up without a snapshot shows nothing.

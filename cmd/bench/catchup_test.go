@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"testing"
 	"time"
 
@@ -10,6 +11,15 @@ import (
 
 	"parley/raft/node"
 )
+
+// TestMain runs a node of a benchmark in this program, if that is what it was started for.
+func TestMain(m *testing.M) {
+	if os.Getenv(memberEnv) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
 
 // What stands behind the figures: the follower missed what the others compacted, so that only a snapshot can
 // help it, and has their state afterwards.

@@ -25,7 +25,8 @@ type benchCluster struct {
 	network   *host.Network // of transport memory
 	seeds     []node.Seed
 	nodes     []*member
-	elections atomic.Int64 // how often a leader was elected
+	elections atomic.Int64     // how often a leader was elected
+	tell      func(*raft.Note) // is told every note, too, unless nil
 }
 
 // clusterOptions are the flags that every cluster in this process has.
@@ -42,6 +43,7 @@ type member struct {
 	host atomic.Pointer[host.Host] // nil: it is stopped
 	disk *syncTimes
 	root *osfs.FS
+	away *away // it runs, but in a process of its own
 	told told
 }
 
@@ -91,8 +93,9 @@ func (c *benchCluster) run(i int, t host.Transport) error {
 		Settings: node.Settings{Seeds: c.seeds, Rules: c.options.rules},
 		Logger:   slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		OnNotes: func(notes []raft.Note) {
-			c.countElections(notes)
-			m.told.take(notes)
+			for i := range notes {
+				c.hear(m, &notes[i], time.Now())
+			}
 		},
 	})
 	if err != nil {
@@ -107,6 +110,10 @@ func (c *benchCluster) run(i int, t host.Transport) error {
 // halt stops node i+1.
 func (c *benchCluster) halt(ctx context.Context, i int) error {
 	m := c.nodes[i]
+	if a := m.away; a != nil {
+		m.away = nil
+		return a.stop(ctx)
+	}
 	h := m.host.Swap(nil)
 	if h == nil {
 		return nil
@@ -115,8 +122,29 @@ func (c *benchCluster) halt(ctx context.Context, i int) error {
 	return errors.Join(err, m.root.Close())
 }
 
-// restart starts a node that was stopped, at its old address.
-func (c *benchCluster) restart(i int) error {
+// restart starts a node that was stopped, at its old address: in a process of its own, if there is a wire to it.
+func (c *benchCluster) restart(i int) (err error) {
+	if c.options.transport == "memory" {
+		return c.restartHere(i)
+	}
+	m := c.nodes[i]
+	m.away, err = startAway(awaySpec{i, c.dir, c.options.sync, c.seeds, c.options.rules},
+		func(n *raft.Note, at time.Time) { c.hear(m, n, at) })
+	return err
+}
+
+// progress tells how far node i+1 is, wherever it runs. The error is why it stopped.
+func (c *benchCluster) progress(i int) (awayStatus, error) {
+	m := c.nodes[i]
+	if m.away != nil {
+		return *m.away.status.Load(), m.away.ended()
+	}
+	h := m.host.Load()
+	s := h.Status()
+	return awayStatus{s.Applied, s.Agreed}, h.Err()
+}
+
+func (c *benchCluster) restartHere(i int) error {
 	t, _, err := c.listen(c.seeds[i].PeerAddr)
 	if err != nil {
 		return err
@@ -124,11 +152,14 @@ func (c *benchCluster) restart(i int) error {
 	return c.run(i, t)
 }
 
-func (c *benchCluster) countElections(notes []raft.Note) {
-	for i := range notes {
-		if n := &notes[i]; n.Kind == raft.NoteRole && raft.Role(n.A) == raft.Leader {
-			c.elections.Add(1)
-		}
+// hear takes what a node noted at a time.
+func (c *benchCluster) hear(m *member, n *raft.Note, at time.Time) {
+	if n.Kind == raft.NoteRole && raft.Role(n.A) == raft.Leader {
+		c.elections.Add(1)
+	}
+	m.told.take(n, at)
+	if c.tell != nil {
+		c.tell(n)
 	}
 }
 
@@ -184,29 +215,25 @@ type moment struct {
 // agreedMax is more than come by while a snapshot is made at any pace of writing that is looked at.
 const agreedMax = 4096
 
-func (t *told) take(notes []raft.Note) {
-	for i := range notes {
-		n := &notes[i]
-		m := moment{index: n.Index, bytes: int64(n.A), of: int64(n.B)}
-		var list *[]moment
-		switch n.Kind {
-		case node.NoteAgreed:
-			list = &t.agreed
-		case node.NoteSnapshot:
-			list = &t.snapshots
-		case node.NoteFetch:
-			list = &t.fetched
-		case raft.NoteInstall:
-			list = &t.installed
-		default:
-			continue
-		}
-		m.at = time.Now()
-		t.mu.Lock()
-		if *list = append(*list, m); len(t.agreed) > 2*agreedMax {
-			t.agreed = append(t.agreed[:0], t.agreed[agreedMax:]...)
-		}
-		t.mu.Unlock()
+func (t *told) take(n *raft.Note, at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var list *[]moment
+	switch n.Kind {
+	case node.NoteAgreed:
+		list = &t.agreed
+	case node.NoteSnapshot:
+		list = &t.snapshots
+	case node.NoteFetch:
+		list = &t.fetched
+	case raft.NoteInstall:
+		list = &t.installed
+	default:
+		return
+	}
+	*list = append(*list, moment{at: at, index: n.Index, bytes: int64(n.A), of: int64(n.B)})
+	if len(t.agreed) > 2*agreedMax {
+		t.agreed = append(t.agreed[:0], t.agreed[agreedMax:]...)
 	}
 }
 

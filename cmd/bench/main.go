@@ -33,7 +33,7 @@ func command() *cobra.Command {
 	}
 	asJSON := root.PersistentFlags().Bool("json", false, "print JSON, one object a line")
 	show := func(r report) error { return printReport(r, *asJSON) }
-	root.AddCommand(raftCommand(show), catchupCommand(show), checkCommand(show))
+	root.AddCommand(raftCommand(show), catchupCommand(show), checkCommand(show), memberCommand())
 	return root
 }
 

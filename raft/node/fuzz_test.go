@@ -1,9 +1,11 @@
 package node
 
 import (
+	"strings"
 	"testing"
 
 	"parley/raft"
+	"parley/raft/blob"
 )
 
 // FuzzApply: nothing in the log makes a node panic, and the kept hash of the
@@ -14,6 +16,7 @@ func FuzzApply(f *testing.F) {
 	f.Add(uint8(raft.EntryCommand), encodeCommand(&Command{Session: 2, Seq: ^uint64(0), AckedBelow: ^uint64(0)}))
 	f.Add(uint8(raft.EntryCommand), encodeClose(2, 1))
 	f.Add(uint8(raft.EntryCommand), encodeRequest(&Command{RequestID: "id", Principal: "ann", Body: []byte("a")}))
+	f.Add(uint8(raft.EntryCommand), encodeRequest(&Command{RequestID: "id", Body: []byte("name " + strings.Repeat("0", 2*len(blob.Sum{})+2))}))
 	f.Add(uint8(raft.EntryLevel), AppendLevel(nil, 1<<31))
 	f.Add(uint8(raft.EntryConfig), []byte{1, 255, 255, 255, 255})
 	f.Add(uint8(0), []byte{})

@@ -42,8 +42,10 @@ func (m *toy) ApplyNaming(at Applied, names Names, command []byte) []byte {
 	var by string
 	word, rest, _ := strings.Cut(string(command), " ")
 	digits, by, _ := strings.Cut(rest, " ")
-	if n, err := hex.Decode(sum[:], []byte(digits)); err != nil || n != len(sum) {
+	if b, err := hex.DecodeString(digits); err != nil || len(b) != len(sum) {
 		return m.Apply(at, command)
+	} else {
+		sum = blob.Sum(b)
 	}
 	code := blob.CodeUnknown
 	switch word {
