@@ -49,6 +49,8 @@ type Cover struct {
 	Collected   uint64 // copies that nobody wanted any more
 	HeldBack    uint64 // changes of voters that had to wait for files
 	Survivors   uint64 // runs after which a new cluster was made of one node
+
+	Rare [situations]uint64 // see situations.go
 }
 
 // Add adds another run's counts.
@@ -72,7 +74,7 @@ type coverField struct {
 }
 
 func (c *Cover) fields() []coverField {
-	return []coverField{
+	fields := []coverField{
 		{"elections", &c.Elections},
 		{"truncations", &c.Truncations},
 		{"rejects", &c.Rejects},
@@ -119,4 +121,8 @@ func (c *Cover) fields() []coverField {
 		{"changes held back for files", &c.HeldBack},
 		{"survivors that began a new cluster", &c.Survivors},
 	}
+	for i := range c.Rare {
+		fields = append(fields, coverField{situationNames[i], &c.Rare[i]})
+	}
+	return fields
 }

@@ -26,6 +26,7 @@ type operation struct {
 	request     requestKey  // of a one-shot command; no id: it is sent in its client's session
 	digest      node.Digest // of a one-shot command
 
+	leaders  uint64 // elected before it was called
 	sent     bool
 	ended    bool
 	outcome  node.Outcome
@@ -37,7 +38,7 @@ type operation struct {
 func (w *World) newOperation(c *client, what uint64) *operation {
 	w.operations = append(w.operations, operation{
 		number: len(w.operations) + 1, client: c.number, calledAt: w.now,
-		floor: w.judges.clients.called(), session: c.floor,
+		floor: w.judges.clients.called(), session: c.floor, leaders: w.past.leaders,
 	})
 	op := &w.operations[len(w.operations)-1]
 	if int64(below(what, 1000)) < c.plan.Read {
@@ -95,6 +96,7 @@ func (w *World) tookEffect(number int, applied node.Applied) {
 		return
 	}
 	op.position = at
+	w.reachIf(effectAfterUnknown, op.ended && op.outcome == node.Unknown)
 	if op.request.id != "" {
 		w.executedOnce(op, applied)
 	}
@@ -121,6 +123,7 @@ func (w *World) ended(c *client, r *caller.Result) {
 		return
 	}
 	op.ended, op.outcome = true, r.Outcome
+	w.coverEnded(op, r)
 	if r.Outcome == node.Unknown {
 		w.cover.Unknown++
 	}

@@ -100,6 +100,7 @@ func (w *World) start(e *event) {
 	s.inc = boot.Identity.Self.Inc
 	s.device.starts()
 	w.judgeBoot(s, &boot, flight)
+	w.coverStart(s, &boot)
 	if w.trace.on() {
 		w.trace.say("starts with term %d, a vote for %v and %d entries", boot.Hard.Term, boot.Hard.Vote, len(boot.Entries))
 	}
@@ -227,8 +228,10 @@ func (s *server) judgeNotes(notes []raft.Note) {
 	for i := range notes {
 		n := &notes[i]
 		w.trace.note(n)
+		w.coverNote(s, n)
 		switch n.Kind {
 		case raft.NoteRole:
+			w.coverRole(s, n)
 			w.judgeRole(s, n)
 		case raft.NoteTruncate:
 			w.judgeTruncate(s, n)
@@ -354,6 +357,9 @@ func (s *server) openDisk(fs *memfs.FS, inc raft.Incarnation) (*node.Disk, node.
 // The restart is due after down.
 func (s *server) crash(kind FaultKind, down time.Duration) {
 	w := s.w
+	if s.up {
+		w.coverCrash(s)
+	}
 	s.up = false
 	s.rot.at = 0
 	s.epoch++

@@ -46,6 +46,7 @@ type World struct {
 	judges    judges
 	violation *Violation
 	cover     Cover
+	past      past
 	stopAt    uint64
 	blind     bool
 	disturb   func() uint64
@@ -216,6 +217,7 @@ func (w *World) run() {
 	if w.violation == nil {
 		w.judgeSurvivor()
 	}
+	w.coverOutcomes()
 }
 
 // deferred puts an event off if its process is paused.
