@@ -62,8 +62,11 @@ func (w *World) rules() node.Rules {
 	}
 }
 
-// snapChunk is small, so that a download has pieces that a fault can come between.
-const snapChunk = 256
+// snapChunk and pieceMax are small, so that a download has pieces that a fault can come between.
+const (
+	snapChunk = 256
+	pieceMax  = 2048
+)
 
 // dataDir is every node's directory on its own file system.
 const dataDir = "data"
@@ -124,11 +127,12 @@ func (w *World) start(e *event) {
 		Heartbeat:       w.plan.Node.Heartbeat,
 		Lease:           w.plan.leaseOf(s.id),
 		ClockDriftPPM:   w.plan.Node.LeasePPM,
-		Limits:          node.Limits{PushFramesMax: int(w.plan.Node.Push), SubscriberFramesMax: int(w.plan.Node.Frames)},
-		MaxLevel:        maxLevel,
-		HashEvery:       hashEvery,
-		Rules:           w.rules(),
-		Blobs:           w.blobOptions(),
+		Limits: node.Limits{PushFramesMax: int(w.plan.Node.Push), SubscriberFramesMax: int(w.plan.Node.Frames),
+			PieceBytesMax: pieceMax},
+		MaxLevel:  maxLevel,
+		HashEvery: hashEvery,
+		Rules:     w.rules(),
+		Blobs:     w.blobOptions(),
 		Raft: raft.Limits{AppendEntriesMax: int(w.plan.Node.Append), InflightMessagesMax: int(w.plan.Node.Inflight),
 			UncommittedBytesMax: int(w.plan.Node.Uncommitted), DeliverEntriesMax: int(w.plan.Node.Deliver)},
 	}, boot, &machine{Machine: statemachine.New(), w: w, s: s}, s.clock.read(w.now))
