@@ -99,7 +99,7 @@ const (
 	arriveVoteShorter
 	arriveVoteTwice
 	arrivePreVoteLoyal
-	arriveTakeoverBehind
+
 	arriveTakeoverLate
 	arriveForGone
 	arriveFromGone
@@ -245,7 +245,6 @@ var situationNames = [situations]string{
 	arriveVoteShorter:      "candidate asks whose log is shorter and newer",
 	arriveVoteTwice:        "second candidate asks a node that has voted",
 	arrivePreVoteLoyal:     "node that hears its leader is asked whether it would vote",
-	arriveTakeoverBehind:   "word to take over arrives at a node that lacks entries",
 	arriveTakeoverLate:     "word to take over arrives in a later term",
 	arriveForGone:          "message arrives for a directory that is gone",
 	arriveFromGone:         "message arrives from a directory that is gone",

@@ -31,7 +31,6 @@ func (w *World) coverMessage(s *server, m *raft.Message) {
 		w.reachIf(arriveLateVote, m.Granted && role == raft.Leader && m.Term == l.term)
 	case raft.MsgTimeoutNow:
 		w.reachIf(arriveTakeoverLate, m.Term < l.term)
-		w.reachIf(arriveTakeoverBehind, len(l.handed) < len(w.judges.logs.mirrors[m.From.ID].handed))
 	case raft.MsgSnapshotOffer:
 		w.reachIf(arriveOfferJoint, w.joint(s.id) || w.joint(m.From.ID))
 		w.reachIf(arriveOfferCandidate, role == raft.Candidate || role == raft.PreCandidate)
