@@ -98,6 +98,8 @@ func (s *shrinker) configurations() []edit {
 		func(p *Plan) *int64 { return &p.Link.Duplicate },
 		func(p *Plan) *int64 { return &p.Link.Told },
 		func(p *Plan) *int64 { return &p.Requests.Max },
+		func(p *Plan) *int64 { return &p.Locks.Expiries },
+		func(p *Plan) *int64 { return &p.Locks.Max },
 	} {
 		edits = append(edits, func(p *Plan) { *field(p) = 0 })
 	}
@@ -131,11 +133,15 @@ func (s *shrinker) plainClients() (edits []edit) {
 			func(c *ClientPlan) *int64 { return &c.Clash },
 			func(c *ClientPlan) *int64 { return &c.Again },
 			func(c *ClientPlan) *int64 { return &c.Read },
+			func(c *ClientPlan) *int64 { return &c.User },
 		} {
 			edits = append(edits, func(p *Plan) { *field(&p.Clients[i]) = 0 })
 		}
 		edits = append(edits,
 			func(p *Plan) { p.Clients[i].Once, p.Clients[i].Again, p.Clients[i].Clash = 0, 0, 0 },
+			func(p *Plan) { p.Clients[i].Lock, p.Clients[i].Names, p.Clients[i].TTL = 0, 0, 0 },
+			func(p *Plan) { p.Clients[i].Names = min(p.Clients[i].Names, 1) },
+			func(p *Plan) { p.Clients[i].TTL = leading(p.Clients[i].TTL) },
 			func(p *Plan) { p.Clients[i].At = 0 },
 			func(p *Plan) { p.Clients[i].At, p.Clients[i].Anywhere = 0, false },
 			func(p *Plan) { p.Clients[i].Pipeline = 1 },

@@ -12,10 +12,11 @@
 // # Reading order
 //
 //	limits.go    every bound, with the reason for its number
-//	command.go   what can be asked: Send, History, and their bytes
+//	command.go   what can be asked: Send, History, and their bytes; lockcommand.go the same of locks
 //	reply.go     what is answered: SendReply, HistoryReply, a Refusal
 //	machine.go   Apply and Query, one line a command
 //	chat.go      channels and messages
+//	lock.go      locks and their fences; lockexpiry.go how they end by log time
 //	event.go     the backlog of events and what subscribers read
 //	tables.go    rows, the one write function and the hash
 //	snapshot.go  all rows as a stream, and back
