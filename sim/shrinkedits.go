@@ -118,7 +118,7 @@ const (
 	segmentPlain  = 64 << 10
 )
 
-// plainClients are the edits that make clients do one thing at a time, seldom, and to the end.
+// plainClients are the edits that make clients do one thing at a time, and to the end.
 func (s *shrinker) plainClients() (edits []edit) {
 	for i := range s.Plan.Clients {
 		edits = append(edits, func(p *Plan) {
@@ -148,14 +148,6 @@ func (s *shrinker) plainClients() (edits []edit) {
 			func(p *Plan) { p.Clients[i].Text = min(p.Clients[i].Text, 10) },
 			func(p *Plan) { p.Clients[i].Patience = 2 * time.Second },
 			func(p *Plan) { p.Clients[i].Timeout = time.Second / 2 })
-		for _, factor := range []time.Duration{16, 4, 2} {
-			edits = append(edits, func(p *Plan) {
-				if every := leading(p.Clients[i].Every * factor); every <= p.Duration {
-					p.Clients[i].Every = every
-				}
-			})
-		}
-		edits = append(edits, func(p *Plan) { p.Clients[i].Every = leading(p.Clients[i].Every) })
 	}
 	for i := range s.Plan.Subscribers {
 		edits = append(edits, func(p *Plan) { p.Subscribers[i].Stay = 5 * time.Second })
@@ -183,6 +175,7 @@ func (s *shrinker) straighten() {
 		func(p *Plan) { p.Node.Lease = leading(p.Node.Lease) },
 	})
 	for i := range s.Plan.Clients {
+		s.apply(slowClient(i))
 		s.apply([]edit{
 			func(p *Plan) { c := &p.Clients[i]; c.Read, c.Stale = leading(c.Read), leading(c.Stale) },
 			func(p *Plan) {
@@ -254,6 +247,19 @@ func plainFault(i int) []edit {
 		func(p *Plan) { p.Faults[i].Factor = leading(p.Faults[i].Factor) },
 		func(p *Plan) { p.Faults[i].PPM = leading(p.Faults[i].PPM) },
 	)
+}
+
+// slowClient are the edits that let a client want things seldom. They come behind the taking out of lines: where each of two
+// clients wants next to nothing, neither can be spared.
+func slowClient(i int) (edits []edit) {
+	for _, factor := range []time.Duration{16, 4, 2} {
+		edits = append(edits, func(p *Plan) {
+			if every := leading(p.Clients[i].Every * factor); every <= p.Duration {
+				p.Clients[i].Every = every
+			}
+		})
+	}
+	return append(edits, func(p *Plan) { p.Clients[i].Every = leading(p.Clients[i].Every) })
 }
 
 // closeGaps are the edits that let a fault, and all behind it, come sooner.
