@@ -142,6 +142,7 @@ func (c *client) closes(what uint64) {
 			w.trace.say("closes its session")
 		}
 		c.step(caller.Input{Kind: caller.InputClose})
+		c.grips = c.grips[:0] // as a process that ends, and another one that begins
 	}
 }
 
