@@ -2,7 +2,9 @@ package sim
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"time"
 
 	"parley/raft"
 	"parley/raft/caller"
@@ -199,6 +201,27 @@ func (w *World) judgeLockList(c *client, op *operation, r *caller.Result) {
 	}
 	w.judgeReadPlace(c, op, r)
 }
+
+// overdueLocks lists the locks that are held though their time was over long ago: no entry came that says so, and
+// whoever leads should have appended one.
+func (w *World) overdueLocks() (list []string) {
+	c, m := w.judges.logs.committed, &w.judges.locks.model
+	if len(c) == 0 {
+		return nil
+	}
+	quiet := time.Duration(w.now - c[len(c)-1].at)
+	for i := range m.locks {
+		if s := m.locks[i].now(); s.held {
+			if left := time.Duration(s.deadline - m.time); quiet > left+left/10+overdueMax {
+				list = append(list, fmt.Sprintf("lock %s was to expire %s after the last entry, %s ago", m.locks[i].name, formatDuration(left), formatDuration(quiet)))
+			}
+		}
+	}
+	return list
+}
+
+// overdueMax is what it may take until a deadline is noticed, beside wrong clocks: there is one clock entry a second.
+const overdueMax = 2 * time.Second
 
 func (w *World) coverLock(ask *lockAsk, o *lockOutcome) {
 	switch {

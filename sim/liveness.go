@@ -144,6 +144,7 @@ func (w *World) pending() []string {
 		}
 	}
 	list = append(list, w.missingFiles(due)...)
+	list = append(list, w.overdueLocks()...)
 	last := raft.Position(0)
 	for i := range w.judges.applied.frames {
 		if f := &w.judges.applied.frames[i]; uint64(f.at) <= uint64(due) {

@@ -209,6 +209,16 @@ func TestTheJudgesOfLocksSpeakWhenTheyMust(t *testing.T) {
 			l.w.resourceOf("a").last = 5
 			writes(l, 1, 1)
 		}},
+		{"a lock that outlives its time because no entry comes", Liveness, func(l *lockLog) {
+			l.command(1, 0, acquire, nil)
+			l.w.judgeLocks(raft.Index(l.at.Position))
+			l.w.now = int64(11 * second)
+			require.Empty(l.t, l.w.overdueLocks())
+			l.w.now = int64(14 * second)
+			require.NotEmpty(l.t, l.w.overdueLocks())
+			l.w.now = int64(l.w.plan.Duration)
+			l.w.judgeLiveness()
+		}},
 		{"time that passes in two ways", StateHash, func(l *lockLog) {
 			for id := raft.NodeID(1); id <= 2; id++ {
 				m := &machine{Machine: statemachine.New(), w: l.w, s: l.w.node(id)}
