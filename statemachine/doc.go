@@ -2,6 +2,7 @@
 // committed commands change and queries read. It is a function of its arguments;
 // every node that applies the same entries holds the same state, byte for byte.
 //
+//	 entry's time ──▶ Advance                      (every entry, before the command in it)
 //	command bytes ──▶ Apply ──▶ reply bytes        (committed, in log order)
 //	                    │
 //	                 tables ── 128-bit state hash  (one write function)
@@ -31,7 +32,7 @@
 //
 // # What it asks of its caller
 //
-// Commands come in log order, each position once. A machine is used by one
+// Entries and commands come in log order, each position once. A machine is used by one
 // goroutine at a time; a clone may be read by another. Whoever a command comes
 // from is told by the session it came in, not by its bytes.
 package statemachine
