@@ -316,8 +316,10 @@ func (w *World) deliver(e *event) {
 	c := w.clients[e.who-1]
 	a := w.answers.take(e.arg)
 	if _, ok := c.take(a.id); !ok {
+		w.reach(answerTooLate)
 		return
 	}
+	w.coverAnswer(&a.answer)
 	w.trace.begin(e)
 	if w.trace.on() {
 		w.trace.say("gets %s", describeAnswer(&a.answer))

@@ -57,6 +57,8 @@ type Cover struct {
 	StaleFences uint64 // commands under a fence that was not the live one
 	Crowded     uint64 // locks refused to who held as many as he may
 	Fenced      uint64 // writes under an old fence that a resource refused
+
+	Rare [situations]uint64 // see situations.go
 }
 
 // Add adds another run's counts.
@@ -80,7 +82,7 @@ type coverField struct {
 }
 
 func (c *Cover) fields() []coverField {
-	return []coverField{
+	fields := []coverField{
 		{"elections", &c.Elections},
 		{"truncations", &c.Truncations},
 		{"rejects", &c.Rejects},
@@ -135,4 +137,8 @@ func (c *Cover) fields() []coverField {
 		{"holders with too many locks", &c.Crowded},
 		{"writes under an old fence", &c.Fenced},
 	}
+	for i := range c.Rare {
+		fields = append(fields, coverField{situationNames[i], &c.Rare[i]})
+	}
+	return fields
 }

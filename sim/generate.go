@@ -36,6 +36,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.relapses()
 	g.upheavals()
 	g.blobs()
+	g.corners()
 	g.locks()
 	return g.plan
 }
@@ -71,6 +72,7 @@ const (
 	ideaRelapses
 	ideaUpheavals
 	ideaBlobs
+	ideaCorners
 	ideaLocks
 )
 

@@ -27,6 +27,7 @@ type operation struct {
 	digest      node.Digest // of a one-shot command
 	lock        lockAsk     // of an operation on a lock
 
+	leaders  uint64 // elected before it was called
 	sent     bool
 	ended    bool
 	outcome  node.Outcome
@@ -38,7 +39,7 @@ type operation struct {
 func (w *World) newOperation(c *client, what uint64) *operation {
 	w.operations = append(w.operations, operation{
 		number: len(w.operations) + 1, client: c.number, calledAt: w.now,
-		floor: w.judges.clients.called(), session: c.floor,
+		floor: w.judges.clients.called(), session: c.floor, leaders: w.past.leaders,
 	})
 	op := &w.operations[len(w.operations)-1]
 	if lock := raft.Mix(what, 6); int64(below(lock, 1000)) < c.plan.Lock {
@@ -97,6 +98,7 @@ func (w *World) tookEffect(number int, applied node.Applied) {
 		return
 	}
 	op.position = at
+	w.reachIf(effectAfterUnknown, op.ended && op.outcome == node.Unknown)
 	if op.request.id != "" {
 		w.executedOnce(op, applied)
 	}
@@ -123,6 +125,7 @@ func (w *World) ended(c *client, r *caller.Result) {
 		return
 	}
 	op.ended, op.outcome = true, r.Outcome
+	w.coverEnded(op, r)
 	if r.Outcome == node.Unknown {
 		w.cover.Unknown++
 	}

@@ -253,6 +253,7 @@ const (
 	StageCommit                 // it has just committed as leader, and nobody else knows
 	StageRecovery               // at once, and again in the midst of the recovery
 	StageTransfer               // it has just told another node to take over (Isolate, Deaf, Mute)
+	StageDownload               // it is about to write a piece of a snapshot that came from a peer, or to decode all of it
 )
 
 // Fault is one line of trouble. Which fields are meant depends on the kind.
@@ -264,7 +265,7 @@ type Fault struct {
 	From   raft.NodeID
 	To     raft.NodeID
 	On     Stage
-	After  int64         // with StageOperation and StageRecovery: the file operation that is refused; zero: drawn
+	After  int64         // with StageOperation and StageRecovery: the file operation that is refused; with StageDownload: the piece; zero: drawn
 	For    time.Duration // how long; for crashes: until the restart
 	Rate   int64
 	Factor int64

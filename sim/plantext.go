@@ -19,7 +19,7 @@ var (
 		"add-node", "remove-node", "promote-node", "transfer", "corrupt-state", "upgrade",
 		"rot", "lost-write", "misdirect", "read-error", "write-error", "sync-error", "full", "wipe"}
 	fileNames   = []string{"", "log", "seal", "identity", "snapshot", "blob", "other"}
-	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery", "transfer"}
+	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery", "transfer", "download"}
 	restNames   = []string{"", "well", "down", "cut", "deaf", "mute"}
 	targetNames = []string{"", "leader", "all", "follower", "majority"} // of -1, -2, …
 )

@@ -61,8 +61,11 @@ func (w *World) rules() node.Rules {
 	}
 }
 
-// snapChunk is small, so that a download has pieces that a fault can come between.
-const snapChunk = 256
+// snapChunk and pieceMax are small, so that a download has pieces that a fault can come between.
+const (
+	snapChunk = 256
+	pieceMax  = 2048
+)
 
 // dataDir is every node's directory on its own file system.
 const dataDir = "data"
@@ -99,6 +102,7 @@ func (w *World) start(e *event) {
 	s.inc = boot.Identity.Self.Inc
 	s.device.starts()
 	w.judgeBoot(s, &boot, flight)
+	w.coverStart(s, &boot)
 	if w.trace.on() {
 		w.trace.say("starts with term %d, a vote for %v and %d entries", boot.Hard.Term, boot.Hard.Vote, len(boot.Entries))
 	}
@@ -122,11 +126,12 @@ func (w *World) start(e *event) {
 		Heartbeat:       w.plan.Node.Heartbeat,
 		Lease:           w.plan.leaseOf(s.id),
 		ClockDriftPPM:   w.plan.Node.LeasePPM,
-		Limits:          node.Limits{PushFramesMax: int(w.plan.Node.Push), SubscriberFramesMax: int(w.plan.Node.Frames)},
-		MaxLevel:        maxLevel,
-		HashEvery:       hashEvery,
-		Rules:           w.rules(),
-		Blobs:           w.blobOptions(),
+		Limits: node.Limits{PushFramesMax: int(w.plan.Node.Push), SubscriberFramesMax: int(w.plan.Node.Frames),
+			PieceBytesMax: pieceMax},
+		MaxLevel:  maxLevel,
+		HashEvery: hashEvery,
+		Rules:     w.rules(),
+		Blobs:     w.blobOptions(),
 		Raft: raft.Limits{AppendEntriesMax: int(w.plan.Node.Append), InflightMessagesMax: int(w.plan.Node.Inflight),
 			UncommittedBytesMax: int(w.plan.Node.Uncommitted), DeliverEntriesMax: int(w.plan.Node.Deliver)},
 	}, boot, &machine{Machine: w.newMachine(), w: w, s: s}, s.clock.read(w.now))
@@ -226,8 +231,10 @@ func (s *server) judgeNotes(notes []raft.Note) {
 	for i := range notes {
 		n := &notes[i]
 		w.trace.note(n)
+		w.coverNote(s, n)
 		switch n.Kind {
 		case raft.NoteRole:
+			w.coverRole(s, n)
 			w.judgeRole(s, n)
 		case raft.NoteTruncate:
 			w.judgeTruncate(s, n)
@@ -354,6 +361,9 @@ func (s *server) openDisk(fs *memfs.FS, inc raft.Incarnation) (*node.Disk, node.
 // The restart is due after down.
 func (s *server) crash(kind FaultKind, down time.Duration) {
 	w := s.w
+	if s.up {
+		w.coverCrash(s)
+	}
 	s.up = false
 	s.rot.at = 0
 	s.epoch++

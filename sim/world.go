@@ -48,6 +48,7 @@ type World struct {
 	judges    judges
 	violation *Violation
 	cover     Cover
+	past      past
 	stopAt    uint64
 	blind     bool
 	disturb   func() uint64
@@ -218,6 +219,7 @@ func (w *World) run() {
 	if w.violation == nil {
 		w.judgeSurvivor()
 	}
+	w.coverOutcomes()
 }
 
 // deferred puts an event off if its process is paused.
