@@ -37,6 +37,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.upheavals()
 	g.blobs()
 	g.corners()
+	g.locks()
 	return g.plan
 }
 
@@ -72,6 +73,7 @@ const (
 	ideaUpheavals
 	ideaBlobs
 	ideaCorners
+	ideaLocks
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }

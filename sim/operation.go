@@ -25,6 +25,7 @@ type operation struct {
 	session     uint64      // the same within its client alone
 	request     requestKey  // of a one-shot command; no id: it is sent in its client's session
 	digest      node.Digest // of a one-shot command
+	lock        lockAsk     // of an operation on a lock
 
 	leaders  uint64 // elected before it was called
 	sent     bool
@@ -41,7 +42,9 @@ func (w *World) newOperation(c *client, what uint64) *operation {
 		floor: w.judges.clients.called(), session: c.floor, leaders: w.past.leaders,
 	})
 	op := &w.operations[len(w.operations)-1]
-	if int64(below(what, 1000)) < c.plan.Read {
+	if lock := raft.Mix(what, 6); int64(below(lock, 1000)) < c.plan.Lock {
+		w.makeLock(c, op, lock)
+	} else if int64(below(what, 1000)) < c.plan.Read {
 		w.makeRead(c, op, raft.Mix(what, 1))
 	} else {
 		w.makeWrite(c, op, raft.Mix(what, 2))
@@ -77,9 +80,8 @@ func (w *World) makeRead(c *client, op *operation, x uint64) {
 		op.consistency = node.Stale
 	}
 	op.asks = statemachine.History{Channel: statemachine.GeneralChannel, Limit: 1 + int(below(x, 20))}
-	log := w.judges.applied.log
-	if len(log) > 0 && below(raft.Mix(x, 2), 2) == 0 {
-		op.asks.After = log[below(raft.Mix(x, 3), uint64(len(log)))].at.Position
+	if a := &w.judges.applied; len(a.log) > 0 && below(raft.Mix(x, 2), 2) == 0 {
+		op.asks.After = a.log[below(raft.Mix(x, 3), uint64(len(a.log)))].at.Position
 	}
 	op.body = statemachine.AppendHistory(nil, op.asks)
 	if w.trace.on() {
@@ -130,6 +132,8 @@ func (w *World) ended(c *client, r *caller.Result) {
 	switch {
 	case r.Outcome == node.Done && op.request.id != "":
 		w.judgeOnce(c, op, r)
+	case r.Outcome == node.Done && op.lock.kind != 0:
+		w.judgeLockAnswer(c, op, r)
 	case r.Outcome == node.Done && op.write:
 		w.judgeWrite(c, op, r)
 	case r.Outcome == node.Done:
@@ -167,6 +171,11 @@ func (w *World) judgeRead(c *client, op *operation, r *caller.Result) {
 		return
 	}
 	w.judgePage(op, r.Position, &reply)
+	w.judgeReadPlace(c, op, r)
+}
+
+// judgeReadPlace checks that the state which a read saw was not over when it was called. A stale one may be of any age.
+func (w *World) judgeReadPlace(c *client, op *operation, r *caller.Result) {
 	if op.consistency == node.Stale {
 		return
 	}
@@ -190,8 +199,8 @@ func (w *World) settle(c *client, op *operation, place uint64) {
 // judgePage compares a page of history with the agreed log at its position.
 func (w *World) judgePage(op *operation, at raft.Position, reply *statemachine.HistoryReply) {
 	log := w.judges.applied.log
-	to := search(log, at+1)
-	from := search(log, op.asks.After+1)
+	to := w.search(at + 1)
+	from := w.search(op.asks.After + 1)
 	from = min(from, to)
 	more := to-from > op.asks.Limit
 	switch {
@@ -206,7 +215,7 @@ func (w *World) judgePage(op *operation, at raft.Position, reply *statemachine.H
 		return
 	}
 	for i := range reply.Messages {
-		m, rec := &reply.Messages[i], &log[from+i]
+		m, rec := &reply.Messages[i], &log[w.judges.applied.messages[from+i]]
 		written := &w.operations[w.judges.applied.byBody[string(rec.command)]-1]
 		if m.Position != rec.at.Position || m.Text != written.text && !w.toleratesText(m.Text) || m.Wall != written.wall || m.Sender != rec.at.Principal || m.Time != rec.at.Time {
 			w.violate(Linearizability, "Read %d at position %d shows another message at %d than was sent.", op.number, at, m.Position)
@@ -215,11 +224,12 @@ func (w *World) judgePage(op *operation, at raft.Position, reply *statemachine.H
 	}
 }
 
-// search returns the place of the first application at or above a position.
-func search(log []application, at raft.Position) int {
-	lo, hi := 0, len(log)
+// search returns the place among the messages of the first at or above a position.
+func (w *World) search(at raft.Position) int {
+	a := &w.judges.applied
+	lo, hi := 0, len(a.messages)
 	for lo < hi {
-		if mid := (lo + hi) / 2; log[mid].at.Position < at {
+		if mid := (lo + hi) / 2; a.log[a.messages[mid]].at.Position < at {
 			lo = mid + 1
 		} else {
 			hi = mid

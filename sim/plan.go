@@ -37,6 +37,7 @@ type Plan struct {
 	Subscribers []SubscriberPlan
 	Blobs       BlobPlan
 	Uploaders   []UploaderPlan
+	Locks       LockPlan
 	Faults      []Fault
 }
 
@@ -152,6 +153,10 @@ type ClientPlan struct {
 	Again    int64         // rate of request ids used before per 1,000 one-shot commands
 	Nap      int64         // rate per 1,000 operations after which the client sleeps for a while
 	Clash    int64         // rate of those that say something else, per 1,000 ids used before
+	Lock     int64         // rate per 1,000 operations of those on locks
+	Names    int64         // of how many locks
+	TTL      time.Duration // the longest for which it takes one
+	User     int64         // not zero: whose session it is, so that several clients are one user's
 }
 
 // SubscriberPlan is one follower of the event stream. It moves to another

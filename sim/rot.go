@@ -42,6 +42,9 @@ func (m *machine) rots(at node.Applied, command []byte) {
 		return
 	}
 	op := &w.operations[number-1]
+	if op.lock.kind != 0 {
+		return // the next message
+	}
 	wrong := flipped(op.text, s.id)
 	m.Machine.Apply(at, statemachine.AppendSend(nil, statemachine.Send{Channel: statemachine.GeneralChannel, Text: wrong, Wall: op.wall}))
 	frames, _ := m.EventsAfter(at.Position-1, 1)

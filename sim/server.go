@@ -10,7 +10,6 @@ import (
 	"parley/raft/snap"
 	"parley/raft/vfs/memfs"
 	"parley/raft/wal"
-	"parley/statemachine"
 )
 
 // server is one machine of the cluster and the process on it: the pump of
@@ -26,7 +25,7 @@ type server struct {
 	node  *node.Node
 	clock clock
 	disk  disk
-	old   bool // it runs the release before
+	old   bool // it runs a release before this one
 	rot   rot
 
 	device device           // what is wrong with it
@@ -114,8 +113,8 @@ func (w *World) start(e *event) {
 		seeds = nil // it waits to be added
 	}
 	maxLevel := uint32(node.LevelMax)
-	if s.old {
-		maxLevel--
+	if s.old { // one of the releases before
+		maxLevel = 1 + uint32(below(w.chance.draw(purposeRelease, uint64(s.id), 0), node.LevelMax-1))
 	}
 	s.node = node.New(node.Settings{
 		Seeds:           seeds,
@@ -135,7 +134,7 @@ func (w *World) start(e *event) {
 		Blobs:     w.blobOptions(),
 		Raft: raft.Limits{AppendEntriesMax: int(w.plan.Node.Append), InflightMessagesMax: int(w.plan.Node.Inflight),
 			UncommittedBytesMax: int(w.plan.Node.Uncommitted), DeliverEntriesMax: int(w.plan.Node.Deliver)},
-	}, boot, &machine{Machine: statemachine.New(), w: w, s: s}, s.clock.read(w.now))
+	}, boot, &machine{Machine: w.newMachine(), w: w, s: s}, s.clock.read(w.now))
 	s.wakeAt, s.wakeOn = raft.Never, never
 	s.inbox, s.looping = s.inbox[:0], false
 	s.tasks, s.working = nil, false
@@ -249,6 +248,7 @@ func (s *server) judgeNotes(notes []raft.Note) {
 			m.term = n.Term
 		case raft.NoteApply:
 			w.judgeApplied(s, n)
+			w.judgeLocks(n.Index)
 			moved = true
 		case raft.NoteInstall:
 			w.judgeInstall(s, n.Index)
@@ -354,7 +354,7 @@ func (s *server) stopped(why error) {
 func (s *server) openDisk(fs *memfs.FS, inc raft.Incarnation) (*node.Disk, node.Boot, error) {
 	return node.OpenDisk(fs, dataDir, node.DiskOptions{
 		ID: s.id, Inc: inc, WAL: wal.Options{SegmentBytes: s.w.plan.Node.Segment},
-		Machine: &machine{Machine: statemachine.New(), w: s.w, s: s}, Rules: s.w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: s.w.blobOptions()})
+		Machine: &machine{Machine: s.w.newMachine(), w: s.w, s: s}, Rules: s.w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: s.w.blobOptions()})
 }
 
 // crash ends the process now, and the machine's cache with it if kind says so.

@@ -33,12 +33,14 @@ type World struct {
 	files        []file
 	fileRequests pool[fileRequest]
 	fileAnswers  pool[fileAnswer]
+	uses         pool[use]
 	fading       bool   // disks lose files
 	live         []live // by place in plan.Faults
 	waiting      []int  // places of those that wait for a leader
 	healed       bool
 	deliveries   uint64 // messages between nodes that arrived
 	oneShots     oneShots
+	resources    []resource // by the lock that protects each
 	rotten       []rotten
 	levelAt      int64 // when a node first applied the entry of the newest level; zero: not yet
 	harms        bool  // disks may lose what they had stored
@@ -298,6 +300,8 @@ func (w *World) happen(e *event) {
 		w.operator(e)
 	case eventReplace:
 		w.replace(e)
+	case eventResource:
+		w.used(e)
 	}
 }
 
