@@ -3,6 +3,8 @@ package sim
 import (
 	"fmt"
 	"time"
+
+	"parley/sim/linear"
 )
 
 // Violation says which invariant broke, in the paper's words, and where.
@@ -94,7 +96,7 @@ type judges struct {
 	election election
 	logs     logs
 	applied  applied
-	clients  witness
+	clients  linear.Witness
 }
 
 // violate ends the run with a verdict; the first one counts. Blind runs leave out
