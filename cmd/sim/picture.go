@@ -59,7 +59,7 @@ func pictureNote(w *oracle.Window, violation *linear.Violation, verdict oracle.V
 	case violation == nil:
 		return what + " Porcupine finds no order that explains their answers, and the order of their positions does: one of the two is wrong."
 	case verdict == oracle.Linearizable:
-		return what + " " + violation.Reason + " Another order explains every answer: what is wrong is the position."
+		return what + " " + violation.Reason + " Another order explains all that the answers say, but for the positions that they name."
 	}
 	return what + " " + violation.Reason + " No order explains their answers; each line goes as far as one could."
 }

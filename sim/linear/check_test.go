@@ -75,7 +75,7 @@ func TestKnownAnomaliesAreRefusedWithTheirReason(t *testing.T) {
 		reason  string
 	}{
 		{"a read that misses an acknowledged write", ops{wrote(1, 1), read(0, 0, 9, false)},
-			InTime, "Operation 2 of client 0 (read #general, the newest 9) took effect at position 0; when it was called, Operation 1 of client 0 (append 1 to #general) had been answered, of position 1."},
+			InTime, "Operation 2 of client 0 (read #general: the newest 9) took effect at position 0; when it was called, Operation 1 of client 0 (append 1 to #general) had been answered, of position 1."},
 		{"two reads that see time run backwards", ops{wrote(1, 1).during(1, 100), read(1, 0, 9, false, a), read(0, 0, 9, false)},
 			InTime, "had been answered, of position 1."},
 		{"a later write that stands before an earlier one", ops{wrote(1, 2), wrote(2, 1)}, InTime, ""},
@@ -163,8 +163,8 @@ func TestOperationsAreToldInWords(t *testing.T) {
 		{lost(7, 3), "append 7 to #general → no answer; at 3"},
 		{lost(7, 0), "append 7 to #general → no answer"},
 		{Operation{Kind: Append, ID: 7, Outcome: Refused}, "append 7 to #general → refused"},
-		{read(9, 0, 5, false), "read #general, the newest 5 → at 9: nothing"},
-		{read(9, 2, 1, true, Entry{3, 7}).stale(), "read #general, after 2 1, of any age → at 9: 7 at 3, and more"},
+		{read(9, 0, 5, false), "read #general: the newest 5 → at 9: nothing"},
+		{read(9, 2, 1, true, Entry{3, 7}).stale(), "read #general: 1 behind position 2, of any age → at 9: 7 at 3, and more"},
 		{Operation{Kind: Acquire, Object: 1, Outcome: Done, Position: 4, TTL: time.Second, Granted: true, Told: 4}, "acquire object 1 for 1s → at 4: granted under 4"},
 		{withFence(Release, 5, 0, 0, 4, false), "release #general under 4 → at 5: not held under this fence"},
 		{withFence(Break, 5, 0, 0, 0, true), "break #general → at 5: done"},

@@ -20,15 +20,14 @@ func (h *History) Question(o *Operation) string {
 	case Append:
 		return fmt.Sprintf("append %d to %s", o.ID, h.object(o.Object))
 	case Read:
-		from := "the newest"
+		what := fmt.Sprintf("the newest %d", o.Limit)
 		if o.After != 0 {
-			from = fmt.Sprintf("after %d", o.After)
+			what = fmt.Sprintf("%d behind position %d", o.Limit, o.After)
 		}
-		stale := ""
 		if o.Stale {
-			stale = ", of any age"
+			what += ", of any age"
 		}
-		return fmt.Sprintf("read %s, %s %d%s", h.object(o.Object), from, o.Limit, stale)
+		return fmt.Sprintf("read %s: %s", h.object(o.Object), what)
 	case Acquire:
 		return fmt.Sprintf("acquire %s%s for %s", h.object(o.Object), under(o.Fence), o.TTL)
 	case Renew:

@@ -10,11 +10,14 @@ function showTab(history) {
   $("tabClients").setAttribute("aria-selected", String(history));
   if (!history) return $("scroll").focus({ preventScroll: true });
   if ($("picked").firstChild) return;
-  const frame = element("iframe");
-  frame.title = "Porcupine's picture of the history";
-  frame.setAttribute("sandbox", "allow-scripts");
-  frame.srcdoc = picture.page;
-  $("picked").append(frame);
+  // It measures its words when it is loaded, and can only do that where there is something to be seen.
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    if ($("picked").firstChild) return;
+    const frame = element("iframe");
+    frame.title = "Porcupine's picture of the history";
+    frame.srcdoc = picture.page;
+    $("picked").append(frame);
+  }));
 }
 
 if (picture.page) {

@@ -2,8 +2,10 @@ package oracle
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -43,7 +45,7 @@ func label(o *linear.Operation) string {
 	default:
 		answer = "no"
 	}
-	question := [...]string{"", "append", "read", "acquire", "renew", "release", "break", "look", ""}[o.Kind]
+	question := fmt.Sprintf("c%d ", o.Client) + [...]string{"", "append", "read", "acquire", "renew", "release", "break", "look", ""}[o.Kind]
 	switch {
 	case o.Kind == linear.Append:
 		question += fmt.Sprintf(" %d", o.ID)
@@ -53,6 +55,35 @@ func label(o *linear.Operation) string {
 		question += fmt.Sprintf(" %d", o.Fence)
 	}
 	return question + " → " + answer
+}
+
+// setLanes gives each operation a line of the picture: clients one above the other, and those that want more than one
+// thing at a time several lines, so that no bar covers another.
+func setLanes(list []porcupine.Operation) {
+	order := make([]int, len(list))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(list[a].ClientId, list[b].ClientId), cmp.Compare(list[a].Call, list[b].Call))
+	})
+	lane, client := 0, -1
+	var free []int64 // until when the client's lines are taken
+	for _, i := range order {
+		o := &list[i]
+		if o.ClientId != client {
+			lane, client, free = lane+len(free), o.ClientId, free[:0]
+		}
+		at := 0
+		for at < len(free) && free[at] >= o.Call {
+			at++
+		}
+		if at == len(free) {
+			free = append(free, 0)
+		}
+		free[at] = o.Return
+		o.ClientId = lane + at
+	}
 }
 
 // Draw returns Porcupine's picture of the window as one page that needs nothing else: each operation a bar from its

@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"fmt"
+	"html"
 	"math"
 	"slices"
 	"time"
@@ -72,13 +73,14 @@ func (w *Window) model() porcupine.Model {
 			s, t := a.(modelState), b.(modelState)
 			return s.begun == t.begun && s.equal(t.state)
 		},
-		DescribeOperation:         func(input, _ any) string { return input.(*question).label },
-		DescribeOperationMetadata: func(m any) string { return m.(string) },
+		DescribeOperation: func(input, _ any) string { return input.(*question).label },
+		// The picture takes these two for markup.
+		DescribeOperationMetadata: func(m any) string { return html.EscapeString(m.(string)) },
 		DescribeState: func(s any) string {
 			if !s.(modelState).begun {
 				return "at the beginning"
 			}
-			return s.(modelState).String()
+			return html.EscapeString(s.(modelState).String())
 		},
 	}
 }
@@ -140,6 +142,7 @@ func (w *Window) operations() []porcupine.Operation {
 				Metadata: h.Question(&ops[i]) + " → " + h.Answer(&ops[i])})
 		}
 	}
+	setLanes(list)
 	return list
 }
 

@@ -152,7 +152,24 @@ func Around(h *linear.History, v *linear.Violation, limit time.Duration) (*Windo
 		}
 	}
 	w := window(h, order, from, to)
-	return w, w.Search(limit)
+	verdict := w.Search(limit)
+	if thin := w.withoutReads(h, v); verdict == Unlinearizable && thin.Search(limit) == Unlinearizable {
+		return thin, verdict
+	}
+	return w, verdict
+}
+
+// withoutReads leaves out all reads but those of the violation. They change nothing, so what no order explains
+// without them none explains with them; and there may be many.
+func (w *Window) withoutReads(h *linear.History, v *linear.Violation) *Window {
+	thin := &Window{History: &linear.History{Objects: w.History.Objects}, From: w.From, before: w.before}
+	for i := range w.History.Operations {
+		o := &w.History.Operations[i]
+		if writes(o) || same(o, &h.Operations[v.Operation]) || v.Other >= 0 && same(o, &h.Operations[v.Other]) {
+			thin.History.Operations = append(thin.History.Operations, *o)
+		}
+	}
+	return thin
 }
 
 func same(a, b *linear.Operation) bool {
