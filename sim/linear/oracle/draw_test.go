@@ -267,7 +267,7 @@ func (d *drawing) mutateOne() string {
 	page := func(o *linear.Operation) bool { return answered(o) && o.Kind == linear.Read }
 	full := func(o *linear.Operation) bool { return page(o) && len(o.Entries) > 0 }
 	lock := func(o *linear.Operation) bool { return answered(o) && o.Kind != linear.Read && o.Kind != linear.Append }
-	switch d.IntN(14) {
+	switch d.IntN(15) {
 	case 0:
 		o, p := d.pick(answered), d.pick(answered)
 		o.Position, p.Position = p.Position, o.Position
@@ -335,6 +335,11 @@ func (d *drawing) mutateOne() string {
 			o.Time += raft.LogTime(d.IntN(80)) - 40
 		}
 		return "told another log time"
+	case 13:
+		if o := d.pick(func(o *linear.Operation) bool { return o.Object == channel2 }); o.Object == channel2 {
+			o.Object = channel
+		}
+		return "mixed up channels"
 	}
 	o, shift := d.pick(answered), d.Int64N(2000)-1000
 	o.Call += shift
