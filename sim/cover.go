@@ -49,6 +49,16 @@ type Cover struct {
 	Collected   uint64 // copies that nobody wanted any more
 	HeldBack    uint64 // changes of voters that had to wait for files
 	Survivors   uint64 // runs after which a new cluster was made of one node
+	Locked      uint64 // locks granted
+	LockedOut   uint64 // locks that somebody else held
+	Graced      uint64 // locks that a change of the leader gave their time anew
+	Expired     uint64 // locks whose deadline passed
+	Broken      uint64 // locks that were broken
+	StaleFences uint64 // commands under a fence that was not the live one
+	Crowded     uint64 // locks refused to who held as many as he may
+	Fenced      uint64 // writes under an old fence that a resource refused
+
+	Rare [situations]uint64 // see situations.go
 }
 
 // Add adds another run's counts.
@@ -72,7 +82,7 @@ type coverField struct {
 }
 
 func (c *Cover) fields() []coverField {
-	return []coverField{
+	fields := []coverField{
 		{"elections", &c.Elections},
 		{"truncations", &c.Truncations},
 		{"rejects", &c.Rejects},
@@ -118,5 +128,17 @@ func (c *Cover) fields() []coverField {
 		{"copies of files collected", &c.Collected},
 		{"changes held back for files", &c.HeldBack},
 		{"survivors that began a new cluster", &c.Survivors},
+		{"locks granted", &c.Locked},
+		{"locks held by somebody else", &c.LockedOut},
+		{"locks prolonged by a change of the leader", &c.Graced},
+		{"locks expired", &c.Expired},
+		{"locks broken", &c.Broken},
+		{"stale fences", &c.StaleFences},
+		{"holders with too many locks", &c.Crowded},
+		{"writes under an old fence", &c.Fenced},
 	}
+	for i := range c.Rare {
+		fields = append(fields, coverField{situationNames[i], &c.Rare[i]})
+	}
+	return fields
 }

@@ -36,6 +36,8 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.relapses()
 	g.upheavals()
 	g.blobs()
+	g.corners()
+	g.locks()
 	return g.plan
 }
 
@@ -70,6 +72,8 @@ const (
 	ideaRelapses
 	ideaUpheavals
 	ideaBlobs
+	ideaCorners
+	ideaLocks
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }

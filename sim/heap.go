@@ -35,6 +35,7 @@ const (
 	eventUploader                         // an uploader has a wish, or waited in vain
 	eventFileRequest                      // its request reaches a node
 	eventFileAnswer                       // a node's answer reaches it
+	eventResource                         // a write under a fence reaches what a lock protects
 )
 
 // Priorities order events of one instant. Faults come first, so that a crash at

@@ -204,11 +204,11 @@ func TestEveryJudgeSpeaksWhenItMust(t *testing.T) {
 		{"an event that a stream skips", Streams, func(w *World) {
 			apply(w, 1, 5, 1)
 			apply(w, 1, 6, 2)
-			w.subscribers[0].judge(&node.Frame{Position: 6, Body: w.judges.applied.log[1].frame})
+			w.subscribers[0].judge(&node.Frame{Position: 6, Body: w.judges.applied.frames[1].body})
 		}},
 		{"an event that a stream repeats", Streams, func(w *World) {
 			apply(w, 1, 5, 1)
-			frame := &node.Frame{Position: 5, Body: w.judges.applied.log[0].frame}
+			frame := &node.Frame{Position: 5, Body: w.judges.applied.frames[0].body}
 			w.subscribers[0].judge(frame)
 			w.subscribers[0].judge(frame)
 		}},
@@ -304,7 +304,7 @@ func TestEveryJudgeSpeaksWhenItMust(t *testing.T) {
 func (w *World) blankOperation() *operation {
 	w.operations = append(w.operations, operation{number: len(w.operations) + 1, client: 1})
 	op := &w.operations[len(w.operations)-1]
-	w.history.calls(op)
+	w.recordCall(op)
 	return op
 }
 

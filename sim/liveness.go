@@ -144,10 +144,11 @@ func (w *World) pending() []string {
 		}
 	}
 	list = append(list, w.missingFiles(due)...)
+	list = append(list, w.overdueLocks()...)
 	last := raft.Position(0)
-	for i := range w.judges.applied.log {
-		if a := &w.judges.applied.log[i]; a.frame != nil && uint64(a.at.Position) <= uint64(due) {
-			last = a.at.Position
+	for i := range w.judges.applied.frames {
+		if f := &w.judges.applied.frames[i]; uint64(f.at) <= uint64(due) {
+			last = f.at
 		}
 	}
 	for _, s := range w.subscribers {

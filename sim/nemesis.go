@@ -22,9 +22,13 @@ func (w *World) fault(e *event) {
 		return
 	}
 	for i, id := range live.nodes {
+		w.coverStrike(w.node(id), f)
 		w.strike(w.node(id), f, raft.Mix(draw, uint64(i)))
 	}
 	w.touchLinks(f, live.nodes, 1)
+	if f.cuts() {
+		w.coverCuts(f, live.nodes)
+	}
 	switch f.Kind {
 	case AddNode, RemoveNode, PromoteNode, Transfer:
 		w.heap.push(event{at: w.now + 1, priority: priorityNormal, kind: eventOperator, arg: e.arg})
@@ -59,6 +63,7 @@ func (w *World) reaches(s *server, on Stage) {
 		}
 		l.nodes = []raft.NodeID{s.id}
 		w.touchLinks(f, l.nodes, 1)
+		w.coverCuts(f, l.nodes)
 		w.endLater(i)
 	}
 	w.waiting = kept

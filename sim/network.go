@@ -192,6 +192,7 @@ func (w *World) arrive(e *event) {
 		return
 	}
 	w.deliveries++
+	w.coverMessage(s, &m)
 	s.tell(node.Event{Kind: node.EventMessage, Message: &m})
 }
 

@@ -37,6 +37,7 @@ type Plan struct {
 	Subscribers []SubscriberPlan
 	Blobs       BlobPlan
 	Uploaders   []UploaderPlan
+	Locks       LockPlan
 	Faults      []Fault
 }
 
@@ -152,6 +153,10 @@ type ClientPlan struct {
 	Again    int64         // rate of request ids used before per 1,000 one-shot commands
 	Nap      int64         // rate per 1,000 operations after which the client sleeps for a while
 	Clash    int64         // rate of those that say something else, per 1,000 ids used before
+	Lock     int64         // rate per 1,000 operations of those on locks
+	Names    int64         // of how many locks
+	TTL      time.Duration // the longest for which it takes one
+	User     int64         // not zero: whose session it is, so that several clients are one user's
 }
 
 // SubscriberPlan is one follower of the event stream. It moves to another
@@ -248,6 +253,7 @@ const (
 	StageCommit                 // it has just committed as leader, and nobody else knows
 	StageRecovery               // at once, and again in the midst of the recovery
 	StageTransfer               // it has just told another node to take over (Isolate, Deaf, Mute)
+	StageDownload               // it is about to write a piece of a snapshot that came from a peer, or to decode all of it
 )
 
 // Fault is one line of trouble. Which fields are meant depends on the kind.
@@ -259,7 +265,7 @@ type Fault struct {
 	From   raft.NodeID
 	To     raft.NodeID
 	On     Stage
-	After  int64         // with StageOperation and StageRecovery: the file operation that is refused; zero: drawn
+	After  int64         // with StageOperation and StageRecovery: the file operation that is refused; with StageDownload: the piece; zero: drawn
 	For    time.Duration // how long; for crashes: until the restart
 	Rate   int64
 	Factor int64

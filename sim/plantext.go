@@ -19,7 +19,7 @@ var (
 		"add-node", "remove-node", "promote-node", "transfer", "corrupt-state", "upgrade",
 		"rot", "lost-write", "misdirect", "read-error", "write-error", "sync-error", "full", "wipe"}
 	fileNames   = []string{"", "log", "seal", "identity", "snapshot", "blob", "other"}
-	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery", "transfer"}
+	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery", "transfer", "download"}
 	restNames   = []string{"", "well", "down", "cut", "deaf", "mute"}
 	targetNames = []string{"", "leader", "all", "follower", "majority"} // of -1, -2, …
 )
@@ -79,10 +79,11 @@ func valueOf(names []string, name string) (int, bool) {
 //	link delay=150us spread=400us tail=5 tailmax=30ms loss=10 duplicate=5 told=500 fifo=no
 //	disk write=20us..90us sync=100us..2ms slow=3 slowmax=80ms
 //	clock 1 ppm=120 wall=-3s
-//	client every=40ms pipeline=2 read=300 stale=100 text=64 patience=2s timeout=1s quit=20 close=10 nap=20 once=300 again=200 clash=100 anywhere=yes
+//	client every=40ms pipeline=2 read=300 stale=100 text=64 patience=2s timeout=1s quit=20 close=10 nap=20 once=300 again=200 clash=100 lock=300 names=2 ttl=1.5s user=1 anywhere=yes
 //	subscriber stay=5s
 //	blobs chunk=256 pin=8s grace=1s
 //	uploader every=500ms bytes=3000 piece=700 read=300 patience=3s timeout=800ms
+//	locks expiries=1 max=3
 //	fault at=2.1s isolate node=leader for=800ms
 //	fault at=3s add-node node=4 from=2
 //	fault at=4s upgrade node=1 for=300ms
@@ -152,6 +153,12 @@ func (p *Plan) Format() string {
 		if c.Once > 0 {
 			more += fmt.Sprintf(" once=%d again=%d clash=%d", c.Once, c.Again, c.Clash)
 		}
+		if c.Lock > 0 {
+			more += fmt.Sprintf(" lock=%d names=%d ttl=%s", c.Lock, c.Names, formatDuration(c.TTL))
+		}
+		if c.User > 0 {
+			more += " user=" + formatUint(uint64(c.User))
+		}
 		if c.Anywhere {
 			more += " anywhere=yes"
 		}
@@ -170,6 +177,9 @@ func (p *Plan) Format() string {
 	for _, u := range p.Uploaders {
 		line("uploader every=%s bytes=%d piece=%d read=%d patience=%s timeout=%s",
 			formatDuration(u.Every), u.Bytes, u.Piece, u.Read, formatDuration(u.Patience), formatDuration(u.Timeout))
+	}
+	if l := &p.Locks; l.Expiries+l.Max > 0 {
+		line("locks expiries=%d max=%d", l.Expiries, l.Max)
 	}
 	for i := range p.Faults {
 		line("%s", p.Faults[i].String())
@@ -324,6 +334,7 @@ func (p *Plan) parseLine(w *words) {
 			Every: w.durationOf("every"), Pipeline: int(w.integerOf("pipeline")), Read: w.integerOf("read"), Stale: w.integerOf("stale"),
 			Text: w.integerOf("text"), Patience: w.durationOf("patience"), Timeout: w.durationOf("timeout"), Quit: w.integerOf("quit"),
 			Close: w.integerOf("close"), Once: w.integerOf("once"), Again: w.integerOf("again"), Clash: w.integerOf("clash"), Nap: w.integerOf("nap"),
+			Lock: w.integerOf("lock"), Names: w.integerOf("names"), TTL: w.durationOf("ttl"), User: w.integerOf("user"),
 			Anywhere: w.value("anywhere") == "yes", At: raft.NodeID(w.integerOf("at")),
 		})
 	case "subscriber":
@@ -335,6 +346,8 @@ func (p *Plan) parseLine(w *words) {
 			Every: w.durationOf("every"), Bytes: w.integerOf("bytes"), Piece: w.integerOf("piece"), Read: w.integerOf("read"),
 			Patience: w.durationOf("patience"), Timeout: w.durationOf("timeout"),
 		})
+	case "locks":
+		p.Locks = LockPlan{Expiries: w.integerOf("expiries"), Max: w.integerOf("max")}
 	case "fault":
 		p.Faults = append(p.Faults, parseFault(w))
 	default:
@@ -406,6 +419,9 @@ func (p *Plan) check() error {
 		}
 		if int(c.At) > p.servers() || c.At != 0 && (c.Read < 1000 || !c.Anywhere) {
 			return errors.New("plan: a client that watches a node (at=2) needs read=1000 and anywhere=yes")
+		}
+		if c.Lock > 0 && (c.Names <= 0 || c.TTL < lockTTLMin) {
+			return fmt.Errorf("plan: a client with lock= needs names= and a ttl= of %s or more", formatDuration(lockTTLMin))
 		}
 		if p.Requests.Max > 0 && p.Requests.Age == 0 {
 			return errors.New("plan: with requests max= there must be an age= after which there is room again")

@@ -10,7 +10,6 @@ import (
 	"parley/raft/snap"
 	"parley/raft/vfs/memfs"
 	"parley/raft/wal"
-	"parley/statemachine"
 )
 
 // server is one machine of the cluster and the process on it: the pump of
@@ -26,7 +25,7 @@ type server struct {
 	node  *node.Node
 	clock clock
 	disk  disk
-	old   bool // it runs the release before
+	old   bool // it runs a release before this one
 	rot   rot
 
 	device device           // what is wrong with it
@@ -62,8 +61,11 @@ func (w *World) rules() node.Rules {
 	}
 }
 
-// snapChunk is small, so that a download has pieces that a fault can come between.
-const snapChunk = 256
+// snapChunk and pieceMax are small, so that a download has pieces that a fault can come between.
+const (
+	snapChunk = 256
+	pieceMax  = 2048
+)
 
 // dataDir is every node's directory on its own file system.
 const dataDir = "data"
@@ -100,6 +102,7 @@ func (w *World) start(e *event) {
 	s.inc = boot.Identity.Self.Inc
 	s.device.starts()
 	w.judgeBoot(s, &boot, flight)
+	w.coverStart(s, &boot)
 	if w.trace.on() {
 		w.trace.say("starts with term %d, a vote for %v and %d entries", boot.Hard.Term, boot.Hard.Vote, len(boot.Entries))
 	}
@@ -110,8 +113,8 @@ func (w *World) start(e *event) {
 		seeds = nil // it waits to be added
 	}
 	maxLevel := uint32(node.LevelMax)
-	if s.old {
-		maxLevel--
+	if s.old { // one of the releases before
+		maxLevel = 1 + uint32(below(w.chance.draw(purposeRelease, uint64(s.id), 0), node.LevelMax-1))
 	}
 	s.node = node.New(node.Settings{
 		Seeds:           seeds,
@@ -123,14 +126,15 @@ func (w *World) start(e *event) {
 		Heartbeat:       w.plan.Node.Heartbeat,
 		Lease:           w.plan.leaseOf(s.id),
 		ClockDriftPPM:   w.plan.Node.LeasePPM,
-		Limits:          node.Limits{PushFramesMax: int(w.plan.Node.Push), SubscriberFramesMax: int(w.plan.Node.Frames)},
-		MaxLevel:        maxLevel,
-		HashEvery:       hashEvery,
-		Rules:           w.rules(),
-		Blobs:           w.blobOptions(),
+		Limits: node.Limits{PushFramesMax: int(w.plan.Node.Push), SubscriberFramesMax: int(w.plan.Node.Frames),
+			PieceBytesMax: pieceMax},
+		MaxLevel:  maxLevel,
+		HashEvery: hashEvery,
+		Rules:     w.rules(),
+		Blobs:     w.blobOptions(),
 		Raft: raft.Limits{AppendEntriesMax: int(w.plan.Node.Append), InflightMessagesMax: int(w.plan.Node.Inflight),
 			UncommittedBytesMax: int(w.plan.Node.Uncommitted), DeliverEntriesMax: int(w.plan.Node.Deliver)},
-	}, boot, &machine{Machine: statemachine.New(), w: w, s: s}, s.clock.read(w.now))
+	}, boot, &machine{Machine: w.newMachine(), w: w, s: s}, s.clock.read(w.now))
 	s.wakeAt, s.wakeOn = raft.Never, never
 	s.inbox, s.looping = s.inbox[:0], false
 	s.tasks, s.working = nil, false
@@ -227,8 +231,10 @@ func (s *server) judgeNotes(notes []raft.Note) {
 	for i := range notes {
 		n := &notes[i]
 		w.trace.note(n)
+		w.coverNote(s, n)
 		switch n.Kind {
 		case raft.NoteRole:
+			w.coverRole(s, n)
 			w.judgeRole(s, n)
 		case raft.NoteTruncate:
 			w.judgeTruncate(s, n)
@@ -242,6 +248,7 @@ func (s *server) judgeNotes(notes []raft.Note) {
 			m.term = n.Term
 		case raft.NoteApply:
 			w.judgeApplied(s, n)
+			w.judgeLocks(n.Index)
 			moved = true
 		case raft.NoteInstall:
 			w.judgeInstall(s, n.Index)
@@ -347,13 +354,16 @@ func (s *server) stopped(why error) {
 func (s *server) openDisk(fs *memfs.FS, inc raft.Incarnation) (*node.Disk, node.Boot, error) {
 	return node.OpenDisk(fs, dataDir, node.DiskOptions{
 		ID: s.id, Inc: inc, WAL: wal.Options{SegmentBytes: s.w.plan.Node.Segment},
-		Machine: &machine{Machine: statemachine.New(), w: s.w, s: s}, Rules: s.w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: s.w.blobOptions()})
+		Machine: &machine{Machine: s.w.newMachine(), w: s.w, s: s}, Rules: s.w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: s.w.blobOptions()})
 }
 
 // crash ends the process now, and the machine's cache with it if kind says so.
 // The restart is due after down.
 func (s *server) crash(kind FaultKind, down time.Duration) {
 	w := s.w
+	if s.up {
+		w.coverCrash(s)
+	}
 	s.up = false
 	s.rot.at = 0
 	s.epoch++

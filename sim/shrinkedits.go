@@ -98,6 +98,8 @@ func (s *shrinker) configurations() []edit {
 		func(p *Plan) *int64 { return &p.Link.Duplicate },
 		func(p *Plan) *int64 { return &p.Link.Told },
 		func(p *Plan) *int64 { return &p.Requests.Max },
+		func(p *Plan) *int64 { return &p.Locks.Expiries },
+		func(p *Plan) *int64 { return &p.Locks.Max },
 	} {
 		edits = append(edits, func(p *Plan) { *field(p) = 0 })
 	}
@@ -116,7 +118,7 @@ const (
 	segmentPlain  = 64 << 10
 )
 
-// plainClients are the edits that make clients do one thing at a time, seldom, and to the end.
+// plainClients are the edits that make clients do one thing at a time, and to the end.
 func (s *shrinker) plainClients() (edits []edit) {
 	for i := range s.Plan.Clients {
 		edits = append(edits, func(p *Plan) {
@@ -131,25 +133,21 @@ func (s *shrinker) plainClients() (edits []edit) {
 			func(c *ClientPlan) *int64 { return &c.Clash },
 			func(c *ClientPlan) *int64 { return &c.Again },
 			func(c *ClientPlan) *int64 { return &c.Read },
+			func(c *ClientPlan) *int64 { return &c.User },
 		} {
 			edits = append(edits, func(p *Plan) { *field(&p.Clients[i]) = 0 })
 		}
 		edits = append(edits,
 			func(p *Plan) { p.Clients[i].Once, p.Clients[i].Again, p.Clients[i].Clash = 0, 0, 0 },
+			func(p *Plan) { p.Clients[i].Lock, p.Clients[i].Names, p.Clients[i].TTL = 0, 0, 0 },
+			func(p *Plan) { p.Clients[i].Names = min(p.Clients[i].Names, 1) },
+			func(p *Plan) { p.Clients[i].TTL = leading(p.Clients[i].TTL) },
 			func(p *Plan) { p.Clients[i].At = 0 },
 			func(p *Plan) { p.Clients[i].At, p.Clients[i].Anywhere = 0, false },
 			func(p *Plan) { p.Clients[i].Pipeline = 1 },
 			func(p *Plan) { p.Clients[i].Text = min(p.Clients[i].Text, 10) },
 			func(p *Plan) { p.Clients[i].Patience = 2 * time.Second },
 			func(p *Plan) { p.Clients[i].Timeout = time.Second / 2 })
-		for _, factor := range []time.Duration{16, 4, 2} {
-			edits = append(edits, func(p *Plan) {
-				if every := leading(p.Clients[i].Every * factor); every <= p.Duration {
-					p.Clients[i].Every = every
-				}
-			})
-		}
-		edits = append(edits, func(p *Plan) { p.Clients[i].Every = leading(p.Clients[i].Every) })
 	}
 	for i := range s.Plan.Subscribers {
 		edits = append(edits, func(p *Plan) { p.Subscribers[i].Stay = 5 * time.Second })
@@ -177,6 +175,7 @@ func (s *shrinker) straighten() {
 		func(p *Plan) { p.Node.Lease = leading(p.Node.Lease) },
 	})
 	for i := range s.Plan.Clients {
+		s.apply(slowClient(i))
 		s.apply([]edit{
 			func(p *Plan) { c := &p.Clients[i]; c.Read, c.Stale = leading(c.Read), leading(c.Stale) },
 			func(p *Plan) {
@@ -248,6 +247,19 @@ func plainFault(i int) []edit {
 		func(p *Plan) { p.Faults[i].Factor = leading(p.Faults[i].Factor) },
 		func(p *Plan) { p.Faults[i].PPM = leading(p.Faults[i].PPM) },
 	)
+}
+
+// slowClient are the edits that let a client want things seldom. They come behind the taking out of lines: where each of two
+// clients wants next to nothing, neither can be spared.
+func slowClient(i int) (edits []edit) {
+	for _, factor := range []time.Duration{16, 4, 2} {
+		edits = append(edits, func(p *Plan) {
+			if every := leading(p.Clients[i].Every * factor); every <= p.Duration {
+				p.Clients[i].Every = every
+			}
+		})
+	}
+	return append(edits, func(p *Plan) { p.Clients[i].Every = leading(p.Clients[i].Every) })
 }
 
 // closeGaps are the edits that let a fault, and all behind it, come sooner.

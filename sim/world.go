@@ -35,12 +35,14 @@ type World struct {
 	files        []file
 	fileRequests pool[fileRequest]
 	fileAnswers  pool[fileAnswer]
+	uses         pool[use]
 	fading       bool   // disks lose files
 	live         []live // by place in plan.Faults
 	waiting      []int  // places of those that wait for a leader
 	healed       bool
 	deliveries   uint64 // messages between nodes that arrived
 	oneShots     oneShots
+	resources    []resource // by the lock that protects each
 	rotten       []rotten
 	levelAt      int64 // when a node first applied the entry of the newest level; zero: not yet
 	harms        bool  // disks may lose what they had stored
@@ -48,6 +50,7 @@ type World struct {
 	judges    judges
 	violation *Violation
 	cover     Cover
+	past      past
 	stopAt    uint64
 	blind     bool
 	disturb   func() uint64
@@ -115,6 +118,7 @@ func Run(p *Plan, o Options) *Result {
 	w.runGuarded(o.LetPanic)
 	r := w.result()
 	if o.History {
+		w.finishHistory()
 		r.History = &w.history.kept
 	}
 	return r
@@ -230,6 +234,7 @@ func (w *World) run() {
 	if w.violation == nil {
 		w.judgeSurvivor()
 	}
+	w.coverOutcomes()
 }
 
 // deferred puts an event off if its process is paused.
@@ -310,6 +315,8 @@ func (w *World) happen(e *event) {
 		w.operator(e)
 	case eventReplace:
 		w.replace(e)
+	case eventResource:
+		w.used(e)
 	}
 }
 

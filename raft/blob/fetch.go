@@ -61,8 +61,8 @@ func (r *Replicator) startFetches() {
 	}
 	for _, sum := range due {
 		b := r.find(sum)
-		// What is in the file may be all of it.
-		alone := b.tries == 0 && (b.part || b.size == 0)
+		// What is in the file may be all of it, or come to be when the disk reads again.
+		alone := b.tries%2 == 0 && (b.part || b.size == 0)
 		switch {
 		case b.sources&r.peers == 0 && !alone:
 			r.asks = append(r.asks, sum)
@@ -297,7 +297,6 @@ func (r *Replicator) onCommitted(d *Done) {
 		b.part = false
 		r.fail(f, d.Fault)
 	case FaultMissing, FaultDamaged:
-		b.part = false
 		r.fail(f, d.Fault)
 	default:
 		r.failByDisk(f, d.Fault)
@@ -314,10 +313,10 @@ func (r *Replicator) fail(f *fetch, why Fault) {
 	r.settle(b)
 }
 
-// failByDisk ends an attempt that this node's own disk failed. The store gave up the file.
+// failByDisk ends an attempt that this node's own disk failed. The store gave up what was fetched; of a copy that was
+// damaged before, everything is still there.
 func (r *Replicator) failByDisk(f *fetch, why Fault) {
 	b := r.find(f.sum)
-	b.part = false
 	b.pausedTo = r.now.Add(r.o.DiskPause)
 	r.fail(f, why)
 }

@@ -36,7 +36,8 @@ import (
 //
 // A file under another name is not yet, or no longer, a blob:
 //
-//	<sum>.part    header and some chunks, in any places: being fetched, or damaged
+//	<sum>.part    header and some chunks, in any places: being fetched
+//	<sum>.bad     was a blob, and did not pass its checks: its good chunks are on disk, and its repair begins with them
 //	u<id>.part    header and the first chunks: being uploaded
 //	<sum>.try     whole, and a sync was tried: nobody knows whether it helped
 //	<sum>.new     whole and synced, but its name may not be
@@ -50,6 +51,7 @@ const (
 
 	suffixBlob = ".blob"
 	suffixPart = ".part"
+	suffixBad  = ".bad"
 	suffixTry  = ".try"
 	suffixNew  = ".new"
 )
@@ -156,7 +158,7 @@ func parseName(name string) (sum Sum, suffix string, id uint64, upload, ok bool)
 		return Sum{}, "", 0, false, false
 	}
 	switch suffix {
-	case suffixBlob, suffixPart, suffixTry, suffixNew:
+	case suffixBlob, suffixPart, suffixBad, suffixTry, suffixNew:
 		return sum, suffix, 0, false, true
 	}
 	return Sum{}, "", 0, false, false

@@ -343,9 +343,10 @@ func (n *Node) request(ev *Event) {
 	switch {
 	case len(c.RequestID) > rules.RequestIDBytesMax, len(c.Principal) > rules.PrincipalBytesMax, len(c.Body) > n.settings.Limits.CommandBytesMax:
 		n.refuse(ev.Ticket, CodeTooLarge)
+	case !n.admit(ev.Ticket): // the leader may be of the newer release
 	case n.settings.MaxLevel < levelRequests:
 		n.refuse(ev.Ticket, CodeNotYet)
-	case n.admit(ev.Ticket):
+	default:
 		n.propose(ev, encodeRequest(c))
 	}
 }
