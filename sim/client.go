@@ -6,6 +6,7 @@ import (
 	"parley/raft"
 	"parley/raft/caller"
 	"parley/raft/node"
+	"parley/sim/linear"
 )
 
 // client is one process that wants things: a raft/caller, which finds the leader,
@@ -28,9 +29,9 @@ type client struct {
 	wakes   uint64
 	under   int // operations under way
 	waiting []sent
-	asleep  int64  // until then nothing reaches it and it does nothing
-	floor   uint64 // place of the last operation answered: session order
-	grips   []grip // locks that it has, or had
+	asleep  int64        // until then nothing reaches it and it does nothing
+	floor   linear.Place // place of the last operation answered: session order
+	grips   []grip       // locks that it has, or had
 }
 
 // sent is a request whose answer has not come.

@@ -3,6 +3,8 @@ package sim
 import (
 	"fmt"
 	"time"
+
+	"parley/sim/linear"
 )
 
 // Violation says which invariant broke, in the paper's words, and where.
@@ -98,7 +100,7 @@ type judges struct {
 	election election
 	logs     logs
 	applied  applied
-	clients  witness
+	clients  linear.Witness
 	locks    locks
 }
 

@@ -9,6 +9,7 @@ import (
 	"parley/raft"
 	"parley/raft/node"
 	"parley/raft/vfs/memfs"
+	"parley/sim/linear"
 )
 
 // World is one simulated cluster with its network, disks, clocks, clients and
@@ -26,6 +27,7 @@ type World struct {
 	clients      []*client     // by number - 1
 	subscribers  []*subscriber // by number - 1
 	operations   []operation   // of all clients, by number - 1
+	history      history
 	answers      pool[answer]
 	requests     pool[request]
 	frames       pool[delivery]
@@ -63,6 +65,9 @@ type Options struct {
 	Record   *Recording // gets the same events as data; nil: none
 	LetPanic bool       // a panic of the code under test goes through, with its stack
 
+	// History asks for what clients did and saw, in Result.History.
+	History bool
+
 	// Blind leaves out the judges that look into disks: the commit rule, promises,
 	// recovery and absence. What is left sees a bug only by what it does to logs, states
 	// and clients, which shows how hard the faults hit.
@@ -86,6 +91,7 @@ type Result struct {
 	Violation   *Violation
 	Cover       Cover
 	TraceError  error
+	History     *linear.History // nil unless Options.History asks for it
 }
 
 // Verdict is "ok" or the invariant that broke.
@@ -110,7 +116,12 @@ const eventsMax = 20_000_000
 func Run(p *Plan, o Options) *Result {
 	w := newWorld(p, o)
 	w.runGuarded(o.LetPanic)
-	return w.result()
+	r := w.result()
+	if o.History {
+		w.finishHistory()
+		r.History = &w.history.kept
+	}
+	return r
 }
 
 func (w *World) result() *Result {
@@ -149,6 +160,7 @@ func newWorld(p *Plan, o Options) *World {
 		o.Record.Nodes = p.servers()
 	}
 	w.judges.applied.byBody = make(map[string]int)
+	w.history = newHistory()
 	w.oneShots.taken = make(map[requestKey][]execution)
 	w.live = make([]live, len(p.Faults))
 	w.harms = p.harms()
@@ -215,6 +227,9 @@ func (w *World) run() {
 	if w.violation == nil {
 		w.now = end
 		w.judgeLiveness()
+	}
+	if w.violation == nil {
+		w.judgeHistory()
 	}
 	if w.violation == nil {
 		w.judgeSurvivor()
