@@ -36,6 +36,11 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.relapses()
 	g.upheavals()
 	g.blobs()
+	g.bulkLanes()
+	g.corruption()
+	g.substitution()
+	g.bends()
+	g.shapes()
 	return g.plan
 }
 
@@ -70,6 +75,11 @@ const (
 	ideaRelapses
 	ideaUpheavals
 	ideaBlobs
+	ideaBulkLanes
+	ideaCorruption
+	ideaSubstitution
+	ideaBends
+	ideaShapes
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }

@@ -44,6 +44,8 @@ const (
 	BlobDurability     = "blob-durability"
 	BlobContent        = "blob-content"
 	Survivor           = "survivor"
+	Corruption         = "corruption"
+	Addresses          = "addresses"
 )
 
 // invariants says each in a sentence, those of Figure 3 as the paper has them.
@@ -74,6 +76,8 @@ var invariants = []struct{ name, sentence string }{
 	{BlobDurability, "A confirmed file is on a majority until its pin has expired."},
 	{BlobContent, "A file that is read is the one that was uploaded."},
 	{Survivor, "Of any one node a new cluster can be made that has all that its disk had synced."},
+	{Corruption, "A message in which bits turned on its way is refused."},
+	{Addresses, "A message that is for another node is refused."},
 	{Runaway, "A run ends: no node works without end."},
 	{Panicked, "The impossible does not happen."},
 }

@@ -43,6 +43,9 @@ const (
 	purposeBulk
 	purposeUploader
 	purposeUploaderLink
+	purposeChunk
+	purposeWear
+	purposePast
 )
 
 // chance is a run's one source of chance: a function of the seed and of a key,

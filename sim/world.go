@@ -296,6 +296,8 @@ func (w *World) happen(e *event) {
 		w.operator(e)
 	case eventReplace:
 		w.replace(e)
+	case eventFlap:
+		w.flap(e)
 	}
 }
 
