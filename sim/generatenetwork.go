@@ -44,8 +44,8 @@ func (g *generator) substitution() {
 		return
 	}
 	g.scatter(&s, s.between(800, 5000), func() []Fault {
-		f := g.lasting(&s, Substitute, 0, 5000)
-		f.Rate = s.between(5, 200)
+		f := g.lasting(&s, Substitute, 0, 10_000)
+		f.Rate = s.between(10, 400)
 		g.someLinks(&s, &f)
 		return []Fault{f}
 	})
