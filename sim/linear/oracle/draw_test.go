@@ -85,8 +85,18 @@ func (d *drawing) remember() { d.past = append(d.past, moment{d.at, d.now, slice
 // entry gives the next position and its log time.
 func (d *drawing) entry(o *linear.Operation) {
 	d.at += 1 + raft.Position(d.IntN(3)/2)
-	d.now += raft.LogTime([]int{0, 1, 10, 40}[d.IntN(4)])
+	d.tick()
 	o.Position, o.Time = d.at, d.now
+}
+
+// tick lets log time pass, sometimes up to the very deadline of a lock.
+func (d *drawing) tick() {
+	deadline := d.states[lockA+d.IntN(2)].deadline
+	if d.IntN(4) == 0 && deadline > d.now {
+		d.now = deadline
+		return
+	}
+	d.now += raft.LogTime([]int{0, 1, 10, 40}[d.IntN(4)])
 }
 
 // happens has an operation take effect.
@@ -103,7 +113,9 @@ func (d *drawing) happens(o *linear.Operation) {
 }
 
 func (d *drawing) term(o *linear.Operation) {
+	d.tick() // with an entry that no client sees
 	before := d.now
+	d.at++
 	d.entry(o)
 	*o = linear.Operation{Kind: linear.TermStart, Position: o.Position, Before: before, Time: o.Time, Call: o.Call}
 	d.happens(o)
