@@ -95,7 +95,7 @@ func TestASnapshotThatIsInstalledWithItsLastEntryCompactsWhatTheDiskHasThen(t *t
 		if conflict != 0 {
 			log = terms(1, 1, 1, 1, 1)
 		}
-		b := newBench(t, 3)
+		b := newBench(t, 3, 1)
 		b.n = New(Config{Self: ident(1), Cluster: scriptCluster, Seed: 3},
 			Restored{Hard: HardState{Term: 2}, Base: Base{Config: b.base}, Entries: log}, b.now)
 		b.hold = true
