@@ -50,7 +50,7 @@ func (w *World) judgeLocks(upTo raft.Index) {
 // agreedEntry is the entry that was committed at an index; nil if the judges have not seen it.
 func (w *World) agreedEntry(i raft.Index) *raft.Entry {
 	l := &w.judges.logs
-	if uint64(i) > uint64(len(l.committed)) {
+	if i == 0 || uint64(i) > uint64(len(l.committed)) {
 		return nil
 	}
 	for k := range l.registry[i-1] {

@@ -5,6 +5,7 @@ import (
 
 	"parley/raft"
 	"parley/raft/caller"
+	"parley/raft/node"
 	"parley/sim/linear"
 	"parley/statemachine"
 )
@@ -76,7 +77,10 @@ const gripsMax = 6
 func (w *World) makeLock(c *client, op *operation, x uint64) {
 	ask := &op.lock
 	ask.name = "lock-" + formatUint(below(raft.Mix(x, 1), uint64(c.plan.Names)))
-	ttl := time.Duration(between(raft.Mix(x, 2), int64(lockTTLMin), int64(c.plan.TTL)))
+	ttl := c.plan.TTL // mostly all take it for as long: so that many end at once
+	if below(raft.Mix(x, 2), 5) < 2 {
+		ttl = time.Duration(between(raft.Mix(x, 7), int64(lockTTLMin), int64(c.plan.TTL)))
+	}
 	pick := below(raft.Mix(x, 3), 100)
 	g := c.gripFor(raft.Mix(x, 4))
 	if pick >= 45 && pick < 92 && g != nil {
@@ -86,10 +90,13 @@ func (w *World) makeLock(c *client, op *operation, x uint64) {
 		}
 	}
 	switch {
-	case pick < 15:
+	case pick < 20:
 		ask.kind = lockList
 		if below(raft.Mix(x, 6), 2) == 0 {
 			ask.name = ""
+		}
+		if int64(below(raft.Mix(x, 8), 1000)) < c.plan.Stale {
+			op.consistency = node.Stale
 		}
 	case pick < 45 || g == nil:
 		ask.kind, ask.fence, ask.ttl = lockAcquire, 0, ttl
@@ -212,7 +219,7 @@ func (g *generator) locks() {
 		return
 	}
 	p := g.plan
-	names := s.between(1, 4)
+	names := s.between(1, 6)
 	ttl := time.Duration(s.between(300, 4000)) * time.Millisecond
 	for i := range p.Clients {
 		c := &p.Clients[i]
