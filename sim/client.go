@@ -247,7 +247,7 @@ func (w *World) reachable(id raft.NodeID) bool {
 	return !w.healed || w.restOf(id) != RestCut
 }
 
-func (c *client) delay() int64 { return c.w.net.delay(c.link.next()) }
+func (c *client) delay() int64 { return c.w.net.clientDelay(c.link.next()) }
 
 // ticketOf names a request to a node: no two requests of a run have one ticket.
 func ticketOf(client int, id uint64) node.Ticket { return node.Ticket(client)<<40 | node.Ticket(id) }

@@ -38,6 +38,11 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.blobs()
 	g.corners()
 	g.locks()
+	g.bulkLanes()
+	g.corruption()
+	g.substitution()
+	g.bends()
+	g.shapes()
 	return g.plan
 }
 
@@ -74,6 +79,11 @@ const (
 	ideaBlobs
 	ideaCorners
 	ideaLocks
+	ideaBulkLanes
+	ideaCorruption
+	ideaSubstitution
+	ideaBends
+	ideaShapes
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }

@@ -48,6 +48,8 @@ const (
 	Survivor           = "survivor"
 	LockExclusion      = "lock-exclusion"
 	Fences             = "fences"
+	Corruption         = "corruption"
+	Addresses          = "addresses"
 )
 
 // invariants says each in a sentence, those of Figure 3 as the paper has them.
@@ -80,6 +82,8 @@ var invariants = []struct{ name, sentence string }{
 	{Survivor, "Of any one node a new cluster can be made that has all that its disk had synced."},
 	{LockExclusion, "A lock has one holder, who keeps it for its time; only the live fence renews and releases it."},
 	{Fences, "The fences of a lock rise with every grant, so that what was written under an older one is refused."},
+	{Corruption, "A message in which bits turned on its way is refused."},
+	{Addresses, "A message that is for another node is refused."},
 	{Runaway, "A run ends: no node works without end."},
 	{Panicked, "The impossible does not happen."},
 }

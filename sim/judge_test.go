@@ -282,6 +282,30 @@ func TestEveryJudgeSpeaksWhenItMust(t *testing.T) {
 			}
 			w.judgeLiveness()
 		}},
+		{"a message in which bits turned and that is taken", Corruption, func(w *World) {
+			p := &packet{from: 1, to: 2, bytes: raft.AppendFramed(nil, &raft.Message{Kind: raft.MsgHeartbeat, From: raft.Ident{ID: 1}, To: raft.Ident{ID: 2}})}
+			require.True(t, w.wear(p, &way{corrupt: 1000}))
+			require.Nil(t, w.violation)
+			w.net.worn = append(w.net.worn[:0], p.bytes...) // as if its checksum were right
+			w.judgeWorn(p)
+		}},
+		{"a message for another node that is taken", Addresses, func(w *World) {
+			s, m := w.node(2), &raft.Message{Kind: raft.MsgHeartbeat, From: raft.Ident{ID: 1}, To: raft.Ident{ID: 3}}
+			w.meetsStray(s, m)
+			w.judgeStrays(s, &node.Output{Notes: []raft.Note{{Kind: node.NoteDropped}}})
+			require.Nil(t, w.violation)
+			w.meetsStray(s, m)
+			w.judgeStrays(s, &node.Output{})
+		}},
+		{"a message for a directory that is gone and that is taken", Addresses, func(w *World) {
+			s := w.node(2)
+			s.inc = 7
+			w.meetsStray(s, &raft.Message{Kind: raft.MsgHeartbeat, From: raft.Ident{ID: 1}, To: raft.Ident{ID: 2, Inc: 7}})
+			w.judgeStrays(s, &node.Output{})
+			require.Nil(t, w.violation)
+			w.meetsStray(s, &raft.Message{Kind: raft.MsgHeartbeat, From: raft.Ident{ID: 1}, To: raft.Ident{ID: 2, Inc: 6}})
+			w.judgeStrays(s, &node.Output{})
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(Generate(7, time.Minute), Options{})

@@ -40,7 +40,7 @@ type operation struct {
 func (w *World) newOperation(c *client, what uint64) *operation {
 	w.operations = append(w.operations, operation{
 		number: len(w.operations) + 1, client: c.number, calledAt: w.now,
-		floor: w.judges.clients.Called(), session: c.floor, leaders: w.past.leaders,
+		floor: w.judges.clients.Called(), session: c.floor, leaders: w.lately.leaders,
 	})
 	op := &w.operations[len(w.operations)-1]
 	if lock := raft.Mix(what, 6); int64(below(lock, 1000)) < c.plan.Lock {

@@ -44,6 +44,9 @@ const (
 	purposeUploader
 	purposeUploaderLink
 	purposeRelease
+	purposeChunk
+	purposeWear
+	purposePast
 )
 
 // chance is a run's one source of chance: a function of the seed and of a key,

@@ -50,7 +50,7 @@ type World struct {
 	judges    judges
 	violation *Violation
 	cover     Cover
-	past      past
+	lately    lately
 	stopAt    uint64
 	blind     bool
 	disturb   func() uint64
@@ -317,6 +317,8 @@ func (w *World) happen(e *event) {
 		w.replace(e)
 	case eventResource:
 		w.used(e)
+	case eventFlap:
+		w.flap(e)
 	}
 }
 
