@@ -50,7 +50,11 @@ func drawPicture(r *sim.Result, rec *sim.Recording) (*picture, error) {
 // pictureNote says what is to be seen.
 func pictureNote(w *oracle.Window, violation *linear.Violation, verdict oracle.Verdict) string {
 	first, last := w.Positions()
-	what := fmt.Sprintf("%d operations of clients, positions %d to %d.", len(w.History.Operations), first, last)
+	what := fmt.Sprintf("%d operations of clients, positions %d to %d", len(w.History.Operations), first, last)
+	if w.LeftOut > 0 {
+		what += fmt.Sprintf(" (%d reads more are left out)", w.LeftOut)
+	}
+	what += "."
 	switch {
 	case verdict == oracle.Undecided:
 		return what + fmt.Sprintf(" Porcupine found no order of them in %s, and no proof that there is none.", pictureLimit)

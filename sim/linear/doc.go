@@ -27,10 +27,10 @@
 //
 // # What a refusal means
 //
-// No order could be better than the claimed one as to the answers that name positions: so either the
-// service broke its promise, or it lied about where an operation took effect. The second is a fault as
-// well, since a client goes by positions in its next request. Which of the two it is takes
-// a search: sim/linear/oracle looks for any order with Porcupine and draws what it finds.
+// The claimed order is wrong. Either no other is right, and the service broke its promise; or another one is,
+// and an answer named a position where its operation did not take effect. That is a fault as well,
+// since clients go by positions in what they ask next. Which of the two it is takes a
+// search: sim/linear/oracle looks for any order with Porcupine and draws what it finds.
 //
 // # Reading order
 //

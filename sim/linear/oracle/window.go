@@ -15,6 +15,7 @@ import (
 type Window struct {
 	History *linear.History // the operations of the stretch
 	From    int             // the place of its first operation in the claimed order, from 0
+	LeftOut int             // reads that were left out: they change nothing, and there may be many
 	before  []state         // by object
 }
 
@@ -84,10 +85,10 @@ func window(h *linear.History, order []linear.Operation, from, to int) *Window {
 }
 
 // During returns the window of what was under way between two instants, at most so many operations: of more the
-// first ones, or the last.
+// first ones, or the last; and of many reads of one position some.
 func During(h *linear.History, from, to int64, most int, last bool) *Window {
-	order := claimed(h)
-	first, behind := len(order), 0
+	order, skipped := thinned(claimed(h))
+	first, behind, left := len(order), 0, 0
 	for i := range order {
 		o := &order[i]
 		if o.Kind != linear.TermStart && o.Call <= to && (o.Outcome != linear.Done || o.Return >= from) {
@@ -102,7 +103,33 @@ func During(h *linear.History, from, to int64, most int, last bool) *Window {
 	default:
 		behind = first + most
 	}
-	return window(h, order, first, behind)
+	for _, n := range skipped[first:behind] {
+		left += n
+	}
+	w := window(h, order, first, behind)
+	w.LeftOut = left
+	return w
+}
+
+// alikeMax is how many reads of one position a picture shows.
+const alikeMax = 3
+
+// thinned leaves out reads of a position that was read before; skipped says how many behind each of the others.
+func thinned(order []linear.Operation) (list []linear.Operation, skipped []int) {
+	alike := 0
+	for i := range order {
+		if o := &order[i]; !writes(o) && i > 0 && !writes(&order[i-1]) && order[i-1].Position == o.Position {
+			alike++
+		} else {
+			alike = 1
+		}
+		if alike > alikeMax {
+			skipped[len(skipped)-1]++
+			continue
+		}
+		list, skipped = append(list, order[i]), append(skipped, 0)
+	}
+	return list, skipped
 }
 
 // Positions returns the first and the last position of the window.
@@ -167,6 +194,8 @@ func (w *Window) withoutReads(h *linear.History, v *linear.Violation) *Window {
 		o := &w.History.Operations[i]
 		if writes(o) || same(o, &h.Operations[v.Operation]) || v.Other >= 0 && same(o, &h.Operations[v.Other]) {
 			thin.History.Operations = append(thin.History.Operations, *o)
+		} else {
+			thin.LeftOut++
 		}
 	}
 	return thin
