@@ -43,7 +43,6 @@ const (
 	purposeBulk
 	purposeUploader
 	purposeUploaderLink
-	purposeRelease
 )
 
 // chance is a run's one source of chance: a function of the seed and of a key,
