@@ -183,7 +183,7 @@ func (p *Plan) Format() string {
 		line("uploader every=%s bytes=%d piece=%d read=%d patience=%s timeout=%s",
 			formatDuration(u.Every), u.Bytes, u.Piece, u.Read, formatDuration(u.Patience), formatDuration(u.Timeout))
 	}
-	if l := &p.Locks; l.Expiries+l.Max > 0 {
+	if l := &p.Locks; *l != (LockPlan{}) {
 		line("locks expiries=%d max=%d", l.Expiries, l.Max)
 	}
 	for i := range p.Faults {

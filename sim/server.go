@@ -326,7 +326,7 @@ func (w *World) wake(e *event) {
 	s.run()
 }
 
-// outdated upgrades a node that was added anew with the release before, when the level had risen in its absence, and
+// outdated upgrades a node that was added anew with an older release, when the level had risen in its absence, and
 // reports whether that was why it stopped. Of a member's, the level waits for the release.
 func (s *server) outdated(why error) bool {
 	if !s.old || !s.device.joins || !errors.Is(why, node.ErrLevel) {
