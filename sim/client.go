@@ -6,6 +6,7 @@ import (
 	"parley/raft"
 	"parley/raft/caller"
 	"parley/raft/node"
+	"parley/sim/linear"
 )
 
 // client is one process that wants things: a raft/caller, which finds the leader,
@@ -28,9 +29,9 @@ type client struct {
 	wakes   uint64
 	under   int // operations under way
 	waiting []sent
-	asleep  int64  // until then nothing reaches it and it does nothing
-	floor   uint64 // place of the last operation answered: session order
-	grips   []grip // locks that it has, or had
+	asleep  int64        // until then nothing reaches it and it does nothing
+	floor   linear.Place // place of the last operation answered: session order
+	grips   []grip       // locks that it has, or had
 }
 
 // sent is a request whose answer has not come.
@@ -246,7 +247,7 @@ func (w *World) reachable(id raft.NodeID) bool {
 	return !w.healed || w.restOf(id) != RestCut
 }
 
-func (c *client) delay() int64 { return c.w.net.delay(c.link.next()) }
+func (c *client) delay() int64 { return c.w.net.clientDelay(c.link.next()) }
 
 // ticketOf names a request to a node: no two requests of a run have one ticket.
 func ticketOf(client int, id uint64) node.Ticket { return node.Ticket(client)<<40 | node.Ticket(id) }

@@ -58,6 +58,18 @@ type Cover struct {
 	Crowded     uint64 // locks refused to who held as many as he may
 	Fenced      uint64 // writes under an old fence that a resource refused
 
+	Corrupted   uint64 // messages in which bits turned
+	Substituted uint64 // messages in whose place an earlier one arrived
+	Strays      uint64 // messages that reached a node and were for another one
+	Clogged     uint64 // messages that a clogged link held
+	Overflowed  uint64 // messages that found a link full
+	BulkFull    uint64 // of those, the ones of the bulk lanes
+	Flaps       uint64 // times that flapping links went off or on
+	Rings       uint64 // partitions in which every node saw another majority
+	Bridges     uint64 // partitions in which one node saw both halves
+	Narrow      uint64 // faults that made some links slow, lossy or full, and not all
+	Overtaken   uint64 // messages of the protocol that arrived before bulk that left earlier
+
 	Rare [situations]uint64 // see situations.go
 }
 
@@ -136,6 +148,17 @@ func (c *Cover) fields() []coverField {
 		{"stale fences", &c.StaleFences},
 		{"holders with too many locks", &c.Crowded},
 		{"writes under an old fence", &c.Fenced},
+		{"messages damaged on their way", &c.Corrupted},
+		{"messages in the place of others", &c.Substituted},
+		{"messages for somebody else", &c.Strays},
+		{"messages held by a clog", &c.Clogged},
+		{"messages that found a link full", &c.Overflowed},
+		{"bulk that found its lane full", &c.BulkFull},
+		{"flaps of links", &c.Flaps},
+		{"rings of majorities", &c.Rings},
+		{"bridges between halves", &c.Bridges},
+		{"single links that got worse", &c.Narrow},
+		{"bulk that was overtaken", &c.Overtaken},
 	}
 	for i := range c.Rare {
 		fields = append(fields, coverField{situationNames[i], &c.Rare[i]})

@@ -39,6 +39,11 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.blobs()
 	g.corners()
 	g.locks()
+	g.bulkLanes()
+	g.corruption()
+	g.substitution()
+	g.bends()
+	g.shapes()
 	return g.plan
 }
 
@@ -75,6 +80,11 @@ const (
 	ideaBlobs
 	ideaCorners
 	ideaLocks
+	ideaBulkLanes
+	ideaCorruption
+	ideaSubstitution
+	ideaBends
+	ideaShapes
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }

@@ -36,6 +36,7 @@ const (
 	eventFileRequest                      // its request reaches a node
 	eventFileAnswer                       // a node's answer reaches it
 	eventResource                         // a write under a fence reaches what a lock protects
+	eventFlap                             // a flapping link goes off or on (line of the plan in arg)
 )
 
 // Priorities order events of one instant. Faults come first, so that a crash at
@@ -80,6 +81,12 @@ type heap struct {
 func (h *heap) push(e event) {
 	h.last++
 	e.sequence = h.last
+	h.again(e)
+}
+
+// again stores an event that was taken off: by its sequence it keeps its place before all that was
+// pushed after it.
+func (h *heap) again(e event) {
 	h.events = append(h.events, e)
 	i := len(h.events) - 1
 	for i > 0 {

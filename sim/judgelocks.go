@@ -182,6 +182,7 @@ func (w *World) judgeLockList(c *client, op *operation, r *caller.Result) {
 		return
 	}
 	w.judgeLocks(raft.Index(r.Position))
+	w.recordLocks(op, &reply, r.Position)
 	e := w.agreedEntry(raft.Index(r.Position))
 	if r.Position != 0 && (e == nil || w.judges.locks.next < raft.Index(r.Position)) {
 		w.violate(Linearizability, "Operation %d is answered from position %d, which nobody has committed.", op.number, r.Position)

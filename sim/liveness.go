@@ -28,6 +28,7 @@ func (w *World) heal(e *event) {
 		}
 	}
 	w.net.calm = true
+	w.bendLinks()
 	for _, s := range w.subscribers {
 		if s.at != 0 && w.unheard(s.at) {
 			s.connectAt(w.now + 1)

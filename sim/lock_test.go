@@ -9,6 +9,7 @@ import (
 	"parley/raft"
 	"parley/raft/caller"
 	"parley/raft/node"
+	"parley/sim/linear"
 	"parley/statemachine"
 )
 
@@ -189,7 +190,7 @@ func TestTheJudgesOfLocksSpeakWhenTheyMust(t *testing.T) {
 			l.command(1, 0, acquire, nil)
 			reply := l.m.Query(lockListBody())
 			l.entry(second)
-			l.w.judges.clients.answered(placeOfWrite(2))
+			l.w.judges.clients.Answered(linear.PlaceOfWrite(2))
 			l.lists(1, reply)
 		}},
 		{"a write under a fence that nobody gave", Fences, func(l *lockLog) {
@@ -259,7 +260,7 @@ func lockListBody() []byte { a := lockAsk{kind: lockList}; return a.encode(0) }
 // lists answers a list from a position.
 func (l *lockLog) lists(at raft.Position, reply []byte) {
 	op := l.w.blankOperation()
-	op.lock, op.floor = lockAsk{kind: lockList}, l.w.judges.clients.called()
+	op.lock, op.floor = lockAsk{kind: lockList}, l.w.judges.clients.Called()
 	if at == 0 {
 		op.consistency = node.Stale
 	}

@@ -6,6 +6,7 @@ import (
 	"parley/raft"
 	"parley/raft/caller"
 	"parley/raft/node"
+	"parley/sim/linear"
 	"parley/statemachine"
 )
 
@@ -191,7 +192,7 @@ func (w *World) judgeLockAnswer(c *client, op *operation, r *caller.Result) {
 	}
 	reply, err := statemachine.DecodeLockReply(r.Reply)
 	c.learns(&op.lock, &reply, err)
-	w.settle(c, op, placeOfWrite(r.Position))
+	w.settle(c, op, linear.PlaceOfWrite(r.Position))
 }
 
 // applicationAt returns the command that was applied at a position.

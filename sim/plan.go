@@ -33,6 +33,7 @@ type Plan struct {
 	Node        NodePlan
 	Requests    RequestPlan
 	Link        LinkPlan
+	Bulk        BulkPlan
 	Disk        DiskPlan
 	Clocks      []ClockPlan
 	Clients     []ClientPlan
@@ -194,15 +195,15 @@ const (
 	CrashMachine                      // the machine dies: unsynced sectors survive or not
 	Isolate                           // no messages from or to Node
 	Split                             // Side and the others don't reach each other
-	OneWay                            // no messages from From to To
+	OneWay                            // no messages from From to To, or from Side to the others
 	Deaf                              // Node hears nobody
 	Mute                              // nobody hears Node
 	Pause                             // Node's process stands still; nothing is lost
 	Drift                             // Node's Mono runs PPM fast
 	Freeze                            // Node's Mono stands still
 	Jump                              // Node's Wall jumps by By
-	Loss                              // Rate more messages per 1,000 are lost
-	Slow                              // delays are Factor times as long
+	Loss                              // Rate more messages per 1,000 are lost, of all links or some
+	Slow                              // delays are Factor times as long, of all links or some
 	Stall                             // Node's disk completes nothing
 	DiskError                         // Node's next sync fails: the node must stop
 
@@ -225,6 +226,16 @@ const (
 	SyncError  // Node's next sync fails, the one after it would not: the node must stop
 	Full       // Node's disk is full
 	Wipe       // Node's directory is emptied while it is down
+
+	// What links do. Those that choose their links name them by Node (all of its links, both ways), by Side (all that lead
+	// out of it), or by From, To or both; with none of these it is the whole network. So do Loss, Slow and OneWay.
+	Corrupt    // in Rate messages per 1,000 bits turn: Bits of them, or a burst
+	Substitute // in the place of Rate messages per 1,000 an earlier one arrives, or one that is for another node
+	Clog       // links deliver nothing, and at the end all that came meanwhile
+	Capacity   // links hold Packets messages on each lane, and drop more
+	Flap       // links are cut and come back, once in each Period
+	Ring       // the nodes of Side, in their order, see each a majority of them, and no two the same
+	Bridge     // Side and the others don't reach each other, but Node reaches and hears all
 )
 
 // Target says whom a fault hits. Positive: the node with this id. The others
@@ -277,7 +288,10 @@ type Fault struct {
 	// Where a disk goes bad. Whatever is zero is drawn.
 	File   FileKind
 	Off    int64      // of the first byte in the file
-	Bits   int64      // of Rot: how many bits of one sector turn; zero: a burst
+	Bits   int64      // of Rot and Corrupt: how many bits of one sector or message turn; zero: a burst
 	Index  raft.Index // of Rot: in the payload of this entry
 	Beyond bool       // strikes even if the cluster can't recover from it
+
+	Packets int64
+	Period  time.Duration
 }

@@ -18,7 +18,8 @@ var (
 	faultNames = []string{"", "crash-process", "crash-machine", "isolate", "split", "oneway", "deaf", "mute",
 		"pause", "drift", "freeze", "jump", "loss", "slow", "stall", "disk-error",
 		"add-node", "remove-node", "promote-node", "transfer", "corrupt-state", "upgrade",
-		"rot", "lost-write", "misdirect", "read-error", "write-error", "sync-error", "full", "wipe"}
+		"rot", "lost-write", "misdirect", "read-error", "write-error", "sync-error", "full", "wipe",
+		"corrupt", "substitute", "clog", "capacity", "flap", "ring", "bridge"}
 	fileNames   = []string{"", "log", "seal", "identity", "snapshot", "blob", "other"}
 	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery", "transfer", "download"}
 	restNames   = []string{"", "well", "down", "cut", "deaf", "mute"}
@@ -78,6 +79,7 @@ func valueOf(names []string, name string) (int, bool) {
 //	lease 200ms ppm=50000 without=3
 //	requests age=6s max=8
 //	link delay=150us spread=400us tail=5 tailmax=30ms loss=10 duplicate=5 told=500 fifo=no
+//	bulk delay=3ms spread=1ms capacity=8
 //	disk write=20us..90us sync=100us..2ms slow=3 slowmax=80ms
 //	clock 1 ppm=120 wall=-3s
 //	client every=40ms pipeline=2 read=300 stale=100 text=64 patience=2s timeout=1s quit=20 close=10 nap=20 once=300 again=200 clash=100 lock=300 names=2 ttl=1.5s user=1 anywhere=yes
@@ -88,12 +90,14 @@ func valueOf(names []string, name string) (int, bool) {
 //	fault at=2.1s isolate node=leader for=800ms
 //	fault at=3s add-node node=4 from=2
 //	fault at=4s upgrade node=1 for=300ms
+//	fault at=4s corrupt rate=100 bits=2 from=1 for=2s
+//	fault at=4s ring side=3,1,5,2,4 for=2s
 //	fault at=5s corrupt-state node=2
 //	fault at=4s rot node=2 file=log off=8200 bits=2
 //
 // A plan in which something is lost for good says "expect lost" behind its rests.
-// Rates are per 1,000. Lines may be taken out, and '#' begins a comment. A seed, a link or a
-// disk of nothing but zeros has no line.
+// Rates are per 1,000. Lines may be taken out, and '#' begins a comment. A seed, a link, bulk lanes
+// or a disk of nothing but zeros has no line.
 func (p *Plan) Format() string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
@@ -139,6 +143,9 @@ func (p *Plan) Format() string {
 	if l := &p.Link; *l != (LinkPlan{}) {
 		line("link delay=%s spread=%s tail=%d tailmax=%s loss=%d duplicate=%d told=%d fifo=%s",
 			formatDuration(l.Delay), formatDuration(l.Spread), l.Tail, formatDuration(l.TailMax), l.Loss, l.Duplicate, l.Told, yesNo(l.FIFO))
+	}
+	if b := &p.Bulk; *b != (BulkPlan{}) {
+		line("bulk delay=%s spread=%s capacity=%d", formatDuration(b.Delay), formatDuration(b.Spread), b.Capacity)
 	}
 	if d := &p.Disk; *d != (DiskPlan{}) {
 		line("disk write=%s sync=%s slow=%d slowmax=%s",
@@ -244,6 +251,12 @@ func (f *Fault) String() string {
 	if f.Beyond {
 		b.WriteString(" beyond=yes")
 	}
+	if f.Packets != 0 {
+		fmt.Fprintf(&b, " packets=%d", f.Packets)
+	}
+	if f.Period != 0 {
+		fmt.Fprintf(&b, " period=%s", formatDuration(f.Period))
+	}
 	return b.String()
 }
 
@@ -326,6 +339,8 @@ func (p *Plan) parseLine(w *words) {
 			Delay: w.durationOf("delay"), Spread: w.durationOf("spread"), Tail: w.integerOf("tail"), TailMax: w.durationOf("tailmax"),
 			Loss: w.integerOf("loss"), Duplicate: w.integerOf("duplicate"), Told: w.integerOf("told"), FIFO: w.value("fifo") == "yes",
 		}
+	case "bulk":
+		p.Bulk = BulkPlan{Delay: w.durationOf("delay"), Spread: w.durationOf("spread"), Capacity: w.integerOf("capacity")}
 	case "disk":
 		p.Disk.WriteMin, p.Disk.WriteMax = w.rangeOf("write")
 		p.Disk.SyncMin, p.Disk.SyncMax = w.rangeOf("sync")
@@ -383,6 +398,7 @@ func parseFault(w *words) Fault {
 	}
 	f.Off, f.Bits, f.Index = w.integerOf("off"), w.integerOf("bits"), raft.Index(w.integerOf("index"))
 	f.Beyond = w.value("beyond") == "yes"
+	f.Packets, f.Period = w.integerOf("packets"), w.durationOf("period")
 	return f
 }
 
@@ -460,8 +476,8 @@ func (p *Plan) checkFault(f *Fault) error {
 		return fmt.Errorf("plan: %s: no such node", f)
 	case f.Kind == Drift && (f.PPM > ppmMax || f.PPM < -ppmMax):
 		return fmt.Errorf("plan: %s: drift beyond %d ppm", f, ppmMax)
-	case f.Kind == OneWay && (f.From == 0 || f.To == 0 || f.From == f.To):
-		return fmt.Errorf("plan: %s: want from and to", f)
+	case f.Kind == OneWay && len(f.Side) == 0 && (f.From == 0 || f.To == 0 || f.From == f.To):
+		return fmt.Errorf("plan: %s: want from and to, or side", f)
 	case (f.Kind == AddNode || f.Kind == PromoteNode || f.Kind == Upgrade) && f.Node <= 0:
 		return fmt.Errorf("plan: %s: want the number of a node", f)
 	case f.On == StageTransfer && !f.waits():
@@ -475,6 +491,9 @@ func (p *Plan) checkFault(f *Fault) error {
 	case f.needsNode() && f.Node == 0:
 		return fmt.Errorf("plan: %s: want node=", f)
 	}
+	if err := f.checkLinks(); err != nil {
+		return err
+	}
 	for _, id := range f.Side {
 		if id < 1 || int(id) > p.servers() {
 			return fmt.Errorf("plan: %s: no node %d", f, id)
@@ -486,10 +505,10 @@ func (p *Plan) checkFault(f *Fault) error {
 // needsNode reports whether the fault hits nodes.
 func (f *Fault) needsNode() bool {
 	switch f.Kind {
-	case Split, OneWay, Loss, Slow:
+	case Split, OneWay, Ring:
 		return false
 	}
-	return true
+	return !f.choosesLinks()
 }
 
 // inCore reports whether the node belongs to the healed majority.

@@ -43,6 +43,10 @@ const (
 	purposeBulk
 	purposeUploader
 	purposeUploaderLink
+	_ // once the release of old nodes, which the plan says now
+	purposeChunk
+	purposeWear
+	purposePast
 )
 
 // chance is a run's one source of chance: a function of the seed and of a key,

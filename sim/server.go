@@ -30,6 +30,7 @@ type server struct {
 
 	device device           // what is wrong with it
 	inc    raft.Incarnation // of its directory
+	strays int              // messages in the inbox that are not for it
 
 	inbox   []node.Event // waits for the loop
 	looping bool         // a step event is under way
@@ -136,7 +137,7 @@ func (w *World) start(e *event) {
 			UncommittedBytesMax: int(w.plan.Node.Uncommitted), DeliverEntriesMax: int(w.plan.Node.Deliver)},
 	}, boot, &machine{Machine: w.newMachine(), w: w, s: s}, s.clock.read(w.now))
 	s.wakeAt, s.wakeOn = raft.Never, never
-	s.inbox, s.looping = s.inbox[:0], false
+	s.inbox, s.looping, s.strays = s.inbox[:0], false, 0
 	s.tasks, s.working = nil, false
 	s.blobs, s.storing = nil, false
 	epoch := s.epoch
@@ -191,6 +192,7 @@ func (s *server) run() {
 	clear(s.inbox) // the payloads live on in the log, not here
 	s.inbox = s.inbox[:0]
 	out := &s.out
+	w.judgeStrays(s, out)
 	before := w.claimed(s.id)
 	for i := range out.Store {
 		w.judgeStore(s, &out.Store[i])

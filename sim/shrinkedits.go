@@ -72,6 +72,7 @@ func (s *shrinker) configurations() []edit {
 		func(p *Plan) { p.Node.Deliver, p.Node.Push, p.Node.Frames, p.Node.Snapshot = 0, 0, 0, 0 },
 		func(p *Plan) { p.Link = LinkPlan{Delay: p.Link.Delay} },
 		func(p *Plan) { p.Link.Loss, p.Link.Duplicate, p.Link.Told = 0, 0, 0 },
+		func(p *Plan) { p.Bulk = BulkPlan{} },
 		func(p *Plan) { p.Disk.Slow, p.Disk.SlowMax = 0, 0 },
 	}
 	for n := 1; n < s.Plan.servers(); n++ {
@@ -97,6 +98,7 @@ func (s *shrinker) configurations() []edit {
 		func(p *Plan) *int64 { return &p.Link.Loss },
 		func(p *Plan) *int64 { return &p.Link.Duplicate },
 		func(p *Plan) *int64 { return &p.Link.Told },
+		func(p *Plan) *int64 { return &p.Bulk.Capacity },
 		func(p *Plan) *int64 { return &p.Requests.Max },
 		func(p *Plan) *int64 { return &p.Locks.Expiries },
 		func(p *Plan) *int64 { return &p.Locks.Max },
@@ -163,6 +165,8 @@ func (s *shrinker) straighten() {
 		func(p *Plan) { p.Link.Spread = 0 },
 		func(p *Plan) { p.Link.Delay = leading(p.Link.Delay) },
 		func(p *Plan) { p.Link.Spread = leading(p.Link.Spread) },
+		func(p *Plan) { p.Bulk.Spread = 0 },
+		func(p *Plan) { p.Bulk.Delay = leading(p.Bulk.Delay) },
 		func(p *Plan) { p.Disk.WriteMin, p.Disk.WriteMax = 0, 0 },
 		func(p *Plan) { p.Disk.SyncMin, p.Disk.SyncMax = 0, 0 },
 		func(p *Plan) { p.Disk.WriteMax = p.Disk.WriteMin },
@@ -230,6 +234,7 @@ func plainFault(i int) []edit {
 				f.Kind, f.Node, f.Side = Isolate, Target(f.Side[0]), nil
 			}
 		},
+		func(p *Plan) { p.Faults[i].plainLinks() },
 		func(p *Plan) { p.Faults[i].Beyond = false },
 		func(p *Plan) { p.Faults[i].Bits = min(p.Faults[i].Bits, 1) },
 	}
@@ -247,6 +252,8 @@ func plainFault(i int) []edit {
 		func(p *Plan) { p.Faults[i].Rate = leading(p.Faults[i].Rate) },
 		func(p *Plan) { p.Faults[i].Factor = leading(p.Faults[i].Factor) },
 		func(p *Plan) { p.Faults[i].PPM = leading(p.Faults[i].PPM) },
+		func(p *Plan) { p.Faults[i].Packets = leading(p.Faults[i].Packets) },
+		func(p *Plan) { p.Faults[i].Period = leading(p.Faults[i].Period) },
 	)
 }
 
@@ -261,6 +268,26 @@ func slowClient(i int) (edits []edit) {
 		})
 	}
 	return append(edits, func(p *Plan) { p.Clients[i].Every = leading(p.Clients[i].Every) })
+}
+
+// plainLinks makes a fault of links one that everybody knows: what holds back, drops or lets through now and then becomes
+// what cuts, a bridge two sides, turned bits losses.
+func (f *Fault) plainLinks() {
+	switch f.Kind {
+	case Corrupt:
+		f.Kind, f.Bits = Loss, 0
+	case Capacity:
+		f.Kind, f.Packets, f.Rate = Loss, 0, 500
+	case Bridge:
+		f.Kind, f.Node = Split, 0
+	case Clog, Flap:
+		switch {
+		case f.Node != 0:
+			f.Kind, f.Period = Isolate, 0
+		case len(f.Side) > 0 || f.From != 0 && f.To != 0:
+			f.Kind, f.Period = OneWay, 0
+		}
+	}
 }
 
 // closeGaps are the edits that let a fault, and all behind it, come sooner.
@@ -380,12 +407,16 @@ func (p *Plan) removeNode(gone raft.NodeID) {
 
 // mapNodes gives nodes other numbers. What concerns only a node that becomes zero is dropped.
 func (p *Plan) mapNodes(to func(raft.NodeID) raft.NodeID) {
-	ids := func(list []raft.NodeID) (mapped []raft.NodeID) {
+	inOrder := func(list []raft.NodeID) (mapped []raft.NodeID) {
 		for _, id := range list {
 			if id = to(id); id != 0 {
 				mapped = append(mapped, id)
 			}
 		}
+		return mapped
+	}
+	ids := func(list []raft.NodeID) []raft.NodeID {
+		mapped := inOrder(list)
 		slices.Sort(mapped)
 		return mapped
 	}
@@ -407,11 +438,16 @@ func (p *Plan) mapNodes(to func(raft.NodeID) raft.NodeID) {
 	}
 	p.Faults = slices.DeleteFunc(p.Faults, func(f Fault) bool {
 		return f.Node > 0 && to(raft.NodeID(f.Node)) == 0 || len(f.Side) > 0 && len(ids(f.Side)) == 0 ||
-			f.Kind == OneWay && (to(f.From) == 0 || to(f.To) == 0)
+			f.choosesLinks() && (f.From != 0 && to(f.From) == 0 || f.To != 0 && to(f.To) == 0) ||
+			f.Kind == Ring && len(ids(f.Side)) < ringMin
 	})
 	for i := range p.Faults {
 		f := &p.Faults[i]
-		f.Side = ids(f.Side)
+		if f.Kind == Ring {
+			f.Side = inOrder(f.Side) // of which each has its neighbours
+		} else {
+			f.Side = ids(f.Side)
+		}
 		if f.Node > 0 {
 			f.Node = Target(to(raft.NodeID(f.Node)))
 		}

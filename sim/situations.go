@@ -306,8 +306,8 @@ func (w *World) reachIf(x situation, did bool) {
 	}
 }
 
-// past is what is remembered for situations that come about over time.
-type past struct {
+// lately is what is remembered for situations that come about over time.
+type lately struct {
 	started   [nodesMax + 1]int64     // when the process began
 	handed    [nodesMax + 1]raft.Term // in which the node was told last to take over
 	installed [nodesMax + 1]int64

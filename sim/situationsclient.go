@@ -10,7 +10,7 @@ import (
 
 // coverEnded looks at an operation that has its answer.
 func (w *World) coverEnded(op *operation, r *caller.Result) {
-	w.reachIf(answerAfterLeaders, w.past.leaders-op.leaders >= 2)
+	w.reachIf(answerAfterLeaders, w.lately.leaders-op.leaders >= 2)
 	w.reachIf(answerAfterLong, w.now-op.calledAt > int64(5*time.Second))
 	if r.Outcome == node.Done && !op.write && op.consistency == node.Stale {
 		l := w.judges.logs.committed

@@ -27,7 +27,7 @@ func (w *World) coverCuts(f *Fault, nodes []raft.NodeID) {
 			w.reachIf(cutLeaderJoint, w.joint(s.id))
 			w.reachIf(cutLeaderReads, st.Reads > 0)
 			w.reachIf(cutLeaderLease, w.plan.leaseOf(s.id) > 0)
-			w.reachIf(cutLeaderMinority, f.Kind == Split)
+			w.reachIf(cutLeaderMinority, f.Kind == Split || f.Kind == Bridge)
 		}
 	}
 	if len(nodes) == 1 {
@@ -62,7 +62,7 @@ func (w *World) cuts() int {
 // cuts reports whether the fault is a partition.
 func (f *Fault) cuts() bool {
 	switch f.Kind {
-	case Isolate, Split, OneWay, Deaf, Mute:
+	case Isolate, Split, OneWay, Deaf, Mute, Ring, Bridge:
 		return true
 	}
 	return false

@@ -61,7 +61,7 @@ func (w *World) coverNote(s *server, n *raft.Note) {
 	case node.NoteSnapshotFailed:
 		w.reach(snapshotUnreadable)
 	case raft.NoteTransfer:
-		w.past.handed[n.Peer] = n.Term
+		w.lately.handed[n.Peer] = n.Term
 		w.reachIf(transferToDown, !w.node(n.Peer).up)
 		w.reachIf(transferToBehind, len(w.judges.logs.mirrors[n.Peer].handed) < len(w.judges.logs.mirrors[s.id].handed))
 	case raft.NoteLease:
@@ -84,6 +84,6 @@ func (w *World) coverInstall(s *server, at raft.Index) {
 		w.reachIf(snapshotBeforeSuffix, have == agreed && uint64(at) < uint64(len(m.handed)))
 	}
 	w.reachIf(snapshotJoint, w.joint(s.id))
-	w.reachIf(snapshotTwice, w.past.installed[s.id] > 0 && w.now-w.past.installed[s.id] < int64(2*time.Second))
-	w.past.installed[s.id] = w.now
+	w.reachIf(snapshotTwice, w.lately.installed[s.id] > 0 && w.now-w.lately.installed[s.id] < int64(2*time.Second))
+	w.lately.installed[s.id] = w.now
 }

@@ -4,6 +4,9 @@ import "parley/raft"
 
 // coverMessage looks at a message that is about to reach a node that runs.
 func (w *World) coverMessage(s *server, m *raft.Message) {
+	if m.To.ID != s.id {
+		return
+	}
 	l := &w.judges.logs.mirrors[s.id]
 	role := w.judges.election.roles[s.id].is
 	if m.To.Inc != 0 && m.To.Inc != s.inc {

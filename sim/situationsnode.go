@@ -38,7 +38,7 @@ func (w *World) coverCrash(s *server) {
 	w.reachIf(crashFloor, st.Floor != 0)
 	w.reachIf(crashIdentity, s.disk.saving != nil)
 	w.reachIf(crashPaused, s.pausedUntil > w.now)
-	w.reachIf(crashYoung, w.now-w.past.started[s.id] < int64(w.plan.Node.Election))
+	w.reachIf(crashYoung, w.now-w.lately.started[s.id] < int64(w.plan.Node.Election))
 	w.reachIf(crashUnapplied, m.commit > m.applied)
 	w.reachIf(crashStoringFile, s.storing)
 	w.reachIf(crashOldRelease, s.old)
@@ -54,7 +54,7 @@ func (w *World) coverCrash(s *server) {
 
 // coverStart looks at what a process finds on its disk.
 func (w *World) coverStart(s *server, boot *node.Boot) {
-	w.past.started[s.id] = w.now
+	w.lately.started[s.id] = w.now
 	last := boot.Base.Entry.Index + raft.Index(len(boot.Entries))
 	highest, behind, ahead := raft.Term(0), false, last > 0
 	for _, other := range w.servers {
@@ -169,7 +169,7 @@ func (w *World) commitOfOthers(id raft.NodeID) raft.Index {
 
 // handedOver reports whether a node was told in a term to take over.
 func (w *World) handedOver(term raft.Term) bool {
-	for _, t := range w.past.handed {
+	for _, t := range w.lately.handed {
 		if t == term && term > 0 {
 			return true
 		}
@@ -214,15 +214,15 @@ func (w *World) coverElected(s *server, term raft.Term) {
 	w.reachIf(leadJoint, c.Joint())
 	w.reachIf(leadUncommitted, raft.Index(len(mine.handed)) > mine.commit)
 	w.reachIf(leadLeaving, member && !me.Voter && me.VoterOld)
-	w.reachIf(leadAgain, w.led(term-1) == s.id && w.past.started[s.id] > 0 && s.epoch > 0)
+	w.reachIf(leadAgain, w.led(term-1) == s.id && w.lately.started[s.id] > 0 && s.epoch > 0)
 	w.reachIf(leadBehindTerm, above)
-	w.reachIf(leadTransferred, w.past.handed[s.id] != 0 && w.past.handed[s.id]+1 == term)
+	w.reachIf(leadTransferred, w.lately.handed[s.id] != 0 && w.lately.handed[s.id]+1 == term)
 	w.reachIf(termWithoutLeader, term > 1 && w.led(term-1) == 0)
-	w.past.leaders++
-	w.past.leading = append(w.past.leading, w.now)
-	if n := len(w.past.leading); n > 2 {
-		w.past.leading = w.past.leading[n-3:]
-		w.reachIf(leadQuickly, w.now-w.past.leading[0] < int64(time.Second))
+	w.lately.leaders++
+	w.lately.leading = append(w.lately.leading, w.now)
+	if n := len(w.lately.leading); n > 2 {
+		w.lately.leading = w.lately.leading[n-3:]
+		w.reachIf(leadQuickly, w.now-w.lately.leading[0] < int64(time.Second))
 	}
 }
 
@@ -234,11 +234,11 @@ func (w *World) coverRole(s *server, n *raft.Note) {
 	is := raft.Role(n.A)
 	w.reachIf(deposedFresh, was.is == raft.Leader && is != raft.Leader && w.fresh(s.id))
 	if is == raft.Candidate {
-		for uint64(len(w.past.campaigns)) <= uint64(n.Term) {
-			w.past.campaigns = append(w.past.campaigns, 0)
+		for uint64(len(w.lately.campaigns)) <= uint64(n.Term) {
+			w.lately.campaigns = append(w.lately.campaigns, 0)
 		}
-		w.past.campaigns[n.Term]++
-		w.reachIf(splitVote, w.past.campaigns[n.Term] == 2)
+		w.lately.campaigns[n.Term]++
+		w.reachIf(splitVote, w.lately.campaigns[n.Term] == 2)
 	}
 	terms := 1
 	seen := [nodesMax + 1]raft.Term{n.Term}

@@ -114,7 +114,7 @@ func (w *World) toSubscriber(t node.Ticket, d delivery) {
 	w.heap.push(event{at: s.last, priority: priorityNormal, kind: eventFrame, who: int32(s.number), arg: w.frames.put(d)})
 }
 
-func (s *subscriber) delay() int64 { return s.w.net.delay(s.chance.next()) }
+func (s *subscriber) delay() int64 { return s.w.net.clientDelay(s.chance.next()) }
 
 // hungUp makes the subscriber look for another node.
 func (s *subscriber) hungUp(id raft.NodeID) {

@@ -9,6 +9,7 @@ import (
 	"parley/raft"
 	"parley/raft/node"
 	"parley/raft/vfs/memfs"
+	"parley/sim/linear"
 )
 
 // World is one simulated cluster with its network, disks, clocks, clients and
@@ -26,6 +27,7 @@ type World struct {
 	clients      []*client     // by number - 1
 	subscribers  []*subscriber // by number - 1
 	operations   []operation   // of all clients, by number - 1
+	history      history
 	answers      pool[answer]
 	requests     pool[request]
 	frames       pool[delivery]
@@ -49,7 +51,7 @@ type World struct {
 	judges    judges
 	violation *Violation
 	cover     Cover
-	past      past
+	lately    lately
 	stopAt    uint64
 	blind     bool
 	disturb   func() uint64
@@ -63,6 +65,9 @@ type Options struct {
 	StopAt   uint64     // end after this event; zero: at the plan's end
 	Record   *Recording // gets the same events as data; nil: none
 	LetPanic bool       // a panic of the code under test goes through, with its stack
+
+	// History asks for what clients did and saw, in Result.History.
+	History bool
 
 	// Blind leaves out the judges that look into disks: the commit rule, promises,
 	// recovery and absence. What is left sees a bug only by what it does to logs, states
@@ -87,6 +92,7 @@ type Result struct {
 	Violation   *Violation
 	Cover       Cover
 	TraceError  error
+	History     *linear.History // nil unless Options.History asks for it
 }
 
 // Verdict is "ok" or the invariant that broke.
@@ -111,7 +117,12 @@ const eventsMax = 20_000_000
 func Run(p *Plan, o Options) *Result {
 	w := newWorld(p, o)
 	w.runGuarded(o.LetPanic)
-	return w.result()
+	r := w.result()
+	if o.History {
+		w.finishHistory()
+		r.History = &w.history.kept
+	}
+	return r
 }
 
 func (w *World) result() *Result {
@@ -150,6 +161,7 @@ func newWorld(p *Plan, o Options) *World {
 		o.Record.Nodes = p.servers()
 	}
 	w.judges.applied.byBody = make(map[string]int)
+	w.history = newHistory()
 	w.oneShots.taken = make(map[requestKey][]execution)
 	w.live = make([]live, len(p.Faults))
 	w.harms = p.harms()
@@ -216,6 +228,9 @@ func (w *World) run() {
 	if w.violation == nil {
 		w.now = end
 		w.judgeLiveness()
+	}
+	if w.violation == nil {
+		w.judgeHistory()
 	}
 	if w.violation == nil {
 		w.judgeSurvivor()
@@ -303,6 +318,8 @@ func (w *World) happen(e *event) {
 		w.replace(e)
 	case eventResource:
 		w.used(e)
+	case eventFlap:
+		w.flap(e)
 	}
 }
 

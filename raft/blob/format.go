@@ -118,10 +118,18 @@ func (l layout) trailerSum(p []byte) uint32 {
 
 // chunkSum is what stands behind a chunk.
 func (l layout) chunkSum(number int64, content []byte) uint32 {
-	var h [16]byte
-	le.PutUint64(h[0:], l.tag)
-	le.PutUint64(h[8:], uint64(number))
-	return crc32.Update(checksum(h[:]), castagnoli, content)
+	crc := crcWord(crcWord(^uint32(0), l.tag), uint64(number))
+	return crc32.Update(^crc, castagnoli, content)
+}
+
+// crcWord goes on with a CRC over the eight bytes of a number, little-endian: by hand, because bytes that are handed to
+// package crc32 come from the heap, and there is a chunk for every few of a file's bytes that are read.
+func crcWord(crc uint32, x uint64) uint32 {
+	for range 8 {
+		crc = castagnoli[byte(crc)^byte(x)] ^ crc>>8
+		x >>= 8
+	}
+	return crc
 }
 
 // chunks is how many chunks content of a size has.

@@ -271,12 +271,12 @@ func appendRequests(r *requests) []byte {
 
 func readRequests(p []byte, rules Rules) (requests, error) {
 	r := newRequests(rules.withDefaults())
-	in := source{r: bytes.NewReader(p)}
+	in := newSource(bytes.NewReader(p))
 	r.read(&in, &State{applied: 1 << 40, logTime: 1 << 60})
-	if in.err != nil {
-		return r, in.err
+	if in.Err() != nil {
+		return r, in.Err()
 	}
-	return r, in.end()
+	return r, in.End()
 }
 
 // Snapshots come from other machines. Whatever their bytes, reading ends in an error or in a table that
