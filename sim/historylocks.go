@@ -6,6 +6,7 @@ import (
 
 	"parley/raft"
 	"parley/raft/caller"
+	"parley/raft/node"
 	"parley/sim/linear"
 	"parley/statemachine"
 )
@@ -44,7 +45,7 @@ func (w *World) recordLockCall(op *operation, o *linear.Operation) {
 	if name == "" {
 		name = firstLock
 	}
-	o.Kind, o.Object, o.Stale = linearKinds[ask.kind], h.object(name), false
+	o.Kind, o.Object, o.Stale = linearKinds[ask.kind], h.object(name), op.consistency == node.Stale
 	o.Owner = h.owner(w.clients[op.client-1].plan.principal(op.client))
 	o.Fence, o.TTL = ask.fence, ask.ttl
 }
