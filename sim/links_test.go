@@ -386,3 +386,38 @@ func TestSendingAllocatesNothingWhileNoFaultOfLinksIsOn(t *testing.T) {
 	round()
 	require.Zero(t, testing.AllocsPerRun(1000, round))
 }
+
+// Worlds of all kinds in which links do one thing to everything for as long as faults last. The past of all terms comes
+// back, over restarts and changes of the membership: in such worlds a heartbeat of an earlier term once confirmed a read.
+func TestWorldsInWhichLinksAreNeverWell(t *testing.T) {
+	if raceEnabled {
+		t.Skip("needs many seeds")
+	}
+	worlds := uint64(25)
+	if testing.Short() {
+		worlds = 5
+	}
+	for _, c := range []struct {
+		name  string
+		fault Fault
+	}{
+		{"the past in a tenth of all messages", Fault{Kind: Substitute, Rate: 100}},
+		{"the past in the place of what a node hears", Fault{Kind: Substitute, To: 2, Rate: 400}},
+		{"turned bits in a tenth of all messages", Fault{Kind: Corrupt, Rate: 100, Bits: 3}},
+		{"links that hold one message", Fault{Kind: Capacity, Packets: 1}},
+		{"a link that flaps", Fault{Kind: Flap, From: 1, To: 2, Period: 70 * time.Millisecond}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			forEachSeed(30_001, 30_000+worlds, func(seed uint64) *Result {
+				p := Generate(seed, 15*time.Second)
+				c.fault.For = p.Heal
+				p.Faults = append(p.Faults, c.fault)
+				return Run(p, Options{})
+			}, func(r *Result) {
+				if r.Violation != nil {
+					t.Errorf("seed %d: %s: %s\n%s", r.Seed, r.Verdict(), r.Violation.Reason, r.Violation.Report)
+				}
+			})
+		})
+	}
+}

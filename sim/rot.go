@@ -38,7 +38,7 @@ const rotDown = 400 * time.Millisecond
 func (m *machine) rots(at node.Applied, command []byte) {
 	w, s := m.w, m.s
 	number, known := w.judges.applied.byBody[string(command)]
-	if !s.rot.due || !known {
+	if !s.rot.due || !known || w.wouldBeAlone(0) {
 		return
 	}
 	op := &w.operations[number-1]
@@ -78,6 +78,33 @@ func (w *World) diverged(s *server, why error) bool {
 	s.rot.stopped = w.now
 	s.crash(CrashProcess, rotDown)
 	return true
+}
+
+// wouldBeAlone reports whether some node decides alone, or would if one more was removed: of a state that rots there nobody
+// could say that it is wrong, and it would be that of all that come later.
+func (w *World) wouldBeAlone(removed raft.NodeID) bool {
+	for _, c := range w.configurations() {
+		voters := 0
+		for i := range c.Members {
+			if m := &c.Members[i]; m.Voter && m.ID != removed {
+				voters++
+			}
+		}
+		if voters < 2 {
+			return true
+		}
+	}
+	return false
+}
+
+// inDoubt reports whether some state has rotted and nobody has found out.
+func (w *World) inDoubt() bool {
+	for _, s := range w.servers {
+		if s.rot.at != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // oneVoter reports whether a single node is the majority: it is right whatever its state.

@@ -50,7 +50,8 @@ type pause struct {
 }
 
 // startFetches takes up what is due: where somebody may have the blob it is fetched, of the
-// others everybody is asked.
+// others everybody is asked. What is in a file may be all of it, and what the disk did not read of that it may read
+// now: so such a blob is taken up even where nobody is known to have it.
 func (r *Replicator) startFetches() {
 	var due []Sum
 	for _, it := range r.missing.items {
@@ -61,13 +62,16 @@ func (r *Replicator) startFetches() {
 	}
 	for _, sum := range due {
 		b := r.find(sum)
-		// What is in the file may be all of it, or come to be when the disk reads again.
-		alone := b.tries%2 == 0 && (b.part || b.size == 0)
+		nobody := b.sources&r.peers == 0
+		here := b.part || b.size == 0
 		switch {
-		case b.sources&r.peers == 0 && !alone:
+		case nobody && !here:
 			r.asks = append(r.asks, sum)
 			r.retryLater(b)
 		case len(r.fetches) < r.o.FetchesMax:
+			if nobody && b.tries > 0 {
+				r.asks = append(r.asks, sum)
+			}
 			r.start(b)
 		}
 		r.settle(b)
