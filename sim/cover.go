@@ -36,7 +36,7 @@ type Cover struct {
 	Rotted      uint64 // states that went wrong
 	Noticed     uint64 // of those, the ones whose node stopped for it
 	Raised      uint64 // runs in which the level rose
-	Upgraded    uint64 // runs in which it rose after nodes of the release before were upgraded
+	Upgraded    uint64 // runs in which it rose to the newest after nodes of an older release were upgraded
 	Damaged     uint64 // places of a disk that lost what they held
 	Spared      uint64 // damages that did not strike because the cluster could not have recovered
 	Excused     uint64 // nodes that stopped, or did not start, because their disk failed

@@ -22,8 +22,10 @@ type Plan struct {
 	Core []raft.NodeID
 	Rest []Rest
 
-	// Old are the founding nodes that run the release before, until a fault upgrades them.
-	Old []raft.NodeID
+	// Old are the founding nodes that run an older release, until a fault upgrades them. OldLevel is the newest level
+	// that this one takes part in; zero: 1, that of the first.
+	Old      []raft.NodeID
+	OldLevel int64
 	// Lost: at the end something is lost for good. What counts then is that no node
 	// denies it, and that some node says what it is.
 	Lost bool

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"parley/raft"
+	"parley/raft/node"
 )
 
 // planHeader is the first line of a plan; the number is the format's version.
@@ -69,7 +70,7 @@ func valueOf(names []string, name string) (int, bool) {
 //	seed 7
 //	nodes 3
 //	spares 1
-//	old 1,3
+//	old 1,3 level=2
 //	duration 60s
 //	heal 44s core=1,3
 //	rest 2 down
@@ -109,7 +110,11 @@ func (p *Plan) Format() string {
 		line("spares %d", p.Spares)
 	}
 	if len(p.Old) > 0 {
-		line("old %s", formatIDs(p.Old))
+		level := ""
+		if p.OldLevel > 0 {
+			level = " level=" + formatUint(uint64(p.OldLevel))
+		}
+		line("old %s%s", formatIDs(p.Old), level)
 	}
 	line("duration %s", formatDuration(p.Duration))
 	line("heal %s core=%s", formatDuration(p.Heal), formatIDs(p.Core))
@@ -185,7 +190,7 @@ func (p *Plan) Format() string {
 		line("uploader every=%s bytes=%d piece=%d read=%d patience=%s timeout=%s",
 			formatDuration(u.Every), u.Bytes, u.Piece, u.Read, formatDuration(u.Patience), formatDuration(u.Timeout))
 	}
-	if l := &p.Locks; l.Expiries+l.Max > 0 {
+	if l := &p.Locks; *l != (LockPlan{}) {
 		line("locks expiries=%d max=%d", l.Expiries, l.Max)
 	}
 	for i := range p.Faults {
@@ -299,7 +304,7 @@ func (p *Plan) parseLine(w *words) {
 	case "spares":
 		p.Spares = int(w.unsigned(w.word()))
 	case "old":
-		p.Old = w.idList(w.word())
+		p.Old, p.OldLevel = w.idList(w.word()), w.integerOf("level")
 	case "duration":
 		p.Duration = w.duration(w.word())
 	case "heal":
@@ -415,6 +420,9 @@ func (p *Plan) check() error {
 		if id < 1 || int(id) > p.Nodes {
 			return fmt.Errorf("plan: core names node %d of %d", id, p.Nodes)
 		}
+	}
+	if p.OldLevel < 0 || p.OldLevel >= node.LevelMax {
+		return fmt.Errorf("plan: old level=%d: want an older one than %d", p.OldLevel, node.LevelMax)
 	}
 	for _, id := range p.Old {
 		if id < 1 || int(id) > p.Nodes {

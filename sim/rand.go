@@ -43,7 +43,7 @@ const (
 	purposeBulk
 	purposeUploader
 	purposeUploaderLink
-	purposeRelease
+	_ // once the release of old nodes, which the plan says now
 	purposeChunk
 	purposeWear
 	purposePast

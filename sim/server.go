@@ -25,7 +25,7 @@ type server struct {
 	node  *node.Node
 	clock clock
 	disk  disk
-	old   bool // it runs a release before this one
+	old   bool // it runs an older release
 	rot   rot
 
 	device device           // what is wrong with it
@@ -114,8 +114,8 @@ func (w *World) start(e *event) {
 		seeds = nil // it waits to be added
 	}
 	maxLevel := uint32(node.LevelMax)
-	if s.old { // one of the releases before
-		maxLevel = 1 + uint32(below(w.chance.draw(purposeRelease, uint64(s.id), 0), node.LevelMax-1))
+	if s.old {
+		maxLevel = uint32(max(w.plan.OldLevel, 1))
 	}
 	s.node = node.New(node.Settings{
 		Seeds:           seeds,
@@ -281,6 +281,9 @@ func (s *server) judgeNotes(notes []raft.Note) {
 			if w.levelAt == 0 {
 				w.levelAt = w.now
 				w.cover.Raised++
+			}
+			if n.A == node.LevelMax && w.newestAt == 0 {
+				w.newestAt = w.now
 				if len(w.plan.Old) > 0 {
 					w.cover.Upgraded++
 				}
@@ -325,7 +328,7 @@ func (w *World) wake(e *event) {
 	s.run()
 }
 
-// outdated upgrades a node that was added anew with the release before, when the level had risen in its absence, and
+// outdated upgrades a node that was added anew with an older release, when the level had risen in its absence, and
 // reports whether that was why it stopped. Of a member's, the level waits for the release.
 func (s *server) outdated(why error) bool {
 	if !s.old || !s.device.joins || !errors.Is(why, node.ErrLevel) {

@@ -107,6 +107,7 @@ func (s *shrinker) configurations() []edit {
 	}
 	edits = append(edits,
 		func(p *Plan) { p.Node.LeaseLess = nil },
+		func(p *Plan) { p.OldLevel = 0 },
 		func(p *Plan) { p.Node.Election, p.Node.Heartbeat = electionPlain, electionPlain/5 },
 		func(p *Plan) { p.Node.Segment = segmentPlain },
 		func(p *Plan) { p.Link.FIFO = false },

@@ -44,7 +44,8 @@ type World struct {
 	oneShots     oneShots
 	resources    []resource // by the lock that protects each
 	rotten       []rotten
-	levelAt      int64 // when a node first applied the entry of the newest level; zero: not yet
+	levelAt      int64 // when a node first applied an entry that raised the level; zero: not yet
+	newestAt     int64 // and the one that raised it to the newest
 	harms        bool  // disks may lose what they had stored
 
 	judges    judges

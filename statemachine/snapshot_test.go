@@ -185,17 +185,17 @@ func FuzzRestore(f *testing.F) {
 
 // withHash puts the right hash behind the rows, if they can be read.
 func withHash(src []byte) []byte {
-	in := source{r: bytes.NewReader(src)}
+	in := newSource(bytes.NewReader(src))
 	var t tables
 	in.u8()
 	for {
 		id := in.u8()
-		if in.err != nil || id >= tableCount {
+		if in.Err() != nil || id >= tableCount {
 			break
 		}
 		in.table(&t, table(id))
 	}
-	if in.err != nil || len(src) < 17 {
+	if in.Err() != nil || len(src) < 17 {
 		return src
 	}
 	out := src[:len(src)-16]

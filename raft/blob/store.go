@@ -38,7 +38,7 @@ type Found struct {
 // format is a *FormatError, and nothing was changed.
 func Open(fs vfs.FS, dir string, o Options) (*Store, Found, error) {
 	s := &Store{fs: fs, dir: dir, o: o.withDefaults()}
-	names, err := s.makeDir()
+	names, err := vfs.EnterDir(s.fs, s.dir)
 	if err != nil {
 		return nil, Found{}, err
 	}
@@ -53,26 +53,6 @@ func Open(fs vfs.FS, dir string, o Options) (*Store, Found, error) {
 		return nil, Found{}, err
 	}
 	return s, found, nil
-}
-
-// makeDir makes the directory durable and lists it. An empty one is made again: it may be
-// left from a start whose sync of the parent failed, and would be lost for good. One
-// that has files is durable: the first file came after the sync.
-func (s *Store) makeDir() ([]string, error) {
-	if err := s.fs.MkdirAll(s.dir); err != nil {
-		return nil, err
-	}
-	names, err := s.fs.List(s.dir)
-	if err != nil || len(names) > 0 || s.dir == "." {
-		return names, err
-	}
-	if err := s.fs.Remove(s.dir); err != nil {
-		return nil, err
-	}
-	if err := s.fs.MkdirAll(s.dir); err != nil {
-		return nil, err
-	}
-	return nil, s.fs.SyncDir(parent(s.dir))
 }
 
 // checkFormats refuses a directory in which a newer release has worked.
@@ -427,14 +407,4 @@ func (s *Store) path(name string) string {
 		return name
 	}
 	return s.dir + "/" + name
-}
-
-// parent returns the directory that a directory is in.
-func parent(dir string) string {
-	for i := len(dir) - 1; i >= 0; i-- {
-		if dir[i] == '/' {
-			return dir[:i]
-		}
-	}
-	return "."
 }
