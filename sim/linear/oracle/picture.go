@@ -20,7 +20,7 @@ var pictureStyle []byte
 
 // label is an operation in as few words as a bar in the picture should have; all of them are shown when
 // somebody points at it.
-func label(o *linear.Operation) string {
+func label(h *linear.History, o *linear.Operation) string {
 	answer := "?"
 	switch done := o.Outcome == linear.Done; {
 	case o.Kind == linear.TermStart:
@@ -51,8 +51,14 @@ func label(o *linear.Operation) string {
 		question += fmt.Sprintf(" %d", o.ID)
 	case o.Kind == linear.Read && o.After != 0:
 		question += fmt.Sprintf(" >%d", o.After)
-	case o.Fence != 0:
-		question += fmt.Sprintf(" %d", o.Fence)
+	case o.Kind == linear.Read:
+	default:
+		if int(o.Object) < len(h.Objects) {
+			question += " " + h.Objects[o.Object]
+		}
+		if o.Fence != 0 {
+			question += fmt.Sprintf(" %d", o.Fence)
+		}
 	}
 	return question + " → " + answer
 }

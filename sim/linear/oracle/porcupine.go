@@ -138,7 +138,7 @@ func (w *Window) operations() []porcupine.Operation {
 			if o.Stale {
 				call = first - 1
 			}
-			list = append(list, porcupine.Operation{ClientId: int(o.Client), Input: &question{o, label(&ops[i])}, Call: call, Return: end,
+			list = append(list, porcupine.Operation{ClientId: int(o.Client), Input: &question{o, label(h, &ops[i])}, Call: call, Return: end,
 				Metadata: h.Question(&ops[i]) + " → " + h.Answer(&ops[i])})
 		}
 	}
