@@ -35,6 +35,7 @@ hashes: two soaks of one range agree in it or differ in some run.`,
 			total := sha256.New()
 			var sum sim.Cover
 			ran, failed, events := uint64(0), 0, uint64(0)
+			said := begin
 			each(first, last, limit, func(seed uint64) *sim.Result {
 				return sim.Run(sim.Generate(seed, simulated), sim.Options{Blind: blind})
 			}, func(r *sim.Result) (more bool) {
@@ -48,6 +49,10 @@ hashes: two soaks of one range agree in it or differ in some run.`,
 				if r.Violation != nil {
 					failed++
 					explain(out, r, repeat(r.Seed, simulated))
+				}
+				if now := time.Now(); now.Sub(said) >= progressEvery {
+					said = now
+					fmt.Fprintf(c.ErrOrStderr(), "%s: %d of %d seeds, %d failed\n", now.Sub(begin).Round(time.Second), ran, last-first+1, failed)
 				}
 				return !untilFound || failed == 0
 			})
@@ -72,6 +77,9 @@ hashes: two soaks of one range agree in it or differ in some run.`,
 	c.Flags().BoolVar(&cover, "cover", false, "print which rare situations were reached")
 	return c
 }
+
+// progressEvery is how often a soak says how far it is.
+const progressEvery = 10 * time.Second
 
 // each runs the seeds on all processors and hands on the results in order, until
 // done wants no more or the time is over.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc/status"
 
 	"parley/raft"
 	"parley/rpc/client"
@@ -196,7 +195,8 @@ first connection.`,
 				position := raft.Position(from)
 				o.From = &position
 			}
-			o.OnTrouble = func(err error) { a.note("%s; trying another node", clean(reason(err))) }
+			stream := trouble{note: a.note, now: time.Now}
+			o.OnTrouble = stream.interrupted
 			c, err := a.dial()
 			if err != nil {
 				return err
@@ -206,6 +206,7 @@ first connection.`,
 				if err != nil {
 					return err
 				}
+				stream.goesOn()
 				if err := a.printEvent(o.Channel, m); err != nil {
 					return err
 				}
@@ -215,14 +216,6 @@ first connection.`,
 	}
 	cmd.Flags().Uint64Var(&from, "from", 0, "begin after this position instead of now; 0 is the beginning")
 	return cmd
-}
-
-// reason returns what a broken stream says, without gRPC's own framing.
-func reason(err error) string {
-	if s, ok := status.FromError(err); ok {
-		return s.Message()
-	}
-	return err.Error()
 }
 
 func (a *app) printEvent(channel string, m *pb.Message) error {
