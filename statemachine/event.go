@@ -2,6 +2,7 @@ package statemachine
 
 import (
 	"encoding/binary"
+	"errors"
 
 	"parley/raft"
 	"parley/raft/node"
@@ -79,7 +80,8 @@ func DecodeEvent(src []byte) (Event, error) {
 }
 
 // DecodeEvents reads the body of any frame: everything that happened at its position, in order. Locks that expire do so
-// beside whatever else the entry does, so that one frame may hold several events.
+// beside whatever else the entry does, so that one frame may hold several events. Those of kinds that only a newer
+// release knows are left out.
 //
 //	one:  the event
 //	more: u8 version | u8 255 | u64 count | count × string event
@@ -91,15 +93,20 @@ func DecodeEvents(src []byte) ([]Event, error) {
 	}
 	if kind != eventSeveral {
 		e, err := DecodeEvent(src)
+		if errors.Is(err, ErrVersion) {
+			return nil, nil
+		}
 		return []Event{e}, err
 	}
 	var events []Event
 	for n := r.u64(); n > 0 && !r.bad; n-- {
 		e, err := DecodeEvent([]byte(r.string()))
-		if err != nil {
+		switch {
+		case err == nil:
+			events = append(events, e)
+		case !errors.Is(err, ErrVersion):
 			return nil, err
 		}
-		events = append(events, e)
 	}
 	return events, r.done()
 }

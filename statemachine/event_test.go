@@ -38,6 +38,26 @@ func TestASubscriberReadsWhatHappenedAfterItsPosition(t *testing.T) {
 	}
 }
 
+// A message may share its position with the expiry of a lock, or with something that only a newer release knows.
+func TestAFrameWithSeveralEventsLeavesOutThoseThatNobodyKnows(t *testing.T) {
+	m := New()
+	say(m, 3, "one")
+	frames, _ := m.EventsAfter(0, 1)
+	want, err := DecodeEvent(frames[0].Body)
+	require.NoError(t, err)
+	unknown := []byte{codecVersion, 200, 1, 2, 3}
+	body := []byte{codecVersion, eventSeveral}
+	body = appendU64(body, 2)
+	body = appendBytes(body, unknown)
+	body = appendBytes(body, frames[0].Body)
+	events, err := DecodeEvents(body)
+	require.NoError(t, err)
+	require.Equal(t, []Event{want}, events)
+	events, err = DecodeEvents(unknown)
+	require.NoError(t, err)
+	require.Empty(t, events)
+}
+
 func positions(frames []node.EventFrame) (p []raft.Position) {
 	for _, f := range frames {
 		p = append(p, f.Position)

@@ -92,17 +92,19 @@ func (t *tail) frame(f node.Frame) error {
 	if f.Body == nil {
 		return t.progress(f)
 	}
-	event, err := statemachine.DecodeEvent(f.Body)
+	events, err := statemachine.DecodeEvents(f.Body)
 	if errors.Is(err, statemachine.ErrVersion) {
-		return nil // an event of a kind that this release does not know is none of a channel's messages
+		return nil // written by a newer release, in a form that this one does not read
 	}
 	if err != nil {
 		return err // our own bytes: a bug, and an error without ErrorInfo says so
 	}
-	if event.Kind != statemachine.EventMessage || event.Channel != t.channel {
-		return nil
+	for i := range events {
+		if e := &events[i]; e.Kind == statemachine.EventMessage && e.Channel == t.channel {
+			return t.write(&pb.TailResponse{Step: &pb.TailResponse_Message{Message: convert.Message(e.Message)}})
+		}
 	}
-	return t.write(&pb.TailResponse{Step: &pb.TailResponse_Message{Message: convert.Message(event.Message)}})
+	return nil
 }
 
 func (t *tail) progress(f node.Frame) error {
