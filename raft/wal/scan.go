@@ -15,6 +15,7 @@ type scan struct {
 	dir     string
 	cluster raft.ClusterID // zero: of whatever the first file says
 	oldest  uint64         // segments before this one do not matter any more
+	memory  []byte         // of the file at hand
 
 	empty    bool     // the directory holds nothing at all
 	temps    []string // files that are no part of the log
@@ -301,7 +302,8 @@ func survived(data []byte, end place) bool {
 	return false
 }
 
-// readFile reads a file up to a limit; a negative limit is none.
+// readFile reads a file up to a limit; a negative limit is none. The bytes are good until the next call: what is
+// kept of them is copied.
 func (s *scan) readFile(name string, limit int64) ([]byte, error) {
 	f, err := s.fs.Open(join(s.dir, name))
 	if err != nil {
@@ -314,7 +316,8 @@ func (s *scan) readFile(name string, limit int64) ([]byte, error) {
 	if limit >= 0 {
 		size = min(size, limit)
 	}
-	data := make([]byte, size)
+	s.memory = slices.Grow(s.memory[:0], int(size))
+	data := s.memory[:size]
 	if n, err := f.ReadAt(data, 0); err == io.EOF {
 		data = data[:n]
 	} else if err != nil {
