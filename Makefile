@@ -30,7 +30,7 @@ race: ## all tests under the race detector, the simulator with 20 seeds
 soak: ## many seeds in the simulator (SEEDS=1..100000 SIMULATED=10s)
 	$(GO) run ./cmd/sim soak --simulated $(SIMULATED) --seeds $(SEEDS)
 
-variants: ## the same hashes whatever the processors, the collector, the race detector, the word size
+variants: ## the same hashes whatever the processors, the collector, the race detector, the architecture
 	.ci/variants
 
 bench: ## throughput and latency, then fail-over and idle elections, one JSON object a line

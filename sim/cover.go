@@ -49,6 +49,8 @@ type Cover struct {
 	Collected   uint64 // copies that nobody wanted any more
 	HeldBack    uint64 // changes of voters that had to wait for files
 	Survivors   uint64 // runs after which a new cluster was made of one node
+	PutOff      uint64 // times that somebody had to wait for a higher priority
+	Delayed     uint64 // delays of a scheduler that has few
 }
 
 // Add adds another run's counts.
@@ -118,5 +120,7 @@ func (c *Cover) fields() []coverField {
 		{"copies of files collected", &c.Collected},
 		{"changes held back for files", &c.HeldBack},
 		{"survivors that began a new cluster", &c.Survivors},
+		{"actors put off for a higher priority", &c.PutOff},
+		{"delays of a delay-bounded scheduler", &c.Delayed},
 	}
 }

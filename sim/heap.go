@@ -35,6 +35,7 @@ const (
 	eventUploader                         // an uploader has a wish, or waited in vain
 	eventFileRequest                      // its request reaches a node
 	eventFileAnswer                       // a node's answer reaches it
+	eventTurn                             // the turn of somebody comes who was put off (place in arg)
 )
 
 // Priorities order events of one instant. Faults come first, so that a crash at
@@ -42,6 +43,7 @@ const (
 const (
 	priorityFault  uint8 = 0
 	priorityNormal uint8 = 1
+	priorityTurn   uint8 = 2 // behind all that comes for him at that instant
 )
 
 // event is one thing that will happen. Events are plain values: the heap moves

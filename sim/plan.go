@@ -38,6 +38,7 @@ type Plan struct {
 	Blobs       BlobPlan
 	Uploaders   []UploaderPlan
 	Faults      []Fault
+	Scheduler   SchedulerPlan
 }
 
 // servers is how many machines the world has.

@@ -43,6 +43,7 @@ const (
 	purposeBulk
 	purposeUploader
 	purposeUploaderLink
+	purposeScheduler
 )
 
 // chance is a run's one source of chance: a function of the seed and of a key,

@@ -39,6 +39,7 @@ type World struct {
 	healed       bool
 	deliveries   uint64 // messages between nodes that arrived
 	oneShots     oneShots
+	scheduler    scheduler
 	rotten       []rotten
 	levelAt      int64 // when a node first applied the entry of the newest level; zero: not yet
 	harms        bool  // disks may lose what they had stored
@@ -177,6 +178,7 @@ func newWorld(p *Plan, o Options) *World {
 		w.uploaders = append(w.uploaders, newUploader(w, i+1, &p.Uploaders[i]))
 	}
 	w.fading = p.fades()
+	w.schedule()
 	return w
 }
 
@@ -189,7 +191,7 @@ func (w *World) run() {
 			break
 		}
 		w.now = e.at
-		if w.deferred(&e) {
+		if w.deferred(&e) || w.scheduler.plan.Kind != SchedulerUniform && w.putsOff(&e) {
 			continue
 		}
 		before := w.trace.events
@@ -296,6 +298,8 @@ func (w *World) happen(e *event) {
 		w.operator(e)
 	case eventReplace:
 		w.replace(e)
+	case eventTurn:
+		w.turn(e)
 	}
 }
 

@@ -18,6 +18,7 @@ func soakCommand() *cobra.Command {
 	var seeds string
 	var limit, simulated time.Duration
 	var all, untilFound, cover, blind bool
+	var scheduler schedulerFlag
 	c := &cobra.Command{
 		Use:   "soak --seeds A..B",
 		Short: "Run many seeds on all processors",
@@ -30,13 +31,16 @@ hashes: two soaks of one range agree in it or differ in some run.`,
 			if err != nil {
 				return err
 			}
+			if err := scheduler.check(); err != nil {
+				return err
+			}
 			out := c.OutOrStdout()
 			begin := time.Now()
 			total := sha256.New()
 			var sum sim.Cover
 			ran, failed, events := uint64(0), 0, uint64(0)
 			each(first, last, limit, func(seed uint64) *sim.Result {
-				return sim.Run(sim.Generate(seed, simulated), sim.Options{Blind: blind})
+				return sim.Run(scheduler.plan(seed, simulated), sim.Options{Blind: blind})
 			}, func(r *sim.Result) (more bool) {
 				total.Write(r.Hash[:])
 				sum.Add(&r.Cover)
@@ -47,7 +51,7 @@ hashes: two soaks of one range agree in it or differ in some run.`,
 				}
 				if r.Violation != nil {
 					failed++
-					explain(out, r, repeat(r.Seed, simulated))
+					explain(out, r, scheduler.repeat(r.Seed, simulated))
 				}
 				return !untilFound || failed == 0
 			})
@@ -69,6 +73,7 @@ hashes: two soaks of one range agree in it or differ in some run.`,
 	c.Flags().BoolVar(&all, "all", false, "print the line of every seed")
 	c.Flags().BoolVar(&untilFound, "until-found", false, "end after the first seed that fails")
 	c.Flags().BoolVar(&blind, "blind", false, "leave out the judges that look into disks")
+	scheduler.add(c)
 	c.Flags().BoolVar(&cover, "cover", false, "print which rare situations were reached")
 	return c
 }
