@@ -35,12 +35,12 @@ const (
 
 // The tables that fields choose from. They only grow at their ends.
 var (
-	choiceElection = []time.Duration{150 * time.Millisecond, 250 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond}
+	choiceElection = []time.Duration{250 * time.Millisecond, 150 * time.Millisecond, 100 * time.Millisecond, 400 * time.Millisecond}
 	choiceLoop     = []time.Duration{0, 100 * time.Microsecond, time.Millisecond, 5 * time.Millisecond}
 	choiceTold     = []int64{0, 1000, 500, 800}
 	choiceDelay    = []time.Duration{100 * time.Microsecond, 500 * time.Microsecond, 2 * time.Millisecond, 8 * time.Millisecond}
 	choiceSync     = []time.Duration{200 * time.Microsecond, time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond}
-	choiceEvery    = []time.Duration{60 * time.Millisecond, 20 * time.Millisecond, 8 * time.Millisecond, 150 * time.Millisecond}
+	choiceEvery    = []time.Duration{100 * time.Millisecond, 40 * time.Millisecond, 15 * time.Millisecond, 250 * time.Millisecond}
 	choiceTargets  = []Target{1, 2, 3, NodeLeader, NodeFollower, NodeMajority, NodeAll, 4}
 	choiceSides    = [][]raft.NodeID{{1}, {2}, {3}, {1, 2}, {1, 3}, {2, 3}}
 	choicePairs    = [][2]raft.NodeID{{1, 2}, {2, 1}, {1, 3}, {3, 1}, {2, 3}, {3, 2}, {1, 4}, {4, 1}}
@@ -261,7 +261,9 @@ func emptyChoices() *Plan {
 // complete fills in what follows from the rest.
 func (p *Plan) complete() {
 	p.Node.Heartbeat = p.Node.Election / 5
-	p.Node.Segment = max(p.Node.Segment, 4<<10)
+	if p.Node.Segment == 0 {
+		p.Node.Segment = 16 << 10
+	}
 	p.Link.TailMax = 0
 	if p.Link.Tail > 0 {
 		p.Link.TailMax = 300 * time.Millisecond
