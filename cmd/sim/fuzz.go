@@ -58,7 +58,7 @@ func (m *mutant) fuzz(root string, limit time.Duration) (report []byte, err erro
 		return nil, err
 	}
 	run := exec.Command(program, "-test.run=^$", "-test.fuzz=^"+fuzzTarget+"$", "-test.fuzztime="+limit.String(),
-		"-test.fuzzminimizetime=200x", "-test.fuzzcachedir="+filepath.Join(work, "cache"))
+		"-test.fuzzminimizetime=10x", "-test.fuzzcachedir="+filepath.Join(work, "cache"))
 	run.Dir = work
 	out, err := run.CombinedOutput()
 	if err == nil {
