@@ -280,6 +280,10 @@ func (p *Plan) complete() {
 	}
 	p.Clients = []ClientPlan{c, c}
 	p.Clients[1].Anywhere = true
+	for id := raft.NodeID(1); int(id) <= p.Nodes; id++ { // each node has somebody who asks nobody else
+		p.Clients = append(p.Clients, ClientPlan{Every: 40 * time.Millisecond, Pipeline: 2, Read: 1000, Text: 20,
+			Patience: time.Second, Timeout: 200 * time.Millisecond, Anywhere: true, At: id})
+	}
 	p.Subscribers = []SubscriberPlan{{Stay: time.Second}}
 }
 
