@@ -242,9 +242,9 @@ func (f *fields) fault(t *Fault) {
 	}
 }
 
-// fuzzed reports whether runs may have faults of a kind. A state that rots is left out: two of them would leave no majority
-// that is right, and then nobody can say who is.
-func fuzzed(k FaultKind) bool { return k > 0 && int(k) < len(faultNames) && k != CorruptState }
+// fuzzed reports whether runs may have faults of a kind: those whose fields fault knows. A state that rots is left out: two
+// of them would leave no majority that is right, and then nobody can say who is.
+func fuzzed(k FaultKind) bool { return CrashProcess <= k && k <= Wipe && k != CorruptState }
 
 // emptyChoices is the plan of no bytes at all.
 func emptyChoices() *Plan {

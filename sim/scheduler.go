@@ -96,7 +96,8 @@ type point struct {
 	priority int64
 }
 
-// schedule sets up the scheduler. Priorities and points are drawn by number: a client less moves no other's.
+// schedule sets up the scheduler. Priorities are drawn by place and points by number: with a point less the others
+// are where they were.
 func (w *World) schedule() {
 	s := &w.scheduler
 	s.plan = w.plan.Scheduler
@@ -129,7 +130,7 @@ func (p *Plan) steady() *Plan {
 }
 
 // placeOf returns the place of the actor to whom an event happens: of a message the link that it takes. Faults,
-// operators and the starts of processes are nobody's: -1.
+// operators and the starts of processes are nobody's, -1, and never put off.
 func (w *World) placeOf(e *event) int {
 	n := w.plan.servers()
 	clients := n + n*n
