@@ -5,11 +5,12 @@ GO       ?= go
 SEEDS    ?= 1..100000
 SIMULATED ?= 10s
 FUZZTIME ?= 20s
+HISTORIES ?= 1000000
 MUTANT_SEEDS ?= 200
 TOOL      = $(GO) tool -modfile=.ci/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help test format vet race soak variants bench mutants fuzz crash flip generate lint check-generated
+.PHONY: help test format vet race soak histories variants bench mutants fuzz crash flip generate lint check-generated
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +30,9 @@ race: ## all tests under the race detector, the simulator with 20 seeds
 
 soak: ## many seeds in the simulator (SEEDS=1..100000 SIMULATED=10s)
 	$(GO) run ./cmd/sim soak --simulated $(SIMULATED) --seeds $(SEEDS)
+
+histories: ## many small histories, on which the checker of histories, Porcupine and brute force must agree (HISTORIES=1000000)
+	$(GO) test -count=1 -timeout 60m ./sim/linear/oracle -run AgreeOnEverySmallHistory -v -args -histories $(HISTORIES)
 
 variants: ## the same hashes whatever the processors, the collector, the race detector, the architecture
 	.ci/variants

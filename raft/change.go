@@ -169,39 +169,36 @@ func (r *Raft) advanceConfig() {
 	if r.commit < r.termStart || newest.index > r.commit || r.transfer.under() {
 		return
 	}
-	c := &newest.config
-	next := Configuration{}
-	switch {
+	switch c := &newest.config; {
 	case c.Joint():
-		if next = c.left(); !r.allowed(&next) {
-			return
-		}
+		r.appendConfig(c.left())
 	case !c.IsVoter(r.cfg.Self):
 		r.retire()
-		return
 	default:
-		var found bool
-		if next, found = r.promotion(c); !found {
-			return
-		}
+		r.promote(c)
 	}
-	r.append(EntryConfig, AppendConfiguration(nil, &next), 0)
 }
 
-// promotion returns the configuration that makes a voter of a learner that is to be one and could carry
-// its part: it lacks few entries, and was heard from lately.
-func (r *Raft) promotion(c *Configuration) (next Configuration, found bool) {
+// appendConfig appends a configuration, if it is allowed now, and reports whether it was.
+func (r *Raft) appendConfig(next Configuration) bool {
+	allowed := r.allowed(&next)
+	if allowed {
+		r.append(EntryConfig, AppendConfiguration(nil, &next), 0)
+	}
+	return allowed
+}
+
+// promote makes a voter of a learner that is to be one and could carry its part: it lacks few entries, and was
+// heard from lately.
+func (r *Raft) promote(c *Configuration) {
 	for i := range c.Members {
 		m := &c.Members[i]
 		p := r.peer(m.Ident)
 		if m.Promote && !m.Voter && p != nil && !p.probing && p.match+promoteLagMax >= r.log.last &&
-			r.now.Sub(p.heard) < r.cfg.ElectionTimeout {
-			if next = c.joint(m.ID, m.Replaces); r.allowed(&next) {
-				return next, true
-			}
+			r.now.Sub(p.heard) < r.cfg.ElectionTimeout && r.appendConfig(c.joint(m.ID, m.Replaces)) {
+			return
 		}
 	}
-	return Configuration{}, false
 }
 
 // retire ends the leadership of a node that is not in the committed configuration: it

@@ -14,6 +14,16 @@ func (l *raftLog) firstHole() Index {
 	return l.holes[0].first
 }
 
+// nextHole returns the first lost entry from i on.
+func (l *raftLog) nextHole(i Index) Index {
+	for _, h := range l.holes {
+		if h.last >= i {
+			return max(h.first, i)
+		}
+	}
+	return noHole
+}
+
 // dig marks the entry at i, which is the last of the log, as lost.
 func (l *raftLog) dig(i Index) {
 	if n := len(l.holes); n > 0 && l.holes[n-1].last+1 == i {

@@ -101,16 +101,18 @@ func (r *Raft) sendRound() {
 }
 
 func (r *Raft) handleHeartbeat(m *Message) {
-	reply := Message{Kind: MsgHeartbeatReply, To: m.From, Seq: m.Seq, Round: m.Round}
+	reply := Message{Kind: MsgHeartbeatReply, To: m.From, Seq: m.Seq}
 	if m.Term == r.hard.Term {
 		if !r.hearLeader(m) {
 			return
 		}
 		r.commitTo(min(m.Commit, r.accepted))
-		reply.Accepted = r.accepted
+		reply.Round, reply.Accepted = m.Round, r.accepted
 		reply.Granted = r.cfg.Lease > 0
 	}
-	r.reply(reply) // to an older leader it only shows the term
+	// To an older leader it only shows the term. It answers no round: the same node may lead again by now,
+	// and have numbered its rounds anew.
+	r.reply(reply)
 }
 
 // handleHeartbeatReply counts the answer and looks for losses. The follower must

@@ -28,7 +28,7 @@ type Holding uint8
 
 // What a node may say of (k, t).
 const (
-	HoldingUnsure Holding = iota // damaged there itself, or below
+	HoldingUnsure Holding = iota // damaged there itself, or below and without it
 	HoldingEntry                 // it has it
 	HoldingNone                  // it does not have it, and never stored what it can't read
 	HoldingOther                 // it has compacted that place
@@ -114,14 +114,14 @@ func (r *Raft) askForRepair() {
 }
 
 // handleRepairAsk answers with the entries, as many as an Append may hold, or with what is known
-// of the first. The answer shows the current term, which is on disk before it leaves.
+// of the first. An entry that lies behind a hole is as good as any: index and term name it [§5.3]. The answer shows the current term, which is on disk before it leaves.
 func (r *Raft) handleRepairAsk(m *Message) {
 	if m.PrevIndex >= m.LastIndex {
 		return
 	}
 	first := m.PrevIndex + 1
 	reply := Message{Kind: MsgRepairReply, To: m.From, Seq: m.Seq, PrevIndex: m.PrevIndex, LastTerm: m.LastTerm}
-	end := min(m.LastIndex, r.log.last, r.log.firstHole()-1)
+	end := min(m.LastIndex, r.log.last, r.log.nextHole(first)-1)
 	switch {
 	case first <= r.log.base.Index:
 		reply.Holding = HoldingOther

@@ -210,7 +210,14 @@ func TestANodeSaysOfALostEntryOnlyWhatItKnows(t *testing.T) {
 		{"it has it", func() *bench { return damagedBench(t, 3) }, HoldingEntry},
 		{"it has it, and lost a later one", func() *bench { return damagedBench(t, 3, 4) }, HoldingEntry},
 		{"it lost it too", func() *bench { return damagedBench(t, 3, 3) }, HoldingUnsure},
-		{"it lost one before", func() *bench { return damagedBench(t, 3, 2) }, HoldingUnsure},
+		{"it has it, and lost one before", func() *bench { return damagedBench(t, 3, 2) }, HoldingEntry},
+		{"it has another, and lost one before", func() *bench {
+			b := newBench(t, 3, 1)
+			log := terms(1, 1, 1, 2)
+			log[1] = Entry{Index: 2, Term: 1}
+			b.start(HardState{Term: 2}, log)
+			return b
+		}, HoldingUnsure},
 		{"its log is shorter", func() *bench { return newBench(t, 3, 1, 1, 1) }, HoldingNone},
 		{"it has another", func() *bench { return newBench(t, 3, 2, 1, 1, 2) }, HoldingNone},
 		{"its log is shorter than it was", func() *bench {

@@ -100,6 +100,9 @@ func (r *Raft) install(b *Base) {
 		r.becomeFollower(b.Entry.Term, Ident{})
 	}
 	if r.log.matches(i, b.Entry.Term) {
+		if i > r.log.handed {
+			r.store() // what came in this very Step has to be in the log on disk before that begins behind it
+		}
 		newer := 0
 		for newer < len(r.configs) && r.configs[newer].index <= i {
 			newer++

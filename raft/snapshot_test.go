@@ -87,6 +87,33 @@ func TestAnInstalledSnapshotIsAcknowledgedWhenItsBaseIsOnDisk(t *testing.T) {
 	require.Len(t, b.all, 1)
 }
 
+// An Append may bring in one Step what a snapshot covers, and cut what contradicts it. The log on disk has to have the base's
+// entry before it begins behind it.
+func TestASnapshotThatIsInstalledWithItsLastEntryCompactsWhatTheDiskHasThen(t *testing.T) {
+	for _, conflict := range []Term{0, 1} {
+		log := terms(1, 1, 1)
+		if conflict != 0 {
+			log = terms(1, 1, 1, 1, 1)
+		}
+		b := newBench(t, 3, 1)
+		b.n = New(Config{Self: ident(1), Cluster: scriptCluster, Seed: 3},
+			Restored{Hard: HardState{Term: 2}, Base: Base{Config: b.base}, Entries: log}, b.now)
+		b.hold = true
+		b.step(
+			Input{Kind: InputMessage, Message: &Message{Kind: MsgAppend, Cluster: scriptCluster, From: ident(2), To: ident(1),
+				Term: 2, Seq: 1, PrevIndex: 2, PrevTerm: 1, Commit: 3, Entries: terms(3, 2, 2)}},
+			Input{Kind: InputInstall, Base: &Base{Entry: EntryID{4, 2}, Config: b.base}})
+		require.Equal(t, Index(4), b.first.Installed)
+		require.Len(t, b.store, 2)
+		require.Len(t, b.store[0].Entries, 2)
+		require.Zero(t, b.store[0].Base)
+		require.Equal(t, EntryID{4, 2}, b.store[1].Base)
+		require.False(t, b.store[1].Reset)
+		require.Empty(t, b.store[1].Entries)
+		require.Zero(t, b.store[1].Truncate)
+	}
+}
+
 func TestAnAppendThatBeginsBelowTheBaseMatches(t *testing.T) {
 	b := newBench(t, 3, 1)
 	b.n = New(Config{Self: ident(1), Cluster: scriptCluster, Seed: 3},

@@ -321,6 +321,14 @@ func TestADamagedNodeSendsEntriesUpToItsFirstHole(t *testing.T) {
 	require.Equal(t, terms(1, 1, 1, 1)[1:], b.one(MsgRepairReply, 3).Entries)
 }
 
+// Repair 5: two nodes that are damaged in different places may be all that are left. Each has what the other lost, behind
+// a hole of its own.
+func TestADamagedNodeSendsWhatLiesBehindItsHoles(t *testing.T) {
+	b := damagedBench(t, 3, 2)
+	b.hear(3, Message{Kind: MsgRepairAsk, Term: 2, Seq: 8, PrevIndex: 2, LastIndex: 3, LastTerm: 1})
+	require.Equal(t, terms(1, 1, 1, 1)[2:], b.one(MsgRepairReply, 3).Entries)
+}
+
 // The five exits 1: the disk drops the log up to a snapshot of its own that covers the damage. What begins
 // there is whole, and the node may campaign, vote and acknowledge.
 func TestANodeWhoseSnapshotCoversTheDamageStartsWhole(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"parley/raft"
 	"parley/raft/caller"
 	"parley/raft/node"
+	"parley/sim/linear"
 )
 
 // client is one process that wants things: a raft/caller, which finds the leader,
@@ -28,8 +29,9 @@ type client struct {
 	wakes   uint64
 	under   int // operations under way
 	waiting []sent
-	asleep  int64  // until then nothing reaches it and it does nothing
-	floor   uint64 // place of the last operation answered: session order
+	asleep  int64        // until then nothing reaches it and it does nothing
+	floor   linear.Place // place of the last operation answered: session order
+	grips   []grip       // locks that it has, or had
 }
 
 // sent is a request whose answer has not come.
@@ -65,7 +67,7 @@ func newClient(w *World, number int, plan *ClientPlan) *client {
 	c.caller = caller.New(caller.Config{
 		Targets:   targets,
 		Seed:      w.chance.draw(purposeCallerSeed, uint64(number), 0),
-		Principal: "client-" + formatUint(uint64(number)),
+		Principal: plan.principal(number),
 
 		AttemptTimeout: plan.Timeout,
 		ReadAnywhere:   plan.Anywhere,
@@ -109,6 +111,7 @@ func (w *World) operation(e *event) {
 	}
 	c.closes(what)
 	c.naps(what)
+	c.uses(what)
 }
 
 // naps has a client fall asleep now and then with a request under way, as a laptop does whose lid
@@ -140,6 +143,7 @@ func (c *client) closes(what uint64) {
 			w.trace.say("closes its session")
 		}
 		c.step(caller.Input{Kind: caller.InputClose})
+		c.grips = c.grips[:0] // as a process that ends, and another one that begins
 	}
 }
 
@@ -243,7 +247,7 @@ func (w *World) reachable(id raft.NodeID) bool {
 	return !w.healed || w.restOf(id) != RestCut
 }
 
-func (c *client) delay() int64 { return c.w.net.delay(c.link.next()) }
+func (c *client) delay() int64 { return c.w.net.clientDelay(c.link.next()) }
 
 // ticketOf names a request to a node: no two requests of a run have one ticket.
 func ticketOf(client int, id uint64) node.Ticket { return node.Ticket(client)<<40 | node.Ticket(id) }
@@ -313,8 +317,10 @@ func (w *World) deliver(e *event) {
 	c := w.clients[e.who-1]
 	a := w.answers.take(e.arg)
 	if _, ok := c.take(a.id); !ok {
+		w.reach(answerTooLate)
 		return
 	}
+	w.coverAnswer(&a.answer)
 	w.trace.begin(e)
 	if w.trace.on() {
 		w.trace.say("gets %s", describeAnswer(&a.answer))

@@ -36,7 +36,7 @@ type Cover struct {
 	Rotted      uint64 // states that went wrong
 	Noticed     uint64 // of those, the ones whose node stopped for it
 	Raised      uint64 // runs in which the level rose
-	Upgraded    uint64 // runs in which it rose after nodes of the release before were upgraded
+	Upgraded    uint64 // runs in which it rose to the newest after nodes of an older release were upgraded
 	Damaged     uint64 // places of a disk that lost what they held
 	Spared      uint64 // damages that did not strike because the cluster could not have recovered
 	Excused     uint64 // nodes that stopped, or did not start, because their disk failed
@@ -49,8 +49,30 @@ type Cover struct {
 	Collected   uint64 // copies that nobody wanted any more
 	HeldBack    uint64 // changes of voters that had to wait for files
 	Survivors   uint64 // runs after which a new cluster was made of one node
-	PutOff      uint64 // times that somebody had to wait for a higher priority
-	Delayed     uint64 // delays of a scheduler that has few
+	Locked      uint64 // locks granted
+	LockedOut   uint64 // locks that somebody else held
+	Graced      uint64 // locks that a change of the leader gave their time anew
+	Expired     uint64 // locks whose deadline passed
+	Broken      uint64 // locks that were broken
+	StaleFences uint64 // commands under a fence that was not the live one
+	Crowded     uint64 // locks refused to who held as many as he may
+	Fenced      uint64 // writes under an old fence that a resource refused
+
+	Corrupted   uint64 // messages in which bits turned
+	Substituted uint64 // messages in whose place an earlier one arrived
+	Strays      uint64 // messages that reached a node and were for another one
+	Clogged     uint64 // messages that a clogged link held
+	Overflowed  uint64 // messages that found a link full
+	BulkFull    uint64 // of those, the ones of the bulk lanes
+	Flaps       uint64 // times that flapping links went off or on
+	Rings       uint64 // partitions in which every node saw another majority
+	Bridges     uint64 // partitions in which one node saw both halves
+	Narrow      uint64 // faults that made some links slow, lossy or full, and not all
+	Overtaken   uint64 // messages of the protocol that arrived before bulk that left earlier
+
+	Rare    [situations]uint64 // see situations.go
+	PutOff  uint64             // times that somebody had to wait for a higher priority
+	Delayed uint64             // delays of a scheduler that has few
 }
 
 // Add adds another run's counts.
@@ -74,7 +96,7 @@ type coverField struct {
 }
 
 func (c *Cover) fields() []coverField {
-	return []coverField{
+	fields := []coverField{
 		{"elections", &c.Elections},
 		{"truncations", &c.Truncations},
 		{"rejects", &c.Rejects},
@@ -120,7 +142,30 @@ func (c *Cover) fields() []coverField {
 		{"copies of files collected", &c.Collected},
 		{"changes held back for files", &c.HeldBack},
 		{"survivors that began a new cluster", &c.Survivors},
+		{"locks granted", &c.Locked},
+		{"locks held by somebody else", &c.LockedOut},
+		{"locks prolonged by a change of the leader", &c.Graced},
+		{"locks expired", &c.Expired},
+		{"locks broken", &c.Broken},
+		{"stale fences", &c.StaleFences},
+		{"holders with too many locks", &c.Crowded},
+		{"writes under an old fence", &c.Fenced},
+		{"messages damaged on their way", &c.Corrupted},
+		{"messages in the place of others", &c.Substituted},
+		{"messages for somebody else", &c.Strays},
+		{"messages held by a clog", &c.Clogged},
+		{"messages that found a link full", &c.Overflowed},
+		{"bulk that found its lane full", &c.BulkFull},
+		{"flaps of links", &c.Flaps},
+		{"rings of majorities", &c.Rings},
+		{"bridges between halves", &c.Bridges},
+		{"single links that got worse", &c.Narrow},
+		{"bulk that was overtaken", &c.Overtaken},
 		{"actors put off for a higher priority", &c.PutOff},
 		{"delays of a delay-bounded scheduler", &c.Delayed},
 	}
+	for i := range c.Rare {
+		fields = append(fields, coverField{situationNames[i], &c.Rare[i]})
+	}
+	return fields
 }

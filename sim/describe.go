@@ -7,6 +7,7 @@ import (
 	"parley/raft"
 	"parley/raft/caller"
 	"parley/raft/node"
+	"parley/statemachine"
 )
 
 // Words for traces and reports.
@@ -73,4 +74,11 @@ func describeFrame(f *node.Frame) string {
 		return fmt.Sprintf("that there is nothing more up to %d (leader quiet for %s)", f.Position, formatDuration(f.LeaderQuiet))
 	}
 	return fmt.Sprintf("event %d", f.Position)
+}
+
+func describeLock(granted bool, l *statemachine.Lock) string {
+	if l.Fence == 0 {
+		return "no lock"
+	}
+	return fmt.Sprintf("granted %s, held by %s under fence %d with %s of %s left", yesNo(granted), l.Holder, l.Fence, formatDuration(l.Left), formatDuration(l.TTL))
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"parley/raft"
+	"parley/raft/node"
 )
 
 // Generate makes the plan of a seed. It is swarm testing: every seed draws
@@ -36,6 +37,13 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.relapses()
 	g.upheavals()
 	g.blobs()
+	g.corners()
+	g.locks()
+	g.bulkLanes()
+	g.corruption()
+	g.substitution()
+	g.bends()
+	g.shapes()
 	g.scheduler()
 	return g.plan
 }
@@ -71,6 +79,13 @@ const (
 	ideaRelapses
 	ideaUpheavals
 	ideaBlobs
+	ideaCorners
+	ideaLocks
+	ideaBulkLanes
+	ideaCorruption
+	ideaSubstitution
+	ideaBends
+	ideaShapes
 	ideaScheduler
 )
 
@@ -490,7 +505,7 @@ func (g *generator) members() {
 	}
 }
 
-// releases draws nodes that run the release before at first, and who upgrades them when: one after
+// releases draws nodes that run an older release at first, and who upgrades them when: one after
 // another, while everything else goes on. Some stay behind.
 func (g *generator) releases() {
 	s := g.stream(ideaReleases)
@@ -511,6 +526,9 @@ func (g *generator) releases() {
 			f.At = time.Duration(s.between(500, latest)) * time.Millisecond
 			p.Faults = append(p.Faults, f)
 		}
+	}
+	if len(p.Old) > 0 {
+		p.OldLevel = s.between(1, node.LevelMax-1)
 	}
 }
 

@@ -35,6 +35,8 @@ const (
 	eventUploader                         // an uploader has a wish, or waited in vain
 	eventFileRequest                      // its request reaches a node
 	eventFileAnswer                       // a node's answer reaches it
+	eventResource                         // a write under a fence reaches what a lock protects
+	eventFlap                             // a flapping link goes off or on (line of the plan in arg)
 	eventTurn                             // the turn of somebody comes who was put off (place in arg)
 )
 
@@ -81,6 +83,12 @@ type heap struct {
 func (h *heap) push(e event) {
 	h.last++
 	e.sequence = h.last
+	h.again(e)
+}
+
+// again stores an event that was taken off: by its sequence it keeps its place before all that was
+// pushed after it.
+func (h *heap) again(e event) {
 	h.events = append(h.events, e)
 	i := len(h.events) - 1
 	for i > 0 {

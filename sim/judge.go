@@ -3,6 +3,8 @@ package sim
 import (
 	"fmt"
 	"time"
+
+	"parley/sim/linear"
 )
 
 // Violation says which invariant broke, in the paper's words, and where.
@@ -44,6 +46,10 @@ const (
 	BlobDurability     = "blob-durability"
 	BlobContent        = "blob-content"
 	Survivor           = "survivor"
+	LockExclusion      = "lock-exclusion"
+	Fences             = "fences"
+	Corruption         = "corruption"
+	Addresses          = "addresses"
 )
 
 // invariants says each in a sentence, those of Figure 3 as the paper has them.
@@ -74,6 +80,10 @@ var invariants = []struct{ name, sentence string }{
 	{BlobDurability, "A confirmed file is on a majority until its pin has expired."},
 	{BlobContent, "A file that is read is the one that was uploaded."},
 	{Survivor, "Of any one node a new cluster can be made that has all that its disk had synced."},
+	{LockExclusion, "A lock has one holder, who keeps it for its time; only the live fence renews and releases it."},
+	{Fences, "The fences of a lock rise with every grant, so that what was written under an older one is refused."},
+	{Corruption, "A message in which bits turned on its way is refused."},
+	{Addresses, "A message that is for another node is refused."},
 	{Runaway, "A run ends: no node works without end."},
 	{Panicked, "The impossible does not happen."},
 }
@@ -94,7 +104,8 @@ type judges struct {
 	election election
 	logs     logs
 	applied  applied
-	clients  witness
+	clients  linear.Witness
+	locks    locks
 }
 
 // violate ends the run with a verdict; the first one counts. Blind runs leave out

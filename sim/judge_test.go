@@ -9,6 +9,7 @@ import (
 	"parley/raft"
 	"parley/raft/caller"
 	"parley/raft/node"
+	"parley/sim/linear"
 	"parley/statemachine"
 )
 
@@ -171,11 +172,11 @@ func TestEveryJudgeSpeaksWhenItMust(t *testing.T) {
 			apply(w, 1, 5, 1)
 		}},
 		{"a write before what was answered when it was called", Linearizability, func(w *World) {
-			w.operations[0].floor = placeOfRead(9)
+			w.operations[0].floor = linear.PlaceOfRead(9)
 			apply(w, 1, 5, 1)
 		}},
 		{"a client whose second write stands before its first", SessionOrder, func(w *World) {
-			w.operations[0].floor, w.operations[0].session = placeOfWrite(9), placeOfWrite(9)
+			w.operations[0].floor, w.operations[0].session = linear.PlaceOfWrite(9), linear.PlaceOfWrite(9)
 			apply(w, 1, 5, 1)
 		}},
 		{"a read that misses a message", Linearizability, func(w *World) {
@@ -183,6 +184,13 @@ func TestEveryJudgeSpeaksWhenItMust(t *testing.T) {
 			w.operations[2].asks = statemachine.History{Limit: 10}
 			empty := statemachine.New().Query(statemachine.AppendHistory(nil, statemachine.History{Channel: statemachine.GeneralChannel}))
 			w.ended(w.clients[0], &caller.Result{Ticket: 3, Outcome: node.Done, Position: 7, Reply: empty})
+		}},
+		{"a history in which a read misses what was acknowledged before it", Linearizability, func(w *World) {
+			w.history.kept.Operations = []linear.Operation{
+				{Kind: linear.Append, Outcome: linear.Done, Call: 1, Return: 2, Position: 5, ID: 1},
+				{Kind: linear.Read, Outcome: linear.Done, Call: 3, Return: 4, Position: 4, Limit: 10},
+			}
+			w.judgeHistory()
 		}},
 		{"a commitIndex that falls", Monotonic, func(w *World) {
 			store(w, 1, in(1), 0, entry(1, 1, "a"), entry(2, 1, "b"))
@@ -196,11 +204,11 @@ func TestEveryJudgeSpeaksWhenItMust(t *testing.T) {
 		{"an event that a stream skips", Streams, func(w *World) {
 			apply(w, 1, 5, 1)
 			apply(w, 1, 6, 2)
-			w.subscribers[0].judge(&node.Frame{Position: 6, Body: w.judges.applied.log[1].frame})
+			w.subscribers[0].judge(&node.Frame{Position: 6, Body: w.judges.applied.frames[1].body})
 		}},
 		{"an event that a stream repeats", Streams, func(w *World) {
 			apply(w, 1, 5, 1)
-			frame := &node.Frame{Position: 5, Body: w.judges.applied.log[0].frame}
+			frame := &node.Frame{Position: 5, Body: w.judges.applied.frames[0].body}
 			w.subscribers[0].judge(frame)
 			w.subscribers[0].judge(frame)
 		}},
@@ -274,6 +282,30 @@ func TestEveryJudgeSpeaksWhenItMust(t *testing.T) {
 			}
 			w.judgeLiveness()
 		}},
+		{"a message in which bits turned and that is taken", Corruption, func(w *World) {
+			p := &packet{from: 1, to: 2, bytes: raft.AppendFramed(nil, &raft.Message{Kind: raft.MsgHeartbeat, From: raft.Ident{ID: 1}, To: raft.Ident{ID: 2}})}
+			require.True(t, w.wear(p, &way{corrupt: 1000}))
+			require.Nil(t, w.violation)
+			w.net.worn = append(w.net.worn[:0], p.bytes...) // as if its checksum were right
+			w.judgeWorn(p)
+		}},
+		{"a message for another node that is taken", Addresses, func(w *World) {
+			s, m := w.node(2), &raft.Message{Kind: raft.MsgHeartbeat, From: raft.Ident{ID: 1}, To: raft.Ident{ID: 3}}
+			w.meetsStray(s, m)
+			w.judgeStrays(s, &node.Output{Notes: []raft.Note{{Kind: node.NoteDropped}}})
+			require.Nil(t, w.violation)
+			w.meetsStray(s, m)
+			w.judgeStrays(s, &node.Output{})
+		}},
+		{"a message for a directory that is gone and that is taken", Addresses, func(w *World) {
+			s := w.node(2)
+			s.inc = 7
+			w.meetsStray(s, &raft.Message{Kind: raft.MsgHeartbeat, From: raft.Ident{ID: 1}, To: raft.Ident{ID: 2, Inc: 7}})
+			w.judgeStrays(s, &node.Output{})
+			require.Nil(t, w.violation)
+			w.meetsStray(s, &raft.Message{Kind: raft.MsgHeartbeat, From: raft.Ident{ID: 1}, To: raft.Ident{ID: 2, Inc: 6}})
+			w.judgeStrays(s, &node.Output{})
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(Generate(7, time.Minute), Options{})
@@ -295,7 +327,9 @@ func TestEveryJudgeSpeaksWhenItMust(t *testing.T) {
 
 func (w *World) blankOperation() *operation {
 	w.operations = append(w.operations, operation{number: len(w.operations) + 1, client: 1})
-	return &w.operations[len(w.operations)-1]
+	op := &w.operations[len(w.operations)-1]
+	w.recordCall(op)
+	return op
 }
 
 // The canary: a world in which one process ignores what it applied must raise an alarm in

@@ -16,9 +16,12 @@ import (
 // its state machine, so that it sees the commands themselves and not what the node
 // says about them.
 type applied struct {
-	log    []application // what the first node applied; the others are compared with it
-	byBody map[string]int
-	hashes []node.Hash // by position, of the whole node; zero if not seen
+	log      []application // what the first node applied; the others are compared with it
+	messages []int         // places in it of those that are messages
+	moments  []moment      // entries that state machines were told of
+	frames   []framed      // what happened, by position
+	byBody   map[string]int
+	hashes   []node.Hash // by position, of the whole node; zero if not seen
 }
 
 // application is one command applied.
@@ -27,7 +30,18 @@ type application struct {
 	command []byte
 	reply   []byte
 	hash    node.Hash
-	frame   []byte // the event it caused; nil if none
+}
+
+// moment is an entry of which a state machine was told, because its time passes with it.
+type moment struct {
+	at   node.Applied
+	hash node.Hash
+}
+
+// framed is what happened at a position, as subscribers are to see it.
+type framed struct {
+	at   raft.Position
+	body []byte
 }
 
 // machine is the state machine of one simulated process, with the judge before it.
@@ -52,9 +66,59 @@ func (m *machine) place(at raft.Position) {
 	log := m.w.judges.applied.log
 	m.restored = false
 	m.next, _ = slices.BinarySearchFunc(log, at, func(a application, at raft.Position) int { return cmp.Compare(a.at.Position, at) })
-	if m.next > 0 && log[m.next-1].hash != m.StateHash() {
-		m.w.violate(StateHash, "Node %d goes on at position %d from a snapshot whose state is not that after position %d.", m.s.id, at, log[m.next-1].at.Position)
+	var was moment
+	if m.next > 0 {
+		was = moment{log[m.next-1].at, log[m.next-1].hash}
 	}
+	if i, _ := m.w.momentAt(at); i > 0 && m.w.judges.applied.moments[i-1].at.Position > was.at.Position {
+		was = m.w.judges.applied.moments[i-1]
+	}
+	if was.at.Position > 0 && was.hash != m.StateHash() {
+		m.w.violate(StateHash, "Node %d goes on at position %d from a snapshot whose state is not that after position %d.", m.s.id, at, was.at.Position)
+	}
+}
+
+// momentAt finds the entry of a position among those that state machines were told of.
+func (w *World) momentAt(at raft.Position) (int, bool) {
+	return slices.BinarySearchFunc(w.judges.applied.moments, at, func(m moment, at raft.Position) int { return cmp.Compare(m.at.Position, at) })
+}
+
+// Advance lets the state machine's time pass and compares the outcome.
+func (m *machine) Advance(at node.Applied) {
+	if m.restored {
+		m.place(at.Position)
+	}
+	m.Machine.Advance(at)
+	w, a := m.w, &m.w.judges.applied
+	hash := m.StateHash()
+	if m.s.rot.at != 0 {
+		hash = node.Hash{} // its peers are to tell it
+	}
+	i, known := w.momentAt(at.Position)
+	switch {
+	case i == len(a.moments):
+		a.moments = append(a.moments, moment{at, hash})
+		w.happened(m, at.Position)
+	case !known || a.moments[i].at != at:
+		w.violate(StateMachineSafety, "Node %d tells its state machine of another entry at position %d than a node before it.", m.s.id, at.Position)
+	case a.moments[i].hash == node.Hash{}:
+		a.moments[i].hash = hash
+	case hash != node.Hash{} && a.moments[i].hash != hash:
+		w.violate(StateHash, "The time that passed up to position %d left node %d in another state than a node before it.", at.Position, m.s.id)
+	}
+}
+
+// happened takes down what subscribers are to see of a position.
+func (w *World) happened(m *machine, at raft.Position) {
+	frames, _ := m.EventsAfter(at-1, 1)
+	if len(frames) == 0 || frames[0].Position != at {
+		return
+	}
+	a := &w.judges.applied
+	if n := len(a.frames); n > 0 && a.frames[n-1].at == at {
+		a.frames = a.frames[:n-1] // locks that expired before the command
+	}
+	a.frames = append(a.frames, framed{at, frames[0].Body})
 }
 
 // Apply applies the command and compares the outcome.
@@ -94,14 +158,15 @@ func (w *World) judgeFirst(m *machine, at node.Applied, command, reply []byte) {
 	if m.s.rot.at == 0 {
 		rec.hash = m.StateHash()
 	}
-	if frames, _ := m.EventsAfter(at.Position-1, 1); len(frames) > 0 && frames[0].Position == at.Position {
-		rec.frame = frames[0].Body
-	}
+	w.happened(m, at.Position)
 	a.log = append(a.log, rec)
 	number, known := a.byBody[string(command)]
 	if !known {
 		w.violate(ExactlyOnce, "Node %d applies at position %d a command that no client sent.", m.s.id, at.Position)
 		return
+	}
+	if w.operations[number-1].lock.kind == 0 {
+		a.messages = append(a.messages, len(a.log)-1)
 	}
 	w.tookEffect(number, at)
 }

@@ -32,6 +32,7 @@ func (w *World) judgeRole(s *server, n *raft.Note) {
 		return
 	}
 	w.cover.Elections++
+	w.coverElected(s, n.Term)
 	for uint64(len(e.leaders)) <= uint64(n.Term) {
 		e.leaders = append(e.leaders, leadership{})
 	}

@@ -70,6 +70,7 @@ func (w *World) judgeStore(s *server, st *raft.Store) {
 			w.violate(LeaderCompleteness, "Node %d removes its log from %d on and had committed up to %d.", s.id, st.Truncate, m.commit)
 		}
 		w.judgeCut(s, st)
+		w.coverCutLog(s, st.Truncate)
 		m.handed = truncated(m.handed, st.Truncate)
 		w.cover.Truncations++
 	}
@@ -175,6 +176,7 @@ func (w *World) judgeCommit(s *server, n *raft.Note) {
 	}
 	if term, ok := w.leads(s.id); ok {
 		w.judgeCommitRule(s, n.Index, term)
+		w.coverCommit(s, n.Index, term)
 	}
 	for i := m.commit + 1; i <= n.Index; i++ {
 		have := termAt(m.handed, i)

@@ -67,6 +67,7 @@ func (w *World) judgeInstall(s *server, at raft.Index) {
 	if at <= m.applied {
 		w.violate(Monotonic, "Node %d goes back from %d to a snapshot up to %d.", s.id, m.applied, at)
 	}
+	w.coverInstall(s, at)
 	m.commit, m.applied = max(m.commit, at), at
 	w.cover.Installs++
 }

@@ -28,6 +28,7 @@ func (w *World) heal(e *event) {
 		}
 	}
 	w.net.calm = true
+	w.bendLinks()
 	for _, s := range w.subscribers {
 		if s.at != 0 && w.unheard(s.at) {
 			s.connectAt(w.now + 1)
@@ -144,10 +145,11 @@ func (w *World) pending() []string {
 		}
 	}
 	list = append(list, w.missingFiles(due)...)
+	list = append(list, w.overdueLocks()...)
 	last := raft.Position(0)
-	for i := range w.judges.applied.log {
-		if a := &w.judges.applied.log[i]; a.frame != nil && uint64(a.at.Position) <= uint64(due) {
-			last = a.at.Position
+	for i := range w.judges.applied.frames {
+		if f := &w.judges.applied.frames[i]; uint64(f.at) <= uint64(due) {
+			last = f.at
 		}
 	}
 	for _, s := range w.subscribers {

@@ -14,7 +14,7 @@ func (w *World) fault(e *event) {
 	draw := w.chance.draw(purposeTarget, uint64(f.At), uint64(f.Kind))
 	live := &w.live[e.arg]
 	live.on = true
-	if f.needsNode() {
+	if f.Node != 0 {
 		live.nodes = w.hit(f.Node, draw)
 	}
 	if f.waits() {
@@ -22,16 +22,23 @@ func (w *World) fault(e *event) {
 		return
 	}
 	for i, id := range live.nodes {
+		w.coverStrike(w.node(id), f)
 		w.strike(w.node(id), f, raft.Mix(draw, uint64(i)))
 	}
 	w.touchLinks(f, live.nodes, 1)
+	if f.cuts() {
+		w.coverCuts(f, live.nodes)
+	}
+	w.coverLinks(f)
 	switch f.Kind {
 	case AddNode, RemoveNode, PromoteNode, Transfer:
 		w.heap.push(event{at: w.now + 1, priority: priorityNormal, kind: eventOperator, arg: e.arg})
-	case Loss:
-		w.net.loss += f.Rate
-	case Slow:
-		w.net.slow *= max(f.Factor, 1)
+	case Flap:
+		w.toggle(f, live)
+		w.flapLater(e.arg, f)
+	}
+	if f.bends() {
+		w.bendLinks()
 	}
 	w.endLater(int(e.arg))
 }
@@ -59,6 +66,7 @@ func (w *World) reaches(s *server, on Stage) {
 		}
 		l.nodes = []raft.NodeID{s.id}
 		w.touchLinks(f, l.nodes, 1)
+		w.coverCuts(f, l.nodes)
 		w.endLater(i)
 	}
 	w.waiting = kept
@@ -75,6 +83,7 @@ func (w *World) endLater(i int) {
 type live struct {
 	on    bool
 	nodes []raft.NodeID
+	off   bool // of a link that flaps: it is cut now
 }
 
 // lasts reports whether the fault has an end.
@@ -134,11 +143,14 @@ func (w *World) lift(i int) {
 	f, l := &w.plan.Faults[i], &w.live[i]
 	l.on = false
 	w.touchLinks(f, l.nodes, -1)
+	if f.bends() {
+		w.bendLinks()
+	}
 	switch f.Kind {
-	case Loss:
-		w.net.loss -= f.Rate
-	case Slow:
-		w.net.slow /= max(f.Factor, 1)
+	case Flap:
+		if l.off {
+			w.toggle(f, l)
+		}
 	case Freeze:
 		for _, id := range l.nodes {
 			s := w.node(id)
@@ -156,7 +168,11 @@ func (w *World) lift(i int) {
 func (w *World) touchLinks(f *Fault, nodes []raft.NodeID, by int8) {
 	switch f.Kind {
 	case OneWay:
-		w.net.block(f.From, f.To, by)
+		w.cutCovered(f, nil, by)
+	case Ring:
+		w.cutRing(f.Side, by)
+	case Bridge:
+		w.cutBridge(nodes, f.Side, by)
 	case Split:
 		for _, a := range f.Side {
 			w.cut(a, f.Side, by, by)

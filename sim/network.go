@@ -8,61 +8,58 @@ import (
 	"parley/raft/node"
 )
 
-// network is all links between nodes. A message is encoded when it is sent and decoded
-// when it arrives, so that a simulated run goes through the same bytes as a
+// network is all links between nodes. A message is put into its frame when it is sent and taken out
+// of it when it arrives, so that a simulated run goes through the same bytes as a
 // real one. What may happen to it on the way:
 //
-//	sent ── blocked? lost? ─▶ gone, and the sender may be told
-//	  └── delay (+ tail) (+ a second copy) ──▶ blocked by now? node down? ─▶ gone
-//	                                            └── delivered
+//	sent ── blocked? lost? link full? ─▶ gone, and the sender may be told
+//	  └── delay (+ tail) (+ a second copy) (another message in its place)
+//	        └── link clogged? ─▶ held until it is free
+//	              └── blocked by now? node down? bits turned? ─▶ gone
+//	                    └── delivered
+//
+// What faults make of a link stands in ways.go.
 type network struct {
 	plan    *LinkPlan
+	bulk    *BulkPlan
 	blocked [nodesMax + 1][nodesMax + 1]uint8 // how many faults block from → to
-	links   [nodesMax + 1][nodesMax + 1]link
-	bulk    [nodesMax + 1][nodesMax + 1]link // of blobs, likewise
-	reports [nodesMax + 1][nodesMax + 1]link // of their own, so that they move the fate of no other message
+	ways    [nodesMax + 1][nodesMax + 1]way
+	lanes   [lanes][nodesMax + 1][nodesMax + 1]lane
+	fates   [traffics][nodesMax + 1][nodesMax + 1]stream
+	wear    [nodesMax + 1][nodesMax + 1]stream // what turns bits
 	packets []packet
 	free    []uint32
-	loss    int64 // on top of the plan's, per 1,000
-	slow    int64 // factor on delays
-	calm    bool  // the liveness phase: no more losses
-}
-
-// link is one direction between two nodes.
-type link struct {
-	chance stream
-	last   int64 // arrival of the message sent last, for FIFO
+	held    []event // arrivals at clogged links, in order
+	past    *past   // what links carried; nil if the plan never asks for it
+	worn    []byte  // the frame that is damaged on its way
+	slow    int64   // factor on delays, of clients' links too
+	calm    bool    // the liveness phase: no more losses
 }
 
 // packet is a message on its way.
 type packet struct {
 	bytes    []byte
 	kind     raft.MessageKind
-	from, to raft.NodeID
+	from, to raft.NodeID // the ends of the link
 	copies   uint8
 }
 
 func newNetwork(c chance, p *Plan) network {
-	n := network{plan: &p.Link, slow: 1}
+	n := network{plan: &p.Link, bulk: &p.Bulk, slow: 1}
 	for from := 1; from <= p.servers(); from++ {
 		for to := 1; to <= p.servers(); to++ {
-			n.links[from][to].chance = c.stream(purposeLink, uint64(from)<<8|uint64(to))
-			n.bulk[from][to].chance = c.stream(purposeBulk, uint64(from)<<8|uint64(to))
-			n.reports[from][to].chance = c.stream(purposeReport, uint64(from)<<8|uint64(to))
+			who := uint64(from)<<8 | uint64(to)
+			for t, purpose := range trafficPurposes {
+				n.fates[t][from][to] = c.stream(purpose, who)
+			}
+			n.wear[from][to] = c.stream(purposeWear, who)
+			n.ways[from][to].reset(n.bulk, false)
 		}
 	}
-	return n
-}
-
-// link returns the link that a message of this kind takes.
-func (n *network) link(kind raft.MessageKind, from, to raft.NodeID) *link {
-	switch kind {
-	case raft.MsgReport:
-		return &n.reports[from][to]
-	case raft.MsgBlob, raft.MsgPin:
-		return &n.bulk[from][to]
+	if p.substitutes() {
+		n.past = newPast(c)
 	}
-	return &n.links[from][to]
+	return n
 }
 
 // open reports whether messages get through from one node to another now.
@@ -78,15 +75,22 @@ func (n *network) block(from, to raft.NodeID, by int8) {
 // send puts a message on its link.
 func (w *World) send(m *raft.Message) {
 	n := &w.net
-	l := n.link(m.Kind, m.From.ID, m.To.ID)
-	fate, delay := l.chance.next(), l.chance.next()
+	from, to := m.From.ID, m.To.ID
+	fates := &n.fates[trafficOf(m.Kind)][from][to]
+	fate, delay := fates.next(), fates.next()
 	if w.trace.on() {
 		w.trace.notes = append(w.trace.notes, "; > "...)
 		w.trace.notes = describeMessage(w.trace.notes, m)
 	}
-	if !n.open(m.From.ID, m.To.ID) || !n.calm && int64(below(fate, 1000)) < n.plan.Loss+n.loss {
+	on := laneOf(m.Kind)
+	way, lane := &n.ways[from][to], &n.lanes[on][from][to]
+	full := way.room[on] > 0 && lane.under >= way.room[on]
+	if full || !n.open(from, to) || !n.calm && int64(below(fate, 1000)) < n.plan.Loss+way.loss {
+		if full && n.open(from, to) {
+			w.overflows(on)
+		}
 		w.recordLost(m)
-		w.lost(m.Kind, m.From.ID, m.To.ID)
+		w.lost(m.Kind, from, to)
 		return
 	}
 	if m.Kind == raft.MsgReadIndexReply && m.Granted {
@@ -97,26 +101,46 @@ func (w *World) send(m *raft.Message) {
 		copies = 2
 	}
 	p := n.packet()
-	n.packets[p].kind, n.packets[p].from, n.packets[p].to, n.packets[p].copies = m.Kind, m.From.ID, m.To.ID, copies
-	n.packets[p].bytes = raft.AppendMessage(n.packets[p].bytes[:0], m)
+	n.packets[p].kind, n.packets[p].from, n.packets[p].to, n.packets[p].copies = m.Kind, from, to, copies
+	n.packets[p].bytes = raft.AppendFramed(n.packets[p].bytes[:0], m)
+	if n.past != nil {
+		m = w.substitute(&n.packets[p], m)
+	}
 	w.recordSent(p, m, copies)
 	for i := range copies {
-		at := w.now + n.delay(raft.Mix(delay, uint64(i)))
+		at := w.now + n.delay(raft.Mix(delay, uint64(i)), on, way)
 		if n.plan.FIFO {
-			at = max(at, l.last)
-			l.last = at
+			at = max(at, lane.last)
+			lane.last = at
+			if n.lanes[laneBulk][from][to].last > at {
+				w.cover.Overtaken++
+			}
 		}
-		w.heap.push(event{at: at, priority: priorityNormal, kind: eventMessage, who: int32(m.To.ID), arg: uint64(p)})
+		lane.under++
+		w.heap.push(event{at: at, priority: priorityNormal, kind: eventMessage, who: int32(to), arg: uint64(p)})
 	}
 }
 
 // delay draws how long a message travels.
-func (n *network) delay(x uint64) int64 {
-	d := int64(n.plan.Delay) + exponential(x, int64(n.plan.Spread))
+func (n *network) delay(x uint64, on laneKind, way *way) int64 {
+	least, spread := n.plan.Delay, n.plan.Spread
+	if on == laneBulk && n.bulk.Delay > 0 {
+		least, spread = n.bulk.Delay, n.bulk.Spread
+	}
+	return n.stretch(int64(least)+exponential(x, int64(spread)), x, way.slow)
+}
+
+// clientDelay draws how long a message between a node and a client travels.
+func (n *network) clientDelay(x uint64) int64 {
+	return n.stretch(int64(n.plan.Delay)+exponential(x, int64(n.plan.Spread)), x, n.slow)
+}
+
+// stretch adds the tail, and what faults make of it all.
+func (n *network) stretch(d int64, x uint64, slow int64) int64 {
 	if n.plan.Tail > 0 && !n.calm && int64(below(raft.Mix(x, 1), 1000)) < n.plan.Tail {
 		d += between(raft.Mix(x, 2), 0, int64(n.plan.TailMax))
 	}
-	return min(d*n.slow, int64(delayMax)) + 1
+	return min(d*slow, int64(delayMax)) + 1
 }
 
 // delayMax bounds what a factor can do to a delay: longer than every timeout,
@@ -124,12 +148,16 @@ func (n *network) delay(x uint64) int64 {
 const delayMax = 3 * time.Second
 
 // lost drops a message. Its sender is told or not: a broken connection is
-// noticed, a silent firewall is not.
+// noticed, a silent firewall is not. What the bulk lane loses nobody is ever told: who wants a
+// piece asks for it again.
 func (w *World) lost(kind raft.MessageKind, from, to raft.NodeID) {
-	l := w.net.link(kind, to, from)
-	x := l.chance.next()
-	if int64(below(x, 1000)) < w.net.plan.Told {
-		w.peerLost(from, to, w.now+w.net.delay(x))
+	if kind.Bulk() {
+		return
+	}
+	n := &w.net
+	x := n.fates[trafficOf(kind)][to][from].next()
+	if int64(below(x, 1000)) < n.plan.Told {
+		w.peerLost(from, to, w.now+n.delay(x, laneProtocol, &n.ways[to][from]))
 	}
 }
 
@@ -155,44 +183,66 @@ func (w *World) tellPeerLost(e *event) {
 func (w *World) arrive(e *event) {
 	n := &w.net
 	p := &n.packets[e.arg]
+	way := &n.ways[p.from][p.to]
+	if way.clogged {
+		w.hold(e)
+		return
+	}
 	s := w.node(p.to)
-	kind, from, ok := p.kind, p.from, n.open(p.from, p.to) && s.up
+	there := n.open(p.from, p.to) && s.up
+	n.lanes[laneOf(p.kind)][p.from][p.to].under--
 	p.copies--
 	w.trace.begin(e)
-	w.recordArrival(e.arg, ok)
+	damaged := there && way.corrupt > 0 && w.wear(p, way)
+	w.recordArrival(e.arg, there && !damaged)
 	w.trace.put(uint64(crc32.Checksum(p.bytes, castagnoli)))
-	var m raft.Message
-	if ok || w.trace.on() {
-		// Payloads share the bytes they came in; a copy on the way must not see
-		// what a log made of the other.
-		bytes := p.bytes
-		if p.copies > 0 {
-			bytes = append([]byte(nil), bytes...)
-		}
-		var err error
-		m, err = raft.DecodeMessage(bytes)
-		if err != nil {
-			w.violate(Codecs, "A message that a node encoded must decode: %v.", err)
-		}
+	if p.copies == 0 {
+		n.free = append(n.free, uint32(e.arg))
+	}
+	if !there || damaged {
+		w.misses(p, damaged)
+		return
+	}
+	// Payloads share the bytes they came in; a copy on the way must not see
+	// what a log made of the other.
+	bytes := p.bytes
+	if p.copies > 0 {
+		bytes = append([]byte(nil), bytes...)
+	}
+	m := w.unpack(bytes)
+	if p.copies == 0 && (len(m.Entries) > 0 || len(m.Payload) > 0) {
+		p.bytes = nil // they live on in a log
 	}
 	if w.trace.on() {
 		w.trace.line = describeMessage(w.trace.line, &m)
 	}
-	if p.copies == 0 {
-		if len(m.Entries) > 0 || len(m.Payload) > 0 {
-			p.bytes = nil // they live on in a log
-		}
-		n.free = append(n.free, uint32(e.arg))
-	}
-	if !ok {
-		if w.trace.on() {
+	w.deliveries++
+	w.coverMessage(s, &m)
+	w.meetsStray(s, &m)
+	s.tell(node.Event{Kind: node.EventMessage, Message: &m})
+}
+
+// misses is the end of a packet that nobody takes.
+func (w *World) misses(p *packet, damaged bool) {
+	if w.trace.on() {
+		m := w.unpack(p.bytes)
+		w.trace.line = describeMessage(w.trace.line, &m)
+		if damaged {
+			w.trace.say(" (is refused: bits turned)")
+		} else {
 			w.trace.say(" (does not arrive)")
 		}
-		w.lost(kind, from, s.id)
-		return
 	}
-	w.deliveries++
-	s.tell(node.Event{Kind: node.EventMessage, Message: &m})
+	w.lost(p.kind, p.from, p.to)
+}
+
+// unpack takes a message out of its frame.
+func (w *World) unpack(frame []byte) raft.Message {
+	m, err := openFrame(frame)
+	if err != nil {
+		w.violate(Codecs, "A message that a node encoded must decode: %v.", err)
+	}
+	return m
 }
 
 // packet returns a free place for a message.

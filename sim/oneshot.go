@@ -6,6 +6,7 @@ import (
 	"parley/raft"
 	"parley/raft/caller"
 	"parley/raft/node"
+	"parley/sim/linear"
 	"parley/statemachine"
 )
 
@@ -126,8 +127,9 @@ func (w *World) judgeOnce(c *client, op *operation, r *caller.Result) {
 	}
 	if was != nil && was.operation != op.number {
 		w.cover.Joined++
+		w.history.joins(op, was.operation)
 	}
-	w.settle(c, op, placeOfWrite(r.Position))
+	w.settle(c, op, linear.PlaceOfWrite(r.Position))
 }
 
 // judgeConflict checks that a command that is told that its id is taken lost it to another.

@@ -6,6 +6,7 @@ import (
 	"parley/raft"
 	"parley/raft/caller"
 	"parley/raft/node"
+	"parley/sim/linear"
 	"parley/statemachine"
 )
 
@@ -21,11 +22,13 @@ type operation struct {
 	wall        raft.Wall            // of a write: the clock of the machine that the client sits at
 	asks        statemachine.History // of a read
 	calledAt    int64
-	floor       uint64      // what stood before it when it was called; see witness
-	session     uint64      // the same within its client alone
-	request     requestKey  // of a one-shot command; no id: it is sent in its client's session
-	digest      node.Digest // of a one-shot command
+	floor       linear.Place // what stood before it when it was called; see linear.Witness
+	session     linear.Place // the same within its client alone
+	request     requestKey   // of a one-shot command; no id: it is sent in its client's session
+	digest      node.Digest  // of a one-shot command
+	lock        lockAsk      // of an operation on a lock
 
+	leaders  uint64 // elected before it was called
 	sent     bool
 	ended    bool
 	outcome  node.Outcome
@@ -37,14 +40,17 @@ type operation struct {
 func (w *World) newOperation(c *client, what uint64) *operation {
 	w.operations = append(w.operations, operation{
 		number: len(w.operations) + 1, client: c.number, calledAt: w.now,
-		floor: w.judges.clients.called(), session: c.floor,
+		floor: w.judges.clients.Called(), session: c.floor, leaders: w.lately.leaders,
 	})
 	op := &w.operations[len(w.operations)-1]
-	if int64(below(what, 1000)) < c.plan.Read {
+	if lock := raft.Mix(what, 6); int64(below(lock, 1000)) < c.plan.Lock {
+		w.makeLock(c, op, lock)
+	} else if int64(below(what, 1000)) < c.plan.Read {
 		w.makeRead(c, op, raft.Mix(what, 1))
 	} else {
 		w.makeWrite(c, op, raft.Mix(what, 2))
 	}
+	w.recordCall(op)
 	return op
 }
 
@@ -76,9 +82,8 @@ func (w *World) makeRead(c *client, op *operation, x uint64) {
 		op.consistency = node.Stale
 	}
 	op.asks = statemachine.History{Channel: statemachine.GeneralChannel, Limit: 1 + int(below(x, 20))}
-	log := w.judges.applied.log
-	if len(log) > 0 && below(raft.Mix(x, 2), 2) == 0 {
-		op.asks.After = log[below(raft.Mix(x, 3), uint64(len(log)))].at.Position
+	if a := &w.judges.applied; len(a.log) > 0 && below(raft.Mix(x, 2), 2) == 0 {
+		op.asks.After = a.log[below(raft.Mix(x, 3), uint64(len(a.log)))].at.Position
 	}
 	op.body = statemachine.AppendHistory(nil, op.asks)
 	if w.trace.on() {
@@ -95,18 +100,20 @@ func (w *World) tookEffect(number int, applied node.Applied) {
 		return
 	}
 	op.position = at
+	w.recordEffect(op, applied)
+	w.reachIf(effectAfterUnknown, op.ended && op.outcome == node.Unknown)
 	if op.request.id != "" {
 		w.executedOnce(op, applied)
 	}
-	place := placeOfWrite(at)
+	place := linear.PlaceOfWrite(at)
 	switch h := &w.judges.clients; {
 	case op.ended && op.outcome == node.Refused:
 		w.violate(ExactlyOnce, "Operation %d was refused and took effect at position %d.", number, at)
-	case !h.fits(place, op.session):
+	case !h.Fits(place, op.session):
 		w.violate(SessionOrder, "Operation %d of client %d took effect at position %d, and when it was called the client had an answer of position %d.",
-			number, op.client, at, op.session/2)
-	case !h.fits(place, op.floor):
-		w.violate(Linearizability, "Operation %d took effect at position %d, and when it was called position %d had been answered.", number, at, op.floor/2)
+			number, op.client, at, op.session.Position())
+	case !h.Fits(place, op.floor):
+		w.violate(Linearizability, "Operation %d took effect at position %d, and when it was called position %d had been answered.", number, at, op.floor.Position())
 	}
 }
 
@@ -121,12 +128,16 @@ func (w *World) ended(c *client, r *caller.Result) {
 		return
 	}
 	op.ended, op.outcome = true, r.Outcome
+	w.recordEnd(op, r)
+	w.coverEnded(op, r)
 	if r.Outcome == node.Unknown {
 		w.cover.Unknown++
 	}
 	switch {
 	case r.Outcome == node.Done && op.request.id != "":
 		w.judgeOnce(c, op, r)
+	case r.Outcome == node.Done && op.lock.kind != 0:
+		w.judgeLockAnswer(c, op, r)
 	case r.Outcome == node.Done && op.write:
 		w.judgeWrite(c, op, r)
 	case r.Outcome == node.Done:
@@ -152,7 +163,7 @@ func (w *World) judgeWrite(c *client, op *operation, r *caller.Result) {
 	if err != nil || reply.Position != r.Position {
 		w.violate(Linearizability, "The reply to operation %d speaks of position %d instead of %d (%v).", op.number, reply.Position, r.Position, err)
 	}
-	w.settle(c, op, placeOfWrite(r.Position))
+	w.settle(c, op, linear.PlaceOfWrite(r.Position))
 }
 
 // judgeRead checks a read: the reply is what the agreed log says at its position.
@@ -163,47 +174,44 @@ func (w *World) judgeRead(c *client, op *operation, r *caller.Result) {
 		w.violate(Linearizability, "The reply to read %d does not decode: %v.", op.number, err)
 		return
 	}
+	w.recordPage(op, &reply)
 	w.judgePage(op, r.Position, &reply)
+	w.judgeReadPlace(c, op, r)
+}
+
+// judgeReadPlace checks that the state which a read saw was not over when it was called. A stale one may be of any age.
+func (w *World) judgeReadPlace(c *client, op *operation, r *caller.Result) {
 	if op.consistency == node.Stale {
 		return
 	}
-	place := placeOfRead(r.Position)
+	place := linear.PlaceOfRead(r.Position)
 	switch h := &w.judges.clients; {
-	case !h.fits(place, op.session):
+	case !h.Fits(place, op.session):
 		w.violate(SessionOrder, "Read %d of client %d is of position %d, and when it was called the client had an answer of position %d.",
-			op.number, c.number, r.Position, op.session/2)
-	case !h.fits(place, op.floor):
-		w.violate(Linearizability, "Read %d is of position %d, and when it was called position %d had been answered.", op.number, r.Position, op.floor/2)
+			op.number, c.number, r.Position, op.session.Position())
+	case !h.Fits(place, op.floor):
+		w.violate(Linearizability, "Read %d is of position %d, and when it was called position %d had been answered.", op.number, r.Position, op.floor.Position())
 	}
 	w.settle(c, op, place)
 }
 
 // settle raises the floors for operations called from now on.
-func (w *World) settle(c *client, op *operation, place uint64) {
+func (w *World) settle(c *client, op *operation, place linear.Place) {
 	c.floor = max(c.floor, place)
-	w.judges.clients.answered(place)
+	w.judges.clients.Answered(place)
 }
 
 // judgePage compares a page of history with the agreed log at its position.
 func (w *World) judgePage(op *operation, at raft.Position, reply *statemachine.HistoryReply) {
 	log := w.judges.applied.log
-	to := search(log, at+1)
-	from := search(log, op.asks.After+1)
-	from = min(from, to)
-	more := to-from > op.asks.Limit
-	switch {
-	case more && op.asks.After != 0:
-		to = from + op.asks.Limit
-	case more:
-		from = to - op.asks.Limit
-	}
+	from, to, more := linear.Page(w.search(op.asks.After+1), w.search(at+1), op.asks.Limit, op.asks.After == 0)
 	if len(reply.Messages) != to-from || reply.More != more {
 		w.violate(Linearizability, "Read %d at position %d has %d messages (more: %s), and the log has %d (more: %s).",
 			op.number, at, len(reply.Messages), yesNo(reply.More), to-from, yesNo(more))
 		return
 	}
 	for i := range reply.Messages {
-		m, rec := &reply.Messages[i], &log[from+i]
+		m, rec := &reply.Messages[i], &log[w.judges.applied.messages[from+i]]
 		written := &w.operations[w.judges.applied.byBody[string(rec.command)]-1]
 		if m.Position != rec.at.Position || m.Text != written.text && !w.toleratesText(m.Text) || m.Wall != written.wall || m.Sender != rec.at.Principal || m.Time != rec.at.Time {
 			w.violate(Linearizability, "Read %d at position %d shows another message at %d than was sent.", op.number, at, m.Position)
@@ -212,11 +220,12 @@ func (w *World) judgePage(op *operation, at raft.Position, reply *statemachine.H
 	}
 }
 
-// search returns the place of the first application at or above a position.
-func search(log []application, at raft.Position) int {
-	lo, hi := 0, len(log)
+// search returns the place among the messages of the first at or above a position.
+func (w *World) search(at raft.Position) int {
+	a := &w.judges.applied
+	lo, hi := 0, len(a.messages)
 	for lo < hi {
-		if mid := (lo + hi) / 2; log[mid].at.Position < at {
+		if mid := (lo + hi) / 2; a.log[a.messages[mid]].at.Position < at {
 			lo = mid + 1
 		} else {
 			hi = mid

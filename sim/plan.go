@@ -22,8 +22,10 @@ type Plan struct {
 	Core []raft.NodeID
 	Rest []Rest
 
-	// Old are the founding nodes that run the release before, until a fault upgrades them.
-	Old []raft.NodeID
+	// Old are the founding nodes that run an older release, until a fault upgrades them. OldLevel is the newest level
+	// that this one takes part in; zero: 1, that of the first.
+	Old      []raft.NodeID
+	OldLevel int64
 	// Lost: at the end something is lost for good. What counts then is that no node
 	// denies it, and that some node says what it is.
 	Lost bool
@@ -31,12 +33,14 @@ type Plan struct {
 	Node        NodePlan
 	Requests    RequestPlan
 	Link        LinkPlan
+	Bulk        BulkPlan
 	Disk        DiskPlan
 	Clocks      []ClockPlan
 	Clients     []ClientPlan
 	Subscribers []SubscriberPlan
 	Blobs       BlobPlan
 	Uploaders   []UploaderPlan
+	Locks       LockPlan
 	Faults      []Fault
 	Scheduler   SchedulerPlan
 }
@@ -153,6 +157,10 @@ type ClientPlan struct {
 	Again    int64         // rate of request ids used before per 1,000 one-shot commands
 	Nap      int64         // rate per 1,000 operations after which the client sleeps for a while
 	Clash    int64         // rate of those that say something else, per 1,000 ids used before
+	Lock     int64         // rate per 1,000 operations of those on locks
+	Names    int64         // of how many locks
+	TTL      time.Duration // the longest for which it takes one
+	User     int64         // not zero: whose session it is, so that several clients are one user's
 }
 
 // SubscriberPlan is one follower of the event stream. It moves to another
@@ -188,15 +196,15 @@ const (
 	CrashMachine                      // the machine dies: unsynced sectors survive or not
 	Isolate                           // no messages from or to Node
 	Split                             // Side and the others don't reach each other
-	OneWay                            // no messages from From to To
+	OneWay                            // no messages from From to To, or from Side to the others
 	Deaf                              // Node hears nobody
 	Mute                              // nobody hears Node
 	Pause                             // Node's process stands still; nothing is lost
 	Drift                             // Node's Mono runs PPM fast
 	Freeze                            // Node's Mono stands still
 	Jump                              // Node's Wall jumps by By
-	Loss                              // Rate more messages per 1,000 are lost
-	Slow                              // delays are Factor times as long
+	Loss                              // Rate more messages per 1,000 are lost, of all links or some
+	Slow                              // delays are Factor times as long, of all links or some
 	Stall                             // Node's disk completes nothing
 	DiskError                         // Node's next sync fails: the node must stop
 
@@ -219,6 +227,16 @@ const (
 	SyncError  // Node's next sync fails, the one after it would not: the node must stop
 	Full       // Node's disk is full
 	Wipe       // Node's directory is emptied while it is down
+
+	// What links do. Those that choose their links name them by Node (all of its links, both ways), by Side (all that lead
+	// out of it), or by From, To or both; with none of these it is the whole network. So do Loss, Slow and OneWay.
+	Corrupt    // in Rate messages per 1,000 bits turn: Bits of them, or a burst
+	Substitute // in the place of Rate messages per 1,000 an earlier one arrives, or one that is for another node
+	Clog       // links deliver nothing, and at the end all that came meanwhile
+	Capacity   // links hold Packets messages on each lane, and drop more
+	Flap       // links are cut and come back, once in each Period
+	Ring       // the nodes of Side, in their order, see each a majority of them, and no two the same
+	Bridge     // Side and the others don't reach each other, but Node reaches and hears all
 )
 
 // Target says whom a fault hits. Positive: the node with this id. The others
@@ -249,6 +267,7 @@ const (
 	StageCommit                 // it has just committed as leader, and nobody else knows
 	StageRecovery               // at once, and again in the midst of the recovery
 	StageTransfer               // it has just told another node to take over (Isolate, Deaf, Mute)
+	StageDownload               // it is about to write a piece of a snapshot that came from a peer, or to decode all of it
 )
 
 // Fault is one line of trouble. Which fields are meant depends on the kind.
@@ -260,7 +279,7 @@ type Fault struct {
 	From   raft.NodeID
 	To     raft.NodeID
 	On     Stage
-	After  int64         // with StageOperation and StageRecovery: the file operation that is refused; zero: drawn
+	After  int64         // with StageOperation and StageRecovery: the file operation that is refused; with StageDownload: the piece; zero: drawn
 	For    time.Duration // how long; for crashes: until the restart
 	Rate   int64
 	Factor int64
@@ -270,7 +289,10 @@ type Fault struct {
 	// Where a disk goes bad. Whatever is zero is drawn.
 	File   FileKind
 	Off    int64      // of the first byte in the file
-	Bits   int64      // of Rot: how many bits of one sector turn; zero: a burst
+	Bits   int64      // of Rot and Corrupt: how many bits of one sector or message turn; zero: a burst
 	Index  raft.Index // of Rot: in the payload of this entry
 	Beyond bool       // strikes even if the cluster can't recover from it
+
+	Packets int64
+	Period  time.Duration
 }

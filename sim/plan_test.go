@@ -56,6 +56,7 @@ func TestAMistakeInAPlanIsNamedWithItsLine(t *testing.T) {
 		{"fault at=1s corrupt-state node=all", "want one node"},
 		{"fault at=1s upgrade node=leader", "want the number"},
 		{"old 99", "old names node 99"},
+		{"old 1 level=99", "want an older one"},
 		{"requests max=3", "there must be an age="},
 		{"requests age=1s", "must not outlive"},
 	} {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"parley/raft"
+	"parley/raft/node"
 )
 
 // planHeader is the first line of a plan; the number is the format's version.
@@ -17,9 +18,10 @@ var (
 	faultNames = []string{"", "crash-process", "crash-machine", "isolate", "split", "oneway", "deaf", "mute",
 		"pause", "drift", "freeze", "jump", "loss", "slow", "stall", "disk-error",
 		"add-node", "remove-node", "promote-node", "transfer", "corrupt-state", "upgrade",
-		"rot", "lost-write", "misdirect", "read-error", "write-error", "sync-error", "full", "wipe"}
+		"rot", "lost-write", "misdirect", "read-error", "write-error", "sync-error", "full", "wipe",
+		"corrupt", "substitute", "clog", "capacity", "flap", "ring", "bridge"}
 	fileNames   = []string{"", "log", "seal", "identity", "snapshot", "blob", "other"}
-	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery", "transfer"}
+	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery", "transfer", "download"}
 	restNames   = []string{"", "well", "down", "cut", "deaf", "mute"}
 	targetNames = []string{"", "leader", "all", "follower", "majority"} // of -1, -2, …
 
@@ -73,7 +75,7 @@ func valueOf(names []string, name string) (int, bool) {
 //	seed 7
 //	nodes 3
 //	spares 1
-//	old 1,3
+//	old 1,3 level=2
 //	duration 60s
 //	heal 44s core=1,3
 //	rest 2 down
@@ -82,22 +84,26 @@ func valueOf(names []string, name string) (int, bool) {
 //	lease 200ms ppm=50000 without=3
 //	requests age=6s max=8
 //	link delay=150us spread=400us tail=5 tailmax=30ms loss=10 duplicate=5 told=500 fifo=no
+//	bulk delay=3ms spread=1ms capacity=8
 //	disk write=20us..90us sync=100us..2ms slow=3 slowmax=80ms
 //	clock 1 ppm=120 wall=-3s
-//	client every=40ms pipeline=2 read=300 stale=100 text=64 patience=2s timeout=1s quit=20 close=10 nap=20 once=300 again=200 clash=100 anywhere=yes
+//	client every=40ms pipeline=2 read=300 stale=100 text=64 patience=2s timeout=1s quit=20 close=10 nap=20 once=300 again=200 clash=100 lock=300 names=2 ttl=1.5s user=1 anywhere=yes
 //	subscriber stay=5s
 //	blobs chunk=256 pin=8s grace=1s
 //	uploader every=500ms bytes=3000 piece=700 read=300 patience=3s timeout=800ms
+//	locks expiries=1 max=3
 //	scheduler priority points=3 within=30000 window=2ms wait=60ms
 //	fault at=2.1s isolate node=leader for=800ms
 //	fault at=3s add-node node=4 from=2
 //	fault at=4s upgrade node=1 for=300ms
+//	fault at=4s corrupt rate=100 bits=2 from=1 for=2s
+//	fault at=4s ring side=3,1,5,2,4 for=2s
 //	fault at=5s corrupt-state node=2
 //	fault at=4s rot node=2 file=log off=8200 bits=2
 //
 // A plan in which something is lost for good says "expect lost" behind its rests.
-// Rates are per 1,000. Lines may be taken out, and '#' begins a comment. A seed, a link or a
-// disk of nothing but zeros has no line.
+// Rates are per 1,000. Lines may be taken out, and '#' begins a comment. A seed, a link, bulk lanes
+// or a disk of nothing but zeros has no line.
 func (p *Plan) Format() string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
@@ -110,7 +116,11 @@ func (p *Plan) Format() string {
 		line("spares %d", p.Spares)
 	}
 	if len(p.Old) > 0 {
-		line("old %s", formatIDs(p.Old))
+		level := ""
+		if p.OldLevel > 0 {
+			level = " level=" + formatUint(uint64(p.OldLevel))
+		}
+		line("old %s%s", formatIDs(p.Old), level)
 	}
 	line("duration %s", formatDuration(p.Duration))
 	line("heal %s core=%s", formatDuration(p.Heal), formatIDs(p.Core))
@@ -140,6 +150,9 @@ func (p *Plan) Format() string {
 		line("link delay=%s spread=%s tail=%d tailmax=%s loss=%d duplicate=%d told=%d fifo=%s",
 			formatDuration(l.Delay), formatDuration(l.Spread), l.Tail, formatDuration(l.TailMax), l.Loss, l.Duplicate, l.Told, yesNo(l.FIFO))
 	}
+	if b := &p.Bulk; *b != (BulkPlan{}) {
+		line("bulk delay=%s spread=%s capacity=%d", formatDuration(b.Delay), formatDuration(b.Spread), b.Capacity)
+	}
 	if d := &p.Disk; *d != (DiskPlan{}) {
 		line("disk write=%s sync=%s slow=%d slowmax=%s",
 			formatRange(d.WriteMin, d.WriteMax), formatRange(d.SyncMin, d.SyncMax), d.Slow, formatDuration(d.SlowMax))
@@ -157,6 +170,12 @@ func (p *Plan) Format() string {
 		}
 		if c.Once > 0 {
 			more += fmt.Sprintf(" once=%d again=%d clash=%d", c.Once, c.Again, c.Clash)
+		}
+		if c.Lock > 0 {
+			more += fmt.Sprintf(" lock=%d names=%d ttl=%s", c.Lock, c.Names, formatDuration(c.TTL))
+		}
+		if c.User > 0 {
+			more += " user=" + formatUint(uint64(c.User))
 		}
 		if c.Anywhere {
 			more += " anywhere=yes"
@@ -176,6 +195,9 @@ func (p *Plan) Format() string {
 	for _, u := range p.Uploaders {
 		line("uploader every=%s bytes=%d piece=%d read=%d patience=%s timeout=%s",
 			formatDuration(u.Every), u.Bytes, u.Piece, u.Read, formatDuration(u.Patience), formatDuration(u.Timeout))
+	}
+	if l := &p.Locks; *l != (LockPlan{}) {
+		line("locks expiries=%d max=%d", l.Expiries, l.Max)
 	}
 	if s := &p.Scheduler; s.Kind != SchedulerUniform {
 		line("scheduler %s points=%d within=%d window=%s wait=%s", s.Kind, s.Points, s.Within, formatDuration(s.Window), formatDuration(s.Wait))
@@ -238,6 +260,12 @@ func (f *Fault) String() string {
 	if f.Beyond {
 		b.WriteString(" beyond=yes")
 	}
+	if f.Packets != 0 {
+		fmt.Fprintf(&b, " packets=%d", f.Packets)
+	}
+	if f.Period != 0 {
+		fmt.Fprintf(&b, " period=%s", formatDuration(f.Period))
+	}
 	return b.String()
 }
 
@@ -285,7 +313,7 @@ func (p *Plan) parseLine(w *words) {
 	case "spares":
 		p.Spares = int(w.unsigned(w.word()))
 	case "old":
-		p.Old = w.idList(w.word())
+		p.Old, p.OldLevel = w.idList(w.word()), w.integerOf("level")
 	case "duration":
 		p.Duration = w.duration(w.word())
 	case "heal":
@@ -320,6 +348,8 @@ func (p *Plan) parseLine(w *words) {
 			Delay: w.durationOf("delay"), Spread: w.durationOf("spread"), Tail: w.integerOf("tail"), TailMax: w.durationOf("tailmax"),
 			Loss: w.integerOf("loss"), Duplicate: w.integerOf("duplicate"), Told: w.integerOf("told"), FIFO: w.value("fifo") == "yes",
 		}
+	case "bulk":
+		p.Bulk = BulkPlan{Delay: w.durationOf("delay"), Spread: w.durationOf("spread"), Capacity: w.integerOf("capacity")}
 	case "disk":
 		p.Disk.WriteMin, p.Disk.WriteMax = w.rangeOf("write")
 		p.Disk.SyncMin, p.Disk.SyncMax = w.rangeOf("sync")
@@ -333,6 +363,7 @@ func (p *Plan) parseLine(w *words) {
 			Every: w.durationOf("every"), Pipeline: int(w.integerOf("pipeline")), Read: w.integerOf("read"), Stale: w.integerOf("stale"),
 			Text: w.integerOf("text"), Patience: w.durationOf("patience"), Timeout: w.durationOf("timeout"), Quit: w.integerOf("quit"),
 			Close: w.integerOf("close"), Once: w.integerOf("once"), Again: w.integerOf("again"), Clash: w.integerOf("clash"), Nap: w.integerOf("nap"),
+			Lock: w.integerOf("lock"), Names: w.integerOf("names"), TTL: w.durationOf("ttl"), User: w.integerOf("user"),
 			Anywhere: w.value("anywhere") == "yes", At: raft.NodeID(w.integerOf("at")),
 		})
 	case "subscriber":
@@ -344,6 +375,8 @@ func (p *Plan) parseLine(w *words) {
 			Every: w.durationOf("every"), Bytes: w.integerOf("bytes"), Piece: w.integerOf("piece"), Read: w.integerOf("read"),
 			Patience: w.durationOf("patience"), Timeout: w.durationOf("timeout"),
 		})
+	case "locks":
+		p.Locks = LockPlan{Expiries: w.integerOf("expiries"), Max: w.integerOf("max")}
 	case "scheduler":
 		p.Scheduler = SchedulerPlan{
 			Kind: SchedulerKind(w.name(schedulerNames, w.word())), Points: w.integerOf("points"), Within: w.integerOf("within"),
@@ -379,6 +412,7 @@ func parseFault(w *words) Fault {
 	}
 	f.Off, f.Bits, f.Index = w.integerOf("off"), w.integerOf("bits"), raft.Index(w.integerOf("index"))
 	f.Beyond = w.value("beyond") == "yes"
+	f.Packets, f.Period = w.integerOf("packets"), w.durationOf("period")
 	return f
 }
 
@@ -401,6 +435,9 @@ func (p *Plan) check() error {
 			return fmt.Errorf("plan: core names node %d of %d", id, p.Nodes)
 		}
 	}
+	if p.OldLevel < 0 || p.OldLevel >= node.LevelMax {
+		return fmt.Errorf("plan: old level=%d: want an older one than %d", p.OldLevel, node.LevelMax)
+	}
 	for _, id := range p.Old {
 		if id < 1 || int(id) > p.Nodes {
 			return fmt.Errorf("plan: old names node %d of %d", id, p.Nodes)
@@ -420,6 +457,9 @@ func (p *Plan) check() error {
 		}
 		if int(c.At) > p.servers() || c.At != 0 && (c.Read < 1000 || !c.Anywhere) {
 			return errors.New("plan: a client that watches a node (at=2) needs read=1000 and anywhere=yes")
+		}
+		if c.Lock > 0 && (c.Names <= 0 || c.TTL < lockTTLMin) {
+			return fmt.Errorf("plan: a client with lock= needs names= and a ttl= of %s or more", formatDuration(lockTTLMin))
 		}
 		if p.Requests.Max > 0 && p.Requests.Age == 0 {
 			return errors.New("plan: with requests max= there must be an age= after which there is room again")
@@ -453,8 +493,8 @@ func (p *Plan) checkFault(f *Fault) error {
 		return fmt.Errorf("plan: %s: no such node", f)
 	case f.Kind == Drift && (f.PPM > ppmMax || f.PPM < -ppmMax):
 		return fmt.Errorf("plan: %s: drift beyond %d ppm", f, ppmMax)
-	case f.Kind == OneWay && (f.From == 0 || f.To == 0 || f.From == f.To):
-		return fmt.Errorf("plan: %s: want from and to", f)
+	case f.Kind == OneWay && len(f.Side) == 0 && (f.From == 0 || f.To == 0 || f.From == f.To):
+		return fmt.Errorf("plan: %s: want from and to, or side", f)
 	case (f.Kind == AddNode || f.Kind == PromoteNode || f.Kind == Upgrade) && f.Node <= 0:
 		return fmt.Errorf("plan: %s: want the number of a node", f)
 	case f.On == StageTransfer && !f.waits():
@@ -468,6 +508,9 @@ func (p *Plan) checkFault(f *Fault) error {
 	case f.needsNode() && f.Node == 0:
 		return fmt.Errorf("plan: %s: want node=", f)
 	}
+	if err := f.checkLinks(); err != nil {
+		return err
+	}
 	for _, id := range f.Side {
 		if id < 1 || int(id) > p.servers() {
 			return fmt.Errorf("plan: %s: no node %d", f, id)
@@ -479,10 +522,10 @@ func (p *Plan) checkFault(f *Fault) error {
 // needsNode reports whether the fault hits nodes.
 func (f *Fault) needsNode() bool {
 	switch f.Kind {
-	case Split, OneWay, Loss, Slow:
+	case Split, OneWay, Ring:
 		return false
 	}
-	return true
+	return !f.choosesLinks()
 }
 
 // inCore reports whether the node belongs to the healed majority.

@@ -43,6 +43,10 @@ const (
 	purposeBulk
 	purposeUploader
 	purposeUploaderLink
+	_ // once the release of old nodes, which the plan says now
+	purposeChunk
+	purposeWear
+	purposePast
 	purposeScheduler
 )
 

@@ -80,7 +80,7 @@ const (
 	FateUnderWay Fate = iota // when the recording ended
 	FateArrived
 	FateLost   // it never left, or got lost on the way
-	FateMissed // nobody was there, or a link was cut by then
+	FateMissed // nobody was there, a link was cut by then, or bits had turned
 )
 
 // Flight is one message's way; of two copies each has its own.
@@ -206,7 +206,7 @@ func (w *World) newLinks() []LinkChange {
 	var list []LinkChange
 	for from := raft.NodeID(1); int(from) <= w.plan.servers(); from++ {
 		for to := raft.NodeID(1); int(to) <= w.plan.servers(); to++ {
-			if cut := !w.net.open(from, to); cut != r.cut[from][to] {
+			if cut := !w.net.open(from, to) || w.net.ways[from][to].clogged; cut != r.cut[from][to] {
 				r.cut[from][to] = cut
 				list = append(list, LinkChange{From: from, To: to, Cut: cut})
 			}

@@ -194,8 +194,11 @@ func without(c raft.Configuration, id raft.NodeID) raft.Configuration {
 }
 
 // canSpare reports whether the cluster can do without a node: no operator removes a healthy
-// voter while others are lost, or who alone has what others lost.
+// voter while others are lost, or who alone has what others lost, or who could say that another's state is wrong.
 func (w *World) canSpare(id raft.NodeID) bool {
+	if w.inDoubt() && w.wouldBeAlone(id) {
+		return false
+	}
 	if !w.harms {
 		return true
 	}

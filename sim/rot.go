@@ -38,10 +38,13 @@ const rotDown = 400 * time.Millisecond
 func (m *machine) rots(at node.Applied, command []byte) {
 	w, s := m.w, m.s
 	number, known := w.judges.applied.byBody[string(command)]
-	if !s.rot.due || !known {
+	if !s.rot.due || !known || w.wouldBeAlone(0) {
 		return
 	}
 	op := &w.operations[number-1]
+	if op.lock.kind != 0 {
+		return // the next message
+	}
 	wrong := flipped(op.text, s.id)
 	m.Machine.Apply(at, statemachine.AppendSend(nil, statemachine.Send{Channel: statemachine.GeneralChannel, Text: wrong, Wall: op.wall}))
 	frames, _ := m.EventsAfter(at.Position-1, 1)
@@ -75,6 +78,33 @@ func (w *World) diverged(s *server, why error) bool {
 	s.rot.stopped = w.now
 	s.crash(CrashProcess, rotDown)
 	return true
+}
+
+// wouldBeAlone reports whether some node decides alone, or would if one more was removed: of a state that rots there nobody
+// could say that it is wrong, and it would be that of all that come later.
+func (w *World) wouldBeAlone(removed raft.NodeID) bool {
+	for _, c := range w.configurations() {
+		voters := 0
+		for i := range c.Members {
+			if m := &c.Members[i]; m.Voter && m.ID != removed {
+				voters++
+			}
+		}
+		if voters < 2 {
+			return true
+		}
+	}
+	return false
+}
+
+// inDoubt reports whether some state has rotted and nobody has found out.
+func (w *World) inDoubt() bool {
+	for _, s := range w.servers {
+		if s.rot.at != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // oneVoter reports whether a single node is the majority: it is right whatever its state.
@@ -112,7 +142,7 @@ func (w *World) unnoticed() (list []*server) {
 		}
 		mark := (uint64(s.rot.at)/hashEvery + 1) * hashEvery
 		if applied := w.judges.logs.mirrors[s.id].applied; uint64(applied) < mark || uint64(len(c)) < mark ||
-			max(c[mark-1].at, s.rot.since) > w.now-int64(noticeMax) {
+			max(c[mark-1].at, s.rot.since, int64(w.plan.Heal)) > w.now-int64(w.noticeTime(&members, s.id)) {
 			continue
 		}
 		list = append(list, s)
@@ -120,9 +150,24 @@ func (w *World) unnoticed() (list []*server) {
 	return list
 }
 
-// noticeMax is how long the nodes may take to compare in good times, where they have to wait
-// for one that is down and could say who is right.
-const noticeMax = 8 * time.Second
+// noticeTime is how long the nodes may take to compare in good times.
+func (w *World) noticeTime(members *raft.Configuration, rotten raft.NodeID) time.Duration {
+	outvoted := members.Quorum(func(m *raft.Member) bool {
+		s := w.node(m.ID)
+		return m.ID != rotten && s.up && s.rot.at == 0 && w.restOf(m.ID) == RestWell
+	})
+	if outvoted {
+		return noticeMin
+	}
+	return noticeMax
+}
+
+// noticeMin is enough where a majority is well and outvotes the node: three reports of each. noticeMax is where they have
+// to wait for one that is down and could say who is right.
+const (
+	noticeMin = 3 * time.Second
+	noticeMax = 8 * time.Second
+)
 
 // hashEvery is at how many entries simulated nodes compare their states.
 const hashEvery = 16

@@ -89,3 +89,30 @@ func TestTheLevelRisesWhenTheLastNodeIsUpgradedAndNotBefore(t *testing.T) {
 	require.NotZero(t, w.cover.Joined)
 	require.NotZero(t, w.cover.Conflicts)
 }
+
+// Of a state that rots where one node decides alone nobody could say that it is wrong: it would be the truth from then
+// on. So it rots elsewhere only, and who could tell is not removed meanwhile.
+func TestAStateDoesNotRotWhereNobodyCouldTell(t *testing.T) {
+	alone := calm(t, "fault at=1s remove-node node=1\nfault at=2s remove-node node=3\nfault at=3s corrupt-state node=2\n")
+	r := Run(alone, Options{})
+	require.Nil(t, r.Violation, "%+v", r.Violation)
+	require.Equal(t, uint64(2), r.Cover.Left)
+	require.Zero(t, r.Cover.Rotted)
+
+	w := newWorld(calm(t, "fault at=1s remove-node node=1\n"), Options{})
+	w.disturb = func() uint64 {
+		if w.healed {
+			return 0
+		}
+		if w.wouldBeAlone(3) {
+			w.node(2).rot.at = 1
+			require.False(t, w.canSpare(3))
+			w.node(2).rot.at = 0
+			require.True(t, w.canSpare(3))
+		}
+		return 0
+	}
+	w.run()
+	require.Nil(t, w.violation, "%+v", w.violation)
+	require.True(t, w.wouldBeAlone(3))
+}

@@ -117,14 +117,14 @@ func (w *World) schedule() {
 	slices.SortStableFunc(s.points, func(a, b point) int { return cmp.Compare(a.turn, b.turn) })
 	if s.plan.Kind == SchedulerDelays {
 		w.plan = p.steady()
-		w.net.plan = &w.plan.Link
+		w.net.plan, w.net.bulk = &w.plan.Link, &w.plan.Bulk
 	}
 }
 
 // steady returns the plan with all messages equally long under way, and all writes.
 func (p *Plan) steady() *Plan {
 	same := *p
-	same.Link.Spread, same.Link.Tail, same.Link.TailMax = 0, 0, 0
+	same.Link.Spread, same.Link.Tail, same.Link.TailMax, same.Bulk.Spread = 0, 0, 0, 0
 	same.Disk = DiskPlan{WriteMin: p.Disk.WriteMin, WriteMax: p.Disk.WriteMin, SyncMin: p.Disk.SyncMin, SyncMax: p.Disk.SyncMin}
 	return &same
 }
@@ -175,7 +175,7 @@ func (w *World) putsOff(e *event) bool {
 		}
 	default:
 		if at, ok := w.rival(a.priority); ok {
-			w.hold(place, e, min(at, w.now+int64(s.plan.Wait)))
+			w.keep(place, e, min(at, w.now+int64(s.plan.Wait)))
 			w.cover.PutOff++
 			return true
 		}
@@ -205,7 +205,7 @@ func (w *World) delay(place int, e *event) {
 	until := w.now + 1 + int64(below(w.chance.draw(purposeScheduler, s.passed, 2), uint64(s.plan.Wait)))
 	w.cover.Delayed++
 	if e.kind != eventMessage || w.net.plan.FIFO {
-		w.hold(place, e, until)
+		w.keep(place, e, until)
 		return
 	}
 	later := *e
@@ -213,8 +213,8 @@ func (w *World) delay(place int, e *event) {
 	w.heap.push(later)
 }
 
-// hold keeps an event for its actor's turn.
-func (w *World) hold(place int, e *event, until int64) {
+// keep keeps an event for its actor's turn.
+func (w *World) keep(place int, e *event, until int64) {
 	a := &w.scheduler.actors[place]
 	a.since = w.now
 	a.queue = append(a.queue, *e)

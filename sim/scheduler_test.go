@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"parley/raft"
 )
 
 // finished runs a plan and returns its world, to look into.
@@ -128,11 +130,14 @@ func TestWhatIsPutOffStaysInOrder(t *testing.T) {
 			r := Run(p, Options{Record: &rec})
 			require.Nil(t, r.Violation)
 			require.NotZero(t, r.Cover.PutOff+r.Cover.Delayed)
-			w := newWorld(p, Options{})
-			last := map[*link]uint64{}
+			type lane struct {
+				kind     laneKind
+				from, to raft.NodeID
+			}
+			last := map[lane]uint64{}
 			for _, m := range rec.Messages {
 				if m.Fate == FateArrived || m.Fate == FateMissed {
-					l := w.net.link(m.Kind, m.From, m.To)
+					l := lane{laneOf(m.Kind), m.From, m.To}
 					require.Greater(t, m.Arrived, last[l], "%s, seed %d: a message from %d to %d overtook another", kind, seed, m.From, m.To)
 					last[l] = m.Arrived
 				}

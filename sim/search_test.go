@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// small are bounds that take a fraction of a second each. The default bounds of sim search are out of reach of a test.
+// small are bounds that take a fraction of a second each. The default bounds of sim explore are out of reach of a test.
 var small = []SearchBounds{
 	{Commands: 1, Crashes: 1},
 	{Commands: 1, Losses: 1},

@@ -10,7 +10,6 @@ import (
 	"parley/raft/snap"
 	"parley/raft/vfs/memfs"
 	"parley/raft/wal"
-	"parley/statemachine"
 )
 
 // server is one machine of the cluster and the process on it: the pump of
@@ -26,11 +25,12 @@ type server struct {
 	node  *node.Node
 	clock clock
 	disk  disk
-	old   bool // it runs the release before
+	old   bool // it runs an older release
 	rot   rot
 
 	device device           // what is wrong with it
 	inc    raft.Incarnation // of its directory
+	strays int              // messages in the inbox that are not for it
 
 	inbox   []node.Event // waits for the loop
 	looping bool         // a step event is under way
@@ -62,8 +62,11 @@ func (w *World) rules() node.Rules {
 	}
 }
 
-// snapChunk is small, so that a download has pieces that a fault can come between.
-const snapChunk = 256
+// snapChunk and pieceMax are small, so that a download has pieces that a fault can come between.
+const (
+	snapChunk = 256
+	pieceMax  = 2048
+)
 
 // dataDir is every node's directory on its own file system.
 const dataDir = "data"
@@ -100,6 +103,7 @@ func (w *World) start(e *event) {
 	s.inc = boot.Identity.Self.Inc
 	s.device.starts()
 	w.judgeBoot(s, &boot, flight)
+	w.coverStart(s, &boot)
 	if w.trace.on() {
 		w.trace.say("starts with term %d, a vote for %v and %d entries", boot.Hard.Term, boot.Hard.Vote, len(boot.Entries))
 	}
@@ -111,7 +115,7 @@ func (w *World) start(e *event) {
 	}
 	maxLevel := uint32(node.LevelMax)
 	if s.old {
-		maxLevel--
+		maxLevel = uint32(max(w.plan.OldLevel, 1))
 	}
 	s.node = node.New(node.Settings{
 		Seeds:           seeds,
@@ -123,16 +127,17 @@ func (w *World) start(e *event) {
 		Heartbeat:       w.plan.Node.Heartbeat,
 		Lease:           w.plan.leaseOf(s.id),
 		ClockDriftPPM:   w.plan.Node.LeasePPM,
-		Limits:          node.Limits{PushFramesMax: int(w.plan.Node.Push), SubscriberFramesMax: int(w.plan.Node.Frames)},
-		MaxLevel:        maxLevel,
-		HashEvery:       hashEvery,
-		Rules:           w.rules(),
-		Blobs:           w.blobOptions(),
+		Limits: node.Limits{PushFramesMax: int(w.plan.Node.Push), SubscriberFramesMax: int(w.plan.Node.Frames),
+			PieceBytesMax: pieceMax},
+		MaxLevel:  maxLevel,
+		HashEvery: hashEvery,
+		Rules:     w.rules(),
+		Blobs:     w.blobOptions(),
 		Raft: raft.Limits{AppendEntriesMax: int(w.plan.Node.Append), InflightMessagesMax: int(w.plan.Node.Inflight),
 			UncommittedBytesMax: int(w.plan.Node.Uncommitted), DeliverEntriesMax: int(w.plan.Node.Deliver)},
-	}, boot, &machine{Machine: statemachine.New(), w: w, s: s}, s.clock.read(w.now))
+	}, boot, &machine{Machine: w.newMachine(), w: w, s: s}, s.clock.read(w.now))
 	s.wakeAt, s.wakeOn = raft.Never, never
-	s.inbox, s.looping = s.inbox[:0], false
+	s.inbox, s.looping, s.strays = s.inbox[:0], false, 0
 	s.tasks, s.working = nil, false
 	s.blobs, s.storing = nil, false
 	epoch := s.epoch
@@ -187,6 +192,7 @@ func (s *server) run() {
 	clear(s.inbox) // the payloads live on in the log, not here
 	s.inbox = s.inbox[:0]
 	out := &s.out
+	w.judgeStrays(s, out)
 	before := w.claimed(s.id)
 	for i := range out.Store {
 		w.judgeStore(s, &out.Store[i])
@@ -227,8 +233,10 @@ func (s *server) judgeNotes(notes []raft.Note) {
 	for i := range notes {
 		n := &notes[i]
 		w.trace.note(n)
+		w.coverNote(s, n)
 		switch n.Kind {
 		case raft.NoteRole:
+			w.coverRole(s, n)
 			w.judgeRole(s, n)
 		case raft.NoteTruncate:
 			w.judgeTruncate(s, n)
@@ -242,6 +250,7 @@ func (s *server) judgeNotes(notes []raft.Note) {
 			m.term = n.Term
 		case raft.NoteApply:
 			w.judgeApplied(s, n)
+			w.judgeLocks(n.Index)
 			moved = true
 		case raft.NoteInstall:
 			w.judgeInstall(s, n.Index)
@@ -272,6 +281,9 @@ func (s *server) judgeNotes(notes []raft.Note) {
 			if w.levelAt == 0 {
 				w.levelAt = w.now
 				w.cover.Raised++
+			}
+			if n.A == node.LevelMax && w.newestAt == 0 {
+				w.newestAt = w.now
 				if len(w.plan.Old) > 0 {
 					w.cover.Upgraded++
 				}
@@ -316,7 +328,7 @@ func (w *World) wake(e *event) {
 	s.run()
 }
 
-// outdated upgrades a node that was added anew with the release before, when the level had risen in its absence, and
+// outdated upgrades a node that was added anew with an older release, when the level had risen in its absence, and
 // reports whether that was why it stopped. Of a member's, the level waits for the release.
 func (s *server) outdated(why error) bool {
 	if !s.old || !s.device.joins || !errors.Is(why, node.ErrLevel) {
@@ -347,13 +359,16 @@ func (s *server) stopped(why error) {
 func (s *server) openDisk(fs *memfs.FS, inc raft.Incarnation) (*node.Disk, node.Boot, error) {
 	return node.OpenDisk(fs, dataDir, node.DiskOptions{
 		ID: s.id, Inc: inc, WAL: wal.Options{SegmentBytes: s.w.plan.Node.Segment},
-		Machine: &machine{Machine: statemachine.New(), w: s.w, s: s}, Rules: s.w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: s.w.blobOptions()})
+		Machine: &machine{Machine: s.w.newMachine(), w: s.w, s: s}, Rules: s.w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: s.w.blobOptions()})
 }
 
 // crash ends the process now, and the machine's cache with it if kind says so.
 // The restart is due after down.
 func (s *server) crash(kind FaultKind, down time.Duration) {
 	w := s.w
+	if s.up {
+		w.coverCrash(s)
+	}
 	s.up = false
 	s.rot.at = 0
 	s.epoch++

@@ -72,6 +72,7 @@ func (s *shrinker) configurations() []edit {
 		func(p *Plan) { p.Node.Deliver, p.Node.Push, p.Node.Frames, p.Node.Snapshot = 0, 0, 0, 0 },
 		func(p *Plan) { p.Link = LinkPlan{Delay: p.Link.Delay} },
 		func(p *Plan) { p.Link.Loss, p.Link.Duplicate, p.Link.Told = 0, 0, 0 },
+		func(p *Plan) { p.Bulk = BulkPlan{} },
 		func(p *Plan) { p.Disk.Slow, p.Disk.SlowMax = 0, 0 },
 	}
 	for n := 1; n < s.Plan.servers(); n++ {
@@ -97,12 +98,16 @@ func (s *shrinker) configurations() []edit {
 		func(p *Plan) *int64 { return &p.Link.Loss },
 		func(p *Plan) *int64 { return &p.Link.Duplicate },
 		func(p *Plan) *int64 { return &p.Link.Told },
+		func(p *Plan) *int64 { return &p.Bulk.Capacity },
 		func(p *Plan) *int64 { return &p.Requests.Max },
+		func(p *Plan) *int64 { return &p.Locks.Expiries },
+		func(p *Plan) *int64 { return &p.Locks.Max },
 	} {
 		edits = append(edits, func(p *Plan) { *field(p) = 0 })
 	}
 	edits = append(edits,
 		func(p *Plan) { p.Node.LeaseLess = nil },
+		func(p *Plan) { p.OldLevel = 0 },
 		func(p *Plan) { p.Node.Election, p.Node.Heartbeat = electionPlain, electionPlain/5 },
 		func(p *Plan) { p.Node.Segment = segmentPlain },
 		func(p *Plan) { p.Link.FIFO = false },
@@ -120,7 +125,7 @@ const (
 	segmentPlain  = 64 << 10
 )
 
-// plainClients are the edits that make clients do one thing at a time, seldom, and to the end.
+// plainClients are the edits that make clients do one thing at a time, and to the end.
 func (s *shrinker) plainClients() (edits []edit) {
 	for i := range s.Plan.Clients {
 		edits = append(edits, func(p *Plan) {
@@ -135,25 +140,21 @@ func (s *shrinker) plainClients() (edits []edit) {
 			func(c *ClientPlan) *int64 { return &c.Clash },
 			func(c *ClientPlan) *int64 { return &c.Again },
 			func(c *ClientPlan) *int64 { return &c.Read },
+			func(c *ClientPlan) *int64 { return &c.User },
 		} {
 			edits = append(edits, func(p *Plan) { *field(&p.Clients[i]) = 0 })
 		}
 		edits = append(edits,
 			func(p *Plan) { p.Clients[i].Once, p.Clients[i].Again, p.Clients[i].Clash = 0, 0, 0 },
+			func(p *Plan) { p.Clients[i].Lock, p.Clients[i].Names, p.Clients[i].TTL = 0, 0, 0 },
+			func(p *Plan) { p.Clients[i].Names = min(p.Clients[i].Names, 1) },
+			func(p *Plan) { p.Clients[i].TTL = leading(p.Clients[i].TTL) },
 			func(p *Plan) { p.Clients[i].At = 0 },
 			func(p *Plan) { p.Clients[i].At, p.Clients[i].Anywhere = 0, false },
 			func(p *Plan) { p.Clients[i].Pipeline = 1 },
 			func(p *Plan) { p.Clients[i].Text = min(p.Clients[i].Text, 10) },
 			func(p *Plan) { p.Clients[i].Patience = 2 * time.Second },
 			func(p *Plan) { p.Clients[i].Timeout = time.Second / 2 })
-		for _, factor := range []time.Duration{16, 4, 2} {
-			edits = append(edits, func(p *Plan) {
-				if every := leading(p.Clients[i].Every * factor); every <= p.Duration {
-					p.Clients[i].Every = every
-				}
-			})
-		}
-		edits = append(edits, func(p *Plan) { p.Clients[i].Every = leading(p.Clients[i].Every) })
 	}
 	for i := range s.Plan.Subscribers {
 		edits = append(edits, func(p *Plan) { p.Subscribers[i].Stay = 5 * time.Second })
@@ -168,6 +169,8 @@ func (s *shrinker) straighten() {
 		func(p *Plan) { p.Link.Spread = 0 },
 		func(p *Plan) { p.Link.Delay = leading(p.Link.Delay) },
 		func(p *Plan) { p.Link.Spread = leading(p.Link.Spread) },
+		func(p *Plan) { p.Bulk.Spread = 0 },
+		func(p *Plan) { p.Bulk.Delay = leading(p.Bulk.Delay) },
 		func(p *Plan) { p.Disk.WriteMin, p.Disk.WriteMax = 0, 0 },
 		func(p *Plan) { p.Disk.SyncMin, p.Disk.SyncMax = 0, 0 },
 		func(p *Plan) { p.Disk.WriteMax = p.Disk.WriteMin },
@@ -185,6 +188,7 @@ func (s *shrinker) straighten() {
 		func(p *Plan) { p.Scheduler.Within = leading(p.Scheduler.Within) },
 	})
 	for i := range s.Plan.Clients {
+		s.apply(slowClient(i))
 		s.apply([]edit{
 			func(p *Plan) { c := &p.Clients[i]; c.Read, c.Stale = leading(c.Read), leading(c.Stale) },
 			func(p *Plan) {
@@ -238,6 +242,7 @@ func plainFault(i int) []edit {
 				f.Kind, f.Node, f.Side = Isolate, Target(f.Side[0]), nil
 			}
 		},
+		func(p *Plan) { p.Faults[i].plainLinks() },
 		func(p *Plan) { p.Faults[i].Beyond = false },
 		func(p *Plan) { p.Faults[i].Bits = min(p.Faults[i].Bits, 1) },
 	}
@@ -255,7 +260,42 @@ func plainFault(i int) []edit {
 		func(p *Plan) { p.Faults[i].Rate = leading(p.Faults[i].Rate) },
 		func(p *Plan) { p.Faults[i].Factor = leading(p.Faults[i].Factor) },
 		func(p *Plan) { p.Faults[i].PPM = leading(p.Faults[i].PPM) },
+		func(p *Plan) { p.Faults[i].Packets = leading(p.Faults[i].Packets) },
+		func(p *Plan) { p.Faults[i].Period = leading(p.Faults[i].Period) },
 	)
+}
+
+// slowClient are the edits that let a client want things seldom. They come behind the taking out of lines: where each of two
+// clients wants next to nothing, neither can be spared.
+func slowClient(i int) (edits []edit) {
+	for _, factor := range []time.Duration{16, 4, 2} {
+		edits = append(edits, func(p *Plan) {
+			if every := leading(p.Clients[i].Every * factor); every <= p.Duration {
+				p.Clients[i].Every = every
+			}
+		})
+	}
+	return append(edits, func(p *Plan) { p.Clients[i].Every = leading(p.Clients[i].Every) })
+}
+
+// plainLinks makes a fault of links one that everybody knows: what holds back, drops or lets through now and then becomes
+// what cuts, a bridge two sides, turned bits losses.
+func (f *Fault) plainLinks() {
+	switch f.Kind {
+	case Corrupt:
+		f.Kind, f.Bits = Loss, 0
+	case Capacity:
+		f.Kind, f.Packets, f.Rate = Loss, 0, 500
+	case Bridge:
+		f.Kind, f.Node = Split, 0
+	case Clog, Flap:
+		switch {
+		case f.Node != 0:
+			f.Kind, f.Period = Isolate, 0
+		case len(f.Side) > 0 || f.From != 0 && f.To != 0:
+			f.Kind, f.Period = OneWay, 0
+		}
+	}
 }
 
 // closeGaps are the edits that let a fault, and all behind it, come sooner.
@@ -375,12 +415,16 @@ func (p *Plan) removeNode(gone raft.NodeID) {
 
 // mapNodes gives nodes other numbers. What concerns only a node that becomes zero is dropped.
 func (p *Plan) mapNodes(to func(raft.NodeID) raft.NodeID) {
-	ids := func(list []raft.NodeID) (mapped []raft.NodeID) {
+	inOrder := func(list []raft.NodeID) (mapped []raft.NodeID) {
 		for _, id := range list {
 			if id = to(id); id != 0 {
 				mapped = append(mapped, id)
 			}
 		}
+		return mapped
+	}
+	ids := func(list []raft.NodeID) []raft.NodeID {
+		mapped := inOrder(list)
 		slices.Sort(mapped)
 		return mapped
 	}
@@ -402,11 +446,16 @@ func (p *Plan) mapNodes(to func(raft.NodeID) raft.NodeID) {
 	}
 	p.Faults = slices.DeleteFunc(p.Faults, func(f Fault) bool {
 		return f.Node > 0 && to(raft.NodeID(f.Node)) == 0 || len(f.Side) > 0 && len(ids(f.Side)) == 0 ||
-			f.Kind == OneWay && (to(f.From) == 0 || to(f.To) == 0)
+			f.choosesLinks() && (f.From != 0 && to(f.From) == 0 || f.To != 0 && to(f.To) == 0) ||
+			f.Kind == Ring && len(ids(f.Side)) < ringMin
 	})
 	for i := range p.Faults {
 		f := &p.Faults[i]
-		f.Side = ids(f.Side)
+		if f.Kind == Ring {
+			f.Side = inOrder(f.Side) // of which each has its neighbours
+		} else {
+			f.Side = ids(f.Side)
+		}
 		if f.Node > 0 {
 			f.Node = Target(to(raft.NodeID(f.Node)))
 		}

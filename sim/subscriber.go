@@ -22,7 +22,7 @@ type subscriber struct {
 	stream  node.Ticket   // of that connection
 	attempt uint64        // connections so far; what belongs to earlier ones is void
 	from    raft.Position // everything up to here was seen
-	seen    int           // place in the judge's log of the first application not seen
+	seen    int           // place among the judge's frames of the first not seen
 	last    int64         // arrival of the last frame, to keep their order
 }
 
@@ -114,7 +114,7 @@ func (w *World) toSubscriber(t node.Ticket, d delivery) {
 	w.heap.push(event{at: s.last, priority: priorityNormal, kind: eventFrame, who: int32(s.number), arg: w.frames.put(d)})
 }
 
-func (s *subscriber) delay() int64 { return s.w.net.delay(s.chance.next()) }
+func (s *subscriber) delay() int64 { return s.w.net.clientDelay(s.chance.next()) }
 
 // hungUp makes the subscriber look for another node.
 func (s *subscriber) hungUp(id raft.NodeID) {
@@ -157,13 +157,13 @@ func (w *World) frame(e *event) {
 
 // judge compares a frame with the next event of the agreed log.
 func (s *subscriber) judge(f *node.Frame) {
-	log := s.w.judges.applied.log
-	for s.seen < len(log) && (log[s.seen].frame == nil || log[s.seen].at.Position <= s.from) {
+	frames := s.w.judges.applied.frames
+	for s.seen < len(frames) && frames[s.seen].at <= s.from {
 		s.seen++
 	}
 	next := raft.Position(0)
-	if s.seen < len(log) {
-		next = log[s.seen].at.Position
+	if s.seen < len(frames) {
+		next = frames[s.seen].at
 	}
 	switch {
 	case f.Position < s.from || len(f.Body) > 0 && f.Position == s.from:
@@ -173,7 +173,7 @@ func (s *subscriber) judge(f *node.Frame) {
 			s.w.violate(Streams, "Subscriber %d is told that it has everything up to %d and never saw the event of %d.", s.number, f.Position, next)
 		}
 		s.from = f.Position
-	case next != f.Position || !bytes.Equal(log[s.seen].frame, f.Body) && !s.w.toleratesFrame(f.Body):
+	case next != f.Position || !bytes.Equal(frames[s.seen].body, f.Body) && !s.w.toleratesFrame(f.Body):
 		s.w.violate(Streams, "Subscriber %d gets the event of %d where the next one is that of %d, or another body.", s.number, f.Position, next)
 	default:
 		s.from = f.Position

@@ -8,7 +8,6 @@ import (
 	"parley/raft/snap"
 	"parley/raft/vfs/memfs"
 	"parley/raft/wal"
-	"parley/statemachine"
 )
 
 // Every run ends with the loss of the majority. All nodes die but one, whichever the seed draws, whose machine loses its power, and
@@ -78,7 +77,7 @@ func (w *World) judgeCopied(s *server, left, fs *memfs.FS, p *node.RecoveryRepor
 func (w *World) recovery(s *server, draw uint64) node.RecoveryOptions {
 	return node.RecoveryOptions{
 		Cluster: raft.ClusterID(raft.Mix(draw, 1) | 1), Inc: raft.Incarnation(raft.Mix(draw, 2) | 1), AcceptDamage: true,
-		Machine: statemachine.New(), Rules: w.rules(), WAL: wal.Options{SegmentBytes: w.plan.Node.Segment}, Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: w.blobOptions(),
+		Machine: w.newMachine(), Rules: w.rules(), WAL: wal.Options{SegmentBytes: w.plan.Node.Segment}, Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: w.blobOptions(),
 	}
 }
 
@@ -128,11 +127,11 @@ const survivorSteps = 1000
 // leadsAlone starts the survivor and waits until it has committed something.
 func (w *World) leadsAlone(fs *memfs.FS, s *server, p *node.RecoveryReport) error {
 	d, boot, err := node.OpenDisk(fs, dataDir, node.DiskOptions{
-		WAL: wal.Options{SegmentBytes: w.plan.Node.Segment}, Machine: statemachine.New(), Rules: w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: w.blobOptions()})
+		WAL: wal.Options{SegmentBytes: w.plan.Node.Segment}, Machine: w.newMachine(), Rules: w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: w.blobOptions()})
 	if err != nil {
 		return err
 	}
-	n := node.New(node.Settings{PeerAddr: peerAddr(s.id), ClientAddr: clientAddr(s.id), Seed: 1, Rules: w.rules(), Blobs: w.blobOptions()}, boot, statemachine.New(), 1)
+	n := node.New(node.Settings{PeerAddr: peerAddr(s.id), ClientAddr: clientAddr(s.id), Seed: 1, Rules: w.rules(), Blobs: w.blobOptions()}, boot, w.newMachine(), 1)
 	now, in := raft.Mono(1), []node.Event(nil)
 	for range survivorSteps {
 		var out node.Output

@@ -115,7 +115,7 @@ func (t *trace) finish() [sha256.Size]byte {
 // actor names whom an event happens to: "n2" a node, "c1" a client, "s1" a subscriber.
 func (e *event) actor() string {
 	switch e.kind {
-	case eventFault, eventFaultEnds, eventHeal, eventOperator:
+	case eventFault, eventFaultEnds, eventHeal, eventOperator, eventFlap:
 		return "-"
 	case eventOperation, eventAnswer, eventLost, eventCaller, eventQuit:
 		return fmt.Sprintf("c%d", e.who)

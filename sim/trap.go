@@ -71,6 +71,16 @@ func (s *server) springs(on Stage) bool {
 	return true
 }
 
+// springsAt crashes the node if its trap waits for a piece of a download, and so many came before it; or for
+// none any more, as all of it is there.
+func (s *server) springsAt(task node.TaskKind) bool {
+	if s.trap.kind == 0 || s.trap.on != StageDownload || task != node.TaskPut && task != node.TaskLoad {
+		return false
+	}
+	s.trap.after--
+	return (s.trap.after <= 0 || task == node.TaskLoad) && s.springs(StageDownload)
+}
+
 // springsOn crashes the node if its trap waits for what the notes tell.
 func (s *server) springsOn(notes []raft.Note) bool {
 	if s.trap.kind == 0 || s.trap.on != StageElected && s.trap.on != StageCommit {

@@ -76,7 +76,7 @@ func newUploader(w *World, number int, plan *UploaderPlan) *uploader {
 	return u
 }
 
-func (u *uploader) delay() int64 { return u.w.net.delay(u.link.next()) }
+func (u *uploader) delay() int64 { return u.w.net.clientDelay(u.link.next()) }
 
 func (u *uploader) setTimer(at int64) {
 	u.timer++

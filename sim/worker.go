@@ -33,6 +33,9 @@ func (w *World) task(e *event) {
 	if e.epoch != s.epoch {
 		return
 	}
+	if s.springsAt(s.tasks[0].Kind) {
+		return
+	}
 	t := s.tasks[0]
 	s.tasks[0] = node.Task{}
 	s.tasks = s.tasks[1:]

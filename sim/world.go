@@ -9,6 +9,7 @@ import (
 	"parley/raft"
 	"parley/raft/node"
 	"parley/raft/vfs/memfs"
+	"parley/sim/linear"
 )
 
 // World is one simulated cluster with its network, disks, clocks, clients and
@@ -26,6 +27,7 @@ type World struct {
 	clients      []*client     // by number - 1
 	subscribers  []*subscriber // by number - 1
 	operations   []operation   // of all clients, by number - 1
+	history      history
 	answers      pool[answer]
 	requests     pool[request]
 	frames       pool[delivery]
@@ -33,20 +35,24 @@ type World struct {
 	files        []file
 	fileRequests pool[fileRequest]
 	fileAnswers  pool[fileAnswer]
+	uses         pool[use]
 	fading       bool   // disks lose files
 	live         []live // by place in plan.Faults
 	waiting      []int  // places of those that wait for a leader
 	healed       bool
 	deliveries   uint64 // messages between nodes that arrived
 	oneShots     oneShots
+	resources    []resource // by the lock that protects each
 	scheduler    scheduler
 	rotten       []rotten
-	levelAt      int64 // when a node first applied the entry of the newest level; zero: not yet
+	levelAt      int64 // when a node first applied an entry that raised the level; zero: not yet
+	newestAt     int64 // and the one that raised it to the newest
 	harms        bool  // disks may lose what they had stored
 
 	judges    judges
 	violation *Violation
 	cover     Cover
+	lately    lately
 	stopAt    uint64
 	blind     bool
 	disturb   func() uint64
@@ -60,6 +66,9 @@ type Options struct {
 	StopAt   uint64     // end after this event; zero: at the plan's end
 	Record   *Recording // gets the same events as data; nil: none
 	LetPanic bool       // a panic of the code under test goes through, with its stack
+
+	// History asks for what clients did and saw, in Result.History.
+	History bool
 
 	// Blind leaves out the judges that look into disks: the commit rule, promises,
 	// recovery and absence. What is left sees a bug only by what it does to logs, states
@@ -84,6 +93,7 @@ type Result struct {
 	Violation   *Violation
 	Cover       Cover
 	TraceError  error
+	History     *linear.History // nil unless Options.History asks for it
 }
 
 // Verdict is "ok" or the invariant that broke.
@@ -108,7 +118,12 @@ const eventsMax = 20_000_000
 func Run(p *Plan, o Options) *Result {
 	w := newWorld(p, o)
 	w.runGuarded(o.LetPanic)
-	return w.result()
+	r := w.result()
+	if o.History {
+		w.finishHistory()
+		r.History = &w.history.kept
+	}
+	return r
 }
 
 func (w *World) result() *Result {
@@ -147,6 +162,7 @@ func newWorld(p *Plan, o Options) *World {
 		o.Record.Nodes = p.servers()
 	}
 	w.judges.applied.byBody = make(map[string]int)
+	w.history = newHistory()
 	w.oneShots.taken = make(map[requestKey][]execution)
 	w.live = make([]live, len(p.Faults))
 	w.harms = p.harms()
@@ -216,8 +232,12 @@ func (w *World) run() {
 		w.judgeLiveness()
 	}
 	if w.violation == nil {
+		w.judgeHistory()
+	}
+	if w.violation == nil {
 		w.judgeSurvivor()
 	}
+	w.coverOutcomes()
 }
 
 // deferred puts an event off if its process is paused.
@@ -298,6 +318,10 @@ func (w *World) happen(e *event) {
 		w.operator(e)
 	case eventReplace:
 		w.replace(e)
+	case eventResource:
+		w.used(e)
+	case eventFlap:
+		w.flap(e)
 	case eventTurn:
 		w.turn(e)
 	}

@@ -105,7 +105,7 @@ func (m *Machine) queryHistory(h History) []byte {
 		return m.refuseChannel(h.Channel)
 	}
 	if h.Limit <= 0 {
-		h.Limit = historyDefault
+		h.Limit = pageDefault
 	}
 	h.Limit = min(h.Limit, m.limits.HistoryMax)
 	if h.Before == 0 {

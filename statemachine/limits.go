@@ -1,5 +1,7 @@
 package statemachine
 
+import "time"
+
 // Limits bounds what one command may bring and what the state keeps. All nodes
 // of a cluster must use the same: the limits are part of the function that
 // Apply computes.
@@ -21,6 +23,21 @@ type Limits struct {
 	// least one message, so it is at most this plus TextBytesMax: with
 	// names and framing it stays below gRPC's default of 4 MiB a message.
 	HistoryBytesMax int
+	// LockNameBytesMax bounds a lock's name: room for a path, and a refusal that repeats it stays short.
+	LockNameBytesMax int
+	// LocksPerPrincipalMax bounds the locks that one principal holds; counting them costs as many reads.
+	LocksPerPrincipalMax int
+	// LocksMax bounds all locks. At about 600 bytes with its three rows, 16,384 locks take 10 MiB; a hundred
+	// people with all their locks stay below.
+	LocksMax int
+	// LockTTLMin and LockTTLMax bound the log time for which a lock is held unless it is renewed. Below a second a
+	// slow disk would cost the lock; after an hour nobody remembers who took it.
+	LockTTLMin, LockTTLMax time.Duration
+	// LockExpiriesMax bounds the locks that expire with one entry, so that no entry takes long: with an event each, about
+	// a millisecond.
+	LockExpiriesMax int
+	// LocksPageMax bounds the locks of one reply.
+	LocksPageMax int
 }
 
 // DefaultLimits are the limits of a cluster that says nothing else.
@@ -31,8 +48,16 @@ func DefaultLimits() Limits {
 		EventsMax:       1 << 16,
 		HistoryMax:      1000,
 		HistoryBytesMax: 1 << 20,
+
+		LockNameBytesMax:     128,
+		LocksPerPrincipalMax: 100,
+		LocksMax:             1 << 14,
+		LockTTLMin:           time.Second,
+		LockTTLMax:           time.Hour,
+		LockExpiriesMax:      256,
+		LocksPageMax:         1000,
 	}
 }
 
-// historyDefault is how many messages a query gets that names no number.
-const historyDefault = 20
+// pageDefault is how many messages or locks a query gets that names no number.
+const pageDefault = 20

@@ -8,13 +8,13 @@ import (
 )
 
 // Machine is the replicated state of one node. It implements
-// node.StateMachine.
+// node.StateMachine, and is told of the time.
 type Machine struct {
 	limits Limits
 	tables tables
 }
 
-var _ node.StateMachine = (*Machine)(nil)
+var _ node.Timed = (*Machine)(nil)
 
 // New returns the state that every cluster begins with, under DefaultLimits.
 func New() *Machine { return NewLimited(DefaultLimits()) }
@@ -41,6 +41,15 @@ func (m *Machine) Apply(at node.Applied, command []byte) []byte {
 			return refuseBytes(err)
 		}
 		return m.applySend(at, send)
+	case commandAcquire, commandRelease, commandRenew, commandBreak:
+		if at.Level < levelLocks {
+			break // as the release before answers
+		}
+		command, err := readLockCommand(&r, kind)
+		if err != nil {
+			return refuseBytes(err)
+		}
+		return m.applyLock(at, kind, command)
 	}
 	return refuse(CodeMalformed, "There is no command %d.", kind)
 }
@@ -59,6 +68,12 @@ func (m *Machine) Query(query []byte) []byte {
 			return refuseBytes(err)
 		}
 		return m.queryHistory(history)
+	case queryLocks:
+		locks, err := readLocks(&r)
+		if err != nil {
+			return refuseBytes(err)
+		}
+		return m.queryLocks(locks)
 	}
 	return refuse(CodeMalformed, "There is no query %d.", kind)
 }

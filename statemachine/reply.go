@@ -19,6 +19,13 @@ const (
 	CodeEmptyText      Code = 4 // nothing but blanks
 	CodeTextTooLong    Code = 5 // more than Limits.TextBytesMax
 	CodeNotUTF8        Code = 6 // the text is not UTF-8
+
+	CodeLockName     Code = 7  // nothing that a lock can be called; see Limits.CheckLockName
+	CodeLockTTL      Code = 8  // below Limits.LockTTLMin or above LockTTLMax
+	CodeLocksFull    Code = 9  // the caller holds as many locks as he may, or there are as many as there may be
+	CodeNoHolder     Code = 10 // a command about a lock from nobody
+	CodeStaleFence   Code = 11 // the lock is free, or held under another fence or by somebody else
+	CodeNotPermitted Code = 12 // it is not for the caller to do this
 )
 
 // String names the code as traces print it.
@@ -38,6 +45,18 @@ func (c Code) String() string {
 		return "text too long"
 	case CodeNotUTF8:
 		return "text not UTF-8"
+	case CodeLockName:
+		return "bad lock name"
+	case CodeLockTTL:
+		return "bad time to live"
+	case CodeLocksFull:
+		return "too many locks"
+	case CodeNoHolder:
+		return "no holder"
+	case CodeStaleFence:
+		return "stale fence"
+	case CodeNotPermitted:
+		return "not permitted"
 	}
 	return fmt.Sprintf("code%d", uint8(c))
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"parley/raft/blocks"
 	"parley/raft/node"
 )
 
@@ -51,14 +52,14 @@ func (m *Machine) WriteSnapshot(w io.Writer) error {
 // the snapshot tells. Any bytes are safe: after an error the machine is what it was, and
 // no more memory was taken than bytes were read.
 func (m *Machine) Restore(r io.Reader) error {
-	in := source{r: r}
-	if v := in.u8(); in.err == nil && v != codecVersion {
+	in := newSource(r)
+	if v := in.u8(); in.Err() == nil && v != codecVersion {
 		return ErrVersion
 	}
 	var t tables
 	for last := -1; ; {
 		id := int(in.u8())
-		if in.err != nil || id == snapshotEnd {
+		if in.Err() != nil || id == snapshotEnd {
 			break
 		}
 		if id >= tableCount {
@@ -71,9 +72,8 @@ func (m *Machine) Restore(r io.Reader) error {
 		in.table(&t, table(id))
 	}
 	hash := node.Hash{in.u64(), in.u64()}
-	in.end()
-	if in.err != nil {
-		return in.err
+	if err := in.End(); err != nil {
+		return err
 	}
 	if hash != t.hash {
 		return fmt.Errorf("%w: its rows do not have its state hash", ErrSnapshot)
@@ -86,23 +86,20 @@ func (m *Machine) Restore(r io.Reader) error {
 func (s *source) table(t *tables, id table) {
 	n := s.u64()
 	if n == 0 {
-		s.fail("table %d without rows", id)
+		s.Fail("table %d without rows", id)
 	}
-	for last := ""; n > 0 && s.err == nil; n-- {
+	for last := ""; n > 0 && s.Err() == nil; n-- {
 		key := string(s.bytes())
 		value := append([]byte{}, s.bytes()...) // never nil: that would remove the row
 		if t.rows[id].Len() > 0 && key <= last {
-			s.fail("rows of table %d out of order", id)
+			s.Fail("rows of table %d out of order", id)
 		}
-		if s.err == nil {
+		if s.Err() == nil {
 			t.write(id, key, value)
 		}
 		last = key
 	}
 }
-
-// blockBytes is how much is written or read at a time.
-const blockBytes = 64 << 10
 
 // sink gathers what is written into blocks.
 type sink struct {
@@ -122,7 +119,7 @@ func (s *sink) bytes(v []byte) {
 }
 
 func (s *sink) full() {
-	if len(s.buf) >= blockBytes {
+	if len(s.buf) >= blocks.Bytes {
 		s.flush()
 	}
 }
@@ -134,89 +131,24 @@ func (s *sink) flush() {
 	s.buf = s.buf[:0]
 }
 
-// source takes a stream apart. After the first error every read returns zero.
-type source struct {
-	r     io.Reader
-	block []byte // the memory of what was read
-	left  []byte // of the block
-	value []byte // the memory of what take returns across blocks
-	ended bool   // r has no more
-	err   error
-}
+// source takes a stream apart.
+type source struct{ blocks.Reader }
 
-func (s *source) fail(format string, args ...any) {
-	if s.err == nil {
-		s.err = fmt.Errorf("%w: %s", ErrSnapshot, fmt.Sprintf(format, args...))
-	}
-}
-
-// fill reads the next block if all of the last one is used up.
-func (s *source) fill() bool {
-	for tries := 0; len(s.left) == 0 && s.err == nil; tries++ {
-		if s.block == nil {
-			s.block = make([]byte, blockBytes)
-		}
-		n, err := s.r.Read(s.block)
-		s.left = s.block[:n]
-		switch {
-		case n == 0 && err == nil && tries == 100:
-			s.err = io.ErrNoProgress
-		case n == 0 && err == io.EOF:
-			s.ended = true
-			s.fail("it ends too early")
-		case n == 0:
-			s.err = err
-		}
-	}
-	return s.err == nil
-}
-
-// take reads n bytes. They are good until the next take. Memory is taken as the bytes come, not as
-// a length promises.
-func (s *source) take(n int64) []byte {
-	if int64(len(s.left)) >= n && s.err == nil {
-		p := s.left[:n]
-		s.left = s.left[n:]
-		return p
-	}
-	s.value = s.value[:0]
-	for int64(len(s.value)) < n && s.fill() {
-		more := s.left[:min(n-int64(len(s.value)), int64(len(s.left)))]
-		s.value = append(s.value, more...)
-		s.left = s.left[len(more):]
-	}
-	if s.err != nil {
-		return nil
-	}
-	return s.value
-}
+func newSource(r io.Reader) source { return source{blocks.NewReader(r, ErrSnapshot)} }
 
 func (s *source) u8() uint8 {
-	if p := s.take(1); s.err == nil {
+	if p := s.Take(1); s.Err() == nil {
 		return p[0]
 	}
 	return 0
 }
 
 func (s *source) u64() uint64 {
-	r := reader{src: s.take(8)}
+	r := reader{src: s.Take(8)}
 	return r.u64()
 }
 
 func (s *source) bytes() []byte {
-	r := reader{src: s.take(4)}
-	return s.take(int64(r.u32()))
-}
-
-// end checks that nothing follows. It is also what makes a reader say at its end whether all it
-// gave was right.
-func (s *source) end() {
-	if s.err != nil {
-		return
-	}
-	if s.fill() {
-		s.fail("bytes behind its end")
-	} else if s.ended {
-		s.err = nil // it ends where it should
-	}
+	r := reader{src: s.Take(4)}
+	return s.Take(uint64(r.u32()))
 }

@@ -8,11 +8,13 @@ import (
 	"io"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"parley/raft"
+	"parley/raft/node"
 )
 
 func snapshot(t require.TestingT, m *Machine) []byte {
@@ -150,6 +152,11 @@ func FuzzRestore(f *testing.F) {
 	f.Add(snapshot(f, m), false)
 	f.Add(snapshot(f, m), true)
 	f.Add([]byte{codecVersion, snapshotEnd}, true)
+	s := newTape(DefaultLimits())
+	s.acquire("ann", 0, "a", second)
+	s.acquire("bob", 0, "b", time.Hour)
+	s.lead(second)
+	f.Add(snapshot(f, s.Machine), true)
 	f.Fuzz(func(t *testing.T, src []byte, resum bool) {
 		m := New()
 		if resum {
@@ -164,6 +171,13 @@ func FuzzRestore(f *testing.F) {
 		m.Query(AppendHistory(nil, History{Channel: GeneralChannel}))
 		m.Query(AppendHistory(nil, History{Channel: GeneralChannel, Forward: true}))
 		m.EventsAfter(0, 10)
+		m.Query(AppendLocks(nil, Locks{}))
+		m.Query(AppendLocks(nil, Locks{Name: "a"}))
+		m.NextDeadline()
+		later := node.Applied{Position: 1 << 39, Term: 7, Time: 1 << 40, Level: levelLocks, Principal: "ann"}
+		m.Advance(later)
+		m.Apply(later, AppendAcquire(nil, Acquire{Name: "a", TTL: second}))
+		m.Apply(later, AppendRelease(nil, Release{Name: "a", Fence: 1 << 39}))
 		say(m, 1<<40, "more")
 		require.Equal(t, m.RecomputeHash(), m.StateHash())
 	})
@@ -171,17 +185,17 @@ func FuzzRestore(f *testing.F) {
 
 // withHash puts the right hash behind the rows, if they can be read.
 func withHash(src []byte) []byte {
-	in := source{r: bytes.NewReader(src)}
+	in := newSource(bytes.NewReader(src))
 	var t tables
 	in.u8()
 	for {
 		id := in.u8()
-		if in.err != nil || id >= tableCount {
+		if in.Err() != nil || id >= tableCount {
 			break
 		}
 		in.table(&t, table(id))
 	}
-	if in.err != nil || len(src) < 17 {
+	if in.Err() != nil || len(src) < 17 {
 		return src
 	}
 	out := src[:len(src)-16]

@@ -14,11 +14,14 @@ import (
 type table uint8
 
 const (
-	tableMarks    table = 0 // mark name -> position
-	tableChannels table = 1 // channel name -> channel row
-	tableMessages table = 2 // channel number, position -> message row
-	tableEvents   table = 3 // position -> event row
-	tableCount          = 4
+	tableMarks         table = 0 // mark name -> position, or what the mark says
+	tableChannels      table = 1 // channel name -> channel row
+	tableMessages      table = 2 // channel number, position -> message row
+	tableEvents        table = 3 // position -> event row
+	tableLocks         table = 4 // name -> lock row
+	tableLockDeadlines table = 5 // deadline, name -> nothing
+	tableLockHolders   table = 6 // holder, name -> nothing
+	tableCount               = 7
 )
 
 // tables hold all replicated state as rows of bytes, ordered by key. A row's

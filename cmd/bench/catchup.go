@@ -41,6 +41,7 @@ type catchup struct {
 	FillMade int     `json:"fill_snapshots"` // that the leader made meanwhile
 	Rate     int     `json:"rate_per_s"`
 	Sync     string  `json:"sync"`
+	Apart    bool    `json:"follower_apart"` // its directory is on another disk
 
 	SnapshotBytes int64      `json:"snapshot_bytes"` // that the follower received
 	SnapshotEntry raft.Index `json:"snapshot_entry"` // the last one whose effect is in it
@@ -103,6 +104,7 @@ on a real disk, and let nothing else run.`,
 	f.IntVar(&o.rounds, "rounds", 3, "how often, in the same cluster")
 	f.StringVar(&o.profile, "cpuprofile", "", "write a processor profile of the last catching up to this file")
 	f.StringVar(&o.trace, "trace", "", "write an execution trace of the last catching up to this file")
+	f.StringVar(&o.apart, "apart", "", "where the follower has its directory, on another disk; empty: beside the others")
 	o.addTo(f)
 	return cmd
 }
@@ -128,10 +130,19 @@ func measureCatchup(ctx context.Context, o catchupOptions, show func(catchup) er
 		return err
 	}
 	defer os.RemoveAll(dir)
+	if o.apart != "" {
+		if o.apart, err = os.MkdirTemp(o.apart, "bench-catchup-"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(o.apart)
+	}
 	say("%d nodes in %s, %d keys, %d bytes", o.nodes, dir, o.keys, o.payload)
 	c := &benchCluster{options: o.clusterOptions, dir: dir}
 	defer c.stop()
 	if err := c.start(); err != nil {
+		return err
+	}
+	if err := c.yieldLast(ctx); err != nil {
 		return err
 	}
 	w, err := newWriters(ctx, c, o.clients, o.payload, o.keys)
@@ -141,12 +152,36 @@ func measureCatchup(ctx context.Context, o catchupOptions, show func(catchup) er
 	elections := c.elections.Load()
 	for i := range o.rounds {
 		r := round{o: o, c: c, w: w, follower: (w.leader() + 1) % o.nodes, last: i == o.rounds-1}
+		if o.apart != "" {
+			r.follower = o.nodes - 1
+		}
 		line, err := r.run(ctx)
 		if err != nil {
 			return err
 		}
 		line.Round, line.Elections = i+1, int(c.elections.Load()-elections)
 		if err := show(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// yieldLast has another node lead than the last, if that one is apart and is to be the follower.
+func (c *benchCluster) yieldLast(ctx context.Context) error {
+	last := c.options.nodes - 1
+	for c.options.apart != "" {
+		leader, err := c.leader(ctx)
+		if err != nil || leader != last {
+			return err
+		}
+		if err := c.halt(ctx, last); err != nil {
+			return err
+		}
+		if _, err := c.leader(ctx); err != nil {
+			return err
+		}
+		if err := c.restartHere(last); err != nil {
 			return err
 		}
 	}
@@ -171,7 +206,7 @@ func (r *round) leader() *member { return r.c.nodes[r.w.leader()] }
 
 func (r *round) run(ctx context.Context) (catchup, error) {
 	o := &r.o
-	r.line = catchup{Bench: "catchup", Payload: o.payload, Keys: o.keys, Clients: o.clients, Rate: o.rate, Sync: o.sync}
+	r.line = catchup{Bench: "catchup", Payload: o.payload, Keys: o.keys, Clients: o.clients, Rate: o.rate, Sync: o.sync, Apart: o.apart != ""}
 	failed := r.w.failed.Load()
 	if err := r.c.halt(ctx, r.follower); err != nil {
 		return r.line, err

@@ -33,6 +33,7 @@ type benchCluster struct {
 type clusterOptions struct {
 	nodes     int
 	dir       string
+	apart     string // where the last node has its directory; empty: beside the others
 	transport string
 	sync      string
 	rules     node.Rules
@@ -83,7 +84,7 @@ func (c *benchCluster) listen(addr string) (t host.Transport, bound string, err 
 // run starts node i+1 in its directory.
 func (c *benchCluster) run(i int, t host.Transport) error {
 	m := c.nodes[i]
-	root, err := osfs.New(filepath.Join(c.dir, fmt.Sprint("node-", i+1)))
+	root, err := osfs.New(c.dirOf(i))
 	if err != nil {
 		return errors.Join(err, t.Close())
 	}
@@ -107,6 +108,14 @@ func (c *benchCluster) run(i int, t host.Transport) error {
 	return nil
 }
 
+// dirOf returns the directory of node i+1.
+func (c *benchCluster) dirOf(i int) string {
+	if c.options.apart != "" && i == c.options.nodes-1 {
+		return c.options.apart
+	}
+	return filepath.Join(c.dir, fmt.Sprint("node-", i+1))
+}
+
 // halt stops node i+1.
 func (c *benchCluster) halt(ctx context.Context, i int) error {
 	m := c.nodes[i]
@@ -128,7 +137,7 @@ func (c *benchCluster) restart(i int) (err error) {
 		return c.restartHere(i)
 	}
 	m := c.nodes[i]
-	m.away, err = startAway(awaySpec{i, c.dir, c.options.sync, c.seeds, c.options.rules},
+	m.away, err = startAway(awaySpec{i, c.dir, c.options.apart, c.options.sync, c.seeds, c.options.rules},
 		func(n *raft.Note, at time.Time) { c.hear(m, n, at) })
 	return err
 }

@@ -39,11 +39,12 @@ that can be printed, edited and replayed. After every event judges look for brok
   sim shrink --seed 7 -o my.plan   the smallest plan that breaks what seed 7 breaks
   sim view --seed 7 -o run.html    as a page for a browser, to step through
   sim mutants                      how many seeds find each planted bug
-  sim search --elections 1         every choice within bounds, exhaustively`,
+  sim cover --seeds 1..1000        which rare situations were reached
+  sim explore --elections 1        every choice within bounds, exhaustively`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(runCommand(), planCommand(), replayCommand(), soakCommand(), shrinkCommand(), viewCommand(), mutantsCommand(), searchCommand())
+	root.AddCommand(runCommand(), planCommand(), replayCommand(), soakCommand(), shrinkCommand(), viewCommand(), mutantsCommand(), coverCommand(), searchCommand())
 	return root
 }

@@ -19,7 +19,7 @@ var pageText string
 //go:embed page/page.css
 var pageStyle string
 
-// The script in three parts: what happened, the lanes, and the rest with the keys.
+// The script in four parts: what happened, the lanes, the rest with the keys, and the other tab.
 var (
 	//go:embed page/model.js
 	modelScript string
@@ -27,8 +27,10 @@ var (
 	lanesScript string
 	//go:embed page/page.js
 	stepScript string
+	//go:embed page/history.js
+	historyScript string
 
-	pageScript = modelScript + "\n" + lanesScript + "\n" + stepScript
+	pageScript = modelScript + "\n" + lanesScript + "\n" + stepScript + "\n" + historyScript
 )
 
 var pageTemplate = template.Must(template.New("page").Parse(pageText))
@@ -39,10 +41,18 @@ func (v *view) draw(r *sim.Result, rec *sim.Recording) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	clients, err := drawPicture(r, rec)
+	if err != nil {
+		return nil, err
+	}
+	seen, err := json.Marshal(clients)
+	if err != nil {
+		return nil, err
+	}
 	var b bytes.Buffer
 	err = pageTemplate.Execute(&b, map[string]string{
 		"Title": html.EscapeString(fmt.Sprintf("Parley: seed %d, %s", r.Seed, r.Verdict())),
-		"Style": pageStyle, "Script": pageScript, "Run": string(data),
+		"Style": pageStyle, "Script": pageScript, "Run": string(data), "Picture": string(seen),
 	})
 	return b.Bytes(), err
 }

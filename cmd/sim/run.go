@@ -22,6 +22,7 @@ type runFlags struct {
 	panics bool
 	cover  bool
 	blind  bool
+	search bool
 }
 
 func (f *runFlags) add(c *cobra.Command) {
@@ -31,6 +32,7 @@ func (f *runFlags) add(c *cobra.Command) {
 	c.Flags().Uint64Var(&f.stopAt, "stop-at", 0, "end the run after this event")
 	c.Flags().BoolVar(&f.panics, "panic", false, "let a panic of the code under test through, with its stack")
 	c.Flags().BoolVar(&f.blind, "blind", false, "leave out the judges that look into disks")
+	c.Flags().BoolVar(&f.search, "porcupine", false, "have Porcupine check what clients saw as well, window by window")
 	c.Flags().BoolVar(&f.cover, "cover", false, "print which rare situations the run reached")
 }
 
@@ -123,7 +125,7 @@ func readPlan(file string) (*sim.Plan, error) {
 
 // runPlan runs a plan and prints its line, and what broke.
 func runPlan(out io.Writer, plan *sim.Plan, flags runFlags, again string) error {
-	options := sim.Options{From: flags.from, To: flags.to, StopAt: flags.stopAt, LetPanic: flags.panics, Blind: flags.blind}
+	options := sim.Options{From: flags.from, To: flags.to, StopAt: flags.stopAt, LetPanic: flags.panics, Blind: flags.blind, History: flags.search}
 	closeTrace := func() error { return nil }
 	switch flags.trace {
 	case "":
@@ -152,8 +154,16 @@ func runPlan(out io.Writer, plan *sim.Plan, flags runFlags, again string) error 
 	if flags.cover {
 		result.Cover.Each(func(name string, count uint64) { fmt.Fprintf(out, "%8d  %s\n", count, name) })
 	}
+	accepted := true
+	if flags.search {
+		var line string
+		line, accepted = crossCheck(result.History)
+		fmt.Fprintln(out, line)
+	}
 	if result.Violation != nil {
 		explain(out, result, again)
+	}
+	if result.Violation != nil || !accepted {
 		return errFailed
 	}
 	return nil

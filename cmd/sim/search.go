@@ -19,10 +19,10 @@ func searchCommand() *cobra.Command {
 	var memory int
 	var from string
 	c := &cobra.Command{
-		Use:     "search",
-		Aliases: []string{"explore"},
+		Use:     "explore",
+		Aliases: []string{"search"},
 		Short:   "Make every choice there is, within bounds",
-		Long: `Search has three nodes of the protocol, each with an abstract disk and a clock of its own, and
+		Long: `Explore has three nodes of the protocol, each with an abstract disk and a clock of its own, and
 makes every choice within the bounds: the order of messages, whose timer fires, what is lost or doubled,
 where a machine crashes and how many of its writes it keeps. It says whether it finished, or which
 bound ended it, and what it saw until then. It ends with status 1 if a judge spoke.`,

@@ -28,7 +28,7 @@ func viewCommand() *cobra.Command {
 		Short: "Draw a run as a page for a browser",
 		Long: `View writes one HTML file that needs nothing else: a lane for each node, messages as arrows, terms
 as colours, what was cut off and who was down, every node's log, and each event's line of the trace, to
-step through forwards and backwards.
+step through forwards and backwards. Behind a tab is Porcupine's picture of what clients wanted and saw.
 
 Without --from and --to it shows the last 2,000 events before a judge spoke, or the first
 2,000 of a run in which none did. With --patch it shows what a planted bug does.`,
@@ -86,7 +86,7 @@ func (v *view) page() ([]byte, *sim.Result, error) {
 			plan.Seed = v.seed
 		}
 	}
-	result := sim.Run(plan, sim.Options{Blind: v.blind})
+	result := sim.Run(plan, sim.Options{Blind: v.blind, History: true})
 	chosen := v.from != 0 || v.to != 0
 	if err := v.choose(result); err != nil {
 		return nil, nil, err

@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"parley/sim"
+	"parley/sim/linear"
+	"parley/sim/linear/oracle"
 )
 
 var runElement = regexp.MustCompile(`(?s)<script type="application/json" id="run">(.*?)</script>`)
@@ -52,15 +54,93 @@ func TestAPageNeedsNothingElse(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, said, "seed=5 ")
 	require.Less(t, len(page), pageBytesMax)
-	for _, outside := range []string{"http:", "https:", "//cdn", "src=", "<link", "@import", "url(", "import(", "fetch(", "XMLHttpRequest", "WebSocket"} {
-		require.NotContains(t, string(page), outside)
-	}
+	clients := pictureOf(t, page)
+	requireAlone(t, strings.ReplaceAll(clients.Page, svgName, ""))
+	requireAlone(t, strings.ReplaceAll(string(page), svgName, ""))
 	require.Contains(t, string(page), `content="default-src 'none'; `)
 	require.Less(t, len(pageText)+len(pageStyle)+len(pageScript), 100_000)
 	p := dataOf(t, page)
 	require.Equal(t, "go run ./cmd/sim run --seed 5", p.Repeat)
 	require.Equal(t, uint64(5), p.Seed)
 	require.Len(t, p.Events, pageEvents)
+}
+
+// svgName is what drawings are called, and nobody looks there.
+const svgName = "http://www.w3.org/2000/svg"
+
+func requireAlone(t *testing.T, page string) {
+	t.Helper()
+	for _, outside := range []string{"http:", "https:", "//cdn", "src=", "<link", "@import", "url(", "import(", "fetch(", "XMLHttpRequest", "WebSocket"} {
+		require.NotContains(t, page, outside)
+	}
+}
+
+var pictureElement = regexp.MustCompile(`(?s)<script type="application/json" id="picture">(.*?)</script>`)
+
+// pictureOf reads the other tab's data.
+func pictureOf(t *testing.T, page []byte) (p picture) {
+	t.Helper()
+	found := pictureElement.FindSubmatch(page)
+	require.NotNil(t, found)
+	require.NoError(t, json.Unmarshal(found[1], &p))
+	return p
+}
+
+// Who looks at a run wants to see what its clients saw: the operations of that stretch, with an order that explains them.
+func TestBehindTheTabIsWhatClientsSawInThatStretch(t *testing.T) {
+	_, page, err := tell(t, "view", "--seed", "7", "--simulated", "20s", "--from", "4000", "--to", "6000")
+	require.NoError(t, err)
+	clients := pictureOf(t, page)
+	require.Regexp(t, `^\d+ operations of clients, positions \d+ to \d+(?: \(\d+ reads more are left out\))?\. The line joins the instants`, clients.Note)
+	require.Contains(t, clients.Page, "append")
+	require.Contains(t, clients.Page, "read #general: ")
+	p := dataOf(t, page)
+	first, last := p.Events[0].At, p.Events[len(p.Events)-1].At
+	r := sim.Run(sim.Generate(7, 20*time.Second), sim.Options{History: true})
+	w := oracle.During(r.History, first, last, pictureOperations, false)
+	for _, o := range w.History.Operations {
+		require.LessOrEqual(t, o.Call, last)
+		require.Contains(t, clients.Page, r.History.Answer(&o))
+	}
+}
+
+// The note must say which it is: an answer that no order explains, or a position that is wrong. A search that finds
+// nothing in its time is neither.
+func TestTheNoteUnderAPictureSaysWhatIsWrong(t *testing.T) {
+	h := &linear.History{Objects: []string{"<b>"}, Operations: []linear.Operation{
+		{Kind: linear.Append, Outcome: linear.Done, Call: 1, Return: 2, Position: 5, ID: 1},
+		{Kind: linear.Read, Outcome: linear.Done, Call: 3, Return: 4, Position: 4, Limit: 9},
+	}}
+	r, rec := &sim.Result{History: h}, &sim.Recording{Events: []sim.Happening{{}}}
+	clients, err := drawPicture(r, rec)
+	require.NoError(t, err)
+	require.Contains(t, clients.Note, "took effect at position 4; when it was called, Operation 1")
+	require.Contains(t, clients.Note, "No order explains their answers")
+	require.NotContains(t, clients.Page, "<b>", "an object's name is no markup")
+
+	h.Operations[1].Entries = []linear.Entry{{Position: 5, ID: 1}}
+	clients, err = drawPicture(r, rec)
+	require.NoError(t, err)
+	require.Contains(t, clients.Note, "Another order explains")
+
+	w := oracle.Whole(h)
+	require.Contains(t, pictureNote(w, nil, oracle.Undecided), "no proof that there is none")
+	require.Contains(t, pictureNote(w, nil, oracle.Unlinearizable), "one of the two is wrong")
+}
+
+// Porcupine's word about a run is a line of its own, and its refusal fails the command.
+func TestARunIsCheckedByPorcupineWhenSomebodyAsks(t *testing.T) {
+	var out bytes.Buffer
+	c := command()
+	c.SetOut(&out)
+	c.SetArgs([]string{"run", "--seed", "3", "--simulated", "5s", "--porcupine"})
+	require.NoError(t, c.Execute())
+	require.Regexp(t, `(?m)^porcupine: \d+ operations in \d+ windows, all linearizable$`, out.String())
+
+	line, accepted := crossCheck(&linear.History{Objects: []string{"#general"}, Operations: []linear.Operation{
+		{Kind: linear.Read, Outcome: linear.Done, Position: 3, Limit: 9, More: true}}})
+	require.False(t, accepted)
+	require.Equal(t, "porcupine: window 1 of 1, positions 3 to 3: not linearizable", line)
 }
 
 // What a page shows is believed: every event of the stretch must be in it, with the words of the trace.

@@ -107,13 +107,14 @@ func (f Fault) String() string {
 }
 
 func faultOf(err error) Fault {
+	if err == nil {
+		return FaultNone // mostly, and for nothing
+	}
 	var damaged *DamagedError
 	var sum *SumError
 	var large *TooLargeError
 	var offset *OffsetError
 	switch {
-	case err == nil:
-		return FaultNone
 	case errors.As(err, &damaged):
 		return FaultDamaged
 	case errors.As(err, &sum):

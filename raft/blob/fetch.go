@@ -50,7 +50,8 @@ type pause struct {
 }
 
 // startFetches takes up what is due: where somebody may have the blob it is fetched, of the
-// others everybody is asked.
+// others everybody is asked. What is in a file may be all of it, and what the disk did not read of that it may read
+// now: so such a blob is taken up even where nobody is known to have it.
 func (r *Replicator) startFetches() {
 	var due []Sum
 	for _, it := range r.missing.items {
@@ -61,13 +62,16 @@ func (r *Replicator) startFetches() {
 	}
 	for _, sum := range due {
 		b := r.find(sum)
-		// What is in the file may be all of it.
-		alone := b.tries == 0 && (b.part || b.size == 0)
+		nobody := b.sources&r.peers == 0
+		here := b.part || b.size == 0
 		switch {
-		case b.sources&r.peers == 0 && !alone:
+		case nobody && !here:
 			r.asks = append(r.asks, sum)
 			r.retryLater(b)
 		case len(r.fetches) < r.o.FetchesMax:
+			if nobody && b.tries > 0 {
+				r.asks = append(r.asks, sum)
+			}
 			r.start(b)
 		}
 		r.settle(b)
@@ -297,7 +301,6 @@ func (r *Replicator) onCommitted(d *Done) {
 		b.part = false
 		r.fail(f, d.Fault)
 	case FaultMissing, FaultDamaged:
-		b.part = false
 		r.fail(f, d.Fault)
 	default:
 		r.failByDisk(f, d.Fault)
@@ -314,10 +317,10 @@ func (r *Replicator) fail(f *fetch, why Fault) {
 	r.settle(b)
 }
 
-// failByDisk ends an attempt that this node's own disk failed. The store gave up the file.
+// failByDisk ends an attempt that this node's own disk failed. The store gave up what was fetched; of a copy that was
+// damaged before, everything is still there.
 func (r *Replicator) failByDisk(f *fetch, why Fault) {
 	b := r.find(f.sum)
-	b.part = false
 	b.pausedTo = r.now.Add(r.o.DiskPause)
 	r.fail(f, why)
 }

@@ -36,7 +36,8 @@ import (
 //
 // A file under another name is not yet, or no longer, a blob:
 //
-//	<sum>.part    header and some chunks, in any places: being fetched, or damaged
+//	<sum>.part    header and some chunks, in any places: being fetched
+//	<sum>.bad     was a blob, and did not pass its checks: its good chunks are on disk, and its repair begins with them
 //	u<id>.part    header and the first chunks: being uploaded
 //	<sum>.try     whole, and a sync was tried: nobody knows whether it helped
 //	<sum>.new     whole and synced, but its name may not be
@@ -50,6 +51,7 @@ const (
 
 	suffixBlob = ".blob"
 	suffixPart = ".part"
+	suffixBad  = ".bad"
 	suffixTry  = ".try"
 	suffixNew  = ".new"
 )
@@ -116,10 +118,18 @@ func (l layout) trailerSum(p []byte) uint32 {
 
 // chunkSum is what stands behind a chunk.
 func (l layout) chunkSum(number int64, content []byte) uint32 {
-	var h [16]byte
-	le.PutUint64(h[0:], l.tag)
-	le.PutUint64(h[8:], uint64(number))
-	return crc32.Update(checksum(h[:]), castagnoli, content)
+	crc := crcWord(crcWord(^uint32(0), l.tag), uint64(number))
+	return crc32.Update(^crc, castagnoli, content)
+}
+
+// crcWord goes on with a CRC over the eight bytes of a number, little-endian: by hand, because bytes that are handed to
+// package crc32 come from the heap, and there is a chunk for every few of a file's bytes that are read.
+func crcWord(crc uint32, x uint64) uint32 {
+	for range 8 {
+		crc = castagnoli[byte(crc)^byte(x)] ^ crc>>8
+		x >>= 8
+	}
+	return crc
 }
 
 // chunks is how many chunks content of a size has.
@@ -156,7 +166,7 @@ func parseName(name string) (sum Sum, suffix string, id uint64, upload, ok bool)
 		return Sum{}, "", 0, false, false
 	}
 	switch suffix {
-	case suffixBlob, suffixPart, suffixTry, suffixNew:
+	case suffixBlob, suffixPart, suffixBad, suffixTry, suffixNew:
 		return sum, suffix, 0, false, true
 	}
 	return Sum{}, "", 0, false, false

@@ -3,23 +3,26 @@ package blob
 import (
 	"crypto/sha256"
 	"errors"
-	"io"
 	"slices"
 
 	"parley/raft/vfs"
 )
 
-// part is a blob that is being fetched: its size is known, its chunks come in any order.
+// part is a blob that is being fetched: its size is known, its chunks come in any order, from peers and from
+// what is left of a damaged copy. That copy is only read: what it holds was synced once, and a repair that
+// fails must not cost what may be the last of it.
 type part struct {
 	sum    Sum
 	size   int64
 	layout layout
-	have   bitmap
+	have   bitmap // in either file
+	own    bitmap // in the part's own
+	made   bool   // which there is
+	again  bool   // the copy passes its checks again: the disk did not read it for a while
 }
 
-// Begin makes a file for a blob's chunks, or finds the one there is and says which chunks it
-// holds for good: an earlier attempt's, or a damaged blob's. A blob that is held needs none:
-// ErrChanged.
+// Begin looks for what is there of a blob, and says which of its chunks are good: of an earlier
+// attempt, and of a damaged copy. A blob that is held needs none: ErrChanged.
 func (s *Store) Begin(sum Sum, size int64) (have []uint64, err error) {
 	if size < 0 || size > s.o.BlobBytesMax {
 		return nil, &TooLargeError{size, s.o.BlobBytesMax}
@@ -27,24 +30,15 @@ func (s *Store) Begin(sum Sum, size int64) (have []uint64, err error) {
 	if _, held := s.find(sum); held {
 		return nil, ErrChanged // it was uploaded meanwhile
 	}
-	if p := s.partOf(sum); p != nil && p.size == size {
-		if err := s.readAgain(p); err != nil {
+	p := s.partOf(sum)
+	if p == nil || p.size != size {
+		s.forgetPart(sum)
+		if p, err = s.resumePart(sum, size); err != nil {
 			return nil, err
 		}
-		return p.have.clone(), nil
+		s.parts = append(s.parts, p)
 	}
-	s.forgetPart(sum)
-	p, err := s.resumePart(sum, size)
-	if errors.Is(err, errUnreadable) && !s.givesUp(sum) {
-		return nil, err
-	}
-	if errors.Is(err, ErrMissing) || errors.Is(err, errUnreadable) {
-		p, err = s.createPart(sum, size)
-	}
-	if err != nil {
-		return nil, err
-	}
-	s.parts = append(s.parts, p)
+	s.readDamaged(p)
 	return p.have.clone(), nil
 }
 
@@ -55,32 +49,148 @@ func (s *Store) Write(sum Sum, number int64, content []byte) error {
 	if p == nil || number < 0 || number >= p.layout.chunks(p.size) || int64(len(content)) != p.layout.length(number, p.size) {
 		return ErrMissing
 	}
-	f, err := s.fs.Open(s.path(fileName(sum, suffixPart)))
+	err := s.makePart(p)
 	if err == nil {
-		err = errors.Join(s.writeChunk(f, p.layout, number, content), f.Close())
+		err = s.writeTo(p, number, content)
 	}
 	if err != nil {
 		s.discard(sum)
-		return err
 	}
-	p.have.set(number)
-	return nil
+	return err
+}
+
+// makePart makes the part's own file, with the first chunk that goes into it.
+func (s *Store) makePart(p *part) error {
+	if p.made {
+		return nil
+	}
+	err := s.createFile(fileName(p.sum, suffixPart), p.layout)
+	p.made = err == nil
+	return err
+}
+
+func (s *Store) writeTo(p *part, number int64, content []byte) error {
+	f, err := s.fs.Open(s.path(fileName(p.sum, suffixPart)))
+	if err == nil {
+		err = errors.Join(s.writeChunk(f, p.layout, number, content), f.Close())
+	}
+	if err == nil {
+		p.have.set(number)
+		p.own.set(number)
+	}
+	return err
 }
 
 // Commit makes a part whose chunks are all there a blob: hashed, synced, named, and its
-// name synced. Content with another sum is a *SumError and is given up.
+// name synced. Content with another sum is a *SumError and is given up. When anything fails, what was fetched is given up; a
+// damaged copy stays.
 func (s *Store) Commit(sum Sum) (Held, error) {
 	p := s.partOf(sum)
 	if p == nil || !p.have.full(p.layout.chunks(p.size)) {
 		return Held{}, ErrMissing
 	}
-	name := fileName(sum, suffixPart)
-	if err := s.finish(name, p.layout, p.size, sum); err != nil {
+	if p.again {
+		return s.reinstate(p)
+	}
+	err := s.makePart(p)
+	if err == nil {
+		err = s.takeOver(p)
+	}
+	if err == nil {
+		err = s.finish(fileName(sum, suffixPart), p.layout, p.size, sum)
+	}
+	if err != nil {
 		s.discard(sum)
-		return Held{}, err
+		return Held{}, s.blame(sum, err)
 	}
 	s.forgetPart(sum)
+	_ = s.supersede(sum)
 	return s.keep(sum, p.size), nil
+}
+
+// reinstate gives a copy that was found damaged its name back, if all of it has the sum that it should. Nothing was written
+// to it since it was synced.
+func (s *Store) reinstate(p *part) (Held, error) {
+	p.again = false // if this fails, it is looked at anew
+	f, l, err := s.openRest(p.sum, suffixBad)
+	if err != nil {
+		return Held{}, err
+	}
+	if err := errors.Join(s.check(f, l, p.size, p.sum), f.Close()); err != nil {
+		return Held{}, s.blame(p.sum, err)
+	}
+	if err := s.rename(p.sum, suffixBad, suffixBlob); err != nil {
+		return Held{}, err
+	}
+	if err := s.fs.SyncDir(s.dir); err != nil {
+		_ = s.rename(p.sum, suffixBlob, suffixBad) // under either name a start finds it
+		return Held{}, err
+	}
+	s.forgetDamaged(p.sum)
+	if p.made {
+		s.discard(p.sum)
+	}
+	s.forgetPart(p.sum)
+	return s.keep(p.sum, p.size), nil
+}
+
+// takeOver copies what the damaged copy has and the part has not.
+func (s *Store) takeOver(p *part) error {
+	n := p.layout.chunks(p.size)
+	if p.own.full(n) {
+		return nil
+	}
+	f, l, err := s.openRest(p.sum, suffixBad)
+	if err != nil {
+		return err
+	}
+	for i := p.own.missing(0, n); i < n && err == nil; i++ {
+		if p.own.has(i) {
+			continue
+		}
+		content, ok := s.readChunk(f, l, i, l.length(i, p.size))
+		if !ok {
+			err = &DamagedError{p.sum, l.place(i), "a chunk can't be read any more"}
+			break
+		}
+		err = s.writeTo(p, i, content)
+	}
+	return errors.Join(err, f.Close())
+}
+
+// blame gives up the damaged copy, too, if its chunks may be why the content has another sum.
+func (s *Store) blame(sum Sum, err error) error {
+	if wrong := (*SumError)(nil); errors.As(err, &wrong) {
+		_ = s.supersede(sum)
+	}
+	return err
+}
+
+// supersede removes the damaged copy of a blob, if there is one. Should that fail, the next start does it.
+func (s *Store) supersede(sum Sum) error {
+	if !s.forgetDamaged(sum) {
+		return nil
+	}
+	if err := s.fs.Remove(s.path(fileName(sum, suffixBad))); err != nil && !errors.Is(err, vfs.ErrNotExist) {
+		s.noteDamaged(sum)
+		return err
+	}
+	return nil
+}
+
+// noteDamaged and forgetDamaged keep the list of damaged copies.
+func (s *Store) noteDamaged(sum Sum) {
+	if at, known := slices.BinarySearchFunc(s.damaged, sum, Sum.Compare); !known {
+		s.damaged = slices.Insert(s.damaged, at, sum)
+	}
+}
+
+func (s *Store) forgetDamaged(sum Sum) (known bool) {
+	at, known := slices.BinarySearchFunc(s.damaged, sum, Sum.Compare)
+	if known {
+		s.damaged = slices.Delete(s.damaged, at, at+1)
+	}
+	return known
 }
 
 // finish takes a file that holds all chunks to its name. Each step counts on the one before:
@@ -144,83 +254,71 @@ func (s *Store) check(f vfs.File, l layout, size int64, sum Sum) error {
 	return nil
 }
 
-// resumePart reads which chunks a file holds. Without a header that can be read it holds nothing:
-// ErrMissing.
+// resumePart reads which chunks a part's own file holds, if there is one that can be gone on with.
 func (s *Store) resumePart(sum Sum, size int64) (*part, error) {
-	f, l, err := s.openPart(sum)
+	l := layout{tag: tagOf(sum), chunk: int64(s.o.ChunkBytes)} // peers are asked for chunks of this node's size
+	n := l.chunks(size)
+	p := &part{sum: sum, size: size, layout: l, have: newBitmap(n), own: newBitmap(n)}
+	f, found, err := s.openRest(sum, suffixPart)
+	if errors.Is(err, ErrMissing) {
+		return p, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	n := l.chunks(size)
-	p := &part{sum: sum, size: size, layout: l, have: newBitmap(n)}
+	if found.chunk != l.chunk {
+		return p, f.Close()
+	}
+	p.layout, p.made = found, true
 	for i := range n {
-		if _, ok := s.readChunk(f, l, i, l.length(i, size)); ok {
+		if _, ok := s.readChunk(f, found, i, found.length(i, size)); ok {
+			p.own.set(i)
 			p.have.set(i)
 		}
 	}
-	if err := f.Close(); err != nil {
-		return nil, err
-	}
-	if l.chunk != int64(s.o.ChunkBytes) {
-		return nil, ErrMissing // peers are asked for chunks of this node's size
-	}
-	return p, nil
+	return p, f.Close()
 }
 
-// readAgain looks for chunks of a part that could not be read: that may have passed, and nobody else
-// may have them.
-func (s *Store) readAgain(p *part) error {
-	n := p.layout.chunks(p.size)
-	if p.have.full(n) {
-		return nil
+// readDamaged looks for chunks in what is left of a damaged copy. What could not be read a moment ago may be there now,
+// and nobody else may have it.
+func (s *Store) readDamaged(p *part) {
+	copy(p.have, p.own)
+	p.again = false
+	if _, known := slices.BinarySearchFunc(s.damaged, p.sum, Sum.Compare); !known {
+		return
 	}
-	f, _, err := s.openPart(p.sum)
+	f, l, err := s.openRest(p.sum, suffixBad)
 	if err != nil {
-		return err
+		return
 	}
+	good := 0
+	n := l.chunks(p.size)
 	for i := range n {
-		if !p.have.has(i) {
-			if _, ok := s.readChunk(f, p.layout, i, p.layout.length(i, p.size)); ok {
-				p.have.set(i)
-			}
+		if _, ok := s.readChunk(f, l, i, l.length(i, p.size)); !ok {
+			continue
+		}
+		if good++; l.chunk == p.layout.chunk {
+			p.have.set(i)
 		}
 	}
-	return f.Close()
+	_, size, err := readEnds(f, p.sum, fileName(p.sum, suffixBad))
+	if p.again = err == nil && size == p.size && int64(good) == n; p.again {
+		for i := range p.layout.chunks(p.size) {
+			p.have.set(i)
+		}
+	}
+	_ = f.Close() // it was only read
 }
 
-// errUnreadable says that the disk did not read the beginning of a part. That may pass, and what is in it may
-// be all that there is of a blob.
-var errUnreadable = errors.New("blob: the disk does not read what is there of a blob")
-
-// unreadableMax is how often that is waited for before the part is made anew. Attempts back off, so
-// that it takes half a minute.
-const unreadableMax = 5
-
-// givesUp counts a part that could not be read, and reports whether that was once too often.
-func (s *Store) givesUp(sum Sum) bool {
-	if s.unread == nil {
-		s.unread = make(map[Sum]int)
-	}
-	if s.unread[sum]++; s.unread[sum] < unreadableMax {
-		return false
-	}
-	delete(s.unread, sum)
-	return true
-}
-
-// openPart opens a part's file: ErrMissing if there is none whose header can be read.
-func (s *Store) openPart(sum Sum) (vfs.File, layout, error) {
-	name := fileName(sum, suffixPart)
+// openRest opens a file of a blob that is not whole: ErrMissing if there is none whose header can be read.
+func (s *Store) openRest(sum Sum, suffix string) (vfs.File, layout, error) {
+	name := fileName(sum, suffix)
 	f, err := s.fs.Open(s.path(name))
 	if errors.Is(err, vfs.ErrNotExist) {
 		return nil, layout{}, ErrMissing
 	}
 	if err != nil {
 		return nil, layout{}, err
-	}
-	var first [1]byte
-	if _, err := f.ReadAt(first[:], 0); err != nil && !errors.Is(err, io.EOF) {
-		return nil, layout{}, errors.Join(errUnreadable, err, f.Close())
 	}
 	l, ok, err := readHeader(f, name)
 	if err == nil && !ok {
@@ -230,14 +328,6 @@ func (s *Store) openPart(sum Sum) (vfs.File, layout, error) {
 		return nil, layout{}, errors.Join(err, f.Close())
 	}
 	return f, l, nil
-}
-
-func (s *Store) createPart(sum Sum, size int64) (*part, error) {
-	l := layout{tag: tagOf(sum), chunk: int64(s.o.ChunkBytes)}
-	if err := s.createFile(fileName(sum, suffixPart), l); err != nil {
-		return nil, err
-	}
-	return &part{sum: sum, size: size, layout: l, have: newBitmap(l.chunks(size))}, nil
 }
 
 // createFile makes a file with a header, in place of one that may be there.
@@ -263,7 +353,7 @@ func (s *Store) writeChunk(f vfs.File, l layout, number int64, content []byte) e
 	return err
 }
 
-// discard gives a part up. The file may be gone already.
+// discard gives up what was fetched. The file may be gone already.
 func (s *Store) discard(sum Sum) {
 	s.forgetPart(sum)
 	_ = s.fs.Remove(s.path(fileName(sum, suffixPart)))

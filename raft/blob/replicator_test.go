@@ -528,6 +528,32 @@ func TestDamageFoundWhileServingIsToldAndRepaired(t *testing.T) {
 	read(t, r.store, p)
 }
 
+// What is not read is not gone. Where nobody else has it, it is all that there is.
+func TestABlobThatWasNotReadForAMomentIsFoundAgainWhereNobodyElseHasIt(t *testing.T) {
+	r := newRig(t, voters(1, 2))
+	p := content(1, 300)
+	sum := r.upload(p)
+	r.want(sum, 300, 2)
+	r.fs.SetHook(func(op memfs.Op) error {
+		if op.Kind == memfs.OpRead {
+			return vfs.ErrIO
+		}
+		return nil
+	})
+	d := r.store.Do(Op{Kind: OpClientRead, Sum: sum, Bytes: 10})
+	require.Equal(t, FaultDamaged, d.Fault)
+	r.step(Input{Kind: InputDone, Done: &d})
+	for range 3 {
+		r.after(r.rep.o.DiskPause + 2*r.rep.o.RetryMax)
+		require.Empty(t, r.rep.Holders(sum))
+		require.NotEmpty(t, r.sent(MsgAsk, 2), "perhaps somebody has it by now")
+	}
+	r.fs.SetHook(nil)
+	r.after(r.rep.o.DiskPause + 2*r.rep.o.RetryMax)
+	require.Equal(t, []raft.Ident{who(1)}, r.rep.Holders(sum))
+	read(t, r.store, p)
+}
+
 // Three copies, each damaged in another chunk: there is no whole copy left, and yet nothing is lost.
 func TestCopiesDamagedInDifferentChunksRepairOneAnother(t *testing.T) {
 	w := newWorld(3, 3)

@@ -12,12 +12,12 @@ import (
 // disk, name and all, and its content had the sum when it was stored. It is for one
 // goroutine, and keeps no file open between calls.
 type Store struct {
-	unread map[Sum]int // how often parts could not be read
-	fs     vfs.FS
-	dir    string
-	o      Options
+	fs  vfs.FS
+	dir string
+	o   Options
 
 	held    []Held // sorted by sum
+	damaged []Sum  // copies that did not pass their checks, sorted
 	parts   []*part
 	uploads []*upload
 	gen     uint64
@@ -38,7 +38,7 @@ type Found struct {
 // format is a *FormatError, and nothing was changed.
 func Open(fs vfs.FS, dir string, o Options) (*Store, Found, error) {
 	s := &Store{fs: fs, dir: dir, o: o.withDefaults()}
-	names, err := s.makeDir()
+	names, err := vfs.EnterDir(s.fs, s.dir)
 	if err != nil {
 		return nil, Found{}, err
 	}
@@ -53,26 +53,6 @@ func Open(fs vfs.FS, dir string, o Options) (*Store, Found, error) {
 		return nil, Found{}, err
 	}
 	return s, found, nil
-}
-
-// makeDir makes the directory durable and lists it. An empty one is made again: it may be
-// left from a start whose sync of the parent failed, and would be lost for good. One
-// that has files is durable: the first file came after the sync.
-func (s *Store) makeDir() ([]string, error) {
-	if err := s.fs.MkdirAll(s.dir); err != nil {
-		return nil, err
-	}
-	names, err := s.fs.List(s.dir)
-	if err != nil || len(names) > 0 || s.dir == "." {
-		return names, err
-	}
-	if err := s.fs.Remove(s.dir); err != nil {
-		return nil, err
-	}
-	if err := s.fs.MkdirAll(s.dir); err != nil {
-		return nil, err
-	}
-	return nil, s.fs.SyncDir(parent(s.dir))
 }
 
 // checkFormats refuses a directory in which a newer release has worked.
@@ -146,6 +126,9 @@ func (s *Store) load() (Found, error) {
 		case upl:
 			s.uploads = append(s.uploads, &upload{id: id})
 			found.Uploads = append(found.Uploads, id)
+		case suffix == suffixBad:
+			s.noteDamaged(sum)
+			found.Parts = append(found.Parts, sum)
 		case suffix == suffixPart:
 			found.Parts = append(found.Parts, sum)
 		case suffix == suffixBlob:
@@ -167,6 +150,7 @@ func (s *Store) load() (Found, error) {
 		_, held := s.find(sum)
 		if held {
 			s.discard(sum) // a crash came between
+			s.supersede(sum)
 		}
 		return held
 	})
@@ -230,7 +214,16 @@ func (s *Store) ReadPiece(sum Sum, off int64, n int) ([]byte, error) {
 		}
 		return content, err
 	}
-	f, l, err := s.openPart(sum)
+	content, err := s.readPiece(sum, suffixPart, off, n)
+	if errors.Is(err, ErrMissing) {
+		content, err = s.readPiece(sum, suffixBad, off, n)
+	}
+	return content, err
+}
+
+// readPiece reads one chunk of a file that is not whole.
+func (s *Store) readPiece(sum Sum, suffix string, off int64, n int) ([]byte, error) {
+	f, l, err := s.openRest(sum, suffix)
 	if err != nil {
 		return nil, err
 	}
@@ -263,7 +256,7 @@ func (s *Store) Remove(sum Sum, gen uint64) error {
 	if err := s.fs.Remove(s.path(fileName(sum, suffixPart))); err != nil && !errors.Is(err, vfs.ErrNotExist) {
 		return err
 	}
-	return nil
+	return s.supersede(sum)
 }
 
 // each reads the chunks that lie in a range of a held blob and calls yield with each and the
@@ -289,14 +282,16 @@ func (s *Store) each(sum Sum, off, end int64, yield func(from int64, chunk []byt
 }
 
 // demote makes what is left of a damaged blob the beginning of its repair: chunks that are
-// good need not be fetched. The directory is synced, so that a crash does not bring the name back; if
+// good need not be fetched, and it may be all of them, if the disk only did not read for a while. The file stays
+// as it is until another one is in its place. The directory is synced, so that a crash does not bring the name back; if
 // that fails the file may be found again, and is then found damaged again.
 func (s *Store) demote(sum Sum) {
 	if at, ok := s.find(sum); ok {
 		s.held = slices.Delete(s.held, at, at+1)
 	}
 	s.forgetPart(sum)
-	if err := s.rename(sum, suffixBlob, suffixPart); err == nil {
+	if err := s.rename(sum, suffixBlob, suffixBad); err == nil {
+		s.noteDamaged(sum)
 		_ = s.fs.SyncDir(s.dir)
 	}
 }
@@ -412,14 +407,4 @@ func (s *Store) path(name string) string {
 		return name
 	}
 	return s.dir + "/" + name
-}
-
-// parent returns the directory that a directory is in.
-func parent(dir string) string {
-	for i := len(dir) - 1; i >= 0; i-- {
-		if dir[i] == '/' {
-			return dir[:i]
-		}
-	}
-	return "."
 }

@@ -108,6 +108,9 @@ type Table struct {
 	rows    Rows
 	rules   Rules
 	changes []Change
+
+	next      raft.LogTime // what NextDeadline says, if nextKnown
+	nextKnown bool
 }
 
 // Change tells the replicator that a blob came to be wanted, or no longer is.
@@ -148,7 +151,7 @@ func (t *Table) Confirm(now raft.LogTime, inForce raft.Index, c Confirmation, pr
 		return CodeFull
 	}
 	if pinned {
-		t.rows.Set(deadlineKey(until, c.Sum, principal), nil)
+		t.setDeadline(deadlineKey(until, c.Sum, principal), nil)
 	} else {
 		row.pins++
 		t.add("q"+principal, 1)
@@ -157,7 +160,7 @@ func (t *Table) Confirm(now raft.LogTime, inForce raft.Index, c Confirmation, pr
 	t.setRow(c.Sum, row, known)
 	until = now.Add(t.rules.PinFor)
 	t.rows.Set(pinKey(c.Sum, principal), le.AppendUint64(nil, uint64(until)))
-	t.rows.Set(deadlineKey(until, c.Sum, principal), []byte{1})
+	t.setDeadline(deadlineKey(until, c.Sum, principal), []byte{1})
 	return CodeNone
 }
 
@@ -202,7 +205,7 @@ func (t *Table) Expire(now raft.LogTime) {
 	})
 	for _, key := range due {
 		sum, principal := splitDeadline(key)
-		t.rows.Set(key, nil)
+		t.setDeadline(key, nil)
 		t.rows.Set(pinKey(sum, principal), nil)
 		t.add("q"+principal, ^uint64(0))
 		row, _ := t.row(sum)
@@ -213,13 +216,27 @@ func (t *Table) Expire(now raft.LogTime) {
 
 // NextDeadline is the log time at which the next pin is to be dropped.
 func (t *Table) NextDeadline() (at raft.LogTime, ok bool) {
+	if !t.nextKnown {
+		t.next, t.nextKnown = t.firstDeadline(), true
+	}
+	return t.next, t.next != 0
+}
+
+// firstDeadline looks for it: zero if there is none.
+func (t *Table) firstDeadline() (at raft.LogTime) {
 	t.rows.Ascend("d", func(key string, _ []byte) bool {
-		if ok = key[0] == 'd'; ok {
+		if key[0] == 'd' {
 			at = deadlineOf(key) + 1
 		}
 		return false
 	})
-	return at, ok
+	return at
+}
+
+// setDeadline writes or removes a row of the deadlines.
+func (t *Table) setDeadline(key string, value []byte) {
+	t.nextKnown = false
+	t.rows.Set(key, value)
 }
 
 // Wants returns all that is wanted, by sum: what InputReset takes.

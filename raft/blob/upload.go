@@ -100,6 +100,7 @@ func (s *Store) CommitUpload(id uint64, sum Sum) (Held, error) {
 		return Held{}, err
 	}
 	s.discard(sum) // what was fetched of it, if anything
+	_ = s.supersede(sum)
 	return s.keep(sum, u.size), nil
 }
 

@@ -53,6 +53,7 @@ func (n *Node) advance(e *raft.Entry) (Answer, bool) {
 	n.sessions.expire(e.Time)
 	n.requests.expire(e.Time)
 	n.pins.expire(e.Time)
+	n.tellTime(e)
 	return n.execute(e), true
 }
 
@@ -115,15 +116,11 @@ func (n *Node) executeCommand(e *raft.Entry, c *envelope) Answer {
 	if kept != nil {
 		return Answer{Outcome: Done, Position: kept.position, Reply: kept.reply}
 	}
-	at := positionOf(e.Index)
-	reply := n.applyCommand(Applied{
-		Position:  at,
-		Time:      e.Time,
-		Session:   c.session,
-		Principal: n.sessions.slots.at(slot).principal,
-	}, c.body)
-	n.sessions.finish(slot, c.seq, at, reply)
-	return Answer{Outcome: Done, Position: at, Reply: reply}
+	at := n.whereIs(e)
+	at.Session, at.Principal = c.session, n.sessions.slots.at(slot).principal
+	reply := n.applyCommand(at, c.body)
+	n.sessions.finish(slot, c.seq, at.Position, reply)
+	return Answer{Outcome: Done, Position: at.Position, Reply: reply}
 }
 
 // executeRequest executes a one-shot command unless its id is remembered. Below its
@@ -139,10 +136,11 @@ func (n *Node) executeRequest(e *raft.Entry, c *envelope) Answer {
 	case kept != nil:
 		return Answer{Outcome: Done, Position: kept.position, Reply: kept.reply}
 	}
-	at := positionOf(e.Index)
-	reply := n.applyCommand(Applied{Position: at, Time: e.Time, Principal: string(c.principal)}, c.body)
-	n.requests.finish(e.Time, c, at, reply)
-	return Answer{Outcome: Done, Position: at, Reply: reply}
+	at := n.whereIs(e)
+	at.Principal = string(c.principal)
+	reply := n.applyCommand(at, c.body)
+	n.requests.finish(e.Time, c, at.Position, reply)
+	return Answer{Outcome: Done, Position: at.Position, Reply: reply}
 }
 
 // clock is the leader's duty to let log time pass when nobody writes, so that
@@ -153,8 +151,8 @@ type clock struct {
 	notBefore raft.Mono
 }
 
-// tickClock appends a clock entry when a deadline of sessions, requests or blobs has passed and no
-// other entry is under way that would carry the time.
+// tickClock appends a clock entry when a deadline of sessions, requests, blobs or the state machine has passed
+// and no other entry is under way that would carry the time.
 func (n *Node) tickClock() {
 	if n.now < n.clockAt() || n.proposing() {
 		return
@@ -178,8 +176,8 @@ func (n *Node) clockAt() raft.Mono {
 	return max(n.clock.notBefore, n.appliedAt+wait)
 }
 
-// nextDeadline is the log time at which the next session, request or pin expires, or the next blob can be
-// collected.
+// nextDeadline is the log time at which the next session, request or pin expires, the next blob can be
+// collected, or something ends in the state machine.
 func (n *Node) nextDeadline() (at raft.LogTime, found bool) {
 	at = 1<<63 - 1
 	add := func(t raft.LogTime, ok bool) {
@@ -191,6 +189,9 @@ func (n *Node) nextDeadline() (at raft.LogTime, found bool) {
 	add(n.requests.nextDeadline())
 	add(n.pins.nextDeadline())
 	add(n.blobs.nextCollection())
+	if m, ok := n.timed(); ok {
+		add(m.NextDeadline())
+	}
 	return at, found
 }
 

@@ -186,6 +186,18 @@ func TestAPinThatIsOnItsWayIsNotAppendedTwice(t *testing.T) {
 	c.agree()
 }
 
+// Nobody asked for another node's pin under a ticket of its own.
+func TestALeaderThatStopsWithAPinInItsHandsAnswersNobodyForIt(t *testing.T) {
+	c := filing(t, 3)
+	l := c.leader()
+	pin := encodePin(77, &blob.Confirmation{Sum: blob.SumOf(nil), Config: l.node.raft.ConfigIndex(), NotAfter: 1 << 60}, "ann")
+	answered := len(l.answers)
+	l.step(Event{Kind: EventMessage, Message: &raft.Message{Kind: raft.MsgPin, Cluster: l.node.identity.Cluster,
+		From: c.other().node.self, To: l.node.self, Payload: pin}}, Event{Kind: EventDiskFailed, Err: memfs.ErrStopped})
+	require.Error(t, l.stopped)
+	require.Empty(t, l.answers[answered:])
+}
+
 // While a majority of another configuration has it, a pin proves nothing.
 func TestAPinWhoseConfirmationHoldsNoLongerIsRefusedByAllAndConfirmedAnew(t *testing.T) {
 	c := filing(t, 3)

@@ -132,7 +132,7 @@ func (d *Disk) found(o DiskOptions) (Identity, error) {
 	if d.dir == "." {
 		return id, nil
 	}
-	return id, d.fs.SyncDir(parent(d.dir)) // the directory itself must outlive what it promises
+	return id, d.fs.SyncDir(vfs.Parent(d.dir)) // the directory itself must outlive what it promises
 }
 
 // recover opens the log of a member.

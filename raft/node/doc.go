@@ -16,7 +16,8 @@
 //
 // node.go has Step and the way of an event. form.go makes a cluster out of
 // empty directories, join.go adds one to a cluster that runs. apply.go executes committed entries: sessions.go keeps
-// every command at exactly one execution, requests.go those without a session; waiters.go tells the callers. reads.go answers
+// every command at exactly one execution, requests.go those without a session; timed.go lets the state machine's time
+// pass; waiters.go tells the callers. reads.go answers
 // queries, hub.go feeds subscribers. report.go compares the nodes' states while they run, level.go
 // takes a cluster from one release to the next. disk.go is the data directory, pure over raft/vfs. recover.go makes a new cluster
 // of one directory when the majority is lost; no node runs then.

@@ -37,8 +37,6 @@ type fetch struct {
 }
 
 const (
-	// fetchPiece is how much one Ask asks for: enough to keep a link busy over a round trip.
-	fetchPiece = 1 << 20
 	// putsMax bounds what arrived and is not written.
 	putsMax = 4
 	// fetchAgain is how long an Ask may stay unanswered, and fetchAsks how many.
@@ -188,7 +186,7 @@ func (n *Node) ask() {
 	f.askAt = n.now.Add(fetchAgain)
 	p := appendID(nil, &f.id)
 	p = binary.LittleEndian.AppendUint64(p, uint64(f.next))
-	p = binary.LittleEndian.AppendUint32(p, fetchPiece)
+	p = binary.LittleEndian.AppendUint32(p, uint32(n.settings.Limits.PieceBytesMax))
 	n.sendTo(f.from, raft.MsgSnapshotAsk, p)
 }
 
@@ -212,7 +210,7 @@ func (n *Node) serve(to raft.Ident, id snap.ID, offset int64, most int) {
 	if !known {
 		s.asked = append(s.asked, served{id.Entry.Index, n.now.Add(serveGrace)})
 	}
-	n.task(Task{Kind: TaskRead, ID: id, Offset: offset, Max: min(most, fetchPiece), Data: chunkHead(&id, offset), Peer: to})
+	n.task(Task{Kind: TaskRead, ID: id, Offset: offset, Max: min(most, n.settings.Limits.PieceBytesMax), Data: chunkHead(&id, offset), Peer: to})
 }
 
 // chunkHead is what a Chunk's payload begins with. The worker reads the pieces behind it, so that no Step copies them.

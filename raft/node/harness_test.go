@@ -26,9 +26,31 @@ type toy struct {
 	at    []raft.Position
 	keep  int
 	hash  Hash
+
+	told  []string     // what it was told and asked, in order: "advance 7", "apply 7"
+	where []Applied    // of every "advance"
+	alarm raft.LogTime // at which it writes the line "rang"; zero: never
 }
 
+// Advance takes down that it was told.
+func (m *toy) Advance(at Applied) {
+	m.told = append(m.told, fmt.Sprintf("advance %d", at.Position))
+	m.where = append(m.where, at)
+	if m.alarm != 0 && at.Time >= m.alarm {
+		m.alarm = 0
+		m.Apply(at, []byte("rang"))
+	}
+}
+
+func (m *toy) NextDeadline() (raft.LogTime, bool) { return m.alarm, m.alarm != 0 }
+
+// Apply has one command that is more than a line: "alarm" and a duration.
 func (m *toy) Apply(at Applied, command []byte) []byte {
+	m.told = append(m.told, fmt.Sprintf("apply %d", at.Position))
+	if after, ok := strings.CutPrefix(string(command), "alarm "); ok {
+		d, _ := time.ParseDuration(after)
+		m.alarm = at.Time.Add(d)
+	}
 	m.lines = append(m.lines, string(command))
 	m.at = append(m.at, at.Position)
 	m.hash.add(newHasher(1).u64(uint64(at.Position)).u64(uint64(at.Session)).bytes(command).sum())
@@ -89,6 +111,7 @@ func (m *toy) Clone() StateMachine {
 	c := *m
 	c.lines = append([]string(nil), m.lines...)
 	c.at = append([]raft.Position(nil), m.at...)
+	c.told, c.where = append([]string(nil), m.told...), append([]Applied(nil), m.where...)
 	return &c
 }
 

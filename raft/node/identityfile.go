@@ -154,13 +154,3 @@ func join(dir, name string) string {
 	}
 	return dir + "/" + name
 }
-
-// parent returns the directory that a directory is in.
-func parent(dir string) string {
-	for i := len(dir) - 1; i >= 0; i-- {
-		if dir[i] == '/' {
-			return dir[:i]
-		}
-	}
-	return "."
-}

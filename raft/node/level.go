@@ -12,9 +12,14 @@ import (
 //
 //	1  what the first release does
 //	2  commands under request ids are executed, and blobs are pinned; below, both change nothing
+//	3  the state machine is told of every entry, and takes commands about locks; below, it knows no such
+//	   commands and refuses them as the release before does
 const (
 	levelRequests = 2
 	levelBlobs    = 2
+
+	// LevelTimed is the level from which on a Timed state machine is told of every entry.
+	LevelTimed = 3
 )
 
 // leveling is the leader's duty to raise the level when every member can follow. It is

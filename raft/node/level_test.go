@@ -77,6 +77,20 @@ func TestANodeThatIsDownHoldsTheLevelUntilItIsBack(t *testing.T) {
 	c.agree()
 }
 
+// A node of the release before does not know whether the leader takes a one-shot command: that the cluster does
+// not take it yet only a leader may say, or a caller would stay with a node that was left behind.
+func TestAFollowerOfTheReleaseBeforeSendsOneShotCommandsToTheLeader(t *testing.T) {
+	c := mixed(t, 3, 1, 2, 3)
+	for id := raft.NodeID(1); id <= 3; id++ {
+		m := c.member(id)
+		want := CodeNotLeader
+		if m == c.leader() {
+			want = CodeNotYet
+		}
+		require.Equal(t, want, m.do(oneShot("ann", "x", "text")).Code, "node %d", id)
+	}
+}
+
 // A rolling upgrade: the nodes go to the new release one after another, and each entry does the
 // same on all of them at every moment. Commands of the new kind change nothing before the level entry.
 func TestARollingUpgradeAppliesEveryEntryAlikeOnBothReleases(t *testing.T) {

@@ -50,7 +50,8 @@ type Limits struct {
 	// PushFramesMax bounds the frames one Step pushes to one subscriber, so that
 	// a long backlog does not hold up everybody's heartbeat.
 	PushFramesMax int
-	// PieceBytesMax bounds what one request uploads or reads of a blob: 1 MiB is 10 ms of 100 MB/s.
+	// PieceBytesMax bounds what one request uploads or reads of a blob, and what a peer is asked for of a snapshot at
+	// a time: 1 MiB is 10 ms of 100 MB/s, and keeps a link busy over a round trip.
 	PieceBytesMax int
 	// BlobCallsMax bounds the callers that wait for the store of blobs, or for a pin, and
 	// BlobCallBytesMax what they carry and ask for: sixteen pieces keep a disk busy.

@@ -9,7 +9,9 @@ import (
 // Applied tells the state machine where in the log a command stands.
 type Applied struct {
 	Position  raft.Position
+	Term      raft.Term    // of the entry
 	Time      raft.LogTime // of the entry: the only clock Apply may read
+	Level     uint32       // that is in force: below a command's level Apply does what older releases do
 	Session   SessionID    // zero: a one-shot command
 	Principal string       // under whom the session was opened, or the one-shot command sent
 }

@@ -525,7 +525,8 @@ func (n *Node) abandon() {
 		n.unknown(n.waiters.popFront())
 	}
 	for i := range n.in {
-		if in := &n.in[i]; in.Kind == raft.InputPropose && in.Proposal.Ticket != 0 {
+		in := &n.in[i]
+		if in.Kind == raft.InputPropose && in.Proposal.Ticket != 0 && in.Proposal.Ticket != uint64(ownPin) {
 			n.refuse(Ticket(in.Proposal.Ticket), CodeStopping) // never reached the protocol
 		}
 	}

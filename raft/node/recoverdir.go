@@ -46,7 +46,7 @@ func (r *Recovery) Run() (kept string, err error) {
 	if err := r.fs.Rename(r.dir, kept); err != nil {
 		return "", fmt.Errorf("nothing was changed in %s: %w", r.dir, err)
 	}
-	if err := r.fs.SyncDir(parent(r.dir)); err != nil {
+	if err := r.fs.SyncDir(vfs.Parent(r.dir)); err != nil {
 		return kept, err
 	}
 	return kept, putInPlace(r.fs, r.dir)
@@ -57,7 +57,7 @@ func putInPlace(fs vfs.FS, dir string) error {
 	if err := fs.Rename(dir+recoveringSuffix, dir); err != nil {
 		return err
 	}
-	return fs.SyncDir(parent(dir))
+	return fs.SyncDir(vfs.Parent(dir))
 }
 
 // freeName returns a name for the old directory.
@@ -97,7 +97,7 @@ func FinishRecovery(fs vfs.FS, dir string) (Identity, error) {
 		return Identity{}, err
 	}
 	// The rename that was done is durable before the other one is, or both might end up as one.
-	if err := fs.SyncDir(parent(dir)); err != nil {
+	if err := fs.SyncDir(vfs.Parent(dir)); err != nil {
 		return id, err
 	}
 	return id, putInPlace(fs, dir)
@@ -111,7 +111,7 @@ func (r *Recovery) make(dir string) error {
 	if err := r.fs.MkdirAll(dir); err != nil {
 		return err
 	}
-	if err := r.fs.SyncDir(parent(dir)); err != nil {
+	if err := r.fs.SyncDir(vfs.Parent(dir)); err != nil {
 		return err
 	}
 	if err := r.makeSnapshot(join(dir, snapsName)); err != nil {
@@ -134,7 +134,7 @@ func (r *Recovery) make(dir string) error {
 	if err := writeIdentity(r.fs, dir, &r.Report.New); err != nil {
 		return err
 	}
-	return r.fs.SyncDir(parent(dir))
+	return r.fs.SyncDir(vfs.Parent(dir))
 }
 
 // makeSnapshot writes the state and reads it again: it is what the new cluster consists of.

@@ -182,15 +182,6 @@ func (r *requests) remember(e request) {
 	r.hash.add(e.hash())
 }
 
-// kept looks up what was answered to a request, without touching the table.
-func (r *requests) kept(time raft.LogTime, principal, id string) (*request, bool) {
-	slot, ok := r.byID[requestKey{principal, id}]
-	if !ok || r.expired(slot, time) {
-		return nil, false
-	}
-	return r.slots.at(slot), true
-}
-
 // expire drops requests whose deadline has passed, some per entry.
 func (r *requests) expire(time raft.LogTime) {
 	for range expiriesPerEntryMax {
@@ -331,21 +322,17 @@ func (r *requests) freeze() requests {
 	return c
 }
 
-// request proposes a one-shot command, unless its id is remembered already.
+// request proposes a one-shot command. That its id is remembered is for Apply to find: this node's state may lag, or the
+// same command may be on its way already, and where it stands in the log the id may be free again.
 func (n *Node) request(ev *Event) {
 	c, rules := &ev.Command, &n.settings.Rules
-	// A conflict is for Apply to find: this node's state may lag, and where the command stands in the log the id may
-	// be free again.
-	if k, ok := n.requests.kept(n.logTime, c.Principal, c.RequestID); ok && k.conflict(c.Digest) == CodeNone {
-		n.answer(Answer{Ticket: ev.Ticket, Outcome: Done, Position: k.position, Reply: k.reply, Hint: n.leader})
-		return
-	}
 	switch {
 	case len(c.RequestID) > rules.RequestIDBytesMax, len(c.Principal) > rules.PrincipalBytesMax, len(c.Body) > n.settings.Limits.CommandBytesMax:
 		n.refuse(ev.Ticket, CodeTooLarge)
+	case !n.admit(ev.Ticket): // the leader may be of the newer release
 	case n.settings.MaxLevel < levelRequests:
 		n.refuse(ev.Ticket, CodeNotYet)
-	case n.admit(ev.Ticket):
+	default:
 		n.propose(ev, encodeRequest(c))
 	}
 }

@@ -124,7 +124,7 @@ func TestASnapshotThatTheLogDidNotReachIsFetchedWithoutAByte(t *testing.T) {
 	task, from, here := three.tasks[0], c.leader().disk.Snapshots(), three.disk.Snapshots()
 	require.NoError(t, here.Do(&task, nil).Err)
 	for d := (TaskDone{}); !d.Whole; {
-		piece := from.Do(&Task{Kind: TaskRead, ID: task.ID, Offset: d.Have, Max: fetchPiece}, nil)
+		piece := from.Do(&Task{Kind: TaskRead, ID: task.ID, Offset: d.Have, Max: 1 << 20}, nil)
 		require.NoError(t, piece.Err)
 		d = here.Do(&Task{Kind: TaskPut, ID: task.ID, Offset: d.Have, Data: piece.Data}, nil)
 		require.NoError(t, d.Err)

@@ -11,7 +11,7 @@ import (
 
 // Notes about snapshots, beside those of raft.
 const (
-	// NoteSnapshot: a snapshot up to Index is durable; A: its bytes, B: 1 if it came from Peer.
+	// NoteSnapshot: a snapshot up to Index is durable; A: its bytes.
 	NoteSnapshot raft.NoteKind = 110 + iota
 	// NoteSnapshotFailed: a task of kind A on the snapshot up to Index failed. Host logs say why.
 	NoteSnapshotFailed

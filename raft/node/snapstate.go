@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"parley/raft"
+	"parley/raft/blocks"
 )
 
 // The body of a snapshot: the node's own replicated state in sections, then the state machine's.
@@ -130,8 +131,8 @@ func (s *State) writeClock(out *sink) {
 func ReadState(r io.Reader, sm StateMachine, rules Rules) (*State, error) {
 	rules = rules.withDefaults()
 	s := &State{sessions: newSessions(rules), requests: newRequests(rules), pins: newPins(rules), sm: sm}
-	in := source{r: r}
-	if v := in.u8(); in.err == nil && v != stateVersion {
+	in := newSource(r)
+	if v := in.u8(); in.Err() == nil && v != stateVersion {
 		return nil, fmt.Errorf("%w (version %d)", ErrStateVersion, v)
 	}
 	if err := s.readSections(&in); err != nil {
@@ -140,7 +141,7 @@ func ReadState(r io.Reader, sm StateMachine, rules Rules) (*State, error) {
 	if err := sm.Restore(&in); err != nil {
 		return nil, err
 	}
-	if err := in.end(); err != nil {
+	if err := in.End(); err != nil {
 		return nil, err
 	}
 	if s.recompute() != s.hash {
@@ -152,17 +153,17 @@ func ReadState(r io.Reader, sm StateMachine, rules Rules) (*State, error) {
 // readSections reads the node's own part.
 func (s *State) readSections(in *source) error {
 	last := uint8(0)
-	for in.err == nil {
+	for in.Err() == nil {
 		number := in.u8()
 		switch {
-		case in.err != nil:
-			return in.err
+		case in.Err() != nil:
+			return in.Err()
 		case number <= last:
-			in.fail("section %d after section %d", number, last)
-			return in.err
+			in.Fail("section %d after section %d", number, last)
+			return in.Err()
 		case number > sectionClock && last == 0:
-			in.fail("no clock")
-			return in.err
+			in.Fail("no clock")
+			return in.Err()
 		case number == sectionMachine:
 			return nil
 		}
@@ -182,7 +183,7 @@ func (s *State) readSections(in *source) error {
 		}
 		in.finish(number)
 	}
-	return in.err
+	return in.Err()
 }
 
 func (s *State) readClock(in *source) {
@@ -191,7 +192,7 @@ func (s *State) readClock(in *source) {
 	s.level = in.u32()
 	s.hash = Hash{in.u64(), in.u64()}
 	if s.level == 0 {
-		in.fail("level 0")
+		in.Fail("level 0")
 	}
 }
 
@@ -201,9 +202,6 @@ func (s *State) recompute() Hash {
 	_, h := n.StateHash()
 	return h
 }
-
-// blockBytes is how much is written or read at a time.
-const blockBytes = 64 << 10
 
 // sink gathers what is written into blocks. Without a writer it only counts.
 type sink struct {
@@ -218,7 +216,7 @@ func (s *sink) put(p []byte) {
 	if s.w == nil {
 		return
 	}
-	if s.buf = append(s.buf, p...); len(s.buf) >= blockBytes {
+	if s.buf = append(s.buf, p...); len(s.buf) >= blocks.Bytes {
 		s.flush()
 	}
 }
@@ -255,22 +253,14 @@ func (s *sink) section(number uint8, length uint64) {
 	s.u64(length)
 }
 
-// source takes a stream apart. After the first error every read returns zero.
+// source takes a stream apart, whose sections say how long they are.
 type source struct {
-	r       io.Reader
-	block   []byte // the memory of what was read
-	left    []byte // of the block
-	value   []byte // the memory of what take returns across blocks
+	blocks.Reader
 	section bool   // within one
 	limit   uint64 // bytes left in it
-	err     error
 }
 
-func (s *source) fail(format string, args ...any) {
-	if s.err == nil {
-		s.err = fmt.Errorf("%w: %s", ErrState, fmt.Sprintf(format, args...))
-	}
-}
+func newSource(r io.Reader) source { return source{Reader: blocks.NewReader(r, ErrState)} }
 
 // begin opens a section of a length.
 func (s *source) begin(length uint64) { s.section, s.limit = true, length }
@@ -278,98 +268,39 @@ func (s *source) begin(length uint64) { s.section, s.limit = true, length }
 // finish checks that all of the section was read.
 func (s *source) finish(number uint8) {
 	if s.limit > 0 {
-		s.fail("%d bytes left over in section %d", s.limit, number)
+		s.Fail("%d bytes left over in section %d", s.limit, number)
 	}
 	s.section = false
 }
 
-// Read hands on what follows, for who reads the rest.
-func (s *source) Read(p []byte) (int, error) {
-	if len(s.left) == 0 {
-		return s.r.Read(p)
-	}
-	n := copy(p, s.left)
-	s.left = s.left[n:]
-	return n, nil
-}
-
-// end checks that nothing follows. It is also what makes a reader say whether all that it gave was
-// right.
-func (s *source) end() error {
-	var more [1]byte
-	switch _, err := io.ReadFull(s, more[:]); err {
-	case io.EOF:
-		return nil
-	case nil:
-		return fmt.Errorf("%w: bytes behind its end", ErrState)
-	default:
-		return err
-	}
-}
-
-// take reads n bytes. They are good until the next take. Memory is taken as the bytes come, not
-// as a length promises.
+// take reads n bytes, all within the section. They are good until the next take.
 func (s *source) take(n uint64) []byte {
 	if s.section && n > s.limit {
-		s.fail("a section ends too early")
+		s.Fail("a section ends too early")
 	}
-	if s.err != nil {
+	if s.Err() != nil {
 		return nil
 	}
 	s.limit -= min(n, s.limit)
-	if uint64(len(s.left)) >= n {
-		p := s.left[:n]
-		s.left = s.left[n:]
-		return p
-	}
-	s.value = s.value[:0]
-	for uint64(len(s.value)) < n && s.fill() {
-		more := s.left[:min(n-uint64(len(s.value)), uint64(len(s.left)))]
-		s.value = append(s.value, more...)
-		s.left = s.left[len(more):]
-	}
-	if s.err != nil {
-		return nil
-	}
-	return s.value
-}
-
-// fill reads the next block if all of the last one is used up.
-func (s *source) fill() bool {
-	for tries := 0; len(s.left) == 0 && s.err == nil; tries++ {
-		if s.block == nil {
-			s.block = make([]byte, blockBytes)
-		}
-		n, err := s.r.Read(s.block)
-		s.left = s.block[:n]
-		switch {
-		case n == 0 && err == nil && tries == 100:
-			s.err = io.ErrNoProgress
-		case n == 0 && err == io.EOF:
-			s.fail("it ends too early")
-		case n == 0:
-			s.err = err
-		}
-	}
-	return s.err == nil
+	return s.Take(n)
 }
 
 func (s *source) u8() uint8 {
-	if p := s.take(1); s.err == nil {
+	if p := s.take(1); s.Err() == nil {
 		return p[0]
 	}
 	return 0
 }
 
 func (s *source) u32() uint32 {
-	if p := s.take(4); s.err == nil {
+	if p := s.take(4); s.Err() == nil {
 		return binary.LittleEndian.Uint32(p)
 	}
 	return 0
 }
 
 func (s *source) u64() uint64 {
-	if p := s.take(8); s.err == nil {
+	if p := s.take(8); s.Err() == nil {
 		return binary.LittleEndian.Uint64(p)
 	}
 	return 0
@@ -379,7 +310,7 @@ func (s *source) u64() uint64 {
 func (s *source) text(most uint64) []byte {
 	n := uint64(s.u32())
 	if n > most {
-		s.fail("%d bytes where %d are the most", n, most)
+		s.Fail("%d bytes where %d are the most", n, most)
 	}
 	return s.take(n)
 }

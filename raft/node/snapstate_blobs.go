@@ -24,26 +24,26 @@ func (p *pins) write(out *sink) {
 // bounds that Apply keeps to.
 func (p *pins) read(in *source, at *State) {
 	last := ""
-	for n := in.u32(); n > 0 && in.err == nil; n-- {
+	for n := in.u32(); n > 0 && in.Err() == nil; n-- {
 		key := string(in.text(math.MaxUint32))
 		value := in.text(math.MaxUint32)
 		switch {
-		case in.err != nil:
+		case in.Err() != nil:
 			return
 		case key <= last || len(value) == 0:
-			in.fail("row %q of the blobs after row %q", key, last)
+			in.Fail("row %q of the blobs after row %q", key, last)
 			return
 		}
 		p.rows.Set(key, bytes.Clone(value))
 		last = key
 	}
-	if in.err != nil {
+	if in.Err() != nil {
 		return
 	}
 	if err := p.table.Check(); err != nil {
-		in.fail("%v", err)
+		in.Fail("%v", err)
 	}
 	if p.rows.used == 0 || at.level < levelBlobs {
-		in.fail("%d rows of blobs at level %d", p.rows.used, at.level)
+		in.Fail("%d rows of blobs at level %d", p.rows.used, at.level)
 	}
 }

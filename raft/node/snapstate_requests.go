@@ -32,17 +32,17 @@ func (r *requests) write(out *sink) {
 // is not told, so that the largest is given the benefit.
 func (r *requests) read(in *source, at *State) {
 	largest := 0
-	for n := in.u32(); n > 0 && in.err == nil; n-- {
+	for n := in.u32(); n > 0 && in.Err() == nil; n-- {
 		var e request
 		e.read(in)
 		r.admit(in, at, &e)
 		largest = max(largest, e.bytes())
 		if r.bytes-largest > r.rules.RequestBytesMax {
-			in.fail("the requests are beyond the rules")
+			in.Fail("the requests are beyond the rules")
 		}
 	}
 	if r.used == 0 {
-		in.fail("a section for no requests")
+		in.Fail("a section for no requests")
 	}
 }
 
@@ -59,7 +59,7 @@ func (e *request) read(in *source) {
 
 // admit puts a request at the young end of its lists.
 func (r *requests) admit(in *source, at *State, e *request) {
-	if in.err != nil {
+	if in.Err() != nil {
 		return
 	}
 	most := r.rules.RequestsPerPrincipalMax
@@ -70,19 +70,19 @@ func (r *requests) admit(in *source, at *State, e *request) {
 	o := r.owners[e.principal]
 	switch {
 	case e.id == "" || known || e.position == 0 || e.position > positionOf(at.applied) || e.time > at.logTime:
-		in.fail("request %q of %q makes no sense", e.id, e.principal)
+		in.Fail("request %q of %q makes no sense", e.id, e.principal)
 		return
 	case len(e.id) > r.rules.RequestIDBytesMax || len(e.principal) > r.rules.PrincipalBytesMax,
 		o != nil && o.count >= most, r.used == r.rules.RequestsMax:
-		in.fail("request %q of %q is beyond the rules", e.id, e.principal)
+		in.Fail("request %q of %q is beyond the rules", e.id, e.principal)
 		return
 	case e.principal != "" && r.anonymous.newest != none:
-		in.fail("request %q of %q behind those of nobody", e.id, e.principal)
+		in.Fail("request %q of %q behind those of nobody", e.id, e.principal)
 		return
 	}
 	if newest := r.kind(e.principal).newest; newest != none {
 		if last := r.slots.at(newest); e.position <= last.position || e.time < last.time {
-			in.fail("request %q of %q out of order", e.id, e.principal)
+			in.Fail("request %q of %q out of order", e.id, e.principal)
 			return
 		}
 	}

@@ -55,11 +55,11 @@ func (s *sessions) read(in *source, at *State) {
 	largest := 0
 	for _, executed := range [...]bool{false, true} {
 		last := raft.LogTime(math.MinInt64)
-		for n := in.u32(); n > 0 && in.err == nil; n-- {
+		for n := in.u32(); n > 0 && in.Err() == nil; n-- {
 			e := session{executed: executed, prev: none, next: none}
 			e.read(in)
 			if e.lastUse < last || e.lastUse > at.logTime {
-				in.fail("session %d of log time %d out of order", e.id, e.lastUse)
+				in.Fail("session %d of log time %d out of order", e.id, e.lastUse)
 			}
 			last = e.lastUse
 			s.admit(in, at, &e)
@@ -69,7 +69,7 @@ func (s *sessions) read(in *source, at *State) {
 		}
 	}
 	if s.used == 0 {
-		in.fail("a section for no sessions")
+		in.Fail("a section for no sessions")
 	}
 }
 
@@ -83,7 +83,7 @@ func (e *session) read(in *source) {
 
 // admit puts a session at the young end of its list.
 func (s *sessions) admit(in *source, at *State, e *session) {
-	if in.err != nil {
+	if in.Err() != nil {
 		return
 	}
 	key := nonceKey{e.nonce, e.principal}
@@ -91,10 +91,10 @@ func (s *sessions) admit(in *source, at *State, e *session) {
 	_, sameNonce := s.byNonce[key]
 	switch {
 	case e.id == 0 || uint64(e.id) > uint64(at.applied) || sameID || sameNonce || e.acked == 0:
-		in.fail("session %d makes no sense", e.id)
+		in.Fail("session %d makes no sense", e.id)
 		return
 	case len(e.principal) > s.rules.PrincipalBytesMax || s.used == s.rules.SessionsMax:
-		in.fail("session %d is beyond the rules", e.id)
+		in.Fail("session %d is beyond the rules", e.id)
 		return
 	}
 	slot := s.take()
@@ -109,20 +109,20 @@ func (s *sessions) admit(in *source, at *State, e *session) {
 // them, since it is looked at before a command and not after; which one is not told, so that the
 // largest is given the benefit.
 func (s *sessions) readReplies(in *source, at *State, slot int32, largest *int) {
-	for n := in.u32(); n > 0 && in.err == nil; n-- {
+	for n := in.u32(); n > 0 && in.Err() == nil; n-- {
 		k := keptReply{seq: in.u64(), position: raft.Position(in.u64())}
 		k.reply = bytes.Clone(in.text(math.MaxUint32))
-		if in.err != nil {
+		if in.Err() != nil {
 			return
 		}
 		e := s.slots.own(slot)
 		i, found := e.find(k.seq)
 		switch {
 		case found || i != len(e.replies) || k.seq < e.acked || k.seq-e.acked >= s.rules.WindowMax:
-			in.fail("session %d with seq %d out of order", e.id, k.seq)
+			in.Fail("session %d with seq %d out of order", e.id, k.seq)
 			return
 		case k.position == 0 || k.position > positionOf(at.applied):
-			in.fail("session %d with a reply of position %d", e.id, k.position)
+			in.Fail("session %d with a reply of position %d", e.id, k.position)
 			return
 		}
 		e.replies = append(e.replies, k)
@@ -130,7 +130,7 @@ func (s *sessions) readReplies(in *source, at *State, slot int32, largest *int) 
 		s.hash.add(k.hash(e.id))
 		*largest = max(*largest, len(k.reply))
 		if s.bytes-*largest > s.rules.ReplyBytesMax {
-			in.fail("the kept replies are beyond the rules")
+			in.Fail("the kept replies are beyond the rules")
 		}
 	}
 }

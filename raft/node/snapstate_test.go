@@ -436,7 +436,7 @@ func withStateHash(src []byte, rules Rules) []byte {
 	const at = 1 + 9 + 20
 	rules = rules.withDefaults()
 	s := &State{sessions: newSessions(rules), requests: newRequests(rules), pins: newPins(rules), sm: &toy{}}
-	in := source{r: bytes.NewReader(src)}
+	in := newSource(bytes.NewReader(src))
 	in.u8()
 	if s.readSections(&in) != nil || s.sm.Restore(&in) != nil || len(src) < at+16 {
 		return src

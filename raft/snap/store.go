@@ -70,7 +70,7 @@ type file struct {
 // snapshot is renamed and renamed back before the directory is synced.
 func Open(fs vfs.FS, dir string, o Options) (*Store, error) {
 	s := &Store{fs: fs, dir: dir, options: o}
-	names, err := s.enter()
+	names, err := vfs.EnterDir(s.fs, s.dir)
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -108,25 +108,6 @@ func Look(fs vfs.FS, dir string, o Options) (*Store, error) {
 		}
 	}
 	return s, nil
-}
-
-// enter makes the directory, durably, and lists it. An empty one is made again: it may be left
-// from an earlier start whose sync of the parent failed.
-func (s *Store) enter() ([]string, error) {
-	if err := s.fs.MkdirAll(s.dir); err != nil {
-		return nil, err
-	}
-	names, err := s.fs.List(s.dir)
-	if err != nil || len(names) > 0 || s.dir == "." {
-		return names, err
-	}
-	if err := s.fs.Remove(s.dir); err != nil {
-		return nil, err
-	}
-	if err := s.fs.MkdirAll(s.dir); err != nil {
-		return nil, err
-	}
-	return nil, s.fs.SyncDir(parent(s.dir))
 }
 
 // found is what stands in the directory.
@@ -410,14 +391,6 @@ func (s *Store) path(name string) string {
 		return name
 	}
 	return s.dir + "/" + name
-}
-
-// parent returns the directory that a directory is in.
-func parent(dir string) string {
-	if i := strings.LastIndexByte(dir, '/'); i >= 0 {
-		return dir[:i]
-	}
-	return "."
 }
 
 // indexName is an index as names carry it.

@@ -75,7 +75,7 @@ func (l *Log) makeNew(s *scan) error {
 		return err
 	}
 	// The directory itself must outlive the promises made in it.
-	if err := l.fs.SyncDir(parent(l.dir)); err != nil {
+	if err := l.fs.SyncDir(vfs.Parent(l.dir)); err != nil {
 		return err
 	}
 	// A seal file without segments may be in the page cache only: it is made again in its place.
@@ -257,14 +257,4 @@ func (l *Log) cutOff(name string, end int64) error {
 		}
 	}
 	return errors.Join(err, f.Close())
-}
-
-// parent returns the directory that a directory is in.
-func parent(dir string) string {
-	for i := len(dir) - 1; i >= 0; i-- {
-		if dir[i] == '/' {
-			return dir[:i]
-		}
-	}
-	return "."
 }

@@ -23,7 +23,7 @@
 // cluster, and who each end takes both ends to be. What does not fit is
 // refused with a sentence that the other end logs. Behind it come frames
 // (frame.go), each with all messages that were queued when it was made: the
-// busier the link, the larger its frames.
+// busier the link, the larger its frames. Each message in it has checksums for itself and for its length.
 //
 // Bytes that are no frame, a message under another name than that of the hello, for
 // another cluster, or on the other lane than its own, close the stream with one line in

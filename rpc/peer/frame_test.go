@@ -62,7 +62,7 @@ func FuzzFramesAndHellos(f *testing.F) {
 	frame, _ := appendFrame(nil, []raft.Message{testMessage(1, 10), testMessage(2)})
 	f.Add(frame)
 	f.Add(frame[:len(frame)-1])
-	f.Add(appendHello(nil, hello{version: 2, lane: 1, from: raft.Ident{ID: 1, Inc: 2}, to: raft.Ident{ID: 2}}))
+	f.Add(appendHello(nil, hello{version: 3, lane: 1, from: raft.Ident{ID: 1, Inc: 2}, to: raft.Ident{ID: 2}}))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if msgs, err := decodeFrame(b); err == nil {

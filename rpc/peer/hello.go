@@ -21,7 +21,7 @@ import (
 //	48  CRC-32C of all before, 4
 //
 // The first six bytes and the checksum keep their place in every version. In version 1
-// there was one lane and zero in its place.
+// there was one lane and zero in its place; until version 2 the lengths in frames had no checksum.
 //
 // Both ends name the lane: it belongs to the connection, and all that comes on it is of
 // that lane. Which kinds of messages a lane carries belongs to the version too, so
@@ -37,7 +37,7 @@ type hello struct {
 const (
 	helloMagic      = "PRLY"
 	helloLen        = 52
-	protocolVersion = 2
+	protocolVersion = 3
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"encoding/hex"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,7 +14,7 @@ import (
 // Two releases meet at this frame before they know anything of each other.
 func TestAHelloKeepsItsBytes(t *testing.T) {
 	h := hello{
-		version: 2,
+		version: 3,
 		cluster: 0x0102030405060708,
 		from:    raft.Ident{ID: 1, Inc: 0x1112131415161718},
 		to:      raft.Ident{ID: 2, Inc: 0x2122232425262728},
@@ -23,9 +24,9 @@ func TestAHelloKeepsItsBytes(t *testing.T) {
 		lane   host.Lane
 		golden string
 	}{
-		{host.LaneProtocol, "50524c5902000100" + "0807060504030201" + idents + "1648895b"},
-		{host.LaneBulk, "50524c5902000200" + "0807060504030201" + idents + "57b51d4a"},
-		{0x7fee, "50524c590200ee7f" + "0807060504030201" + idents + "cd960ca6"}, // read, then refused
+		{host.LaneProtocol, "50524c5903000100" + "0807060504030201" + idents + "296cd83b"},
+		{host.LaneBulk, "50524c5903000200" + "0807060504030201" + idents + "68914c2a"},
+		{0x7fee, "50524c590300ee7f" + "0807060504030201" + idents + "f2b25dc6"}, // read, then refused
 	} {
 		h.lane = c.lane
 		require.Equal(t, c.golden, hex.EncodeToString(appendHello(nil, h)))
@@ -35,23 +36,26 @@ func TestAHelloKeepsItsBytes(t *testing.T) {
 	}
 }
 
-// What is at stake: releases from before the lanes are told what they are, not that they
-// send garbage.
-func TestAHelloOfTheFirstVersionIsReadAndRefusedByName(t *testing.T) {
-	const first = "50524c5901000000" + "0807060504030201" +
-		"0100000000000000" + "1817161514131211" +
-		"0200000000000000" + "2827262524232221" + "c7a2ad08"
-	b, err := hex.DecodeString(first)
-	require.NoError(t, err)
-	h, err := decodeHello(b)
-	require.NoError(t, err)
-	local := host.Local{Self: h.to, Cluster: h.cluster}
-	require.ErrorContains(t, h.judge(&local), "node 1 speaks peer protocol 1, node 2 speaks 2: run releases that share one")
+// What is at stake: releases from before the lanes, or from before lengths had a checksum, are told what
+// they are, not that they send garbage.
+func TestHellosOfEarlierVersionsAreReadAndRefusedByName(t *testing.T) {
+	const idents = "0100000000000000" + "1817161514131211" + "0200000000000000" + "2827262524232221"
+	for i, bytes := range []string{
+		"50524c5901000000" + "0807060504030201" + idents + "c7a2ad08",
+		"50524c5902000100" + "0807060504030201" + idents + "1648895b",
+	} {
+		b, err := hex.DecodeString(bytes)
+		require.NoError(t, err)
+		h, err := decodeHello(b)
+		require.NoError(t, err)
+		local := host.Local{Self: h.to, Cluster: h.cluster}
+		require.ErrorContains(t, h.judge(&local), fmt.Sprintf("node 1 speaks peer protocol %d, node 2 speaks 3: run releases that share one", i+1))
+	}
 }
 
 func TestWhoIsRefusedAndWhy(t *testing.T) {
 	self, other := raft.Ident{ID: 2, Inc: 22}, raft.Ident{ID: 1, Inc: 11}
-	good := hello{version: 2, lane: host.LaneProtocol, cluster: 0xc1, from: other, to: self}
+	good := hello{version: 3, lane: host.LaneProtocol, cluster: 0xc1, from: other, to: self}
 	for _, c := range []struct {
 		name   string
 		change func(*hello)
@@ -59,7 +63,7 @@ func TestWhoIsRefusedAndWhy(t *testing.T) {
 		reason string
 	}{
 		{name: "a peer of the same cluster is welcome", change: func(*hello) {}},
-		{name: "another protocol", change: func(h *hello) { h.version = 3 }, reason: "run releases that share one"},
+		{name: "another protocol", change: func(h *hello) { h.version = 4 }, reason: "run releases that share one"},
 		{name: "a lane of a release to come", change: func(h *hello) { h.lane = 3 }, reason: "node 1 opens lane3, a lane that node 2 does not have"},
 		{name: "no lane", change: func(h *hello) { h.lane = 0 }, reason: "opens lane0"},
 		{name: "a lane that has a lane's low byte", change: func(h *hello) { h.lane = 0x0101 }, reason: "opens lane257"},
@@ -93,7 +97,7 @@ func TestWhoIsRefusedAndWhy(t *testing.T) {
 
 func TestWhichMessagesMayComeOnAStream(t *testing.T) {
 	self, other := raft.Ident{ID: 2, Inc: 22}, raft.Ident{ID: 1, Inc: 11}
-	protocol := hello{version: 2, lane: host.LaneProtocol, cluster: 0xc1, from: other, to: self}
+	protocol := hello{version: 3, lane: host.LaneProtocol, cluster: 0xc1, from: other, to: self}
 	bulk := protocol
 	bulk.lane = host.LaneBulk
 	local := host.Local{Self: self, Cluster: 0xc1}

@@ -96,7 +96,7 @@ func refusedWith(t *testing.T, stream grpc.ClientStream) *status.Status {
 // helloOn is the hello of node 1 on a lane to node 2.
 func helloOn(lane host.Lane) []byte {
 	return appendHello(nil, hello{
-		version: 2, lane: lane, cluster: 0xc1, from: raft.Ident{ID: 1, Inc: 11}, to: raft.Ident{ID: 2, Inc: 22},
+		version: 3, lane: lane, cluster: 0xc1, from: raft.Ident{ID: 1, Inc: 11}, to: raft.Ident{ID: 2, Inc: 22},
 	})
 }
 
@@ -140,14 +140,16 @@ func TestGarbageClosesItsStreamAndHarmsNothing(t *testing.T) {
 		f, _ := appendFrame(nil, []raft.Message{m})
 		return f
 	}
-	flipped := frame(testMessage(1, 100))
+	flipped, longer := frame(testMessage(1, 100)), frame(testMessage(1, 100))
 	flipped[60] ^= 1
+	longer[0] ^= 1
 	for name, frames := range map[string][][]byte{
 		"no hello":               {[]byte("hello")},
 		"a hello with a flip":    {append([]byte("X"), goodHello()[1:]...)},
 		"a frame cut short":      {goodHello(), frame(testMessage(1, 100))[:50]},
 		"a flipped bit":          {goodHello(), flipped},
-		"a length beyond all":    {goodHello(), {0xff, 0xff, 0xff, 0xff, 1}},
+		"a flipped length":       {goodHello(), longer},
+		"a length beyond all":    {goodHello(), {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}},
 		"another's name":         {goodHello(), frame(forged)},
 		"another cluster's word": {goodHello(), frame(foreign)},
 		"bulk among heartbeats":  {goodHello(), frame(testChunk(1, 100))},

@@ -251,6 +251,7 @@ const steps = {
 for (const id of Object.keys(steps)) $(id).addEventListener("click", steps[id]);
 
 document.addEventListener("keydown", (k) => {
+  if (document.body.classList.contains("clients")) return;
   const typing = k.target === $("goto") || k.target === $("find");
   if (typing) {
     if (k.key === "Escape") $("scroll").focus();
