@@ -34,7 +34,7 @@ soak: ## many seeds in the simulator (SEEDS=1..100000 SIMULATED=10s)
 histories: ## many small histories, on which the checker of histories, Porcupine and brute force must agree (HISTORIES=1000000)
 	$(GO) test -count=1 -timeout 60m ./sim/linear/oracle -run AgreeOnEverySmallHistory -v -args -histories $(HISTORIES)
 
-variants: ## the same hashes whatever the processors, the collector, the race detector, the word size
+variants: ## the same hashes whatever the processors, the collector, the race detector, the architecture
 	.ci/variants
 
 bench: ## throughput and latency, then fail-over and idle elections, one JSON object a line

@@ -70,7 +70,9 @@ type Cover struct {
 	Narrow      uint64 // faults that made some links slow, lossy or full, and not all
 	Overtaken   uint64 // messages of the protocol that arrived before bulk that left earlier
 
-	Rare [situations]uint64 // see situations.go
+	Rare    [situations]uint64 // see situations.go
+	PutOff  uint64             // times that somebody had to wait for a higher priority
+	Delayed uint64             // delays of a scheduler that has few
 }
 
 // Add adds another run's counts.
@@ -159,6 +161,8 @@ func (c *Cover) fields() []coverField {
 		{"bridges between halves", &c.Bridges},
 		{"single links that got worse", &c.Narrow},
 		{"bulk that was overtaken", &c.Overtaken},
+		{"actors put off for a higher priority", &c.PutOff},
+		{"delays of a delay-bounded scheduler", &c.Delayed},
 	}
 	for i := range c.Rare {
 		fields = append(fields, coverField{situationNames[i], &c.Rare[i]})

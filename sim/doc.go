@@ -24,7 +24,8 @@
 // locker.go and resource.go what some of them want of locks, and what that is good for. plan.go says what can be
 // arranged to go wrong, generate.go and generatedevice.go what a seed arranges, nemesis.go and
 // trap.go how it happens. device.go is what a disk does wrong and rot.go what it destroys,
-// as far as recoverable.go allows; replace.go is who looks after the nodes that it cost. judge.go lists what must hold; the other judge files, lockmodel.go,
+// as far as recoverable.go allows; replace.go is who looks after the nodes that it cost. scheduler.go decides
+// what comes next where chance alone does not. judge.go lists what must hold; the other judge files, lockmodel.go,
 // history.go and liveness.go look after it, history.go with sim/linear. trace.go records, differ.go compares, record.go keeps a stretch of a run as
 // data for a page. shrink.go, shrinkedits.go and ddmin.go make a plan that fails as small as they can.
 //

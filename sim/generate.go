@@ -44,6 +44,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.substitution()
 	g.bends()
 	g.shapes()
+	g.scheduler()
 	return g.plan
 }
 
@@ -85,6 +86,7 @@ const (
 	ideaSubstitution
 	ideaBends
 	ideaShapes
+	ideaScheduler
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }

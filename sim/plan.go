@@ -42,6 +42,7 @@ type Plan struct {
 	Uploaders   []UploaderPlan
 	Locks       LockPlan
 	Faults      []Fault
+	Scheduler   SchedulerPlan
 }
 
 // servers is how many machines the world has.

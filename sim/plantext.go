@@ -24,6 +24,8 @@ var (
 	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery", "transfer", "download"}
 	restNames   = []string{"", "well", "down", "cut", "deaf", "mute"}
 	targetNames = []string{"", "leader", "all", "follower", "majority"} // of -1, -2, …
+
+	schedulerNames = []string{"uniform", "priority", "delay-bounded"}
 )
 
 // String names the kind as plans write it.
@@ -45,6 +47,9 @@ func (t Target) String() string {
 
 // String names the kind as plans write it.
 func (k FileKind) String() string { return nameOf(fileNames, int(k)) }
+
+// String names the scheduler as plans write it.
+func (k SchedulerKind) String() string { return nameOf(schedulerNames, int(k)) }
 
 // nameOf returns a name, or a number for what has none.
 func nameOf(names []string, i int) string {
@@ -87,6 +92,7 @@ func valueOf(names []string, name string) (int, bool) {
 //	blobs chunk=256 pin=8s grace=1s
 //	uploader every=500ms bytes=3000 piece=700 read=300 patience=3s timeout=800ms
 //	locks expiries=1 max=3
+//	scheduler priority points=3 within=30000 window=2ms wait=60ms
 //	fault at=2.1s isolate node=leader for=800ms
 //	fault at=3s add-node node=4 from=2
 //	fault at=4s upgrade node=1 for=300ms
@@ -192,6 +198,9 @@ func (p *Plan) Format() string {
 	}
 	if l := &p.Locks; *l != (LockPlan{}) {
 		line("locks expiries=%d max=%d", l.Expiries, l.Max)
+	}
+	if s := &p.Scheduler; s.Kind != SchedulerUniform {
+		line("scheduler %s points=%d within=%d window=%s wait=%s", s.Kind, s.Points, s.Within, formatDuration(s.Window), formatDuration(s.Wait))
 	}
 	for i := range p.Faults {
 		line("%s", p.Faults[i].String())
@@ -368,6 +377,11 @@ func (p *Plan) parseLine(w *words) {
 		})
 	case "locks":
 		p.Locks = LockPlan{Expiries: w.integerOf("expiries"), Max: w.integerOf("max")}
+	case "scheduler":
+		p.Scheduler = SchedulerPlan{
+			Kind: SchedulerKind(w.name(schedulerNames, w.word())), Points: w.integerOf("points"), Within: w.integerOf("within"),
+			Window: w.durationOf("window"), Wait: w.durationOf("wait"),
+		}
 	case "fault":
 		p.Faults = append(p.Faults, parseFault(w))
 	default:
@@ -458,6 +472,9 @@ func (p *Plan) check() error {
 		if u.Every <= 0 || u.Bytes <= 0 || u.Bytes > 1<<15 || u.Piece <= 0 || u.Timeout <= 0 {
 			return errors.New("plan: an uploader needs every, bytes (at most 32768), piece and timeout")
 		}
+	}
+	if err := p.Scheduler.check(); err != nil {
+		return err
 	}
 	for i := range p.Faults {
 		if err := p.checkFault(&p.Faults[i]); err != nil {

@@ -47,6 +47,7 @@ const (
 	purposeChunk
 	purposeWear
 	purposePast
+	purposeScheduler
 )
 
 // chance is a run's one source of chance: a function of the seed and of a key,

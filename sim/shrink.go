@@ -369,6 +369,9 @@ func (s *Shrunk) describeCut() string {
 	if was.Requests != (RequestPlan{}) && is.Requests == (RequestPlan{}) {
 		parts = append(parts, "what bounds request ids")
 	}
+	if was.Scheduler != (SchedulerPlan{}) && is.Scheduler == (SchedulerPlan{}) {
+		parts = append(parts, "the scheduler")
+	}
 	if was.Link != (LinkPlan{}) && is.Link == (LinkPlan{}) {
 		parts = append(parts, "all delays of the network")
 	}

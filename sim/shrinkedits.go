@@ -111,6 +111,10 @@ func (s *shrinker) configurations() []edit {
 		func(p *Plan) { p.Node.Election, p.Node.Heartbeat = electionPlain, electionPlain/5 },
 		func(p *Plan) { p.Node.Segment = segmentPlain },
 		func(p *Plan) { p.Link.FIFO = false },
+		func(p *Plan) { p.Scheduler = SchedulerPlan{} },
+		func(p *Plan) { p.Scheduler.Points = 0 },
+		func(p *Plan) { p.Scheduler.Points /= 2 },
+		func(p *Plan) { p.Scheduler.Window = 0 },
 	)
 	return append(edits, s.plainClients()...)
 }
@@ -178,6 +182,10 @@ func (s *shrinker) straighten() {
 			p.Node.Uncommitted, p.Node.Snapshot = leading(p.Node.Uncommitted), leading(p.Node.Snapshot)
 		},
 		func(p *Plan) { p.Node.Lease = leading(p.Node.Lease) },
+		func(p *Plan) {
+			p.Scheduler.Window, p.Scheduler.Wait = leading(p.Scheduler.Window), leading(p.Scheduler.Wait)
+		},
+		func(p *Plan) { p.Scheduler.Within = leading(p.Scheduler.Within) },
 	})
 	for i := range s.Plan.Clients {
 		s.apply(slowClient(i))

@@ -43,6 +43,7 @@ type World struct {
 	deliveries   uint64 // messages between nodes that arrived
 	oneShots     oneShots
 	resources    []resource // by the lock that protects each
+	scheduler    scheduler
 	rotten       []rotten
 	levelAt      int64 // when a node first applied an entry that raised the level; zero: not yet
 	newestAt     int64 // and the one that raised it to the newest
@@ -193,6 +194,7 @@ func newWorld(p *Plan, o Options) *World {
 		w.uploaders = append(w.uploaders, newUploader(w, i+1, &p.Uploaders[i]))
 	}
 	w.fading = p.fades()
+	w.schedule()
 	return w
 }
 
@@ -205,7 +207,7 @@ func (w *World) run() {
 			break
 		}
 		w.now = e.at
-		if w.deferred(&e) {
+		if w.deferred(&e) || w.scheduler.plan.Kind != SchedulerUniform && w.putsOff(&e) {
 			continue
 		}
 		before := w.trace.events
@@ -320,6 +322,8 @@ func (w *World) happen(e *event) {
 		w.used(e)
 	case eventFlap:
 		w.flap(e)
+	case eventTurn:
+		w.turn(e)
 	}
 }
 

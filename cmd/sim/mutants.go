@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -41,6 +42,8 @@ func mutantsCommand() *cobra.Command {
 	var seeds uint64
 	var asJSON, first, blind bool
 	var dir string
+	var scheduler schedulerFlag
+	var fuzz time.Duration
 	c := &cobra.Command{
 		Use:   "mutants",
 		Short: "Plant bugs and count the seeds that find them",
@@ -49,6 +52,9 @@ simulator with them (go build -overlay; the tree stays as it is) and runs the se
 that no longer applies is an error. It ends with status 1 if a bug was not found.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := scheduler.check(); err != nil {
+				return err
+			}
 			root, err := moduleRoot()
 			if err != nil {
 				return err
@@ -57,9 +63,12 @@ that no longer applies is an error. It ends with status 1 if a bug was not found
 			if err != nil {
 				return err
 			}
+			if fuzz > 0 {
+				return fuzzAll(c.OutOrStdout(), root, list, fuzz)
+			}
 			missed := 0
 			err = huntAll(list, func(m *mutant) (mutantResult, error) {
-				return m.hunt(root, seeds, first, blind)
+				return m.hunt(root, seeds, first, blind, "--scheduler", scheduler.name)
 			}, func(m *mutant, r mutantResult) error {
 				if !r.Found {
 					missed++
@@ -81,6 +90,8 @@ that no longer applies is an error. It ends with status 1 if a bug was not found
 	c.Flags().Uint64Var(&seeds, "seeds", 1000, "how many seeds hunt each bug")
 	c.Flags().BoolVar(&first, "first", false, "stop at the first seed that finds the bug")
 	c.Flags().BoolVar(&blind, "blind", false, "leave out the judges that look into disks")
+	scheduler.add(c)
+	c.Flags().DurationVar(&fuzz, "fuzz", 0, "let the fuzzer of sim hunt each bug for so long, instead of seeds")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a bug")
 	return c
 }
@@ -178,8 +189,8 @@ func huntAll(list []*mutant, hunt func(*mutant) (mutantResult, error), done func
 	return nil
 }
 
-// hunt builds the simulator with the bug and runs the seeds.
-func (m *mutant) hunt(root string, seeds uint64, first, blind bool) (mutantResult, error) {
+// hunt builds the simulator with the bug and runs the seeds; more are arguments of the soak.
+func (m *mutant) hunt(root string, seeds uint64, first, blind bool, more ...string) (mutantResult, error) {
 	work, err := os.MkdirTemp("", "parley-mutant-")
 	if err != nil {
 		return mutantResult{}, err
@@ -189,7 +200,7 @@ func (m *mutant) hunt(root string, seeds uint64, first, blind bool) (mutantResul
 	if err != nil {
 		return mutantResult{}, err
 	}
-	args := []string{"soak", "--all", "--seeds", fmt.Sprintf("1..%d", seeds)}
+	args := append([]string{"soak", "--all", "--seeds", fmt.Sprintf("1..%d", seeds)}, more...)
 	if first {
 		args = append(args, "--until-found")
 	}
@@ -208,6 +219,21 @@ func (m *mutant) hunt(root string, seeds uint64, first, blind bool) (mutantResul
 
 // build compiles the simulator with the patched files in place of the tree's.
 func (m *mutant) build(root, work string) (program string, err error) {
+	listFile, err := m.overlay(root, work)
+	if err != nil {
+		return "", err
+	}
+	program = filepath.Join(work, "sim")
+	build := exec.Command("go", "build", "-ldflags=-s -w", "-overlay", listFile, "-o", program, "./cmd/sim")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("does not build: %w\n%s", err, out)
+	}
+	return program, nil
+}
+
+// overlay writes the patched files, and the list of them that the go command reads.
+func (m *mutant) overlay(root, work string) (listFile string, err error) {
 	overlay := struct{ Replace map[string]string }{map[string]string{}}
 	for i := range m.files {
 		f := &m.files[i]
@@ -230,17 +256,11 @@ func (m *mutant) build(root, work string) (program string, err error) {
 	if err != nil {
 		return "", err
 	}
-	listFile := filepath.Join(work, "overlay.json")
+	listFile = filepath.Join(work, "overlay.json")
 	if err := os.WriteFile(listFile, list, 0o600); err != nil {
 		return "", err
 	}
-	program = filepath.Join(work, "sim")
-	build := exec.Command("go", "build", "-ldflags=-s -w", "-overlay", listFile, "-o", program, "./cmd/sim")
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("does not build: %w\n%s", err, out)
-	}
-	return program, nil
+	return listFile, nil
 }
 
 // count reads the lines of a soak.

@@ -41,6 +41,7 @@ func runCommand() *cobra.Command {
 	var seed uint64
 	var file string
 	var simulated time.Duration
+	var scheduler schedulerFlag
 	c := &cobra.Command{
 		Use:   "run --seed N",
 		Short: "Run one seed",
@@ -56,13 +57,17 @@ func runCommand() *cobra.Command {
 				}
 				return runPlan(c.OutOrStdout(), plan, flags, "go run ./cmd/sim run --plan "+file)
 			}
-			return runPlan(c.OutOrStdout(), sim.Generate(seed, simulated), flags, repeat(seed, simulated))
+			if err := scheduler.check(); err != nil {
+				return err
+			}
+			return runPlan(c.OutOrStdout(), scheduler.plan(seed, simulated), flags, scheduler.repeat(seed, simulated))
 		},
 	}
 	flags.add(c)
 	c.Flags().Uint64Var(&seed, "seed", 1, "the seed")
 	c.Flags().StringVar(&file, "plan", "", "run this plan instead of the seed's own")
 	c.Flags().DurationVar(&simulated, "simulated", time.Minute, "how long, in simulated time")
+	scheduler.add(c)
 	return c
 }
 
@@ -87,17 +92,22 @@ func replayCommand() *cobra.Command {
 func planCommand() *cobra.Command {
 	var seed uint64
 	var simulated time.Duration
+	var scheduler schedulerFlag
 	c := &cobra.Command{
 		Use:   "plan --seed N",
 		Short: "Print the plan of a seed",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			_, err := io.WriteString(c.OutOrStdout(), sim.Generate(seed, simulated).Format())
+			if err := scheduler.check(); err != nil {
+				return err
+			}
+			_, err := io.WriteString(c.OutOrStdout(), scheduler.plan(seed, simulated).Format())
 			return err
 		},
 	}
 	c.Flags().Uint64Var(&seed, "seed", 1, "the seed")
 	c.Flags().DurationVar(&simulated, "simulated", time.Minute, "how long, in simulated time")
+	scheduler.add(c)
 	return c
 }
 

@@ -18,6 +18,7 @@ func soakCommand() *cobra.Command {
 	var seeds string
 	var limit, simulated time.Duration
 	var all, untilFound, cover, blind bool
+	var scheduler schedulerFlag
 	c := &cobra.Command{
 		Use:   "soak --seeds A..B",
 		Short: "Run many seeds on all processors",
@@ -30,6 +31,9 @@ hashes: two soaks of one range agree in it or differ in some run.`,
 			if err != nil {
 				return err
 			}
+			if err := scheduler.check(); err != nil {
+				return err
+			}
 			out := c.OutOrStdout()
 			begin := time.Now()
 			total := sha256.New()
@@ -37,7 +41,7 @@ hashes: two soaks of one range agree in it or differ in some run.`,
 			ran, failed, events := uint64(0), 0, uint64(0)
 			said := begin
 			each(first, last, limit, func(seed uint64) *sim.Result {
-				return sim.Run(sim.Generate(seed, simulated), sim.Options{Blind: blind})
+				return sim.Run(scheduler.plan(seed, simulated), sim.Options{Blind: blind})
 			}, func(r *sim.Result) (more bool) {
 				total.Write(r.Hash[:])
 				sum.Add(&r.Cover)
@@ -48,7 +52,7 @@ hashes: two soaks of one range agree in it or differ in some run.`,
 				}
 				if r.Violation != nil {
 					failed++
-					explain(out, r, repeat(r.Seed, simulated))
+					explain(out, r, scheduler.repeat(r.Seed, simulated))
 				}
 				if now := time.Now(); now.Sub(said) >= progressEvery {
 					said = now
@@ -74,6 +78,7 @@ hashes: two soaks of one range agree in it or differ in some run.`,
 	c.Flags().BoolVar(&all, "all", false, "print the line of every seed")
 	c.Flags().BoolVar(&untilFound, "until-found", false, "end after the first seed that fails")
 	c.Flags().BoolVar(&blind, "blind", false, "leave out the judges that look into disks")
+	scheduler.add(c)
 	c.Flags().BoolVar(&cover, "cover", false, "print which rare situations were reached")
 	return c
 }
