@@ -69,6 +69,7 @@ func crashPlan(seed uint64, fault Fault) *Plan {
 	p.Link = LinkPlan{Delay: 100 * time.Microsecond, Spread: 100 * time.Microsecond, FIFO: true}
 	p.Disk = DiskPlan{WriteMin: 10 * time.Microsecond, WriteMax: 20 * time.Microsecond, SyncMin: 100 * time.Microsecond, SyncMax: 300 * time.Microsecond}
 	p.Clients = []ClientPlan{{Every: 40 * time.Millisecond, Pipeline: 2, Read: 200, Text: 300, Patience: 2 * time.Second, Timeout: 300 * time.Millisecond}}
+	p.Bulk, p.Scheduler = BulkPlan{}, SchedulerPlan{} // files have a second and a half for all their way
 	p.Faults = []Fault{fault}
 	return p
 }
