@@ -36,6 +36,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.relapses()
 	g.upheavals()
 	g.blobs()
+	g.stuckDisks()
 	return g.plan
 }
 
@@ -70,6 +71,7 @@ const (
 	ideaRelapses
 	ideaUpheavals
 	ideaBlobs
+	ideaStuckDisks
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }

@@ -53,6 +53,8 @@ func (w *World) heal(e *event) {
 			w.cut(s.id, nil, 0, 1)
 		case RestMute:
 			w.cut(s.id, nil, 1, 0)
+		case RestStuck:
+			s.disk.stallTo = never
 		}
 		if !s.up {
 			s.epoch++
@@ -144,6 +146,7 @@ func (w *World) pending() []string {
 		}
 	}
 	list = append(list, w.missingFiles(due)...)
+	list = append(list, w.unanswered()...)
 	last := raft.Position(0)
 	for i := range w.judges.applied.log {
 		if a := &w.judges.applied.log[i]; a.frame != nil && uint64(a.at.Position) <= uint64(due) {

@@ -170,6 +170,7 @@ const (
 	RestCut                      // reaches nobody
 	RestDeaf                     // hears nobody, and talks
 	RestMute                     // hears, and is not heard
+	RestStuck                    // its disk completes nothing
 )
 
 // Rest is one node outside the core.

@@ -20,7 +20,7 @@ var (
 		"rot", "lost-write", "misdirect", "read-error", "write-error", "sync-error", "full", "wipe"}
 	fileNames   = []string{"", "log", "seal", "identity", "snapshot", "blob", "other"}
 	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery", "transfer"}
-	restNames   = []string{"", "well", "down", "cut", "deaf", "mute"}
+	restNames   = []string{"", "well", "down", "cut", "deaf", "mute", "stuck"}
 	targetNames = []string{"", "leader", "all", "follower", "majority"} // of -1, -2, …
 )
 
