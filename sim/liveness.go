@@ -73,10 +73,13 @@ func (w *World) restOf(id raft.NodeID) RestKind {
 	return RestWell
 }
 
-// unheard reports whether nobody hears a node for good. Its leader reaches it, so that
+// unheard reports whether nobody hears a node for good, or hears it acknowledge anything. Its leader reaches it, so that
 // it believes itself up to date and nothing it says would make a subscriber leave;
 // it is its silence that does.
-func (w *World) unheard(id raft.NodeID) bool { return w.healed && w.restOf(id) == RestMute }
+func (w *World) unheard(id raft.NodeID) bool {
+	rest := w.restOf(id)
+	return w.healed && (rest == RestMute || rest == RestStuck)
+}
 
 // judgeLiveness looks at what is still pending when the time is over.
 func (w *World) judgeLiveness() {
