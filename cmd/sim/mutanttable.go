@@ -122,6 +122,9 @@ func (t *mutantTable) summary() string {
 			}
 		}
 	}
+	if worst == 0 {
+		return fmt.Sprintf("No seed has found one of these %d planted bugs yet.", planted)
+	}
 	return fmt.Sprintf("Of %d planted bugs the seeds up to 10 find %d, those up to 100 find %d, and those up to 1,000 find %d; the last one shows in seed %d.",
 		planted, within[0], within[1], within[2], worst)
 }
