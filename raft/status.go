@@ -74,6 +74,9 @@ func (r *Raft) StoredIndex() Index { return r.log.stored }
 // TermAt returns the term of the entry at i, and whether there is one.
 func (r *Raft) TermAt(i Index) (Term, bool) { return r.log.term(i) }
 
+// ReadsPending returns how many reads have neither an answer nor a refusal: those that wait for a round, or for the leader.
+func (r *Raft) ReadsPending() int { return r.reads.pending() + r.asks.pending() }
+
 // BaseEntry returns the last entry that is no longer in the log because a snapshot covers it.
 func (r *Raft) BaseEntry() EntryID { return r.log.base }
 

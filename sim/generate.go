@@ -45,6 +45,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.bends()
 	g.shapes()
 	g.scheduler()
+	g.stuckDisks()
 	return g.plan
 }
 
@@ -87,6 +88,7 @@ const (
 	ideaBends
 	ideaShapes
 	ideaScheduler
+	ideaStuckDisks
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }

@@ -54,6 +54,8 @@ func (w *World) heal(e *event) {
 			w.cut(s.id, nil, 0, 1)
 		case RestMute:
 			w.cut(s.id, nil, 1, 0)
+		case RestStuck:
+			s.disk.stallTo = never
 		}
 		if !s.up {
 			s.epoch++
@@ -72,10 +74,13 @@ func (w *World) restOf(id raft.NodeID) RestKind {
 	return RestWell
 }
 
-// unheard reports whether nobody hears a node for good. Its leader reaches it, so that
+// unheard reports whether nobody hears a node for good, or hears it acknowledge anything. Its leader reaches it, so that
 // it believes itself up to date and nothing it says would make a subscriber leave;
 // it is its silence that does.
-func (w *World) unheard(id raft.NodeID) bool { return w.healed && w.restOf(id) == RestMute }
+func (w *World) unheard(id raft.NodeID) bool {
+	rest := w.restOf(id)
+	return w.healed && (rest == RestMute || rest == RestStuck)
+}
 
 // judgeLiveness looks at what is still pending when the time is over.
 func (w *World) judgeLiveness() {
@@ -146,6 +151,7 @@ func (w *World) pending() []string {
 	}
 	list = append(list, w.missingFiles(due)...)
 	list = append(list, w.overdueLocks()...)
+	list = append(list, w.unanswered()...)
 	last := raft.Position(0)
 	for i := range w.judges.applied.frames {
 		if f := &w.judges.applied.frames[i]; uint64(f.at) <= uint64(due) {

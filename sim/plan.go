@@ -174,11 +174,12 @@ type RestKind uint8
 
 // The ways.
 const (
-	RestWell RestKind = iota + 1 // healthy
-	RestDown                     // crashed
-	RestCut                      // reaches nobody
-	RestDeaf                     // hears nobody, and talks
-	RestMute                     // hears, and is not heard
+	RestWell  RestKind = iota + 1 // healthy
+	RestDown                      // crashed
+	RestCut                       // reaches nobody
+	RestDeaf                      // hears nobody, and talks
+	RestMute                      // hears, and is not heard
+	RestStuck                     // its disk completes nothing
 )
 
 // Rest is one node outside the core.

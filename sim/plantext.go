@@ -22,7 +22,7 @@ var (
 		"corrupt", "substitute", "clog", "capacity", "flap", "ring", "bridge"}
 	fileNames   = []string{"", "log", "seal", "identity", "snapshot", "blob", "other"}
 	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery", "transfer", "download"}
-	restNames   = []string{"", "well", "down", "cut", "deaf", "mute"}
+	restNames   = []string{"", "well", "down", "cut", "deaf", "mute", "stuck"}
 	targetNames = []string{"", "leader", "all", "follower", "majority"} // of -1, -2, …
 
 	schedulerNames = []string{"uniform", "priority", "delay-bounded"}

@@ -35,13 +35,23 @@ type mutantResult struct {
 	SeedsFound uint64 `json:"seeds_found"`
 	FirstSeed  uint64 `json:"first_seed"`
 	Invariant  string `json:"invariant"`
+	Control    bool   `json:"control,omitempty"` // nothing is wrong with it: it must not be found
 }
+
+// wrong reports whether the hunt ended as it must not: a bug was missed, or a control was found.
+func (r *mutantResult) wrong() bool { return r.Found == r.Control }
+
+// control reports whether the patch changes nothing that could be noticed. A hunt that finds it has found
+// something in the tree itself, or in the hunt.
+func (m *mutant) control() bool { return isControl(m.id) }
+
+func isControl(id string) bool { return strings.HasPrefix(id, "CONTROL") }
 
 func mutantsCommand() *cobra.Command {
 	var ids, patches []string
 	var seeds uint64
 	var asJSON, first, blind bool
-	var dir string
+	var dir, table string
 	var scheduler schedulerFlag
 	var fuzz time.Duration
 	c := &cobra.Command{
@@ -49,7 +59,11 @@ func mutantsCommand() *cobra.Command {
 		Short: "Plant bugs and count the seeds that find them",
 		Long: `Mutants applies each patch of testdata/mutants to a copy of the files it changes, builds the
 simulator with them (go build -overlay; the tree stays as it is) and runs the seeds. A patch
-that no longer applies is an error. It ends with status 1 if a bug was not found.`,
+that no longer applies is an error. It ends with status 1 if a bug was not found, or if one whose
+id begins with CONTROL was: those patches change nothing that could be noticed.
+
+With --table the rows of the bugs that were hunted are written into the table between the marks
+"<!-- planted: <catalogue> -->" and "<!-- planted: end -->" of a page.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := scheduler.check(); err != nil {
@@ -66,12 +80,25 @@ that no longer applies is an error. It ends with status 1 if a bug was not found
 			if fuzz > 0 {
 				return fuzzAll(c.OutOrStdout(), root, list, fuzz)
 			}
+			write := func(*mutant, mutantResult) error { return nil }
+			if table != "" {
+				planted, err := loadMutants(root, dir, nil, nil)
+				if err != nil {
+					return err
+				}
+				if write, err = tableWriter(filepath.Join(root, table), dir, planted); err != nil {
+					return err
+				}
+			}
 			missed := 0
 			err = huntAll(list, func(m *mutant) (mutantResult, error) {
 				return m.hunt(root, seeds, first, blind, "--scheduler", scheduler.name)
 			}, func(m *mutant, r mutantResult) error {
-				if !r.Found {
+				if r.wrong() {
 					missed++
+				}
+				if err := write(m, r); err != nil {
+					return err
 				}
 				return printMutant(c.OutOrStdout(), m, r, asJSON)
 			})
@@ -93,6 +120,7 @@ that no longer applies is an error. It ends with status 1 if a bug was not found
 	scheduler.add(c)
 	c.Flags().DurationVar(&fuzz, "fuzz", 0, "let the fuzzer of sim hunt each bug for so long, instead of seeds")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a bug")
+	c.Flags().StringVar(&table, "table", "", "write the results into the table of this page, such as docs/bugs.md")
 	return c
 }
 
@@ -265,7 +293,7 @@ func (m *mutant) overlay(root, work string) (listFile string, err error) {
 
 // count reads the lines of a soak.
 func (m *mutant) count(out []byte) (mutantResult, error) {
-	r := mutantResult{ID: m.id}
+	r := mutantResult{ID: m.id, Control: m.control()}
 	lines := bufio.NewScanner(bytes.NewReader(out))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -298,7 +326,14 @@ func printMutant(out io.Writer, m *mutant, r mutantResult, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(out).Encode(r)
 	}
-	if !r.Found {
+	switch {
+	case r.Control && r.Found:
+		_, err := fmt.Fprintf(out, "%-4s FOUND in seed %d by %s, and there is nothing to be found: %s\n", r.ID, r.FirstSeed, r.Invariant, m.title)
+		return err
+	case r.Control:
+		_, err := fmt.Fprintf(out, "%-4s not found in %d seeds, as it must be: %s\n", r.ID, r.Seeds, m.title)
+		return err
+	case !r.Found:
 		_, err := fmt.Fprintf(out, "%-4s MISSED in %d seeds: %s\n", r.ID, r.Seeds, m.title)
 		return err
 	}
