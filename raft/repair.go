@@ -11,7 +11,8 @@ package raft
 //  2. the leader's Appends, or any peer's answer, bring the entry of the same index and term: by Log
 //     Matching it is the same entry, committed or not
 //  3. the leader's entry there has another term: an ordinary conflict [§5.3]
-//  4. the leader has compacted the entry: a snapshot comes
+//  4. the leader, or whoever is asked, has compacted the entry: a snapshot comes. What is in it is committed, so that
+//     it need not come from a leader
 //  5. no leader is possible, and enough voters say that they do not hold the entry, so that it can't
 //     have been committed: it is cut
 //
@@ -125,6 +126,7 @@ func (r *Raft) handleRepairAsk(m *Message) {
 	switch {
 	case first <= r.log.base.Index:
 		reply.Holding = HoldingOther
+		r.out.Lagging = append(r.out.Lagging, m.From)
 	case first <= end && r.log.matches(first, m.LastTerm):
 		reply.Holding = HoldingEntry
 		reply.Entries = r.log.slice(first, min(end, r.appendEnd(first)))

@@ -244,6 +244,18 @@ func TestANodeSaysOfALostEntryOnlyWhatItKnows(t *testing.T) {
 	}
 }
 
+// What a snapshot holds is committed, so that it need not come from a leader: there may be none for want of it.
+func TestWhoHasCompactedALostEntryOffersASnapshotWhoeverLeads(t *testing.T) {
+	b := newBench(t, 3, 1, 1, 1, 1, 1)
+	b.hear(2, Message{Kind: MsgAppend, Term: 1, Seq: 1, PrevIndex: 4, PrevTerm: 1, Commit: 4})
+	b.step(Input{Kind: InputCompact, Index: 3})
+	b.now = b.now.Add(time.Second)
+	b.hear(3, Message{Kind: MsgRepairAsk, Term: 2, Seq: 8, PrevIndex: 3, LastIndex: 4, LastTerm: 1})
+	require.Empty(t, b.first.Lagging, "the log has it")
+	b.hear(3, Message{Kind: MsgRepairAsk, Term: 2, Seq: 9, PrevIndex: 2, LastIndex: 4, LastTerm: 1})
+	require.Equal(t, []Ident{ident(3)}, b.first.Lagging)
+}
+
 func TestALoyalVoterAnswersAQuestionForRepairInItsOwnTerm(t *testing.T) {
 	b := newBench(t, 3, 1, 1)
 	b.hear(2, Message{Kind: MsgHeartbeat, Term: 1, Round: 1})

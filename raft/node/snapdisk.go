@@ -150,7 +150,9 @@ func (s *Snapshots) load(id snap.ID, d *TaskDone, between func() error) {
 		}
 	}
 	d.Info = info
-	d.State, d.Err = s.decode(info, between)
+	if d.State, d.Err = s.decode(info, between); d.Err != nil && !errors.Is(d.Err, ErrStateVersion) {
+		s.store.GiveUp(id, d.Err) // the next download writes it anew, in another place
+	}
 }
 
 // decode reads the state out of a snapshot.

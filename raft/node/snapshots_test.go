@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -273,6 +274,26 @@ func TestASnapshotThatTheDiskDoesNotReadIsGivenUpAndMadeAnew(t *testing.T) {
 			c.agree()
 		})
 	}
+}
+
+// A download that is whole and can't be read is no use for ever: it is fetched again, into another place of the disk.
+func TestADownloadThatTheDiskDoesNotReadIsFetchedAnew(t *testing.T) {
+	c, _, _ := away(t, 60, 500)
+	l, three := c.leader(), c.member(3)
+	downloads := 0
+	three.fs.SetHook(func(op memfs.Op) error {
+		switch {
+		case op.Kind == memfs.OpCreate && strings.HasPrefix(op.Name, "data/snapshots/"):
+			downloads++
+		case op.Kind == memfs.OpRead && strings.HasSuffix(op.Name, ".snap") && downloads < 2:
+			return vfs.ErrIO
+		}
+		return nil
+	})
+	require.NoError(t, three.start())
+	c.until("the state", func() bool { return three.node.applied == l.node.applied })
+	require.Equal(t, 2, downloads)
+	require.NotEmpty(t, three.taskErrs)
 }
 
 func TestASnapshotThatCannotBeMadeIsMadeLater(t *testing.T) {

@@ -200,6 +200,30 @@ func (f *FS) rewritten(name string, off, n int64) {
 	}
 }
 
+// renamed lets unreadable places go with the file that has them: whatever stood under the new name is gone.
+func (f *FS) renamed(oldName, newName string) {
+	f.removed(newName)
+	for i := range f.failures {
+		if x := &f.failures[i]; x.Name == oldName {
+			x.Name = newName
+		} else if x.Name != "" {
+			x.Name = moved(x.Name, oldName, newName)
+		}
+	}
+}
+
+// removed ends the unreadable places of a file that is gone.
+func (f *FS) removed(name string) {
+	kept := f.failures[:0]
+	for _, x := range f.failures {
+		if x.Kind != OpRead || x.Name != name {
+			kept = append(kept, x)
+		}
+	}
+	clear(f.failures[len(kept):])
+	f.failures = kept
+}
+
 // writeWithin writes as much as there is room for, as a full disk does.
 func (f *FS) writeWithin(in *inode, name string, p []byte, off int64) (int, error) {
 	err := f.room(in, off+int64(len(p)))

@@ -188,3 +188,29 @@ func TestWhatIsNotOnTheDiskIsToldWithWhatTheDiskHolds(t *testing.T) {
 	require.Equal(t, []memfs.Place{{Name: "a", Len: 2048}}, fs.Files())
 	require.Equal(t, int64(2048), fs.Used())
 }
+
+// A place that can't be read belongs to the file: it goes along under a new name, and another file that takes the old one is
+// well.
+func TestAnUnreadablePlaceGoesWithItsFile(t *testing.T) {
+	fs := New(1)
+	for _, name := range []string{"a", "b"} {
+		f, err := fs.Create(name)
+		require.NoError(t, err)
+		_, err = f.WriteAt(make([]byte, 1024), 0)
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+	}
+	reads := func(name string) error {
+		f, err := fs.Open(name)
+		require.NoError(t, err)
+		defer f.Close()
+		_, err = f.ReadAt(make([]byte, 1024), 0)
+		return err
+	}
+	fs.Arrange(Failure{Kind: OpRead, Name: "a", Off: 512, Len: 512, Times: -1, Err: vfs.ErrIO})
+	require.ErrorIs(t, reads("a"), vfs.ErrIO)
+	require.NoError(t, fs.Rename("a", "c"))
+	require.ErrorIs(t, reads("c"), vfs.ErrIO)
+	require.NoError(t, fs.Rename("b", "c"))
+	require.NoError(t, reads("c"))
+}

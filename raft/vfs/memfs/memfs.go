@@ -144,6 +144,7 @@ func (f *FS) Rename(oldName, newName string) error {
 	if tree {
 		f.moveTree(oldName, newName)
 	}
+	f.renamed(oldName, newName)
 	f.change(nameOp{name: newName, ino: ino, gone: oldName, tree: tree})
 	return nil
 }
@@ -178,6 +179,7 @@ func (f *FS) Remove(name string) error {
 	if f.inodes[ino].dir && len(f.within(name)) > 0 {
 		return fail("remove", name, errors.New("directory not empty"))
 	}
+	f.removed(name)
 	f.change(nameOp{name: name, ino: none})
 	return nil
 }
