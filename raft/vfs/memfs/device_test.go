@@ -192,7 +192,7 @@ func TestWhatIsNotOnTheDiskIsToldWithWhatTheDiskHolds(t *testing.T) {
 // A place that can't be read belongs to the file: it goes along under a new name, and another file that takes the old one is
 // well.
 func TestAnUnreadablePlaceGoesWithItsFile(t *testing.T) {
-	fs := New(1)
+	fs := memfs.New(1)
 	for _, name := range []string{"a", "b"} {
 		f, err := fs.Create(name)
 		require.NoError(t, err)
@@ -207,7 +207,7 @@ func TestAnUnreadablePlaceGoesWithItsFile(t *testing.T) {
 		_, err = f.ReadAt(make([]byte, 1024), 0)
 		return err
 	}
-	fs.Arrange(Failure{Kind: OpRead, Name: "a", Off: 512, Len: 512, Times: -1, Err: vfs.ErrIO})
+	fs.Arrange(memfs.Failure{Kind: memfs.OpRead, Name: "a", Off: 512, Len: 512, Times: -1, Err: vfs.ErrIO})
 	require.ErrorIs(t, reads("a"), vfs.ErrIO)
 	require.NoError(t, fs.Rename("a", "c"))
 	require.ErrorIs(t, reads("c"), vfs.ErrIO)
