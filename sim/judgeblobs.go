@@ -96,9 +96,9 @@ type wholes []memfs.Place
 func wholesOf(fs *memfs.FS) wholes { return fs.Files() }
 
 // has reports whether a blob's file is there under a name that says that it is whole: the last one, or
-// after a crash the one before it.
+// after a crash one of those before it.
 func (l wholes) has(sum blob.Sum) bool {
-	for _, suffix := range [...]string{".blob", ".new"} {
+	for _, suffix := range [...]string{".blob", ".new", ".again"} {
 		name := dataDir + "/blobs/" + sum.String() + suffix
 		if _, ok := slices.BinarySearchFunc(l, name, func(p memfs.Place, name string) int { return cmp.Compare(p.Name, name) }); ok {
 			return true

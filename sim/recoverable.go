@@ -18,8 +18,8 @@ import (
 //     identity: term, vote and last position are certain. Votes and commits need them. A node whose next
 //     start has to cut its log does not count: it goes on writing until then, and nobody else may
 //     ever have what it writes.
-//  2. every committed entry is good on some member of the core that kept its identity. A good
-//     snapshot that covers an entry counts as that entry.
+//  2. every committed entry is good on some member of the core that kept its identity, in each of these configurations. A
+//     good snapshot that covers an entry counts as that entry.
 //  3. every other entry that a node of the core acknowledged and lost is good on another
 //     one, too. Otherwise the node would for ever vote by a log that nobody has, and
 //     with the others that are well there might be no majority without it.
@@ -39,9 +39,10 @@ func (w *World) recoverable() (bool, string) {
 		if why := w.lacksVoters(&c, &nodes); why != "" {
 			return false, why
 		}
-	}
-	if why := w.lacksEntries(w.membership(), &nodes); why != "" {
-		return false, why
+		members := nodes // who is about to be removed will be asked for nothing
+		if why := w.lacksEntries(c, &members); why != "" {
+			return false, why
+		}
 	}
 	if why := w.lacksFiles(&nodes); why != "" {
 		return false, why
@@ -181,15 +182,9 @@ func (w *World) configurations() []raft.Configuration {
 	return list
 }
 
-// without returns a configuration in which a node has no vote.
+// without returns a configuration of which a node is no member.
 func without(c raft.Configuration, id raft.NodeID) raft.Configuration {
-	members := append([]raft.Member(nil), c.Members...)
-	for i := range members {
-		if members[i].ID == id {
-			members[i].Voter, members[i].VoterOld = false, false
-		}
-	}
-	c.Members = members
+	c.Members = slices.DeleteFunc(slices.Clone(c.Members), func(m raft.Member) bool { return m.ID == id })
 	return c
 }
 
@@ -210,7 +205,6 @@ func (w *World) canSpare(id raft.NodeID) bool {
 	if w.lacksVoters(&c, &nodes) != "" {
 		return false
 	}
-	c.Members = slices.DeleteFunc(c.Members, func(m raft.Member) bool { return m.ID == id })
 	return w.lacksEntries(c, &nodes) == ""
 }
 

@@ -34,10 +34,10 @@ func (s *Store) Copy(dir string, sum Sum) error {
 	return err
 }
 
-// openSource opens a blob's file under either name that says that it is whole.
+// openSource opens a blob's file under whichever name says that it is whole.
 func openSource(fs vfs.FS, dir string, sum Sum) (f vfs.File, l layout, size int64, err error) {
 	src := Store{fs: fs, dir: dir}
-	for _, suffix := range [...]string{suffixBlob, suffixNew} {
+	for _, suffix := range [...]string{suffixBlob, suffixNew, suffixAgain} {
 		name := fileName(sum, suffix)
 		if f, err = fs.Open(src.path(name)); errors.Is(err, vfs.ErrNotExist) {
 			continue

@@ -200,6 +200,26 @@ func TestACrashAtEveryFileOperationLosesNoBlobThatWasPromised(t *testing.T) {
 	t.Logf("%d stores opened", opened)
 }
 
+// What was promised may have come to its last name in the page cache alone. A start gives it that name anew, and may be
+// interrupted, too.
+func TestACrashInTheMidstOfAStartLosesNoBlobThatWasPromised(t *testing.T) {
+	full := memfs.New(1)
+	promised, err := perform(full)
+	require.NoError(t, err)
+	full.CrashMachine(memfs.DropAll) // the last names were not synced
+	for k, ended := 1, false; !ended; k++ {
+		fs := full.Clone()
+		stopAt(fs, k, 0)
+		_, _, err := Open(fs, dir, small)
+		ended = err == nil
+		crashes(fs, uint64(k), 30, func(how string, crashed *memfs.FS) {
+			check(t, crashed, promised, func() string {
+				return fmt.Sprintf("stopped at operation %d of a start, crash of the %s", k, how)
+			})
+		})
+	}
+}
+
 // A disk that fails once and then works again must not be believed: the kernel calls
 // pages clean that it could not write, and names synced that are not.
 func TestAnErrorOfAnyOperationLosesNoBlobThatWasPromised(t *testing.T) {

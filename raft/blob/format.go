@@ -41,6 +41,7 @@ import (
 //	u<id>.part    header and the first chunks: being uploaded
 //	<sum>.try     whole, and a sync was tried: nobody knows whether it helped
 //	<sum>.new     whole and synced, but its name may not be
+//	<sum>.again   the same, while a start gives it its name anew
 const (
 	formatVersion = 1
 	fileMagic     = "parleybl"
@@ -54,6 +55,8 @@ const (
 	suffixBad  = ".bad"
 	suffixTry  = ".try"
 	suffixNew  = ".new"
+
+	suffixAgain = ".again"
 )
 
 var (
@@ -166,7 +169,7 @@ func parseName(name string) (sum Sum, suffix string, id uint64, upload, ok bool)
 		return Sum{}, "", 0, false, false
 	}
 	switch suffix {
-	case suffixBlob, suffixPart, suffixBad, suffixTry, suffixNew:
+	case suffixBlob, suffixPart, suffixBad, suffixTry, suffixNew, suffixAgain:
 		return sum, suffix, 0, false, true
 	}
 	return Sum{}, "", 0, false, false

@@ -76,7 +76,8 @@ func (s *Store) checkFormats(names []string) error {
 // settle decides about files whose way to a name was cut off. A ".new" is whole and synced, but
 // that its name can be read does not show that the name is on disk, and if a sync of the
 // directory failed over it, a later one does not help: it gets the name anew. A ".try" may
-// have met a sync that failed, and then a later one does not help either: it goes.
+// have met a sync that failed, and then a later one does not help either: it goes. All names that a file has on this way
+// say that it is whole: a crash may leave any of them.
 func (s *Store) settle(names []string) error {
 	var again []Sum
 	for _, name := range names {
@@ -87,14 +88,17 @@ func (s *Store) settle(names []string) error {
 				return err
 			}
 		case ok && suffix == suffixNew:
+			if err := s.rename(sum, suffixNew, suffixAgain); err != nil {
+				return err
+			}
+			again = append(again, sum)
+		case ok && suffix == suffixAgain:
 			again = append(again, sum)
 		}
 	}
+	again = slices.Compact(again)
 	for _, sum := range again {
-		if err := s.rename(sum, suffixNew, suffixPart); err != nil {
-			return err
-		}
-		if err := s.rename(sum, suffixPart, suffixNew); err != nil {
+		if err := s.rename(sum, suffixAgain, suffixNew); err != nil {
 			return err
 		}
 	}

@@ -89,7 +89,9 @@ func OpenDisk(fs vfs.FS, dir string, o DiskOptions) (*Disk, Boot, error) {
 }
 
 func (d *Disk) open(o DiskOptions) (Boot, error) {
-	if err := d.fs.MkdirAll(d.dir); err != nil {
+	// The directory itself must outlive what it promises. Its name is on disk before the first file is in it, whatever
+	// becomes of this start: a later one that finds files has nothing to see to.
+	if _, err := vfs.EnterDir(d.fs, d.dir); err != nil {
 		return Boot{}, err
 	}
 	lock, err := d.fs.Lock(join(d.dir, lockName))
@@ -126,13 +128,7 @@ func (d *Disk) found(o DiskOptions) (Identity, error) {
 		return Identity{}, ErrNoID
 	}
 	id := Identity{Self: raft.Ident{ID: o.ID, Inc: o.Inc}}
-	if err := writeIdentity(d.fs, d.dir, &id); err != nil {
-		return Identity{}, err
-	}
-	if d.dir == "." {
-		return id, nil
-	}
-	return id, d.fs.SyncDir(vfs.Parent(d.dir)) // the directory itself must outlive what it promises
+	return id, writeIdentity(d.fs, d.dir, &id)
 }
 
 // recover opens the log of a member.

@@ -178,6 +178,34 @@ func TestAnIdentityIsTheOldOrTheNewOneAfterACrashAtAnyOperation(t *testing.T) {
 	}
 }
 
+// A first start may end anywhere. Whoever starts behind it makes promises in that directory, and no crash of the machine may
+// take it away: a node that founds itself anew would have forgotten them.
+func TestADirectoryThatASecondStartAcceptsOutlivesTheMachineWhereverTheFirstEnded(t *testing.T) {
+	for k, ended := 1, false; !ended; k++ {
+		for _, failed := range []error{memfs.ErrStopped, vfs.ErrIO} {
+			fs := memfs.New(1)
+			fs.SetHook(func(op memfs.Op) error {
+				if op.Seq == k || op.Seq > k && failed == memfs.ErrStopped {
+					return failed // the process is gone, or the disk fails once
+				}
+				return nil
+			})
+			d, _, err := OpenDisk(fs, "data", DiskOptions{ID: 2, Inc: 7, WAL: small})
+			if ended = err == nil; ended {
+				require.NoError(t, d.Close())
+			}
+			fs.SetHook(nil)
+			fs.CrashProcess()
+			before, err := reopen(fs, 2)
+			require.NoError(t, err, "operation %d", k)
+			fs.CrashMachine(memfs.DropAll)
+			after, err := reopen(fs, 2)
+			require.NoError(t, err)
+			require.Equal(t, before.Identity, after.Identity, "operation %d, %v", k, failed)
+		}
+	}
+}
+
 func TestManyStoresAreOneBatchAndTheLogIsWhatTheySayOneByOne(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const cluster = 5
