@@ -105,6 +105,8 @@ func (d *Disk) open(o DiskOptions) (Boot, error) {
 		id, err = d.found(o)
 	case err == nil && o.ID != 0 && id.Self.ID != o.ID:
 		err = &OtherNodeError{Have: id.Self.ID, Want: o.ID}
+	case err == nil && id.Cluster == 0:
+		err = writeIdentity(d.fs, d.dir, &id) // others hear of it now, and its name may be in the page cache alone
 	}
 	if err != nil {
 		return Boot{}, err
