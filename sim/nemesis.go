@@ -106,7 +106,7 @@ func (w *World) strike(s *server, f *Fault, draw uint64) {
 	case Pause:
 		w.pause(s, f)
 	case Stall:
-		s.disk.stallTo = w.now + int64(f.For)
+		s.disk.stallTo = w.until(f)
 	case Drift:
 		s.clock.bend(w.now, f.PPM, s.clock.still)
 		s.rearm()
@@ -211,10 +211,14 @@ func contains(ids []raft.NodeID, id raft.NodeID) bool {
 	return false
 }
 
+// until is when a fault ends whose victims wait for a time: at heal, at the latest, as what waits is due then and not
+// looked at before.
+func (w *World) until(f *Fault) int64 { return min(w.now+int64(f.For), int64(w.plan.Heal)) }
+
 // pause stops a process where it stands. Events for it wait; its clock goes on.
 func (w *World) pause(s *server, f *Fault) {
 	if s.up {
-		s.pausedUntil = max(s.pausedUntil, w.now+int64(f.For))
+		s.pausedUntil = max(s.pausedUntil, w.until(f))
 	}
 }
 
