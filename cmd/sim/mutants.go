@@ -54,6 +54,7 @@ func mutantsCommand() *cobra.Command {
 	var dir, table string
 	var scheduler schedulerFlag
 	var fuzz time.Duration
+	var part partFlag
 	c := &cobra.Command{
 		Use:   "mutants",
 		Short: "Plant bugs and count the seeds that find them",
@@ -75,6 +76,9 @@ With --table the rows of the bugs that were hunted are written into the table be
 			}
 			list, err := loadMutants(root, dir, ids, patches)
 			if err != nil {
+				return err
+			}
+			if list, err = part.of(list); err != nil {
 				return err
 			}
 			if fuzz > 0 {
@@ -120,6 +124,7 @@ With --table the rows of the bugs that were hunted are written into the table be
 	scheduler.add(c)
 	c.Flags().DurationVar(&fuzz, "fuzz", 0, "let the fuzzer of sim hunt each bug for so long, instead of seeds")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a bug")
+	c.Flags().StringVar((*string)(&part), "part", "", "hunt one part of the catalogue: 2/3 is every third bug from the second on, and all controls")
 	c.Flags().StringVar(&table, "table", "", "write the results into the table of this page, such as docs/bugs.md")
 	return c
 }
@@ -167,6 +172,27 @@ func loadMutants(root, dir string, ids, patches []string) ([]*mutant, error) {
 		return nil, errors.New("no planted bugs found")
 	}
 	return list, nil
+}
+
+// partFlag names a part of a catalogue, "k/n"; empty is all of it.
+type partFlag string
+
+// of returns the bugs of the part, and all controls.
+func (p partFlag) of(list []*mutant) ([]*mutant, error) {
+	if p == "" {
+		return list, nil
+	}
+	var k, n int
+	if _, err := fmt.Sscanf(string(p), "%d/%d", &k, &n); err != nil || k < 1 || k > n {
+		return nil, fmt.Errorf("--part wants k/n like 2/3, not %q", string(p))
+	}
+	var mine []*mutant
+	for i, m := range list {
+		if m.control() || i%n == k-1 {
+			mine = append(mine, m)
+		}
+	}
+	return mine, nil
 }
 
 func readMutant(file string) (*mutant, error) {

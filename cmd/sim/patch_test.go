@@ -116,3 +116,31 @@ func TestSeedsAreARangeOrACount(t *testing.T) {
 		require.Error(t, err, s)
 	}
 }
+
+// The parts of a catalogue are all of it, and each has the controls.
+func TestThePartsOfACatalogueAreAllOfIt(t *testing.T) {
+	var list []*mutant
+	for _, id := range []string{"A1", "A2", "A3", "CONTROL1", "D1", "D2", "E1"} {
+		list = append(list, &mutant{id: id})
+	}
+	count := map[string]int{}
+	for _, p := range []partFlag{"1/3", "2/3", "3/3"} {
+		mine, err := p.of(list)
+		require.NoError(t, err)
+		for _, m := range mine {
+			count[m.id]++
+		}
+	}
+	require.Len(t, count, len(list))
+	for id, n := range count {
+		require.Equal(t, id == "CONTROL1", n == 3, id)
+		require.True(t, n == 1 || n == 3, id)
+	}
+	for _, bad := range []partFlag{"0/3", "4/3", "x", "1"} {
+		_, err := bad.of(list)
+		require.ErrorContains(t, err, "k/n")
+	}
+	all, err := partFlag("").of(list)
+	require.NoError(t, err)
+	require.Len(t, all, len(list))
+}
