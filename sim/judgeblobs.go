@@ -130,9 +130,9 @@ func (s shelf) good(f *file) bool {
 	return err == nil && bytes.Equal(got, f.content)
 }
 
-// lacksFiles says which file, that somebody may have confirmed or yet confirm, would be good on no node of the
+// lacksFiles says which file, that somebody may have confirmed or yet confirm, would be good on no member of the
 // core any more.
-func (w *World) lacksFiles(nodes *healths) string {
+func (w *World) lacksFiles(c *raft.Configuration, nodes *healths) string {
 	if len(w.files) == 0 {
 		return ""
 	}
@@ -156,8 +156,10 @@ func (w *World) lacksFiles(nodes *healths) string {
 		}
 		somewhere, kept := false, false
 		for _, s := range w.servers {
-			somewhere = somewhere || held[s.id].has(f.sum)
-			kept = kept || shelves[s.id].good(f)
+			if _, member := c.Find(s.id); member {
+				somewhere = somewhere || held[s.id].has(f.sum)
+				kept = kept || shelves[s.id].good(f)
+			}
 		}
 		if somewhere && !kept {
 			return fmt.Sprintf("file %s would be good on no node of the core", f.sum.Short())

@@ -23,8 +23,8 @@ import (
 //  3. every other entry that a node of the core acknowledged and lost is good on another
 //     one, too. Otherwise the node would for ever vote by a log that nobody has, and
 //     with the others that are well there might be no majority without it.
-//  4. every file that somebody was asked to commit, and whose pin has not expired, is good on a node of the
-//     core, unless it is nowhere.
+//  4. every file that somebody was asked to commit, and whose pin has not expired, is good on a member of the
+//     core, in each of these configurations, unless no member has it.
 //
 // A fault strikes only if it holds afterwards. It does not depend on what the code
 // under test makes of a fault, with one exception: which entries of a damaged log are still
@@ -43,9 +43,9 @@ func (w *World) recoverable() (bool, string) {
 		if why := w.lacksEntries(c, &members); why != "" {
 			return false, why
 		}
-	}
-	if why := w.lacksFiles(&nodes); why != "" {
-		return false, why
+		if why := w.lacksFiles(&c, &members); why != "" {
+			return false, why
+		}
 	}
 	return true, ""
 }
