@@ -41,9 +41,7 @@ func TestEveryStringOfChoicesIsAPlanAndTheWayBackIsTheSame(t *testing.T) {
 func TestASmallChangeOfTheChoicesIsASmallChangeOfThePlan(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := planOfChoices(rapid.SliceOfN(rapid.Byte(), 50, 150).Draw(t, "bytes"))
-		if len(p.Faults) == choicesFaults {
-			t.Skip("one more pushes out another")
-		}
+		p.Faults = p.Faults[:min(len(p.Faults), choicesFaults-2)] // room for what a byte more brings: it would push out others
 		b := choicesOf(p)
 		at := rapid.IntRange(0, len(b)-1).Draw(t, "at")
 		changed := append(append([]byte(nil), b[:at]...), b[at+1:]...)

@@ -209,11 +209,12 @@ func TestTracingChangesNothing(t *testing.T) {
 // Faults that never bite find nothing: over some seeds every rare situation must
 // come up.
 func TestSeedsReachEveryRareSituation(t *testing.T) {
+	last, share := uint64(1030), 8 // of the situations that so many seeds may miss
 	if testing.Short() || raceEnabled {
-		t.Skip("needs many seeds")
+		last, share = 1005, 2
 	}
 	var sum Cover
-	forEachSeed(1000, 1030, func(seed uint64) *Result { return Run(Generate(seed, time.Minute), Options{}) }, func(r *Result) { sum.Add(&r.Cover) })
+	forEachSeed(1000, last, func(seed uint64) *Result { return Run(Generate(seed, time.Minute), Options{}) }, func(r *Result) { sum.Add(&r.Cover) })
 	names := map[string]bool{}
 	missed := 0
 	sum.Each(func(name string, count uint64) {
@@ -226,5 +227,5 @@ func TestSeedsReachEveryRareSituation(t *testing.T) {
 	})
 	// The rarest need more seeds than a test has time for: sim cover --complete asks for all.
 	require.GreaterOrEqual(t, len(names), 150)
-	require.LessOrEqual(t, missed, len(names)/8)
+	require.LessOrEqual(t, missed, len(names)/share)
 }

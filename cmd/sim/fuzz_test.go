@@ -10,9 +10,6 @@ import (
 // A fuzzer that can't find anything is no comfort. This bug breaks a promise in every election, so that the corpus
 // alone must show it, and what is printed must be a plan.
 func TestTheFuzzerFindsAPlantedBugAndPrintsItsPlan(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the fuzz target")
-	}
 	root, err := moduleRoot()
 	require.NoError(t, err)
 	list, err := loadMutants(root, "testdata/mutants", []string{"N3"}, nil)

@@ -70,9 +70,6 @@ func TestEveryPlantedBugStillApplies(t *testing.T) {
 
 // The whole way once: patch, build, hunt. The bug is one that any seed finds.
 func TestAHuntFindsAPlantedBug(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds a program")
-	}
 	root, err := moduleRoot()
 	require.NoError(t, err)
 	list, err := loadMutants(root, filepath.Join("testdata", "mutants"), []string{"W1"}, nil)
