@@ -8,6 +8,7 @@ import (
 
 	"parley/raft"
 	"parley/raft/node"
+	"parley/statemachine/state"
 )
 
 // MessageID returns the id of the message at a position: "msg_" and the position
@@ -18,11 +19,11 @@ func MessageID(p raft.Position) string { return "msg_" + strconv.FormatUint(uint
 //
 //	u64 number
 func (m *Machine) createChannel(name string, number uint64) {
-	m.tables.write(tableChannels, name, appendU64(nil, number))
+	m.Write(state.TableChannels, name, appendU64(nil, number))
 }
 
 func (m *Machine) channelNumber(name string) (uint64, bool) {
-	row, ok := m.tables.get(tableChannels, name)
+	row, ok := m.Get(state.TableChannels, name)
 	if !ok {
 		return 0, false
 	}
@@ -31,7 +32,7 @@ func (m *Machine) channelNumber(name string) (uint64, bool) {
 }
 
 func (m *Machine) refuseChannel(name string) []byte {
-	if refusal := m.limits.checkName(name); refusal != nil {
+	if refusal := checkName(&m.Limits, name); refusal != nil {
 		return refuse(refusal.Code, "%s", refusal.Reason)
 	}
 	return refuse(CodeUnknownChannel, "There is no channel #%s.", name)
@@ -41,7 +42,7 @@ func (m *Machine) refuseChannel(name string) []byte {
 //
 //	u64 channel number | u64 position, both big-endian
 func messageKey(channel uint64, p raft.Position) string {
-	return string(keyU64(keyU64(make([]byte, 0, 16), channel), uint64(p)))
+	return state.Key(channel, uint64(p))
 }
 
 func (m *Machine) applySend(at node.Applied, s Send) []byte {
@@ -49,11 +50,11 @@ func (m *Machine) applySend(at node.Applied, s Send) []byte {
 	if !ok {
 		return m.refuseChannel(s.Channel)
 	}
-	if refusal := m.limits.checkText(s.Text); refusal != nil {
+	if refusal := checkText(&m.Limits, s.Text); refusal != nil {
 		return refuse(refusal.Code, "%s", refusal.Reason)
 	}
 	key := messageKey(channel, at.Position)
-	m.tables.write(tableMessages, key, appendMessage(nil, Message{
+	m.Write(state.TableMessages, key, appendMessage(nil, Message{
 		Position: at.Position,
 		Time:     at.Time,
 		Wall:     s.Wall,
@@ -66,18 +67,18 @@ func (m *Machine) applySend(at node.Applied, s Send) []byte {
 
 // CheckSend returns the *Refusal of a command that Apply refuses whatever the state
 // is, or nil. Servers ask before such a command costs the log anything.
-func (l Limits) CheckSend(s Send) error {
-	if refusal := l.checkName(s.Channel); refusal != nil {
+func CheckSend(l Limits, s Send) error {
+	if refusal := checkName(&l, s.Channel); refusal != nil {
 		return refusal
 	}
-	if refusal := l.checkText(s.Text); refusal != nil {
+	if refusal := checkText(&l, s.Text); refusal != nil {
 		return refusal
 	}
 	return nil
 }
 
 // checkName returns the refusal of what no channel can be called, or nil.
-func (l Limits) checkName(name string) *Refusal {
+func checkName(l *Limits, name string) *Refusal {
 	if len(name) > l.NameBytesMax || !utf8.ValidString(name) {
 		return &Refusal{CodeUnknownChannel, "There is no channel of that name."}
 	}
@@ -87,7 +88,7 @@ func (l Limits) checkName(name string) *Refusal {
 // checkText returns the refusal of a text that is no message, or nil. Blanks
 // are those of ASCII: what else counts as one changes with Unicode's version,
 // and with it two releases would disagree.
-func (l Limits) checkText(text string) *Refusal {
+func checkText(l *Limits, text string) *Refusal {
 	switch {
 	case len(text) > l.TextBytesMax:
 		return &Refusal{CodeTextTooLong, fmt.Sprintf("The text is %d bytes long; a message may have %d.", len(text), l.TextBytesMax)}
@@ -105,9 +106,9 @@ func (m *Machine) queryHistory(h History) []byte {
 		return m.refuseChannel(h.Channel)
 	}
 	if h.Limit <= 0 {
-		h.Limit = pageDefault
+		h.Limit = state.PageDefault
 	}
-	h.Limit = min(h.Limit, m.limits.HistoryMax)
+	h.Limit = min(h.Limit, m.Limits.HistoryMax)
 	if h.Before == 0 {
 		h.Before = ^raft.Position(0)
 	}
@@ -126,7 +127,7 @@ func (m *Machine) page(channel uint64, h History) HistoryReply {
 			return false
 		}
 		bytes += len(msg.Text)
-		if n := len(reply.Messages); n > 0 && (n == h.Limit || bytes > m.limits.HistoryBytesMax) {
+		if n := len(reply.Messages); n > 0 && (n == h.Limit || bytes > m.Limits.HistoryBytesMax) {
 			reply.More = true
 			return false
 		}
@@ -136,9 +137,9 @@ func (m *Machine) page(channel uint64, h History) HistoryReply {
 	switch {
 	case h.After >= h.Before-1: // nothing lies between; also keeps After+1 from wrapping
 	case h.Forward || h.After > 0:
-		m.tables.rows[tableMessages].Ascend(messageKey(channel, h.After+1), visit)
+		m.Ascend(state.TableMessages, messageKey(channel, h.After+1), visit)
 	default:
-		m.tables.rows[tableMessages].Descend(messageKey(channel, h.Before-1), visit)
+		m.Descend(state.TableMessages, messageKey(channel, h.Before-1), visit)
 		for i, j := 0, len(reply.Messages)-1; i < j; i, j = i+1, j-1 {
 			reply.Messages[i], reply.Messages[j] = reply.Messages[j], reply.Messages[i]
 		}

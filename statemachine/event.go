@@ -1,11 +1,11 @@
 package statemachine
 
 import (
-	"encoding/binary"
 	"errors"
 
 	"parley/raft"
 	"parley/raft/node"
+	"parley/statemachine/state"
 )
 
 // EventKind says what happened. Kinds are in replicated rows; they never change.
@@ -19,7 +19,7 @@ const (
 	EventExpire  EventKind = 4 // its deadline passed
 	EventBreak   EventKind = 5 // somebody took it from its holder
 
-	eventSeveral = 255 // no kind: a frame with more than one event
+	eventsOfTeam = 10 // the kinds from here on are those of package state
 )
 
 // Event is something that happened at one position.
@@ -79,28 +79,16 @@ func DecodeEvent(src []byte) (Event, error) {
 	return e, r.done()
 }
 
-// DecodeEvents reads the body of any frame: everything that happened at its position, in order. Locks that expire do so
-// beside whatever else the entry does, so that one frame may hold several events. Those of kinds that only a newer
-// release knows are left out.
-//
-//	one:  the event
-//	more: u8 version | u8 255 | u64 count | count × string event
+// DecodeEvents reads the events of these kinds from the body of any frame, in order. Locks that expire do so beside
+// whatever else the entry does, so that one frame may hold several events. Those of other kinds are left out.
 func DecodeEvents(src []byte) ([]Event, error) {
-	r := reader{src: src}
-	kind, err := r.header()
+	bodies, err := DecodeBodies(src)
 	if err != nil {
 		return nil, err
 	}
-	if kind != eventSeveral {
-		e, err := DecodeEvent(src)
-		if errors.Is(err, ErrVersion) {
-			return nil, nil
-		}
-		return []Event{e}, err
-	}
 	var events []Event
-	for n := r.u64(); n > 0 && !r.bad; n-- {
-		e, err := DecodeEvent([]byte(r.string()))
+	for _, body := range bodies {
+		e, err := DecodeEvent(body)
 		switch {
 		case err == nil:
 			events = append(events, e)
@@ -108,32 +96,16 @@ func DecodeEvents(src []byte) ([]Event, error) {
 			return nil, err
 		}
 	}
-	return events, r.done()
+	return events, nil
 }
 
-// markTrimmed is the position of the newest event that the backlog dropped. A
-// subscriber from before it has missed something.
-const markTrimmed = "events trimmed"
-
-// recordEvent puts a reference to what happened into the backlog, behind what happened at the same position, and
-// drops the oldest positions when there are too many. The backlog is replicated state, so that
-// every node answers a subscriber alike; what the reference points to is read
-// when it is delivered. What became of a lock stands in the reference itself: the
-// lock may be gone by then.
+// recordEvent puts a reference to what happened into the backlog. What it points to is read when it is
+// delivered. What became of a lock stands in the reference itself: the lock may be gone by then.
 //
-//	for each event: u8 kind | string channel | string key of the object
-//	                u8 kind | string lock | string lock event
+//	u8 kind | string channel | string key of the object
+//	u8 kind | string lock | string lock event
 func (m *Machine) recordEvent(p raft.Position, kind EventKind, place, object string) {
-	before, _ := m.tables.get(tableEvents, eventKey(p))
-	row := append(append(make([]byte, 0, len(before)+9+len(place)+len(object)), before...), byte(kind))
-	row = appendString(row, place)
-	row = appendString(row, object)
-	m.tables.write(tableEvents, eventKey(p), row)
-	for m.tables.rows[tableEvents].Len() > m.limits.EventsMax {
-		key, _, _ := m.tables.rows[tableEvents].Min()
-		m.tables.write(tableEvents, key, nil)
-		m.tables.write(tableMarks, markTrimmed, []byte(key))
-	}
+	m.RecordRow(p, appendString(appendString([]byte{byte(kind)}, place), object))
 }
 
 // recordLock records what became of a lock.
@@ -142,56 +114,27 @@ func (m *Machine) recordLock(at node.Applied, kind EventKind, l *lockRow, by str
 	m.recordEvent(at.Position, kind, l.name, string(appendLockEvent(nil, &e)))
 }
 
-// eventKey is the position alone: all events of one entry are one frame.
-func eventKey(p raft.Position) string { return string(keyU64(nil, uint64(p))) }
-
-func (m *Machine) eventsAfter(from raft.Position, limit int) (frames []node.EventFrame, compacted bool) {
-	if trimmed, ok := m.tables.get(tableMarks, markTrimmed); ok && eventKey(from) < string(trimmed) {
-		return nil, true
+// render appends what subscribers see of an event in the backlog. That of no place is for everybody.
+//
+//	u8 version=1 | u8 kind=1..5 | string place | what happened
+//	u8 version=2 | u8 kind | what happened
+func (m *Machine) render(dst, row []byte) ([]byte, state.Audience) {
+	if len(row) > 0 && EventKind(row[0]) >= eventsOfTeam {
+		return m.renderTeam(dst, row)
 	}
-	if from == ^raft.Position(0) {
-		return nil, false
-	}
-	m.tables.rows[tableEvents].Ascend(eventKey(from+1), func(key string, row []byte) bool {
-		if len(frames) >= limit {
-			return false
-		}
-		frames = append(frames, node.EventFrame{Position: positionOf(key), Body: m.renderEvents(row)})
-		return true
-	})
-	return frames, false
-}
-
-// positionOf is the way back from eventKey.
-func positionOf(key string) raft.Position {
-	var b [8]byte
-	copy(b[:], key)
-	return raft.Position(binary.BigEndian.Uint64(b[:]))
-}
-
-// renderEvents makes the body of a frame from a backlog row.
-func (m *Machine) renderEvents(row []byte) []byte {
-	var events [][]byte
-	for r := (reader{src: row}); len(r.src) > 0 && !r.bad; {
-		events = append(events, m.renderEvent(&r))
-	}
-	if len(events) == 1 {
-		return events[0]
-	}
-	body := appendU64([]byte{codecVersion, eventSeveral}, uint64(len(events)))
-	for _, e := range events {
-		body = appendBytes(body, e)
-	}
-	return body
-}
-
-// renderEvent makes an event from the object that its reference points to, or from what it says itself.
-func (m *Machine) renderEvent(r *reader) []byte {
+	r := reader{src: row}
 	kind, place, object := r.u8(), r.string(), r.string()
-	body := appendString([]byte{codecVersion, kind}, place)
+	dst = appendString(append(dst, codecVersion, kind), place)
 	if EventKind(kind) != EventMessage {
-		return append(body, object...)
+		return append(dst, object...), state.Audience{}
 	}
-	message, _ := m.tables.get(tableMessages, object)
-	return append(body, message...)
+	message, _ := m.Get(state.TableMessages, object)
+	return append(dst, message...), state.Audience{}
+}
+
+// renderTeam appends an event under a login, as it stands in the backlog.
+func (m *Machine) renderTeam(dst, row []byte) ([]byte, state.Audience) {
+	var e state.Event
+	_ = state.Decode(row, &e) // this code wrote it
+	return state.Append(append(dst, bodyVersion), m.Show(&e)), e.Audience
 }

@@ -7,6 +7,7 @@ import (
 
 	"parley/raft"
 	"parley/raft/node"
+	"parley/statemachine/state"
 )
 
 // A lock belongs to its fence, which is the position of the grant: whoever holds it renews and releases it with
@@ -44,7 +45,7 @@ type lockRow struct {
 
 // lock returns the row of a name, whether its deadline has passed or not.
 func (m *Machine) lock(name string) (lockRow, bool) {
-	row, ok := m.tables.get(tableLocks, name)
+	row, ok := m.Get(state.TableLocks, name)
 	if !ok {
 		return lockRow{}, false
 	}
@@ -74,15 +75,15 @@ func (m *Machine) putLock(l *lockRow) {
 	row = appendU64(row, uint64(l.deadline))
 	row = appendU64(row, uint64(l.written))
 	row = appendString(row, l.holder)
-	m.tables.write(tableLocks, l.name, row)
-	m.tables.write(tableLockDeadlines, lockDeadlineKey(l.deadline, l.name), []byte{})
-	m.tables.write(tableLockHolders, lockHolderKey(l.holder, l.name), []byte{})
+	m.Write(state.TableLocks, l.name, row)
+	m.Write(state.TableLockDeadlines, lockDeadlineKey(l.deadline, l.name), []byte{})
+	m.Write(state.TableLockHolders, lockHolderKey(l.holder, l.name), []byte{})
 }
 
 func (m *Machine) dropLock(l *lockRow) {
-	m.tables.write(tableLocks, l.name, nil)
-	m.tables.write(tableLockDeadlines, lockDeadlineKey(l.deadline, l.name), nil)
-	m.tables.write(tableLockHolders, lockHolderKey(l.holder, l.name), nil)
+	m.Remove(state.TableLocks, l.name)
+	m.Remove(state.TableLockDeadlines, lockDeadlineKey(l.deadline, l.name))
+	m.Remove(state.TableLockHolders, lockHolderKey(l.holder, l.name))
 }
 
 // lockHolderKey orders locks by who holds them. The length keeps two principals apart of whom one is the
@@ -116,7 +117,7 @@ func (m *Machine) lockReply(at node.Applied, l *lockRow, granted bool) []byte {
 
 // applyLock executes a command about a lock.
 func (m *Machine) applyLock(at node.Applied, kind uint8, c lockCommand) []byte {
-	if refusal := m.limits.checkLock(kind, c); refusal != nil {
+	if refusal := checkLock(&m.Limits, kind, c); refusal != nil {
 		return refuse(refusal.Code, "%s", refusal.Reason)
 	}
 	if at.Principal == "" {
@@ -206,15 +207,15 @@ func (m *Machine) refuseFence(c lockCommand, l *lockRow) []byte {
 // full returns the refusal of one lock more, or nil. Locks whose deadlines have passed don't count for
 // their holders, but their rows do for the table until their turn comes.
 func (m *Machine) full(at node.Applied, known bool) *Refusal {
-	rows := m.tables.rows[tableLocks].Len()
+	rows := m.Len(state.TableLocks)
 	if known {
 		rows--
 	}
-	if rows >= m.limits.LocksMax {
-		return &Refusal{CodeLocksFull, fmt.Sprintf("There are %d locks, and more there can't be.", m.limits.LocksMax)}
+	if rows >= m.Limits.LocksMax {
+		return &Refusal{CodeLocksFull, fmt.Sprintf("There are %d locks, and more there can't be.", m.Limits.LocksMax)}
 	}
 	prefix, live := lockHolderKey(at.Principal, ""), 0
-	m.tables.rows[tableLockHolders].Ascend(prefix, func(key string, _ []byte) bool {
+	m.Ascend(state.TableLockHolders, prefix, func(key string, _ []byte) bool {
 		name, of := strings.CutPrefix(key, prefix)
 		if !of {
 			return false
@@ -224,7 +225,7 @@ func (m *Machine) full(at node.Applied, known bool) *Refusal {
 		}
 		return true
 	})
-	if live >= m.limits.LocksPerPrincipalMax {
+	if live >= m.Limits.LocksPerPrincipalMax {
 		return &Refusal{CodeLocksFull, fmt.Sprintf("You hold %d locks; more you can't.", live)}
 	}
 	return nil
@@ -232,14 +233,14 @@ func (m *Machine) full(at node.Applied, known bool) *Refusal {
 
 // CheckLockName returns the *Refusal of what no free lock can be called, or nil: a name is 1 to LockNameBytesMax
 // bytes of ASCII letters, digits and "._:/-", and does not begin like an id.
-func (l Limits) CheckLockName(name string) error {
-	if refusal := l.checkLockName(name); refusal != nil {
+func CheckLockName(l Limits, name string) error {
+	if refusal := checkLockName(&l, name); refusal != nil {
 		return refusal
 	}
 	return nil
 }
 
-func (l Limits) checkLockName(name string) *Refusal {
+func checkLockName(l *Limits, name string) *Refusal {
 	if len(name) == 0 || len(name) > l.LockNameBytesMax {
 		return &Refusal{CodeLockName, fmt.Sprintf("The name of a lock has 1 to %d bytes, and this one has %d.", l.LockNameBytesMax, len(name))}
 	}
@@ -259,8 +260,8 @@ func (l Limits) checkLockName(name string) *Refusal {
 }
 
 // checkLock returns the refusal of a command that can't be executed in any state, or nil.
-func (l Limits) checkLock(kind uint8, c lockCommand) *Refusal {
-	if refusal := l.checkLockName(c.name); refusal != nil {
+func checkLock(l *Limits, kind uint8, c lockCommand) *Refusal {
+	if refusal := checkLockName(l, c.name); refusal != nil {
 		return refusal
 	}
 	asks := kind == commandAcquire || kind == commandRenew && c.ttl != 0
@@ -274,7 +275,7 @@ func (l Limits) checkLock(kind uint8, c lockCommand) *Refusal {
 func (m *Machine) queryLocks(q Locks) []byte {
 	now := m.time().now
 	if q.Name != "" {
-		if refusal := m.limits.checkLockName(q.Name); refusal != nil {
+		if refusal := checkLockName(&m.Limits, q.Name); refusal != nil {
 			return refuse(refusal.Code, "%s", refusal.Reason)
 		}
 		var reply LocksReply
@@ -284,15 +285,15 @@ func (m *Machine) queryLocks(q Locks) []byte {
 		return appendLocksReply(nil, reply)
 	}
 	if q.Limit <= 0 {
-		q.Limit = pageDefault
+		q.Limit = state.PageDefault
 	}
-	return appendLocksReply(nil, m.lockPage(q.After, min(q.Limit, m.limits.LocksPageMax), now))
+	return appendLocksReply(nil, m.lockPage(q.After, min(q.Limit, m.Limits.LocksPageMax), now))
 }
 
 // lockPage collects the locks that are held behind a name.
 func (m *Machine) lockPage(after string, limit int, now raft.LogTime) LocksReply {
 	var reply LocksReply
-	m.tables.rows[tableLocks].Ascend(after, func(name string, row []byte) bool {
+	m.Ascend(state.TableLocks, after, func(name string, row []byte) bool {
 		l := readLockRow(name, row)
 		if name == after || m.deadlineOf(&l) <= now {
 			return true

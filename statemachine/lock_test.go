@@ -256,7 +256,7 @@ func TestWhatIsPastItsDeadlineIsNotHeldBeforeItsTurn(t *testing.T) {
 	require.Equal(t, "expire c/3 expire d/4", s.happened(7))
 	require.Equal(t, "e", string(s.mustLock(t, "e").name))
 	l.LockExpiriesMax = 0 // the turn of e never comes by itself
-	s.limits = l
+	s.Limits = l
 	require.Equal(t, "true bob 8 1s", s.acquire("bob", 0, "e", second))
 	require.Equal(t, "expire e/5 lock e/8", s.happened(8))
 	deadline, ok := s.NextDeadline()
@@ -303,7 +303,7 @@ func TestANewTermRaisesNoLockFromTheDead(t *testing.T) {
 	require.Equal(t, "b:ann/2/10s", s.list())
 	s.lead(second)
 	require.Equal(t, "b:ann/2/10s", s.list())
-	s.limits.LockExpiriesMax = 2
+	s.Limits.LockExpiriesMax = 2
 	s.entry(0)
 	require.Equal(t, "expire a/1", s.happened(6))
 }
@@ -318,7 +318,7 @@ func TestANewTermCostsNoMoreThanItsFirstEntry(t *testing.T) {
 	s.lead(second)
 	require.Equal(t, rowsOf(&was, tableLocks), rowsOf(&s.tables, tableLocks))
 	require.Equal(t, rowsOf(&was, tableLockDeadlines), rowsOf(&s.tables, tableLockDeadlines))
-	s.limits.LockExpiriesMax = 10
+	s.Limits.LockExpiriesMax = 10
 	s.entry(9 * second)
 	require.Equal(t, 40, s.below(s.at.Time+1), "ten rows are made right with an entry")
 	s.lead(0)
@@ -352,7 +352,7 @@ func (s *tape) below(time raft.LogTime) (n int) {
 }
 
 func (s *tape) mark(name string) []byte {
-	row, _ := s.tables.get(tableMarks, name)
+	row, _ := s.Get(state.TableMarks, name)
 	return row
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"parley/raft"
 	"parley/raft/node"
+	"parley/statemachine/state"
 )
 
 // Locks end by log time: a lock is held while the stamp of the last entry applied is below its deadline, and not a
@@ -43,22 +44,22 @@ type logTime struct {
 
 // time returns the stamp and the term of the last entry; zero if there are no locks.
 func (m *Machine) time() logTime {
-	row, _ := m.tables.get(tableMarks, markTime)
+	row, _ := m.Get(state.TableMarks, markTime)
 	r := reader{src: row}
 	return logTime{raft.LogTime(r.u64()), r.u64()}
 }
 
 func (m *Machine) setTime(at node.Applied) {
 	if m.time() != (logTime{at.Time, uint64(at.Term)}) {
-		m.tables.write(tableMarks, markTime, appendU64(appendU64(nil, uint64(at.Time)), uint64(at.Term)))
+		m.Write(state.TableMarks, markTime, appendU64(appendU64(nil, uint64(at.Time)), uint64(at.Term)))
 	}
 }
 
 // restTime forgets the time when there are no locks any more.
 func (m *Machine) restTime() {
-	if m.tables.rows[tableLocks].Len() == 0 {
-		m.tables.write(tableMarks, markTime, nil)
-		m.tables.write(tableMarks, markTerms, nil)
+	if m.Len(state.TableLocks) == 0 {
+		m.Remove(state.TableMarks, markTime)
+		m.Remove(state.TableMarks, markTerms)
 	}
 }
 
@@ -77,26 +78,26 @@ func readTermStart(r *reader) termStart {
 
 // termBegins takes down that a term began with the entry at hand.
 func (m *Machine) termBegins(at node.Applied, before raft.LogTime) {
-	row, _ := m.tables.get(tableMarks, markTerms)
+	row, _ := m.Get(state.TableMarks, markTerms)
 	row = append(make([]byte, 0, len(row)+termStartBytes), row...)
 	row = appendU64(row, uint64(at.Position))
 	row = appendU64(row, uint64(before))
-	m.tables.write(tableMarks, markTerms, appendU64(row, uint64(at.Time)))
+	m.Write(state.TableMarks, markTerms, appendU64(row, uint64(at.Time)))
 }
 
 // forgetTerms keeps the newest beginning alone. It is for when no deadline as written has passed: every lock was
 // held then at every beginning behind its row, and of these the newest counts.
 func (m *Machine) forgetTerms() {
-	row, _ := m.tables.get(tableMarks, markTerms)
+	row, _ := m.Get(state.TableMarks, markTerms)
 	if len(row) > termStartBytes {
-		m.tables.write(tableMarks, markTerms, append([]byte{}, row[len(row)-termStartBytes:]...))
+		m.Write(state.TableMarks, markTerms, append([]byte{}, row[len(row)-termStartBytes:]...))
 	}
 }
 
 // deadlineOf is the log time from which on a lock is not held.
 func (m *Machine) deadlineOf(l *lockRow) raft.LogTime {
 	deadline := l.deadline
-	row, _ := m.tables.get(tableMarks, markTerms)
+	row, _ := m.Get(state.TableMarks, markTerms)
 	for r := (reader{src: row}); len(r.src) >= termStartBytes; {
 		if s := readTermStart(&r); s.position > l.written && s.before < deadline {
 			deadline = later(s.first, l.ttl)
@@ -113,9 +114,9 @@ func later(t raft.LogTime, d time.Duration) raft.LogTime {
 	return 1<<63 - 1
 }
 
-// Advance lets time pass up to an entry; see node.Timed.
-func (m *Machine) Advance(at node.Applied) {
-	if m.tables.rows[tableLocks].Len() == 0 {
+// advanceLocks lets time pass up to an entry; see node.Timed.
+func (m *Machine) advanceLocks(at node.Applied) {
+	if m.Len(state.TableLocks) == 0 {
 		return
 	}
 	if was := m.time(); was.term != uint64(at.Term) {
@@ -126,10 +127,10 @@ func (m *Machine) Advance(at node.Applied) {
 	m.restTime()
 }
 
-// NextDeadline is the first deadline as it was written. A change of the leader may have moved it; then there is a row to
+// nextLockDeadline is the first deadline as it was written. A change of the leader may have moved it; then there is a row to
 // be made right.
-func (m *Machine) NextDeadline() (raft.LogTime, bool) {
-	key, _, ok := m.tables.rows[tableLockDeadlines].Min()
+func (m *Machine) nextLockDeadline() (raft.LogTime, bool) {
+	key, _, ok := m.First(state.TableLockDeadlines)
 	deadline, _ := splitDeadlineKey(key)
 	return deadline, ok
 }
@@ -137,8 +138,8 @@ func (m *Machine) NextDeadline() (raft.LogTime, bool) {
 // expireLocks ends locks whose deadlines have passed, and makes right those that a change of the leader gave more
 // time: both in the order of the deadlines as written, some per entry.
 func (m *Machine) expireLocks(at node.Applied) {
-	for range m.limits.LockExpiriesMax {
-		key, _, ok := m.tables.rows[tableLockDeadlines].Min()
+	for range m.Limits.LockExpiriesMax {
+		key, _, ok := m.First(state.TableLockDeadlines)
 		deadline, name := splitDeadlineKey(key)
 		if !ok || deadline > at.Time {
 			m.forgetTerms()
@@ -146,7 +147,7 @@ func (m *Machine) expireLocks(at node.Applied) {
 		}
 		l, ok := m.lock(name)
 		if !ok || lockDeadlineKey(l.deadline, name) != key { // no machine writes such a state, and a snapshot may hold any
-			m.tables.write(tableLockDeadlines, key, nil)
+			m.Remove(state.TableLockDeadlines, key)
 			continue
 		}
 		if moved := m.deadlineOf(&l); moved > at.Time {
@@ -169,7 +170,7 @@ func (m *Machine) expireLock(at node.Applied, l *lockRow) {
 //
 //	u64 deadline, big-endian | name
 func lockDeadlineKey(deadline raft.LogTime, name string) string {
-	return string(append(keyU64(nil, uint64(deadline)), name...))
+	return state.Key(uint64(deadline)) + name
 }
 
 func splitDeadlineKey(key string) (deadline raft.LogTime, name string) {

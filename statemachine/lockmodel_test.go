@@ -183,13 +183,13 @@ func (s *script) expires(t require.TestingT) {
 			ends++
 		}
 	}
-	require.LessOrEqual(t, ends, s.limits.LockExpiriesMax+1)
+	require.LessOrEqual(t, ends, s.Limits.LockExpiriesMax+1)
 }
 
 // settle lets all turns come: then everything that ended was told.
 func (s *script) settle(t require.TestingT) {
-	s.limits.LockExpiriesMax = 100
-	s.ledger.limits, s.ledger.now = s.limits, s.at.Time
+	s.Limits.LockExpiriesMax = 100
+	s.ledger.limits, s.ledger.now = s.Limits, s.at.Time
 	s.ledger.entry(s.at.Term, s.at.Time)
 	s.entry(0)
 	s.expires(t)
@@ -214,7 +214,7 @@ func TestLocksDoWhatTheNaiveLedgerSays(t *testing.T) {
 				was.Advance(s.at) // the original's life is its own
 				was.expireLocks(s.at)
 			case 1:
-				back := NewLimited(s.limits)
+				back := NewLimited(s.Limits)
 				require.NoError(t, back.Restore(bytes.NewReader(snapshot(t, s.Machine))))
 				require.Equal(t, s.AppendState(nil), back.AppendState(nil))
 				s.Machine = back

@@ -1,108 +1,230 @@
 package statemachine
 
 import (
-	"errors"
+	"encoding/binary"
+	"io"
 
 	"parley/raft"
 	"parley/raft/node"
+	"parley/statemachine/state"
 )
 
-// Machine is the replicated state of one node. It implements
-// node.StateMachine, and is told of the time.
-type Machine struct {
-	limits Limits
-	tables tables
-}
+// Machine is the replicated state of one node. It implements node.StateMachine, is told of the time, and does not
+// show everything to everybody.
+type Machine struct{ *state.State }
 
-var _ node.Timed = (*Machine)(nil)
+var (
+	_ node.Timed    = (*Machine)(nil)
+	_ node.Discreet = (*Machine)(nil)
+)
+
+// Limits bounds what one command may bring and what the state keeps.
+type Limits = state.Limits
+
+// DefaultLimits are the limits of a cluster that says nothing else.
+func DefaultLimits() Limits { return state.DefaultLimits() }
 
 // New returns the state that every cluster begins with, under DefaultLimits.
 func New() *Machine { return NewLimited(DefaultLimits()) }
 
-// NewLimited returns the state that a cluster with these limits begins with.
+// NewLimited returns the state that a cluster with these limits begins with: three channels and nobody in them.
 func NewLimited(limits Limits) *Machine {
-	m := &Machine{limits: limits}
+	m := &Machine{&state.State{Limits: limits}}
 	m.createChannel(GeneralChannel, 1)
+	for i, name := range [...]string{state.General - 1: "general", state.Random - 1: "random", state.Tech - 1: "tech"} {
+		m.MakeChannel(&state.Place{ID: state.PlaceID(i + 1), Name: name, Join: state.JoinOpen})
+	}
 	return m
 }
 
-// Apply executes one committed command and returns its reply. Bytes that are no
-// command are refused like any other command that can't be done.
+// Apply executes one committed command and returns its reply. Bytes that are no command are refused like any other
+// command that can't be done.
 func (m *Machine) Apply(at node.Applied, command []byte) []byte {
-	r := reader{src: command}
-	kind, err := r.header()
-	if err != nil {
-		return refuseBytes(err)
+	if len(command) > 0 && command[0] == bodyVersion {
+		reply, refusal := m.applyTeam(at, command)
+		return state.AppendReply(nil, reply, refusal)
 	}
-	switch kind {
-	case commandSend:
-		send, err := readSend(&r)
-		if err != nil {
-			return refuseBytes(err)
-		}
-		return m.applySend(at, send)
-	case commandAcquire, commandRelease, commandRenew, commandBreak:
-		if at.Level < levelLocks {
-			break // as the release before answers
-		}
-		command, err := readLockCommand(&r, kind)
-		if err != nil {
-			return refuseBytes(err)
-		}
-		return m.applyLock(at, kind, command)
-	}
-	return refuse(CodeMalformed, "There is no command %d.", kind)
+	return m.applyAnonymous(at, command)
 }
 
 // Query answers from the state as it is and changes nothing.
 func (m *Machine) Query(query []byte) []byte {
-	r := reader{src: query}
-	kind, err := r.header()
-	if err != nil {
-		return refuseBytes(err)
+	if len(query) > 0 && query[0] == bodyVersion {
+		reply, refusal := m.answerTeam(query)
+		return state.AppendReply(nil, reply, refusal)
 	}
-	switch kind {
-	case queryHistory:
-		history, err := readHistory(&r)
-		if err != nil {
-			return refuseBytes(err)
-		}
-		return m.queryHistory(history)
-	case queryLocks:
-		locks, err := readLocks(&r)
-		if err != nil {
-			return refuseBytes(err)
-		}
-		return m.queryLocks(locks)
-	}
-	return refuse(CodeMalformed, "There is no query %d.", kind)
+	return m.queryAnonymous(query)
 }
 
-func refuseBytes(err error) []byte {
-	if errors.Is(err, ErrVersion) {
-		return refuse(CodeVersion, "The request is of a version that this cluster does not read.")
-	}
-	return refuse(CodeMalformed, "The request's bytes make no sense.")
+// bodyVersion is the first byte of the commands and queries of the team tool. A change of any layout takes a new
+// kind; the old one stays readable.
+const bodyVersion = 2
+
+// AppendCommand appends a command's bytes: what Apply reads.
+//
+//	u8 version=2 | u8 kind | head | the command's fields
+func AppendCommand(dst []byte, h state.Head, c state.Command) []byte {
+	return state.Append(state.Append(append(dst, bodyVersion, c.Kind()), &h), c)
 }
 
-// EventsAfter returns the frames of positions above from; see event.go.
+// AppendQuery appends a query's bytes: what Query reads.
+//
+//	u8 version=2 | u8 kind | head | the query's fields
+func AppendQuery(dst []byte, h state.Head, q state.Query) []byte {
+	return state.Append(state.Append(append(dst, bodyVersion, q.Kind()), &h), q)
+}
+
+func (m *Machine) applyTeam(at node.Applied, body []byte) (state.Coded, *state.Refusal) {
+	if at.Level < node.LevelTeam {
+		return nil, state.Refusef(state.NotYet, "NOT_YET", "Some node still runs a release that does not know the command.")
+	}
+	if len(body) < 2 || int(body[1]) >= len(commands) || commands[body[1]].make == nil {
+		return nil, refuseKind("command")
+	}
+	spec := &commands[body[1]]
+	command := spec.make()
+	var head state.Head
+	if state.Decode(body[2:], &both{&head, command}) != nil {
+		return nil, refuseBytes
+	}
+	if refusal := command.Check(&m.Limits); refusal != nil {
+		return nil, refusal
+	}
+	t := &state.Txn{View: state.View{State: m.State}, At: at, Wall: head.Wall}
+	if !spec.anonymous {
+		var refusal *state.Refusal
+		if t.User, t.Login, refusal = m.Authenticate(&head); refusal != nil {
+			return nil, refusal
+		}
+		if at.Principal != t.User.ID.String() {
+			return nil, state.Refusef(state.NotPermitted, "OTHER_USERS_SESSION", "The client session, or the request id, is another user's.")
+		}
+	}
+	return command.Apply(t)
+}
+
+func (m *Machine) answerTeam(body []byte) (state.Coded, *state.Refusal) {
+	if len(body) < 2 || int(body[1]) >= len(queries) || queries[body[1]].make == nil {
+		return nil, refuseKind("query")
+	}
+	spec := &queries[body[1]]
+	query := spec.make()
+	var head state.Head
+	if state.Decode(body[2:], &both{&head, query}) != nil {
+		return nil, refuseBytes
+	}
+	v := &state.View{State: m.State}
+	if !spec.anonymous {
+		var refusal *state.Refusal
+		if v.User, v.Login, refusal = m.Authenticate(&head); refusal != nil {
+			return nil, refusal
+		}
+	}
+	return query.Answer(v)
+}
+
+var refuseBytes = state.Refusef(state.Malformed, "MALFORMED", "The request's bytes make no sense.")
+
+func refuseKind(what string) *state.Refusal {
+	return state.Refusef(state.Malformed, "VERSION", "This cluster knows no such %s.", what)
+}
+
+// both is one value behind another.
+type both struct {
+	first  state.Coded
+	second state.Coded
+}
+
+// Code passes both.
+func (b *both) Code(c *state.Coder) {
+	b.first.Code(c)
+	b.second.Code(c)
+}
+
+// Advance lets pass what ends with an entry: logins and locks.
+func (m *Machine) Advance(at node.Applied) {
+	if at.Level >= node.LevelTeam {
+		m.ExpireLogins(at.Position, at.Time)
+	}
+	m.advanceLocks(at)
+}
+
+// NextDeadline is the log time from which on the next Advance has something to do.
+func (m *Machine) NextDeadline() (raft.LogTime, bool) {
+	at, ok := m.nextLockDeadline()
+	if key, _, there := m.First(state.TableLoginDeadlines); there {
+		if login := raft.LogTime(state.KeyPart(key, 0)); !ok || login < at {
+			return login, true
+		}
+	}
+	return at, ok
+}
+
+// Reader makes the word for whom a stream is for; see node.Event.Reader.
+//
+//	u64 user | head
+func Reader(user state.UserID, h state.Head) string {
+	return state.Key(uint64(user)) + string(state.Append(nil, &h))
+}
+
+// Admits says whether the login behind a stream lives. A stream of nobody's sees what is for nobody in particular.
+func (m *Machine) Admits(reader string) bool {
+	if reader == "" {
+		return true
+	}
+	var h state.Head
+	if len(reader) < 8 || state.Decode([]byte(reader[8:]), &h) != nil {
+		return false
+	}
+	user, _, refusal := m.Authenticate(&h)
+	return refusal == nil && user.ID == state.UserID(state.KeyPart(reader, 0))
+}
+
+// MayRead says whether a reader who is admitted may see what concerns the audience.
+func (m *Machine) MayRead(reader, audience string) bool {
+	var a state.Audience
+	if audience == "" {
+		return true
+	}
+	return reader != "" && state.Decode([]byte(audience), &a) == nil && m.State.MayRead(state.UserID(state.KeyPart(reader, 0)), a)
+}
+
+// Dismissed changes whenever a login ends.
+func (m *Machine) Dismissed() uint64 { return uint64(m.RevokedAt) }
+
+// EventsAfter returns the frames of positions above from: the body of each is a list of events.
+//
+//	each: u32 length | event
 func (m *Machine) EventsAfter(from raft.Position, max int) ([]node.EventFrame, bool) {
-	return m.eventsAfter(from, max)
+	return m.State.EventsAfter(from, max, m.render)
+}
+
+// DecodeBodies cuts a frame's body into its events.
+func DecodeBodies(body []byte) (events [][]byte, err error) {
+	for len(body) > 0 {
+		if len(body) < 4 || uint64(binary.LittleEndian.Uint32(body)) > uint64(len(body)-4) {
+			return nil, state.ErrMalformed
+		}
+		n := 4 + int(binary.LittleEndian.Uint32(body))
+		events = append(events, body[4:n])
+		body = body[n:]
+	}
+	return events, nil
 }
 
 // StateHash returns the hash of all replicated state.
-func (m *Machine) StateHash() node.Hash { return m.tables.hash }
+func (m *Machine) StateHash() node.Hash { return m.Hash() }
 
-// RecomputeHash computes the state hash from the rows alone. It must always
-// equal StateHash.
-func (m *Machine) RecomputeHash() node.Hash { return m.tables.recompute() }
+// RecomputeHash computes the state hash from the rows alone. It must always equal StateHash.
+func (m *Machine) RecomputeHash() node.Hash { return m.Recompute() }
 
-// Clone returns an independent copy in a few words; both share their rows until
-// one of them changes.
-func (m *Machine) Clone() node.StateMachine {
-	return &Machine{limits: m.limits, tables: m.tables.clone()}
+// Clone returns an independent copy in a few words; both share their rows until one of them changes.
+func (m *Machine) Clone() node.StateMachine { return &Machine{m.State.Clone()} }
+
+// Restore replaces the state by that of a snapshot. Everybody's stream is looked at anew: what login ended in between
+// the snapshot does not say.
+func (m *Machine) Restore(r io.Reader) error {
+	err := m.Tables.Restore(r)
+	m.RevokedAt++
+	return err
 }
-
-// AppendState appends all replicated state in its canonical form: two machines
-// are equal exactly if these bytes are.
-func (m *Machine) AppendState(dst []byte) []byte { return m.tables.appendState(dst) }

@@ -51,6 +51,8 @@ type Event struct {
 	Command  Command
 	Query    Query
 	From     raft.Position // EventSubscribe, EventTaken: the last position the caller has seen
+	Reader   string        // EventSubscribe: on whose behalf, in the words of the state machine (Discreet)
+	Audience string        // EventSubscribe: only what concerns this audience; empty: all that the reader may see
 	Change   raft.Change   // EventChange; of a new member id and addresses are enough
 	Frames   int           // EventTaken: frames taken since the last EventTaken, progress notes included
 	Stored   raft.WriteSeq
@@ -147,6 +149,7 @@ const (
 	CodeBlobsFull            // too many blobs are stored, or wait to be used: wait, or use those
 	CodePlaces               // blobs are not yet stored where the change needs them: wait, then repeat
 	CodeNotYet               // the cluster's level is too low: some node still runs an older release
+	CodeReaderGone           // the login that the stream was opened under has ended, or never was: log in
 )
 
 // String says the code in a few words, as logs and the command line show it.
@@ -214,6 +217,8 @@ func (c Code) String() string {
 		return "files are not yet stored where the change needs them"
 	case CodeNotYet:
 		return "not before every node runs the newer release"
+	case CodeReaderGone:
+		return "the stream's login has ended"
 	}
 	return "unknown code"
 }

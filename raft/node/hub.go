@@ -20,6 +20,8 @@ type hub struct {
 	subs  []subscriber   // in the order they came
 	place map[Ticket]int // of each in subs
 
+	dismissed uint64 // Discreet.Dismissed when the readers were looked at last
+
 	// When nothing was applied since and no subscriber stirred, publishing again
 	// before quietUntil would push nothing.
 	published  raft.Position
@@ -29,6 +31,8 @@ type hub struct {
 
 type subscriber struct {
 	ticket   Ticket
+	reader   string
+	audience string        // empty: all that the reader may see
 	cursor   raft.Position // everything up to here was pushed
 	taken    raft.Position // everything up to here was taken
 	untaken  []int32       // the body bytes of each frame pushed and not taken, oldest first
@@ -46,8 +50,11 @@ func (n *Node) subscribe(ev *Event) {
 		n.refuse(ev.Ticket, CodeNotFormed)
 	case len(n.hub.subs) >= n.settings.Limits.SubscribersMax:
 		n.refuse(ev.Ticket, CodeBusy)
+	case !n.admits(ev.Reader):
+		n.refuse(ev.Ticket, CodeReaderGone)
 	default:
-		n.hub.add(subscriber{ticket: ev.Ticket, cursor: ev.From, taken: ev.From, movedAt: n.now, noteAt: n.now})
+		n.hub.add(subscriber{ticket: ev.Ticket, reader: ev.Reader, audience: ev.Audience,
+			cursor: ev.From, taken: ev.From, movedAt: n.now, noteAt: n.now})
 	}
 }
 
@@ -78,9 +85,12 @@ func (n *Node) publish() {
 	if h.stirred || h.published != positionOf(n.applied) || n.now >= h.quietUntil {
 		h.stirred, h.published, h.quietUntil = false, positionOf(n.applied), raft.Never
 		var last backlog
-		finished := false
+		finished := n.dismiss()
 		for i := range h.subs {
 			s := &h.subs[i]
+			if s.finished {
+				continue
+			}
 			n.push(s, &last)
 			if !s.finished {
 				n.progress(s)
@@ -129,7 +139,12 @@ func (n *Node) push(s *subscriber, b *backlog) {
 	if len(s.untaken) == 0 {
 		s.movedAt = n.now
 	}
-	s.noteAt = n.now.Add(progressEvery)
+	pushed := len(n.out.Push)
+	defer func() {
+		if len(n.out.Push) > pushed {
+			s.noteAt = n.now.Add(progressEvery)
+		}
+	}()
 	for _, f := range b.frames {
 		if f.Position <= s.cursor || f.Position > applied || len(f.Body) == 0 {
 			broken("event of position %d and %d bytes after position %d, applied %d", f.Position, len(f.Body), s.cursor, applied)
@@ -138,8 +153,12 @@ func (n *Node) push(s *subscriber, b *backlog) {
 			return // the rest is asked for again when there is room
 		}
 		s.cursor = f.Position
-		s.owe(len(f.Body))
-		n.out.Push = append(n.out.Push, Frame{Ticket: s.ticket, Position: f.Position, Body: f.Body})
+		body := n.show(s, &f)
+		if len(body) == 0 {
+			continue
+		}
+		s.owe(len(body))
+		n.out.Push = append(n.out.Push, Frame{Ticket: s.ticket, Position: f.Position, Body: body})
 	}
 	switch {
 	case len(b.frames) < b.max:
@@ -147,6 +166,52 @@ func (n *Node) push(s *subscriber, b *backlog) {
 	case len(s.untaken) < limits.SubscriberFramesMax:
 		n.hub.wake(n.now) // there may be more, and there is credit for it
 	}
+}
+
+// show returns what a subscriber may see of a frame, as things are now. Nearly always that is the body that
+// all share.
+func (n *Node) show(s *subscriber, f *EventFrame) []byte {
+	m, ok := n.sm.(Discreet)
+	if !ok || len(f.Parts) == 0 {
+		return f.Body
+	}
+	var some []byte
+	from, shown := 0, 0
+	for i := range f.Parts {
+		p := &f.Parts[i]
+		if (s.audience == "" || s.audience == p.Audience) && m.MayRead(s.reader, p.Audience) {
+			if shown++; shown == len(f.Parts) {
+				return f.Body
+			}
+			some = append(some, f.Body[from:p.End]...)
+		}
+		from = p.End
+	}
+	return some
+}
+
+// admits says whether a stream on behalf of the reader may be.
+func (n *Node) admits(reader string) bool {
+	m, ok := n.sm.(Discreet)
+	return !ok || m.Admits(reader)
+}
+
+// dismiss ends the streams of readers who are admitted no more, and says whether there were any. It looks only
+// after somebody was dismissed.
+func (n *Node) dismiss() (finished bool) {
+	h := &n.hub
+	m, ok := n.sm.(Discreet)
+	if !ok || m.Dismissed() == h.dismissed {
+		return false
+	}
+	h.dismissed = m.Dismissed()
+	for i := range h.subs {
+		if s := &h.subs[i]; !m.Admits(s.reader) {
+			n.finish(s, CodeReaderGone, s.taken)
+			finished = true
+		}
+	}
+	return finished
 }
 
 // owe uses credit for a frame.

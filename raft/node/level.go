@@ -14,12 +14,16 @@ import (
 //	2  commands under request ids are executed, and blobs are pinned; below, both change nothing
 //	3  the state machine is told of every entry, and takes commands about locks; below, it knows no such
 //	   commands and refuses them as the release before does
+//	4  the state machine takes the commands of the team tool
 const (
 	levelRequests = 2
 	levelBlobs    = 2
 
 	// LevelTimed is the level from which on a Timed state machine is told of every entry.
 	LevelTimed = 3
+
+	// LevelTeam is the level from which on there are accounts, and everything that is done under a login.
+	LevelTeam = 4
 )
 
 // leveling is the leader's duty to raise the level when every member can follow. It is

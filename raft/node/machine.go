@@ -53,4 +53,24 @@ type StateMachine interface {
 type EventFrame struct {
 	Position raft.Position
 	Body     []byte
+	Parts    []EventPart // who may see which part of the body, part after part; none: it is for everybody
+}
+
+// EventPart is a stretch of a frame's body, and whom it concerns. A subscriber gets the parts that he may see, one
+// behind the other, so that a body is a list of things of which any part makes sense.
+type EventPart struct {
+	Audience string // the state machine's word for it
+	End      int    // of the stretch; it begins where the one before ends
+}
+
+// Discreet is a StateMachine that does not show everything to everybody.
+type Discreet interface {
+	StateMachine
+	// Admits says whether the reader is somebody who may have a stream at all, as things are. A stream whose reader
+	// is admitted no more ends with CodeReaderGone.
+	Admits(reader string) bool
+	// MayRead says whether a reader who is admitted may see what concerns the audience, as things are.
+	MayRead(reader, audience string) bool
+	// Dismissed returns a number that changes whenever somebody may have ceased to be admitted.
+	Dismissed() uint64
 }

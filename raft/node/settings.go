@@ -13,7 +13,7 @@ import (
 
 // LevelMax is the newest level this program knows. Every change of what Apply
 // does with an entry gets a level of its own.
-const LevelMax = 3
+const LevelMax = LevelTeam
 
 // Settings is what the operator decides.
 type Settings struct {

@@ -28,7 +28,7 @@ func (c *chat) Send(ctx context.Context, r *pb.SendRequest) (*pb.SendResponse, e
 		return nil, err
 	}
 	send := statemachine.Send{Channel: r.GetChannel(), Text: r.GetText(), Wall: raft.Wall(c.now().UnixNano())}
-	if err := c.limits.CheckSend(send); err != nil {
+	if err := statemachine.CheckSend(c.limits, send); err != nil {
 		return nil, convert.RejectionError(err) // Apply would say the same, on every node and from the log
 	}
 	command.Body = statemachine.AppendSend(nil, send)

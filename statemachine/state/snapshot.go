@@ -1,6 +1,7 @@
-package statemachine
+package state
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -18,22 +19,25 @@ import (
 //
 // A table without rows is not mentioned. So a release that has one table more writes the same
 // bytes as the one before it until a command of the new level fills it.
-const snapshotEnd = 255
+const (
+	snapshotVersion = 1
+	snapshotEnd     = 255
+)
 
 // ErrSnapshot is returned for bytes that are no snapshot.
 var ErrSnapshot = errors.New("statemachine: malformed snapshot")
 
 // WriteSnapshot writes all replicated state: equal states write equal bytes. A clone may write
 // while the original goes on.
-func (m *Machine) WriteSnapshot(w io.Writer) error {
+func (t *Tables) WriteSnapshot(w io.Writer) error {
 	out := sink{w: w}
-	out.buf = append(out.buf, codecVersion)
-	for id := range m.tables.rows {
-		rows := &m.tables.rows[id]
+	out.buf = append(out.buf, snapshotVersion)
+	for id := range t.rows {
+		rows := &t.rows[id]
 		if rows.Len() == 0 {
 			continue
 		}
-		out.buf = appendU64(append(out.buf, byte(id)), uint64(rows.Len()))
+		out.buf = binary.LittleEndian.AppendUint64(append(out.buf, byte(id)), uint64(rows.Len()))
 		rows.Scan(func(key string, value []byte) bool {
 			out.string(key)
 			out.bytes(value)
@@ -41,22 +45,22 @@ func (m *Machine) WriteSnapshot(w io.Writer) error {
 		})
 	}
 	out.buf = append(out.buf, snapshotEnd)
-	out.buf = appendU64(out.buf, m.tables.hash[0])
-	out.buf = appendU64(out.buf, m.tables.hash[1])
+	out.buf = binary.LittleEndian.AppendUint64(out.buf, t.hash[0])
+	out.buf = binary.LittleEndian.AppendUint64(out.buf, t.hash[1])
 	out.flush()
 	return out.err
 }
 
 // Restore replaces the state by that of a snapshot, which it reads to its end. The rows go through
 // the one write function, so that the hash is computed anew, and must be the one that
-// the snapshot tells. Any bytes are safe: after an error the machine is what it was, and
+// the snapshot tells. Any bytes are safe: after an error the tables are what they were, and
 // no more memory was taken than bytes were read.
-func (m *Machine) Restore(r io.Reader) error {
+func (t *Tables) Restore(r io.Reader) error {
 	in := newSource(r)
-	if v := in.u8(); in.Err() == nil && v != codecVersion {
+	if v := in.u8(); in.Err() == nil && v != snapshotVersion {
 		return ErrVersion
 	}
-	var t tables
+	var restored Tables
 	for last := -1; ; {
 		id := int(in.u8())
 		if in.Err() != nil || id == snapshotEnd {
@@ -69,21 +73,21 @@ func (m *Machine) Restore(r io.Reader) error {
 			return fmt.Errorf("%w: table %d after table %d", ErrSnapshot, id, last)
 		}
 		last = id
-		in.table(&t, table(id))
+		in.table(&restored, Table(id))
 	}
 	hash := node.Hash{in.u64(), in.u64()}
 	if err := in.End(); err != nil {
 		return err
 	}
-	if hash != t.hash {
+	if hash != restored.hash {
 		return fmt.Errorf("%w: its rows do not have its state hash", ErrSnapshot)
 	}
-	m.tables = t
+	*t = restored
 	return nil
 }
 
 // table reads the rows of one table.
-func (s *source) table(t *tables, id table) {
+func (s *source) table(t *Tables, id Table) {
 	n := s.u64()
 	if n == 0 {
 		s.Fail("table %d without rows", id)
@@ -95,7 +99,7 @@ func (s *source) table(t *tables, id table) {
 			s.Fail("rows of table %d out of order", id)
 		}
 		if s.Err() == nil {
-			t.write(id, key, value)
+			t.Write(id, key, value)
 		}
 		last = key
 	}
@@ -114,7 +118,7 @@ func (s *sink) string(v string) {
 }
 
 func (s *sink) bytes(v []byte) {
-	s.buf = appendBytes(s.buf, v)
+	s.buf = appendString(s.buf, string(v))
 	s.full()
 }
 
@@ -144,11 +148,15 @@ func (s *source) u8() uint8 {
 }
 
 func (s *source) u64() uint64 {
-	r := reader{src: s.Take(8)}
-	return r.u64()
+	if p := s.Take(8); s.Err() == nil {
+		return binary.LittleEndian.Uint64(p)
+	}
+	return 0
 }
 
 func (s *source) bytes() []byte {
-	r := reader{src: s.Take(4)}
-	return s.Take(uint64(r.u32()))
+	if p := s.Take(4); s.Err() == nil {
+		return s.Take(uint64(binary.LittleEndian.Uint32(p)))
+	}
+	return nil
 }

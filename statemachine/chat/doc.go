@@ -1,0 +1,2 @@
+// Package chat has the commands and queries about channels, direct conversations and the messages in them.
+package chat

@@ -1,0 +1,184 @@
+package state
+
+import (
+	"strings"
+)
+
+// Action is something that somebody wants to do to something.
+type Action uint8
+
+// The actions on places. What each takes stands in the table below.
+const (
+	ToSee      Action = iota + 1 // name, description, counts
+	ToRead                       // messages, files, members
+	ToPost                       // messages, files, reactions
+	ToModerate                   // delete what others wrote
+	ToManage                     // add, remove, promote, archive, describe
+)
+
+// right is what a caller is to a place.
+type right uint8
+
+const (
+	outsider  right = iota // a user, and no member
+	member                 // also both parties of a conversation
+	admin                  // of the channel
+	governor               // of the cluster, and no member
+	rightsAll              // how many there are
+)
+
+// verdict is what comes of an action.
+type verdict uint8
+
+const (
+	hidden  verdict = iota // it is said not to exist
+	refused                // it is said not to be permitted
+	allowed
+	audited // allowed, and written down: a cluster admin does it to a place that he is no member of
+)
+
+// cells are what each caller gets with one action.
+type cells [rightsAll]verdict
+
+// The permission table: for each kind of place, what each caller gets with each action. It is the whole of what may be
+// done to places; commands and queries both ask it, the one in Apply and the other in the view that answers.
+var (
+	publicCells = [...]cells{
+		//        outsider  member   admin    governor
+		ToSee:      {allowed, allowed, allowed, allowed},
+		ToRead:     {refused, allowed, allowed, refused},
+		ToPost:     {refused, allowed, allowed, refused},
+		ToModerate: {refused, refused, allowed, refused},
+		ToManage:   {refused, refused, allowed, audited},
+	}
+	privateCells = [...]cells{
+		//        outsider  member   admin    governor
+		ToSee:      {hidden, allowed, allowed, audited},
+		ToRead:     {hidden, allowed, allowed, refused},
+		ToPost:     {hidden, allowed, allowed, refused},
+		ToModerate: {hidden, refused, allowed, refused},
+		ToManage:   {hidden, refused, allowed, audited},
+	}
+	conversationCells = [...]cells{
+		//        outsider  member   admin    governor
+		ToSee:      {hidden, allowed, hidden, hidden},
+		ToRead:     {hidden, allowed, hidden, hidden},
+		ToPost:     {hidden, allowed, hidden, hidden},
+		ToModerate: {hidden, refused, hidden, hidden},
+		ToManage:   {hidden, refused, hidden, hidden},
+	}
+)
+
+// Access is a place, as somebody may use it.
+type Access struct {
+	Place   Place
+	Member  Member
+	Joined  bool // Member means something
+	Audited bool // the caller does it as an admin of the cluster, and it is to be written down
+}
+
+// May says whether the caller may do something to a place, and returns the place. A refusal tells nothing of a place
+// that the caller may not see: its words are those for a place that there is not.
+func (v *View) May(action Action, ref string) (Access, *Refusal) {
+	id, ok := v.Resolve(ref)
+	if !ok {
+		return Access{}, refusePlace(ref)
+	}
+	return v.MayIn(action, id, ref)
+}
+
+// MayIn is May for a place that is known by its number; ref is how the caller called it, or what it is part of.
+func (v *View) MayIn(action Action, id PlaceID, ref string) (Access, *Refusal) {
+	place, ok := v.Place(id)
+	if !ok {
+		return Access{}, refusePlace(ref)
+	}
+	a := Access{Place: place}
+	a.Member, a.Joined = v.Member(id, v.User.ID)
+	who := outsider
+	switch {
+	case a.Joined && a.Member.Admin:
+		who = admin
+	case a.Joined:
+		who = member
+	case v.User.Admin:
+		who = governor
+	}
+	verdict := judge(&place, action, who)
+	if v.User.Admin { // who is more than one thing has the most that any of them gives
+		verdict = max(verdict, judge(&place, action, governor))
+	}
+	switch verdict {
+	case allowed:
+	case audited:
+		a.Audited = true
+	case refused:
+		return Access{}, refuseAction(&place, action, who)
+	default:
+		return Access{}, refusePlace(ref)
+	}
+	return a, nil
+}
+
+func judge(p *Place, action Action, who right) verdict {
+	switch {
+	case p.Kind == Conversation:
+		return conversationCells[action][who]
+	case p.Private:
+		return privateCells[action][who]
+	}
+	return publicCells[action][who]
+}
+
+func refuseAction(p *Place, action Action, who right) *Refusal {
+	switch {
+	case who == outsider && p.Join == JoinInvite:
+		return Refusef(NotPermitted, "NOT_A_MEMBER", "You are not a member of #%s. Ask one of its admins to add you.", p.Name)
+	case who == outsider || who == governor:
+		return Refusef(NotPermitted, "NOT_A_MEMBER", "You are not a member of #%s. Join it first.", p.Name)
+	case p.Kind == Conversation:
+		return Refusef(NotPermitted, "NOT_PERMITTED", "That can't be done in a direct conversation.")
+	}
+	return Refusef(NotPermitted, "NOT_CHANNEL_ADMIN", "Only an admin of #%s may do that.", p.Name)
+}
+
+// refusePlace is what there is not, and what the caller may not know of, in the same words.
+func refusePlace(ref string) *Refusal {
+	name := clip(strings.TrimPrefix(ref, "#"))
+	switch {
+	case strings.HasPrefix(ref, "@"):
+		return Refusef(NotFound, "USER_NOT_FOUND", "There is no user %s.", name)
+	case strings.HasPrefix(ref, "msg_"):
+		return Refusef(NotFound, "MESSAGE_NOT_FOUND", "There is no message %s.", name)
+	case strings.HasPrefix(ref, "file_"):
+		return Refusef(NotFound, "FILE_NOT_FOUND", "There is no file %s.", name)
+	}
+	return Refusef(NotFound, "CHANNEL_NOT_FOUND", "There is no channel #%s.", name)
+}
+
+// clip keeps a refusal short that repeats what the caller wrote.
+func clip(s string) string {
+	const most = 80
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
+}
+
+// Resolve returns the place that a reference means to the caller: #name or name, @user, or an id. A conversation that
+// was never begun is none yet.
+func (v *View) Resolve(ref string) (PlaceID, bool) {
+	switch {
+	case strings.HasPrefix(ref, "@"):
+		other, ok := v.UserNamed(ref[1:])
+		if !ok {
+			return 0, false
+		}
+		return v.ConversationOf(v.User.ID, other.ID)
+	case strings.HasPrefix(ref, "chan_"), strings.HasPrefix(ref, "conv_"):
+		id, ok := parseBase36(ref[len("chan_"):])
+		p, there := v.Place(PlaceID(id))
+		return PlaceID(id), ok && there && (p.Kind == Conversation) == strings.HasPrefix(ref, "conv_")
+	}
+	return v.ChannelNamed(strings.TrimPrefix(ref, "#"))
+}

@@ -1,0 +1,138 @@
+package state
+
+import "time"
+
+// Limits bounds what one command may bring and what the state keeps. All nodes
+// of a cluster must use the same: the limits are part of the function that
+// Apply computes.
+type Limits struct {
+	// TextBytesMax bounds a message's text. 16 KiB is about eight printed
+	// pages; longer texts are documents.
+	TextBytesMax int
+	// NameBytesMax bounds a channel's name as commands carry it, so that a
+	// refusal which repeats the name stays short.
+	NameBytesMax int
+	// EventsMax bounds the backlog of events. At about 100 bytes a row,
+	// 65,536 events take 6 MiB and let a client be away for a night in a team
+	// that writes two messages a second.
+	EventsMax int
+	// HistoryMax bounds the messages of one history reply; a page on a screen
+	// is 20 to 50, and a script pages on.
+	HistoryMax int
+	// HistoryBytesMax bounds the text bytes of one history reply. A reply holds at
+	// least one message, so it is at most this plus TextBytesMax: with
+	// names and framing it stays below gRPC's default of 4 MiB a message.
+	HistoryBytesMax int
+	// LockNameBytesMax bounds a lock's name: room for a path, and a refusal that repeats it stays short.
+	LockNameBytesMax int
+	// LocksPerPrincipalMax bounds the locks that one principal holds; counting them costs as many reads.
+	LocksPerPrincipalMax int
+	// LocksMax bounds all locks. At about 600 bytes with its three rows, 16,384 locks take 10 MiB; a hundred
+	// people with all their locks stay below.
+	LocksMax int
+	// LockTTLMin and LockTTLMax bound the log time for which a lock is held unless it is renewed. Below a second a
+	// slow disk would cost the lock; after an hour nobody remembers who took it.
+	LockTTLMin, LockTTLMax time.Duration
+	// LockExpiriesMax bounds the locks that expire with one entry, so that no entry takes long: with an event each, about
+	// a millisecond.
+	LockExpiriesMax int
+	// LocksPageMax bounds the locks of one reply.
+	LocksPageMax int
+
+	// UserNameMin and UserNameMax bound a username, in characters of ASCII: wide enough for people, narrow enough for a column.
+	UserNameMin, UserNameMax int
+	// EmailBytesMax bounds an email address, as the standard does (RFC 5321 §4.5.3.1.3, less the brackets).
+	EmailBytesMax int
+	// DisplayBytesMax bounds a display name.
+	DisplayBytesMax int
+	// UsersMax bounds the accounts. With its rows one takes about 1 KiB.
+	UsersMax int
+	// LoginsPerUserMax bounds the logins of one user. One more ends the one that was renewed least recently: a script that logs in each
+	// time and never out locks nobody out.
+	LoginsPerUserMax int
+	// LoginIdleMax is the log time after which a login ends whose token was not renewed.
+	LoginIdleMax time.Duration
+	// ExpiriesMax bounds the logins, invites and the like that expire with one entry, so that no entry takes long.
+	ExpiriesMax int
+	// InvitesMax bounds the invitations that wait to be used; InviteAge is how long they do, SecretAge how long a one-time
+	// secret of an admin.
+	InvitesMax           int
+	InviteAge, SecretAge time.Duration
+	// ChannelNameMin and ChannelNameMax bound a channel's name, in characters.
+	ChannelNameMin, ChannelNameMax int
+	// DescriptionBytesMax bounds a channel's or a file's description.
+	DescriptionBytesMax int
+	// ChannelsMax bounds the channels, of which one list may show all.
+	ChannelsMax int
+	// PlacesPerUserMax bounds the channels and conversations that one user is a member of.
+	PlacesPerUserMax int
+	// MembersMax bounds the members of a channel.
+	MembersMax int
+	// EditsMax bounds the edits of one message, all of whose texts are kept.
+	EditsMax int
+	// ReactionsMax bounds the different reactions to one message, and EmojiBytesMax one of them.
+	ReactionsMax, EmojiBytesMax int
+	// MentionsPerMessageMax bounds the users that one message can mention, MentionsMax what is kept for one user.
+	MentionsPerMessageMax, MentionsMax int
+	// SearchRowsMax bounds the messages that one search looks at; the answer then says where to go on. 20,000 take about 10 ms.
+	SearchRowsMax int
+	// FileBytesMax bounds one file, FileNameBytesMax its name, and QuotaBytes all files of one user.
+	FileBytesMax     int64
+	FileNameBytesMax int
+	QuotaBytes       int64
+	// FilesPerPlaceMax bounds the files of a place, of which one list may show all.
+	FilesPerPlaceMax int
+	// AuditMax bounds the audit log. At about 250 bytes a record, 100,000 take 25 MiB.
+	AuditMax int
+}
+
+// DefaultLimits are the limits of a cluster that says nothing else.
+func DefaultLimits() Limits {
+	return Limits{
+		TextBytesMax:    16 << 10,
+		NameBytesMax:    64,
+		EventsMax:       1 << 16,
+		HistoryMax:      1000,
+		HistoryBytesMax: 1 << 20,
+
+		LockNameBytesMax:     128,
+		LocksPerPrincipalMax: 100,
+		LocksMax:             1 << 14,
+		LockTTLMin:           time.Second,
+		LockTTLMax:           time.Hour,
+		LockExpiriesMax:      256,
+		LocksPageMax:         1000,
+
+		UserNameMin:           3,
+		UserNameMax:           20,
+		EmailBytesMax:         254,
+		DisplayBytesMax:       80,
+		UsersMax:              100_000,
+		LoginsPerUserMax:      50,
+		LoginIdleMax:          30 * 24 * time.Hour,
+		ExpiriesMax:           64,
+		InvitesMax:            1000,
+		InviteAge:             7 * 24 * time.Hour,
+		SecretAge:             24 * time.Hour,
+		ChannelNameMin:        3,
+		ChannelNameMax:        50,
+		DescriptionBytesMax:   500,
+		ChannelsMax:           10_000,
+		PlacesPerUserMax:      10_000,
+		MembersMax:            10_000,
+		EditsMax:              100,
+		ReactionsMax:          50,
+		EmojiBytesMax:         32,
+		MentionsPerMessageMax: 50,
+		MentionsMax:           1000,
+		SearchRowsMax:         20_000,
+		FileBytesMax:          10 << 20,
+		FileNameBytesMax:      200,
+		QuotaBytes:            1 << 30,
+		FilesPerPlaceMax:      10_000,
+		AuditMax:              100_000,
+	}
+}
+
+// PageDefault is how many items a query gets that names no number.
+const PageDefault = 20

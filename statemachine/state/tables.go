@@ -1,0 +1,214 @@
+package state
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"math/bits"
+
+	"github.com/tidwall/btree"
+
+	"parley/raft/node"
+)
+
+// Table names a table. The numbers are hashed and snapshotted; they never change.
+type Table uint8
+
+// The tables, with key -> value. Numbers in keys are as Key makes them.
+const (
+	TableMarks         Table = 0 // mark name -> position, or what the mark says
+	TableChannels      Table = 1 // channel name -> number: what anonymous messages go by
+	TableMessages      Table = 2 // channel number, position -> anonymous message
+	TableEvents        Table = 3 // position -> events
+	TableLocks         Table = 4 // name -> lock
+	TableLockDeadlines Table = 5 // deadline, name -> nothing
+	TableLockHolders   Table = 6 // holder, name -> nothing
+
+	TableUsers          Table = 7  // user -> User
+	TableUserNames      Table = 8  // folded name -> user
+	TableEmails         Table = 9  // folded email -> user
+	TableCredentials    Table = 10 // user -> Credential
+	TableLogins         Table = 11 // login -> Login
+	TableUserLogins     Table = 12 // user, login -> nothing
+	TableLoginDeadlines Table = 13 // deadline, login -> nothing
+	TableKeys           Table = 14 // key id -> SigningKey
+	TableInvites        Table = 15 // hash of the code -> Invite
+	TablePlaces         Table = 16 // place -> Place
+	TablePlaceNames     Table = 17 // folded channel name -> place
+	TablePairs          Table = 18 // lower user, higher user -> place of their conversation
+	TableMembers        Table = 19 // place, user -> Member
+	TableUserPlaces     Table = 20 // user, place -> nothing
+	TablePosts          Table = 21 // place, position -> Post
+	TableEdits          Table = 22 // place, position of the post, position of the edit -> Edit
+	TableThreads        Table = 23 // place, position of the root, position of the reply -> nothing
+	TableReactions      Table = 24 // place, position of the post, emoji, user -> nothing
+	TableMentions       Table = 25 // user, position -> place
+	TableFiles          Table = 26 // file -> File
+	TablePlaceFiles     Table = 27 // place, file -> nothing
+	TableUsage          Table = 28 // user -> Usage
+	TableEdges          Table = 29 // user, node -> Edge: who is connected where
+	TablePresence       Table = 30 // user -> Presence
+	TableAudit          Table = 31 // position, number -> AuditRecord
+	tableCount                = 32
+)
+
+// Tables hold all replicated state as rows of bytes, ordered by key. A row's value is never changed once it is
+// written, so clones share it.
+//
+// The hash is the sum, modulo 2^128, of SHA-256(table, key, value) cut to 128 bits, over all rows. A sum has no
+// order, so that keeping it costs two row hashes a write, and two nodes that hold the same rows have the same
+// hash however they came by them.
+type Tables struct {
+	rows    [tableCount]btree.Map[string, []byte]
+	hash    node.Hash
+	scratch []byte // of Write; not state
+}
+
+// Write is the only way to change a row: value nil removes it. value belongs to the table from here on.
+func (t *Tables) Write(id Table, key string, value []byte) {
+	var was []byte
+	var had bool
+	if value == nil {
+		was, had = t.rows[id].Delete(key)
+	} else {
+		was, had = t.rows[id].Set(key, value)
+	}
+	if had {
+		t.hash = subHash(t.hash, t.rowHash(id, key, was))
+	}
+	if value != nil {
+		t.hash = addHash(t.hash, t.rowHash(id, key, value))
+	}
+}
+
+// Mark writes a row without a value: its key says all.
+func (t *Tables) Mark(id Table, key string) { t.Write(id, key, []byte{}) }
+
+// Remove removes a row.
+func (t *Tables) Remove(id Table, key string) { t.Write(id, key, nil) }
+
+// Put writes a value as a row.
+func (t *Tables) Put(id Table, key string, v Coded) { t.Write(id, key, Append(nil, v)) }
+
+// Get returns a row's value, which is not to be changed.
+func (t *Tables) Get(id Table, key string) ([]byte, bool) { return t.rows[id].Get(key) }
+
+// Has says whether there is a row.
+func (t *Tables) Has(id Table, key string) bool {
+	_, ok := t.rows[id].Get(key)
+	return ok
+}
+
+// Read decodes a row into v and says whether there is one.
+func (t *Tables) Read(id Table, key string, v Coded) bool {
+	row, ok := t.rows[id].Get(key)
+	if !ok {
+		return false
+	}
+	c := Coder{bytes: row} // written by this code: a malformed one shows as zeros, the same on every node
+	v.Code(&c)
+	return true
+}
+
+// Len returns the number of rows.
+func (t *Tables) Len(id Table) int { return t.rows[id].Len() }
+
+// First returns the row of the lowest key.
+func (t *Tables) First(id Table) (key string, value []byte, ok bool) { return t.rows[id].Min() }
+
+// Last returns the row of the highest key.
+func (t *Tables) Last(id Table) (key string, value []byte, ok bool) { return t.rows[id].Max() }
+
+// Ascend visits the rows from a key on, by rising key, until visit returns false.
+func (t *Tables) Ascend(id Table, from string, visit func(key string, value []byte) bool) {
+	t.rows[id].Ascend(from, visit)
+}
+
+// Descend visits the rows from a key on, by falling key, until visit returns false.
+func (t *Tables) Descend(id Table, from string, visit func(key string, value []byte) bool) {
+	t.rows[id].Descend(from, visit)
+}
+
+// Within visits the rows whose keys begin with prefix, by rising key, until visit returns false.
+func (t *Tables) Within(id Table, prefix string, visit func(key string, value []byte) bool) {
+	t.rows[id].Ascend(prefix, func(key string, value []byte) bool {
+		return len(key) >= len(prefix) && key[:len(prefix)] == prefix && visit(key, value)
+	})
+}
+
+// Hash returns the hash of all rows.
+func (t *Tables) Hash() node.Hash { return t.hash }
+
+// Recompute adds up the hash from the rows alone. It must equal the hash that Write kept; tests and whoever loads
+// rows from outside compare the two.
+func (t *Tables) Recompute() node.Hash {
+	var sum node.Hash
+	var row []byte
+	for i := range t.rows {
+		t.rows[i].Scan(func(key string, value []byte) bool {
+			row = appendRow(row[:0], Table(i), key, value)
+			sum = addHash(sum, hashOf(row))
+			return true
+		})
+	}
+	return sum
+}
+
+// Clone copies on write: both sides go on independently and share what neither has changed.
+func (t *Tables) Clone() Tables {
+	c := Tables{hash: t.hash}
+	for i := range t.rows {
+		c.rows[i] = *t.rows[i].Copy()
+	}
+	return c
+}
+
+// AppendState appends all rows in the order of tables and keys.
+func (t *Tables) AppendState(dst []byte) []byte {
+	for i := range t.rows {
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(t.rows[i].Len()))
+		t.rows[i].Scan(func(key string, value []byte) bool {
+			dst = appendString(dst, key)
+			dst = appendString(dst, string(value))
+			return true
+		})
+	}
+	return dst
+}
+
+func (t *Tables) rowHash(id Table, key string, value []byte) node.Hash {
+	t.scratch = appendRow(t.scratch[:0], id, key, value)
+	return hashOf(t.scratch)
+}
+
+// appendRow appends what is hashed of a row. The key's length keeps (key, value) pairs apart that would read the
+// same when joined.
+//
+//	u8 table | u32 key length | key | value
+func appendRow(dst []byte, id Table, key string, value []byte) []byte {
+	dst = append(dst, byte(id))
+	dst = appendString(dst, key)
+	return append(dst, value...)
+}
+
+func appendString(dst []byte, s string) []byte {
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(s)))
+	return append(dst, s...)
+}
+
+func hashOf(row []byte) node.Hash {
+	sum := sha256.Sum256(row)
+	return node.Hash{binary.LittleEndian.Uint64(sum[0:]), binary.LittleEndian.Uint64(sum[8:])}
+}
+
+// addHash adds modulo 2^128; element 0 is the low half.
+func addHash(a, b node.Hash) node.Hash {
+	lo, carry := bits.Add64(a[0], b[0], 0)
+	hi, _ := bits.Add64(a[1], b[1], carry)
+	return node.Hash{lo, hi}
+}
+
+func subHash(a, b node.Hash) node.Hash {
+	lo, borrow := bits.Sub64(a[0], b[0], 0)
+	hi, _ := bits.Sub64(a[1], b[1], borrow)
+	return node.Hash{lo, hi}
+}
