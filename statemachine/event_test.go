@@ -1,6 +1,7 @@
 package statemachine
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,10 +20,10 @@ func TestASubscriberReadsWhatHappenedAfterItsPosition(t *testing.T) {
 	frames, compacted := m.EventsAfter(0, 10)
 	require.False(t, compacted)
 	require.Len(t, frames, 2)
-	event, err := DecodeEvent(frames[0].Body)
+	events, err := DecodeEvents(frames[0].Body)
 	require.NoError(t, err)
-	require.Equal(t, Event{Kind: EventMessage, Channel: "general", Message: Message{
-		ID: "msg_3", Position: 3, Time: 3000, Wall: 3, Sender: "ann", Text: "one"}}, event)
+	require.Equal(t, []Event{{Kind: EventMessage, Channel: "general", Message: Message{
+		ID: "msg_3", Position: 3, Time: 3000, Wall: 3, Sender: "ann", Text: "one"}}}, events)
 
 	for _, c := range []struct {
 		from raft.Position
@@ -43,16 +44,13 @@ func TestAFrameWithSeveralEventsLeavesOutThoseThatNobodyKnows(t *testing.T) {
 	m := New()
 	say(m, 3, "one")
 	frames, _ := m.EventsAfter(0, 1)
-	want, err := DecodeEvent(frames[0].Body)
+	want, err := DecodeEvents(frames[0].Body)
 	require.NoError(t, err)
-	unknown := []byte{codecVersion, 200, 1, 2, 3}
-	body := []byte{codecVersion, eventSeveral}
-	body = appendU64(body, 2)
-	body = appendBytes(body, unknown)
-	body = appendBytes(body, frames[0].Body)
-	events, err := DecodeEvents(body)
+	unknown := appendBytes(nil, []byte{codecVersion, 200, 1, 2, 3})
+	newer := appendBytes(nil, []byte{bodyVersion, byte(eventsOfTeam)})
+	events, err := DecodeEvents(slices.Concat(unknown, frames[0].Body, newer))
 	require.NoError(t, err)
-	require.Equal(t, []Event{want}, events)
+	require.Equal(t, want, events)
 	events, err = DecodeEvents(unknown)
 	require.NoError(t, err)
 	require.Empty(t, events)

@@ -135,7 +135,7 @@ func TestBytesThatAreNoCommandAreRefused(t *testing.T) {
 	}{
 		"nothing":        {nil, CodeMalformed},
 		"no kind":        {[]byte{codecVersion}, CodeMalformed},
-		"newer version":  {[]byte{codecVersion + 1, commandSend}, CodeVersion},
+		"newer version":  {[]byte{bodyVersion + 1, commandSend}, CodeVersion},
 		"unknown kind":   {[]byte{codecVersion, 200}, CodeMalformed},
 		"cut short":      {good[:len(good)-1], CodeMalformed},
 		"bytes too many": {append(good[:len(good):len(good)], 0), CodeMalformed},
@@ -180,8 +180,8 @@ func TestBytesStayAsTheyAre(t *testing.T) {
 		"0104"+"12000000"+hex.EncodeToString([]byte("The text is empty.")),
 		hex.EncodeToString(say(m, 6, "")))
 	frames, _ := m.EventsAfter(0, 1)
-	require.Equal(t, "0101"+"07000000"+"67656e6572616c"+message, hex.EncodeToString(frames[0].Body))
-	require.Equal(t, node.Hash{0x225de67c19d55492, 0x792b5926d11a1c96}, m.StateHash())
+	require.Equal(t, "32000000"+"0101"+"07000000"+"67656e6572616c"+message, hex.EncodeToString(frames[0].Body))
+	require.Equal(t, node.Hash{0xd708207f33e4c785, 0xcbfb30f4a197f76}, m.StateHash())
 }
 
 // drawCommand draws what a client may send, sensible or not.
@@ -275,7 +275,7 @@ func FuzzApply(f *testing.F) {
 		_, _ = DecodeEvent(bytes)
 		frames, _ := a.EventsAfter(0, 10)
 		for _, frame := range frames {
-			_, err := DecodeEvent(frame.Body)
+			_, err := DecodeEvents(frame.Body)
 			require.NoError(t, err)
 		}
 	})

@@ -99,7 +99,7 @@ func (m *toy) EventsAfter(from raft.Position, limit int) ([]EventFrame, bool) {
 	var frames []EventFrame
 	for i := first; i < len(m.lines) && len(frames) < limit; i++ {
 		if m.at[i] > from {
-			frames = append(frames, EventFrame{Position: m.at[i], Body: []byte("e:" + m.lines[i])})
+			frames = append(frames, EventFrame{Position: m.at[i], Body: []byte("e:" + m.lines[i]), Parts: partsOf(m.lines[i])})
 		}
 	}
 	return frames, false
