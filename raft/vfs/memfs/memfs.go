@@ -244,6 +244,9 @@ func (f *FS) SyncDir(dir string) error {
 	for _, op := range f.pending {
 		if parent(op.name) == dir && !op.stuck {
 			f.durable = apply(f.durable, op)
+			if op.ino == none { // a directory of this name that is made later is another
+				kept = slices.DeleteFunc(kept, func(in nameOp) bool { return strings.HasPrefix(in.name, op.name+"/") })
+			}
 		} else {
 			kept = append(kept, op)
 		}
@@ -336,8 +339,9 @@ func apply(names []entry, op nameOp) []entry {
 	}
 	at, ok := find(names, op.name)
 	switch {
-	case op.ino == none && ok:
-		return slices.Delete(names, at, at+1)
+	case op.ino == none && ok: // of a directory: with all that it held
+		names = slices.Delete(names, at, at+1)
+		return slices.DeleteFunc(names, func(in entry) bool { return strings.HasPrefix(in.name, op.name+"/") })
 	case op.ino == none:
 		return names
 	case ok:
