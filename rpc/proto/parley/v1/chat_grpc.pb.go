@@ -53,7 +53,7 @@ type ChatServiceClient interface {
 	//
 	// Who: members; for a direct conversation every user, with any other one.
 	//
-	// Errors: TEXT_EMPTY, TEXT_TOO_LONG, TEXT_NOT_UTF8; CONVERSATION_WITH_SELF; MESSAGE_NOT_FOUND, REPLY_ELSEWHERE,
+	// Errors: TEXT_EMPTY, TEXT_TOO_LONG, TEXT_NOT_UTF8; TO_YOURSELF; MESSAGE_NOT_FOUND, REPLY_ELSEWHERE,
 	// MESSAGE_DELETED: of reply_to; RATE_LIMITED.
 	Send(ctx context.Context, in *SendRequest, opts ...grpc.CallOption) (*SendResponse, error)
 	// SendBatch puts many messages into places, in their order, for programs that import: each is an
@@ -103,10 +103,10 @@ type ChatServiceClient interface {
 	//
 	// Who: members.
 	//
-	// Errors: EMOJI_INVALID, MESSAGE_DELETED; REACTIONS_FULL: the message has 64 different ones.
+	// Errors: EMOJI_INVALID, MESSAGE_DELETED; REACTIONS_FULL: the message has 50 different ones.
 	React(ctx context.Context, in *ReactRequest, opts ...grpc.CallOption) (*ReactResponse, error)
 	// Mentions returns the messages that mention the caller, newest first, page by page. A message mentions a
-	// member of its place by "@" and his username; at most 50 of them.
+	// member of its place by "@" and his username; at most 50 of them. The newest 1,000 are kept for each user.
 	//
 	// Who: every user.
 	Mentions(ctx context.Context, in *MentionsRequest, opts ...grpc.CallOption) (*MentionsResponse, error)
@@ -134,13 +134,14 @@ type ChatServiceClient interface {
 	// largest position that was received, be it of a message or of a progress note. EventService.Watch streams
 	// whatever else happens.
 	//
-	// The first response is a progress note: it says that the stream stands. The stream lives as long as the login.
+	// The first response is a progress note: it says that the stream stands. The stream ends with the login, and with the
+	// token that it was opened with: resume under the renewed one.
 	//
 	// Who: members. The stream ends with the error that a new one would get, when the caller is no member any more.
 	//
 	// Errors: COMPACTED if messages after the position are no longer kept as events, or the position is of another
 	// cluster: read the History, then go on from metadata "position"; TOO_SLOW if the client read too slowly: resume;
-	// LOGIN_ENDED; BUSY: the login has 128 streams.
+	// LOGIN_ENDED, TOKEN_EXPIRED; TOO_MANY_AT_ONCE: the login has 128 streams.
 	Tail(ctx context.Context, in *TailRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TailResponse], error)
 }
 
@@ -319,7 +320,7 @@ type ChatServiceServer interface {
 	//
 	// Who: members; for a direct conversation every user, with any other one.
 	//
-	// Errors: TEXT_EMPTY, TEXT_TOO_LONG, TEXT_NOT_UTF8; CONVERSATION_WITH_SELF; MESSAGE_NOT_FOUND, REPLY_ELSEWHERE,
+	// Errors: TEXT_EMPTY, TEXT_TOO_LONG, TEXT_NOT_UTF8; TO_YOURSELF; MESSAGE_NOT_FOUND, REPLY_ELSEWHERE,
 	// MESSAGE_DELETED: of reply_to; RATE_LIMITED.
 	Send(context.Context, *SendRequest) (*SendResponse, error)
 	// SendBatch puts many messages into places, in their order, for programs that import: each is an
@@ -369,10 +370,10 @@ type ChatServiceServer interface {
 	//
 	// Who: members.
 	//
-	// Errors: EMOJI_INVALID, MESSAGE_DELETED; REACTIONS_FULL: the message has 64 different ones.
+	// Errors: EMOJI_INVALID, MESSAGE_DELETED; REACTIONS_FULL: the message has 50 different ones.
 	React(context.Context, *ReactRequest) (*ReactResponse, error)
 	// Mentions returns the messages that mention the caller, newest first, page by page. A message mentions a
-	// member of its place by "@" and his username; at most 50 of them.
+	// member of its place by "@" and his username; at most 50 of them. The newest 1,000 are kept for each user.
 	//
 	// Who: every user.
 	Mentions(context.Context, *MentionsRequest) (*MentionsResponse, error)
@@ -400,13 +401,14 @@ type ChatServiceServer interface {
 	// largest position that was received, be it of a message or of a progress note. EventService.Watch streams
 	// whatever else happens.
 	//
-	// The first response is a progress note: it says that the stream stands. The stream lives as long as the login.
+	// The first response is a progress note: it says that the stream stands. The stream ends with the login, and with the
+	// token that it was opened with: resume under the renewed one.
 	//
 	// Who: members. The stream ends with the error that a new one would get, when the caller is no member any more.
 	//
 	// Errors: COMPACTED if messages after the position are no longer kept as events, or the position is of another
 	// cluster: read the History, then go on from metadata "position"; TOO_SLOW if the client read too slowly: resume;
-	// LOGIN_ENDED; BUSY: the login has 128 streams.
+	// LOGIN_ENDED, TOKEN_EXPIRED; TOO_MANY_AT_ONCE: the login has 128 streams.
 	Tail(*TailRequest, grpc.ServerStreamingServer[TailResponse]) error
 	mustEmbedUnimplementedChatServiceServer()
 }
