@@ -43,7 +43,7 @@ const (
 // read and write there, nobody else. Within a place there is one order of messages, that of positions, on all
 // nodes.
 //
-// Errors, at each method that names a place: CHANNEL_NOT_FOUND, USER_NOT_FOUND, PLACE_NOT_FOUND, also for what is hidden from
+// Errors, at each method that names a place: CHANNEL_NOT_FOUND, USER_NOT_FOUND, also for what is hidden from
 // the caller; NOT_A_MEMBER: the channel is public, join it first. At each method that names a message:
 // MESSAGE_NOT_FOUND: there is none, or it stands where the caller may not read. At each method that writes into a place:
 // CHANNEL_ARCHIVED.
@@ -310,7 +310,7 @@ type ChatService_TailClient = grpc.ServerStreamingClient[TailResponse]
 // read and write there, nobody else. Within a place there is one order of messages, that of positions, on all
 // nodes.
 //
-// Errors, at each method that names a place: CHANNEL_NOT_FOUND, USER_NOT_FOUND, PLACE_NOT_FOUND, also for what is hidden from
+// Errors, at each method that names a place: CHANNEL_NOT_FOUND, USER_NOT_FOUND, also for what is hidden from
 // the caller; NOT_A_MEMBER: the channel is public, join it first. At each method that names a message:
 // MESSAGE_NOT_FOUND: there is none, or it stands where the caller may not read. At each method that writes into a place:
 // CHANNEL_ARCHIVED.

@@ -44,7 +44,7 @@ type EventServiceClient interface {
 	// Errors: COMPACTED if events after the position are no longer kept, or the position is of another cluster: read anew
 	// what you show (ListChannels, Conversations, History), then go on from metadata "position"; TOO_SLOW
 	// if the client read too slowly: resume from metadata "position"; LOGIN_ENDED, TOKEN_EXPIRED; TOO_MANY_AT_ONCE: the login has 128 streams;
-	// CHANNEL_NOT_FOUND, USER_NOT_FOUND, PLACE_NOT_FOUND, NOT_A_MEMBER: of the filter's places, when the stream begins.
+	// CHANNEL_NOT_FOUND, USER_NOT_FOUND, NOT_A_MEMBER: of the filter's places, when the stream begins.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
 }
 
@@ -97,7 +97,7 @@ type EventServiceServer interface {
 	// Errors: COMPACTED if events after the position are no longer kept, or the position is of another cluster: read anew
 	// what you show (ListChannels, Conversations, History), then go on from metadata "position"; TOO_SLOW
 	// if the client read too slowly: resume from metadata "position"; LOGIN_ENDED, TOKEN_EXPIRED; TOO_MANY_AT_ONCE: the login has 128 streams;
-	// CHANNEL_NOT_FOUND, USER_NOT_FOUND, PLACE_NOT_FOUND, NOT_A_MEMBER: of the filter's places, when the stream begins.
+	// CHANNEL_NOT_FOUND, USER_NOT_FOUND, NOT_A_MEMBER: of the filter's places, when the stream begins.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
 	mustEmbedUnimplementedEventServiceServer()
 }
