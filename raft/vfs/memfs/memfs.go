@@ -244,9 +244,7 @@ func (f *FS) SyncDir(dir string) error {
 	for _, op := range f.pending {
 		if parent(op.name) == dir && !op.stuck {
 			f.durable = apply(f.durable, op)
-			if op.ino == none { // a directory of this name that is made later is another
-				kept = slices.DeleteFunc(kept, func(in nameOp) bool { return strings.HasPrefix(in.name, op.name+"/") })
-			}
+			kept = slices.DeleteFunc(kept, op.settles)
 		} else {
 			kept = append(kept, op)
 		}
@@ -255,6 +253,12 @@ func (f *FS) SyncDir(dir string) error {
 	f.pending = kept
 	f.collect()
 	return nil
+}
+
+// settles says whether a change that is on disk leaves nothing of an earlier one that never got there: both are of the
+// same name, or the earlier one was in a directory of that name, which is gone or another now.
+func (op nameOp) settles(earlier nameOp) bool {
+	return earlier.name == op.name || op.gone != "" && earlier.name == op.gone || op.ino == none && strings.HasPrefix(earlier.name, op.name+"/")
 }
 
 // Lock takes a lock on a name, making the file if there is none.

@@ -229,6 +229,29 @@ func TestADirectoryThatIsMadeAnewHasNothingOfTheOldOne(t *testing.T) {
 	}
 }
 
+func TestWhatFailedToBeSyncedIsSettledByALaterSyncOfTheSameName(t *testing.T) {
+	fs := memfs.New(1)
+	fail := func(op memfs.Op) error {
+		if op.Kind == memfs.OpSyncDir {
+			return vfs.ErrIO
+		}
+		return nil
+	}
+	require.NoError(t, fs.MkdirAll("d"))
+	require.NoError(t, fs.Remove("d"))
+	require.NoError(t, fs.MkdirAll("d"))
+	fs.SetHook(fail)
+	require.ErrorIs(t, fs.SyncDir("."), vfs.ErrIO)
+	fs.SetHook(nil)
+	require.NoError(t, fs.Remove("d"))
+	require.NoError(t, fs.MkdirAll("d"))
+	require.NoError(t, fs.SyncDir("."))
+	require.NoError(t, put(t, fs, "d/a", "abc").Sync())
+	require.NoError(t, fs.SyncDir("d"))
+	fs.CrashMachine(memfs.KeepAll)
+	require.Equal(t, "abc", contents(t, fs, "d/a"))
+}
+
 // The kernel reports a failed write-back once and calls the pages clean; a
 // second sync that succeeds proves nothing.
 func TestASyncThatFailedIsNotRepairedByALaterOne(t *testing.T) {
