@@ -3,6 +3,7 @@ package statemachine
 import (
 	"parley/statemachine/account"
 	"parley/statemachine/chat"
+	"parley/statemachine/presence"
 	"parley/statemachine/state"
 )
 
@@ -42,6 +43,10 @@ var commands = [...]commandSpec{
 	19: {func() state.Command { return new(account.SetSignUpMode) }, false},
 	20: {func() state.Command { return new(account.RotateKey) }, false},
 
+	// package presence
+	30: {func() state.Command { return new(presence.Announce) }, true},
+	31: {func() state.Command { return new(presence.NodeGone) }, true},
+
 	// package chat
 	40: {func() state.Command { return new(chat.Send) }, false},
 }
@@ -57,6 +62,12 @@ var queries = [...]querySpec{
 	6: {func() state.Query { return new(account.Users) }, false},
 	7: {func() state.Query { return new(account.UserOf) }, false},
 	8: {func() state.Query { return new(account.Audit) }, false},
+
+	// package presence
+	30: {func() state.Query { return new(presence.Who) }, false},
+	31: {func() state.Query { return new(presence.Edges) }, true},
+	32: {func() state.Query { return new(presence.Nodes) }, true},
+	33: {func() state.Query { return new(presence.Difference) }, true},
 
 	// package chat
 	40: {func() state.Query { return new(chat.History) }, false},
