@@ -71,7 +71,7 @@ func (q *Who) Answer(v *state.View) (state.Coded, *state.Refusal) {
 		looked++
 		last = state.FoldName(u.Name)
 		p := v.Presence(u.ID)
-		if online := p.Nodes > 0; online || q.All && !u.Disabled {
+		if online := p.Online(); online || q.All && !u.Disabled {
 			one := User{ID: u.ID, Name: u.Name, Display: u.Display, Online: online}
 			if !online {
 				one.LastSeen = p.Seen

@@ -18,6 +18,9 @@ func (p *Presence) Code(c *Coder) {
 	Number(c, &p.Seen)
 }
 
+// Online says whether he is there.
+func (p *Presence) Online() bool { return p.Nodes > 0 }
+
 // markOnline counts the users who are online.
 //
 //	u64
