@@ -13,7 +13,7 @@ const (
 
 // Announce says who has a stream with a node now and who has none any more. It is for servers, and may be repeated.
 type Announce struct {
-	Node    uint64
+	Node    raft.NodeID
 	Changes []Change // at most Limits.PresenceChangesMax
 }
 
@@ -79,7 +79,7 @@ func (a *Announce) Apply(t *state.Txn) (state.Coded, *state.Refusal) {
 }
 
 // NodeGone says that a node is gone, and everybody's streams with it. It is for servers.
-type NodeGone struct{ Node uint64 }
+type NodeGone struct{ Node raft.NodeID }
 
 // Kind is the command's number.
 func (*NodeGone) Kind() uint8 { return kindNodeGone }
@@ -109,7 +109,7 @@ func (n *NodeGone) Apply(t *state.Txn) (state.Coded, *state.Refusal) {
 
 // set makes one change, and says whether it was any. An event tells when a user's first stream begins and his last
 // ends.
-func set(t *state.Txn, node uint64, c Change) bool {
+func set(t *state.Txn, node raft.NodeID, c Change) bool {
 	if !due(&t.View, node, c) {
 		return false
 	}
@@ -124,7 +124,7 @@ func set(t *state.Txn, node uint64, c Change) bool {
 }
 
 // due says whether a change would change anything. Who has no account that is in force can only go.
-func due(v *state.View, node uint64, c Change) bool {
+func due(v *state.View, node raft.NodeID, c Change) bool {
 	connected := v.Connected(c.User, node)
 	if !c.Online {
 		return connected

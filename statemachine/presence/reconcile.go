@@ -3,12 +3,13 @@ package presence
 import (
 	"slices"
 
+	"parley/raft"
 	"parley/statemachine/state"
 )
 
 // Reconcile returns what is to be announced for a node so that the state says what is: that the wanted users, in any
 // order, have a stream there and nobody else has. When all of it was applied there is nothing more to announce.
-func Reconcile(v *state.View, node uint64, wanted []state.UserID) []Announce {
+func Reconcile(v *state.View, node raft.NodeID, wanted []state.UserID) []Announce {
 	wanted = slices.Clone(wanted)
 	slices.Sort(wanted)
 	wanted = slices.Compact(wanted)
@@ -32,7 +33,7 @@ func Reconcile(v *state.View, node uint64, wanted []state.UserID) []Announce {
 
 // Difference asks a node's own state what its server has to announce. It is for servers.
 type Difference struct {
-	Node   uint64
+	Node   raft.NodeID
 	Wanted []state.UserID // who has a stream there
 }
 

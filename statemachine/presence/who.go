@@ -85,7 +85,7 @@ func (q *Who) Answer(v *state.View) (state.Coded, *state.Refusal) {
 
 // Edges asks which users the state takes to be connected at a node. It is for servers.
 type Edges struct {
-	Node uint64
+	Node raft.NodeID
 	From state.UserID // the page begins with this user, or with the next
 }
 
@@ -128,11 +128,11 @@ func (*Nodes) Kind() uint8 { return kindNodes }
 func (*Nodes) Code(*state.Coder) {}
 
 // NodeList answers Nodes.
-type NodeList struct{ Nodes []uint64 }
+type NodeList struct{ Nodes []raft.NodeID }
 
 // Code passes the fields.
 func (l *NodeList) Code(c *state.Coder) {
-	state.List(c, &l.Nodes, func(c *state.Coder, id *uint64) { state.Number(c, id) })
+	state.List(c, &l.Nodes, func(c *state.Coder, id *raft.NodeID) { state.Number(c, id) })
 }
 
 // Answer reads.

@@ -43,15 +43,15 @@ func (s *State) Online() uint64 {
 }
 
 // Connected says whether a user has a stream at a node.
-func (s *State) Connected(user UserID, node uint64) bool {
-	return s.Has(TableEdges, Key(node, uint64(user)))
+func (s *State) Connected(user UserID, node raft.NodeID) bool {
+	return s.Has(TableEdges, Key(uint64(node), uint64(user)))
 }
 
 // ConnectedAt returns the users from one on who have a stream at a node, at most max, in the order of their ids.
-func (s *State) ConnectedAt(node uint64, from UserID, max int) []UserID {
+func (s *State) ConnectedAt(node raft.NodeID, from UserID, max int) []UserID {
 	var users []UserID
-	s.Ascend(TableEdges, Key(node, uint64(from)), func(key string, _ []byte) bool {
-		if KeyPart(key, 0) != node || len(users) >= max {
+	s.Ascend(TableEdges, Key(uint64(node), uint64(from)), func(key string, _ []byte) bool {
+		if KeyPart(key, 0) != uint64(node) || len(users) >= max {
 			return false
 		}
 		users = append(users, UserID(KeyPart(key, 1)))
@@ -61,15 +61,15 @@ func (s *State) ConnectedAt(node uint64, from UserID, max int) []UserID {
 }
 
 // NodesConnected returns the nodes at which somebody has a stream. It costs a look a node.
-func (s *State) NodesConnected() []uint64 {
-	var nodes []uint64
-	for from := uint64(0); ; {
+func (s *State) NodesConnected() []raft.NodeID {
+	var nodes []raft.NodeID
+	for from := raft.NodeID(0); ; {
 		found := false
-		s.Ascend(TableEdges, Key(from), func(key string, _ []byte) bool {
-			nodes, found = append(nodes, KeyPart(key, 0)), true
+		s.Ascend(TableEdges, Key(uint64(from)), func(key string, _ []byte) bool {
+			nodes, found = append(nodes, raft.NodeID(KeyPart(key, 0))), true
 			return false
 		})
-		if !found || nodes[len(nodes)-1] == ^uint64(0) {
+		if !found || nodes[len(nodes)-1] == ^raft.NodeID(0) {
 			return nodes
 		}
 		from = nodes[len(nodes)-1] + 1
@@ -78,9 +78,9 @@ func (s *State) NodesConnected() []uint64 {
 
 // SetConnected writes down that a user has a stream at a node now, or none any more, which must be a change. It says
 // whether he came online with it, or went.
-func (s *State) SetConnected(user UserID, node uint64, online bool, wall raft.Wall) (turned bool) {
+func (s *State) SetConnected(user UserID, node raft.NodeID, online bool, wall raft.Wall) (turned bool) {
 	p := s.Presence(user)
-	key := Key(node, uint64(user))
+	key := Key(uint64(node), uint64(user))
 	if online {
 		s.Mark(TableEdges, key)
 		turned = p.Nodes == 0
