@@ -153,7 +153,11 @@ func (p *pool) draw(t *rapid.T, v reflect.Value, field string) bool {
 	case reflect.Uint8:
 		v.SetUint(uint64(rapid.Uint8Range(1, 3).Draw(t, field)))
 	case reflect.Uint64:
-		v.SetUint(uint64(rapid.SampledFrom([]int{0, 1, 2, 12, 14, 16, 20, 21}).Draw(t, field)))
+		numbers := []int{0, 1, 2, 12, 14, 16, 20, 21}
+		if field == "File" {
+			numbers = []int{0} // none; contents take a node
+		}
+		v.SetUint(uint64(rapid.SampledFrom(numbers).Draw(t, field)))
 	case reflect.Int64:
 		v.SetInt(rapid.Int64Range(0, int64(time.Hour)).Draw(t, field))
 	case reflect.Array:
