@@ -1,6 +1,7 @@
 package statemachine
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
@@ -63,14 +64,14 @@ func teamAt(p raft.Position, principal string) node.Applied {
 func TestEveryCommandAndQueryComesBackFromItsBytes(t *testing.T) {
 	check := func(t *rapid.T, v, back state.Coded) {
 		fill(t, reflect.ValueOf(v).Elem(), "", nil)
-		bytes := state.Append(nil, v)
-		require.NoError(t, state.Decode(bytes, back), "%T", v)
+		body := state.Append(nil, v)
+		require.NoError(t, state.Decode(body, back), "%T", v)
 		require.Equal(t, v, back)
-		require.Equal(t, bytes, state.Append(nil, back))
-		if len(bytes) > 0 {
-			require.ErrorIs(t, state.Decode(bytes[:len(bytes)-1], back), state.ErrMalformed, "%T", v)
+		require.Equal(t, body, state.Append(nil, back))
+		if len(body) > 0 {
+			require.ErrorIs(t, state.Decode(body[:len(body)-1], back), state.ErrMalformed, "%T", v)
 		}
-		require.ErrorIs(t, state.Decode(append(bytes, 0), back), state.ErrMalformed, "%T", v)
+		require.ErrorIs(t, state.Decode(append(body, 0), back), state.ErrMalformed, "%T", v)
 	}
 	for _, spec := range commands {
 		if spec.make != nil {
@@ -306,6 +307,21 @@ func TestARefusedCommandOfAnyKindChangesNothing(t *testing.T) {
 			require.Equal(t, a.RecomputeHash(), before)
 		}
 		requireAccountsWhole(t, a)
+		back := NewLimited(l)
+		require.NoError(t, back.Restore(bytes.NewReader(snapshot(t, a))))
+		require.Equal(t, a.AppendState(nil), back.AppendState(nil))
+		trimmed, _ := a.Get(state.TableMarks, state.MarkTrimmed)
+		frames, compacted := a.EventsAfter(raft.Position(state.KeyPart(string(trimmed), 0)), 1000)
+		require.False(t, compacted)
+		again, _ := back.EventsAfter(raft.Position(state.KeyPart(string(trimmed), 0)), 1000)
+		require.Equal(t, frames, again)
+		for _, f := range frames {
+			bodies, err := DecodeBodies(f.Body)
+			require.NoError(t, err)
+			for _, body := range bodies {
+				require.NoError(t, state.Decode(body[1:], new(state.Shown)), "an event that subscribers can't read")
+			}
+		}
 	})
 	for _, kind := range all {
 		t.Logf("%-22T done %5d refused %5d", commands[kind].make(), done[kind], refused[kind])
