@@ -73,9 +73,9 @@ func TestWhatIsRepeatedOfACallersTextIsShortAndCanBeShown(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ref := rapid.OneOf(rapid.String(), rapid.Custom(func(t *rapid.T) string { return string(rapid.SliceOf(rapid.Byte()).Draw(t, "bytes")) })).Draw(t, "ref")
 		for _, prefix := range []string{"", "#", "@", "msg_", "file_"} {
-			text := refusePlace(prefix + ref).Text
-			require.LessOrEqual(t, len(text), 160)
-			require.True(t, plainText(text), "%q", text)
+			_, refusal := (&View{State: newState()}).May(ToSee, prefix+ref)
+			require.LessOrEqual(t, len(refusal.Text), 160)
+			require.True(t, plainText(refusal.Text), "%q", refusal.Text)
 		}
 	})
 }
