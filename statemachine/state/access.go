@@ -2,6 +2,7 @@ package state
 
 import (
 	"strings"
+	"unicode/utf8"
 )
 
 // Action is something that somebody wants to do to something.
@@ -156,13 +157,20 @@ func refusePlace(ref string) *Refusal {
 	return Refusef(NotFound, "CHANNEL_NOT_FOUND", "There is no channel #%s.", name)
 }
 
-// clip keeps a refusal short that repeats what the caller wrote.
+// clip keeps a refusal short and fit to be shown that repeats what the caller wrote.
 func clip(s string) string {
 	const most = 80
-	if len(s) > most {
-		return s[:most] + "…"
+	var b strings.Builder
+	for _, r := range s {
+		if b.Len() > most {
+			return b.String() + "…"
+		}
+		if r < 0x20 || r == 0x7f || invisible(r) {
+			r = utf8.RuneError
+		}
+		b.WriteRune(r)
 	}
-	return s
+	return b.String()
 }
 
 // Resolve returns the place that a reference means to the caller: #name or name, @user, or an id. A conversation that
