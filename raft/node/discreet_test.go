@@ -10,7 +10,7 @@ import (
 	"parley/raft"
 )
 
-// A line "for ann,bob,…: …" has a part for each of them, of equal length, and "dismiss ann" ends ann's streams. All
+// A line "for ann,bob,…: …" has a part for each of them, of equal length, and "dismiss ann" ends ann's streams, "dismiss ann from ann" those of this audience alone. All
 // others are for everybody.
 
 func partsOf(line string) (parts []EventPart) {
@@ -37,7 +37,14 @@ func (m *toy) Admits(reader string) bool {
 	return true
 }
 
-func (m *toy) MayRead(reader, audience string) bool { return reader == audience }
+func (m *toy) MayRead(reader, audience string) bool {
+	for _, l := range m.lines {
+		if l == "dismiss "+reader+" from "+audience {
+			return false
+		}
+	}
+	return reader == audience
+}
 
 func (m *toy) Dismissed() (n uint64) {
 	for _, l := range m.lines {
@@ -124,4 +131,20 @@ func TestAReaderWhoIsDismissedLosesHisStreamsAndGetsNoOther(t *testing.T) {
 	require.Equal(t, at, a.Position)
 	a, _ = m.answer(m.subscribeAs("ann", "").ticket)
 	require.Equal(t, CodeReaderGone, a.Code)
+}
+
+func TestAStreamOfOneAudienceEndsWhenItIsNoMoreForItsReader(t *testing.T) {
+	m, write := discreetCluster(t)
+	only, all := m.subscribeAs("ann", "ann"), m.subscribeAs("ann", "")
+	write("for ann: one")
+	write("dismiss ann from ann")
+	write("for ann: two")
+	only.read()
+	all.read()
+	require.Equal(t, []string{"e:for ann: one"}, only.got)
+	require.Equal(t, []string{"e:for ann: one", "e:dismiss ann from ann"}, all.got, "the others go on")
+	a, _ := m.answer(only.ticket)
+	require.Equal(t, CodeNotForReader, a.Code)
+	a, _ = m.answer(m.subscribeAs("bob", "ann").ticket)
+	require.Equal(t, CodeNotForReader, a.Code)
 }

@@ -150,6 +150,7 @@ const (
 	CodePlaces               // blobs are not yet stored where the change needs them: wait, then repeat
 	CodeNotYet               // the cluster's level is too low: some node still runs an older release
 	CodeReaderGone           // the login that the stream was opened under has ended, or never was: log in
+	CodeNotForReader         // what the stream is of is not for its reader, or not any more
 )
 
 // String says the code in a few words, as logs and the command line show it.
@@ -219,6 +220,8 @@ func (c Code) String() string {
 		return "not before every node runs the newer release"
 	case CodeReaderGone:
 		return "the stream's login has ended"
+	case CodeNotForReader:
+		return "what the stream is of is not for its reader"
 	}
 	return "unknown code"
 }
