@@ -257,7 +257,7 @@ func TestTheServerJudgesRawRequests(t *testing.T) {
 
 	_, err = pb.NewSessionServiceClient(conn).Open(ctx, &pb.OpenRequest{})
 	require.Equal(t, node.Refused, convert.ParseError(err).Outcome, "a nonce of zero")
-	_, err = pb.NewChatServiceClient(conn).Send(ctx, &pb.SendRequest{Channel: "general", Text: "x"})
+	_, err = pb.NewChatServiceClient(conn).Send(ctx, &pb.SendRequest{Place: "#general", Text: "x"})
 	require.Equal(t, node.Refused, convert.ParseError(err).Outcome, "no session")
 
 	first, err := pb.NewSessionServiceClient(conn).Open(ctx, &pb.OpenRequest{Nonce: 5})
@@ -266,7 +266,7 @@ func TestTheServerJudgesRawRequests(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, first.GetSession(), again.GetSession(), "the same nonce is the same session")
 
-	request := &pb.SendRequest{Command: &pb.CommandContext{Session: first.GetSession(), Seq: 1}, Channel: "general", Text: "x"}
+	request := &pb.SendRequest{Command: &pb.CommandContext{Session: first.GetSession(), Seq: 1}, Place: "#general", Text: "x"}
 	one, err := pb.NewChatServiceClient(conn).Send(ctx, request)
 	require.NoError(t, err)
 	two, err := pb.NewChatServiceClient(conn).Send(ctx, request)
@@ -283,7 +283,7 @@ func TestTheServerJudgesRawRequests(t *testing.T) {
 	require.Equal(t, c.addrs[leader], f.LeaderAddr)
 	require.Positive(t, f.Retry)
 
-	stream, err := pb.NewChatServiceClient(conn).Tail(ctx, &pb.TailRequest{Channel: "general", Cluster: 1})
+	stream, err := pb.NewChatServiceClient(conn).Tail(ctx, &pb.TailRequest{Place: "#general", Cluster: 1})
 	require.NoError(t, err)
 	_, err = stream.Recv()
 	require.Equal(t, node.CodeCompacted, convert.ParseError(err).Code, "a position of another cluster")
