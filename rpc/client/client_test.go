@@ -243,6 +243,30 @@ func TestATailOfNoChannelEndsWithTheReason(t *testing.T) {
 	}
 }
 
+// Whoever reads a place takes its name from any answer and asks with it again; the sign may be left out.
+func TestAnswersNameThePlaceAsRequestsDo(t *testing.T) {
+	c := startCluster(t, statemachine.DefaultLimits())
+	conns := newConns(nil)
+	defer conns.close()
+	conn, err := conns.get(c.addrs[c.leader()])
+	require.NoError(t, err)
+	chat := pb.NewChatServiceClient(conn)
+	for i, place := range []string{"#general", "general"} {
+		command := &pb.CommandContext{RequestId: fmt.Sprintf("the same place, request %d", i)}
+		sent, err := chat.Send(t.Context(), &pb.SendRequest{Command: command, Place: place, Text: "x"})
+		require.NoError(t, err)
+		require.Equal(t, "#general", sent.GetPlace())
+		page, err := chat.History(t.Context(), &pb.HistoryRequest{Place: sent.GetPlace()})
+		require.NoError(t, err)
+		require.Len(t, page.GetMessages(), i+1)
+		require.Equal(t, "#general", page.GetMessages()[i].GetPlace())
+	}
+	for _, place := range []string{"", "#", "##general", "@general"} {
+		_, err := chat.History(t.Context(), &pb.HistoryRequest{Place: place})
+		require.Equal(t, codes.NotFound, status.Code(err), place)
+	}
+}
+
 // Other clients than ours see the same rules.
 func TestTheServerJudgesRawRequests(t *testing.T) {
 	c := startCluster(t, statemachine.DefaultLimits())

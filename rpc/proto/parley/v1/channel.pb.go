@@ -146,7 +146,7 @@ type Channel struct {
 	Created *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=created,proto3" json:"created,omitempty"`
 	// What the caller is; unspecified if he is no member, and then what follows is 0.
 	Role MemberRole `protobuf:"varint,10,opt,name=role,proto3,enum=parley.v1.MemberRole" json:"role,omitempty"`
-	// How many messages of others stand behind the caller's read mark, and in how many of them he is mentioned.
+	// How many messages stand behind the caller's read mark, and in how many of them he is mentioned.
 	Unread   uint32 `protobuf:"varint,11,opt,name=unread,proto3" json:"unread,omitempty"`
 	Mentions uint32 `protobuf:"varint,12,opt,name=mentions,proto3" json:"mentions,omitempty"`
 	// The caller has read everything up to here.

@@ -111,7 +111,8 @@ type ChatServiceClient interface {
 	// Who: every user.
 	Mentions(ctx context.Context, in *MentionsRequest, opts ...grpc.CallOption) (*MentionsResponse, error)
 	// MarkRead says that the caller has read a place up to a position, on all his devices. A mark never moves
-	// back: an earlier position is answered with OK and changes nothing.
+	// back: an earlier position is answered with OK and changes nothing. Sending a message moves it, too: up to
+	// that message.
 	//
 	// Who: members.
 	MarkRead(ctx context.Context, in *MarkReadRequest, opts ...grpc.CallOption) (*MarkReadResponse, error)
@@ -376,7 +377,8 @@ type ChatServiceServer interface {
 	// Who: every user.
 	Mentions(context.Context, *MentionsRequest) (*MentionsResponse, error)
 	// MarkRead says that the caller has read a place up to a position, on all his devices. A mark never moves
-	// back: an earlier position is answered with OK and changes nothing.
+	// back: an earlier position is answered with OK and changes nothing. Sending a message moves it, too: up to
+	// that message.
 	//
 	// Who: members.
 	MarkRead(context.Context, *MarkReadRequest) (*MarkReadResponse, error)
