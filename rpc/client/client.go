@@ -14,6 +14,7 @@ import (
 
 	"parley/raft"
 	"parley/raft/node"
+	"parley/rpc/convert"
 	pb "parley/rpc/proto/parley/v1"
 )
 
@@ -70,7 +71,7 @@ func (c *Client) SendOnce(ctx context.Context, requestID, channel, text string) 
 	if len(text) > TextBytesMax {
 		return nil, &Error{Outcome: node.Refused, Reason: "TEXT_TOO_LONG", Text: fmt.Sprintf("The text is longer than %d bytes.", TextBytesMax)}
 	}
-	body, err := encodeBody(methodSend, &pb.SendRequest{Channel: channel, Text: text})
+	body, err := encodeBody(methodSend, &pb.SendRequest{Place: convert.PlaceOf(channel), Text: text})
 	if err != nil { // only a text that is no UTF-8 can't be encoded
 		return nil, &Error{Outcome: node.Refused, Reason: "TEXT_NOT_UTF8", Text: "The text is not UTF-8."}
 	}
@@ -92,7 +93,7 @@ type HistoryOptions struct {
 // History returns a page of a channel's messages, oldest first.
 func (c *Client) History(ctx context.Context, o HistoryOptions) (*pb.HistoryResponse, error) {
 	request := &pb.HistoryRequest{
-		Channel: o.Channel, Limit: uint32(max(0, min(o.Limit, 1<<30))), Before: uint64(o.Before),
+		Place: convert.PlaceOf(o.Channel), Limit: uint32(max(0, min(o.Limit, 1<<30))), Before: uint64(o.Before),
 		Consistency: pb.Consistency_CONSISTENCY_LINEARIZABLE,
 	}
 	if o.Forward || o.After != 0 {

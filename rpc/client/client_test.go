@@ -243,6 +243,30 @@ func TestATailOfNoChannelEndsWithTheReason(t *testing.T) {
 	}
 }
 
+// Whoever reads a place takes its name from any answer and asks with it again; the sign may be left out.
+func TestAnswersNameThePlaceAsRequestsDo(t *testing.T) {
+	c := startCluster(t, statemachine.DefaultLimits())
+	conns := newConns(nil)
+	defer conns.close()
+	conn, err := conns.get(c.addrs[c.leader()])
+	require.NoError(t, err)
+	chat := pb.NewChatServiceClient(conn)
+	for i, place := range []string{"#general", "general"} {
+		command := &pb.CommandContext{RequestId: fmt.Sprintf("the same place, request %d", i)}
+		sent, err := chat.Send(t.Context(), &pb.SendRequest{Command: command, Place: place, Text: "x"})
+		require.NoError(t, err)
+		require.Equal(t, "#general", sent.GetPlace())
+		page, err := chat.History(t.Context(), &pb.HistoryRequest{Place: sent.GetPlace()})
+		require.NoError(t, err)
+		require.Len(t, page.GetMessages(), i+1)
+		require.Equal(t, "#general", page.GetMessages()[i].GetPlace())
+	}
+	for _, place := range []string{"", "#", "##general", "@general"} {
+		_, err := chat.History(t.Context(), &pb.HistoryRequest{Place: place})
+		require.Equal(t, codes.NotFound, status.Code(err), place)
+	}
+}
+
 // Other clients than ours see the same rules.
 func TestTheServerJudgesRawRequests(t *testing.T) {
 	c := startCluster(t, statemachine.DefaultLimits())
@@ -257,7 +281,7 @@ func TestTheServerJudgesRawRequests(t *testing.T) {
 
 	_, err = pb.NewSessionServiceClient(conn).Open(ctx, &pb.OpenRequest{})
 	require.Equal(t, node.Refused, convert.ParseError(err).Outcome, "a nonce of zero")
-	_, err = pb.NewChatServiceClient(conn).Send(ctx, &pb.SendRequest{Channel: "general", Text: "x"})
+	_, err = pb.NewChatServiceClient(conn).Send(ctx, &pb.SendRequest{Place: "#general", Text: "x"})
 	require.Equal(t, node.Refused, convert.ParseError(err).Outcome, "no session")
 
 	first, err := pb.NewSessionServiceClient(conn).Open(ctx, &pb.OpenRequest{Nonce: 5})
@@ -266,7 +290,7 @@ func TestTheServerJudgesRawRequests(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, first.GetSession(), again.GetSession(), "the same nonce is the same session")
 
-	request := &pb.SendRequest{Command: &pb.CommandContext{Session: first.GetSession(), Seq: 1}, Channel: "general", Text: "x"}
+	request := &pb.SendRequest{Command: &pb.CommandContext{Session: first.GetSession(), Seq: 1}, Place: "#general", Text: "x"}
 	one, err := pb.NewChatServiceClient(conn).Send(ctx, request)
 	require.NoError(t, err)
 	two, err := pb.NewChatServiceClient(conn).Send(ctx, request)
@@ -283,7 +307,7 @@ func TestTheServerJudgesRawRequests(t *testing.T) {
 	require.Equal(t, c.addrs[leader], f.LeaderAddr)
 	require.Positive(t, f.Retry)
 
-	stream, err := pb.NewChatServiceClient(conn).Tail(ctx, &pb.TailRequest{Channel: "general", Cluster: 1})
+	stream, err := pb.NewChatServiceClient(conn).Tail(ctx, &pb.TailRequest{Place: "#general", Cluster: 1})
 	require.NoError(t, err)
 	_, err = stream.Recv()
 	require.Equal(t, node.CodeCompacted, convert.ParseError(err).Code, "a position of another cluster")

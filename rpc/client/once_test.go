@@ -71,7 +71,7 @@ func TestWhatIsNoRequestIDIsRefused(t *testing.T) {
 	for _, command := range []*pb.CommandContext{
 		nil, {}, {Session: 1}, {RequestId: "x", Session: 1}, {RequestId: "x", Seq: 1}, {RequestId: strings.Repeat("x", 129)},
 	} {
-		_, err := pb.NewChatServiceClient(conn).Send(t.Context(), &pb.SendRequest{Command: command, Channel: "general", Text: "x"})
+		_, err := pb.NewChatServiceClient(conn).Send(t.Context(), &pb.SendRequest{Command: command, Place: "#general", Text: "x"})
 		require.Equal(t, codes.InvalidArgument, status.Code(err), "%v", command)
 	}
 	require.Empty(t, texts(t, cl))

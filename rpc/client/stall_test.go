@@ -36,7 +36,7 @@ func TestAStreamThatNobodyReadsIsCutOff(t *testing.T) {
 	conn, err := cl.conns.get(c.addrs[c.leader()])
 	require.NoError(t, err)
 	beginning := uint64(0)
-	stream, err := pb.NewChatServiceClient(conn).Tail(t.Context(), &pb.TailRequest{Channel: "general", From: &beginning})
+	stream, err := pb.NewChatServiceClient(conn).Tail(t.Context(), &pb.TailRequest{Place: "#general", From: &beginning})
 	require.NoError(t, err)
 	h := c.hosts[c.leader()]
 	require.Eventually(t, func() bool { return h.Status().Subscribers == 1 }, 10*time.Second, 10*time.Millisecond)
@@ -131,7 +131,7 @@ func TestWhatIsBeyondANodesMessageBoundIsRefusedAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	before := c.hosts[leader].Status().Last
 	_, err = pb.NewChatServiceClient(conn).Send(t.Context(), &pb.SendRequest{
-		Command: &pb.CommandContext{Session: 1, Seq: 1}, Channel: "general", Text: strings.Repeat("x", 16<<10+1)})
+		Command: &pb.CommandContext{Session: 1, Seq: 1}, Place: "#general", Text: strings.Repeat("x", 16<<10+1)})
 	require.Equal(t, codes.InvalidArgument, status.Code(err))
 	f := convert.ParseError(err)
 	require.Equal(t, node.Refused, f.Outcome)

@@ -147,7 +147,7 @@ func (t *tailer) stream(parent context.Context, addr string) error {
 	if err != nil {
 		return err
 	}
-	request := &pb.TailRequest{Channel: t.o.Channel, Cluster: t.cluster, From: &t.last}
+	request := &pb.TailRequest{Place: convert.PlaceOf(t.o.Channel), Cluster: t.cluster, From: &t.last}
 	s, err := pb.NewChatServiceClient(conn).Tail(ctx, request)
 	if err != nil {
 		return err

@@ -12,10 +12,18 @@ import (
 	"parley/statemachine"
 )
 
-// Message returns a message as the wire has it.
-func Message(m statemachine.Message) *pb.Message {
+// ChannelOf returns the channel that a place of the wire names: the sign may be left out. What is no name of a
+// channel is the name of none.
+func ChannelOf(place string) string { return strings.TrimPrefix(place, "#") }
+
+// PlaceOf returns the place that a channel is on the wire.
+func PlaceOf(channel string) string { return "#" + channel }
+
+// Message returns a message of a channel as the wire has it.
+func Message(channel string, m statemachine.Message) *pb.Message {
 	return &pb.Message{
 		Id:       m.ID,
+		Place:    PlaceOf(channel),
 		Position: uint64(m.Position),
 		Sender:   strings.ToValidUTF8(m.Sender, "\uFFFD"), // a principal may be any bytes
 		Text:     m.Text,
@@ -28,7 +36,7 @@ func HistoryQuery(r *pb.HistoryRequest) node.Query {
 	return node.Query{
 		Consistency: consistency(r.GetConsistency()),
 		Body: statemachine.AppendHistory(nil, statemachine.History{
-			Channel: r.GetChannel(),
+			Channel: ChannelOf(r.GetPlace()),
 			Before:  raft.Position(r.GetBefore()),
 			After:   raft.Position(r.GetAfter()),
 			Forward: r.After != nil,
@@ -44,11 +52,11 @@ func consistency(c pb.Consistency) node.Consistency {
 	return node.Linearizable
 }
 
-// HistoryResponse returns a reply as the wire has it.
-func HistoryResponse(h statemachine.HistoryReply, at raft.Position) *pb.HistoryResponse {
+// HistoryResponse returns a reply about a channel as the wire has it.
+func HistoryResponse(channel string, h statemachine.HistoryReply, at raft.Position) *pb.HistoryResponse {
 	r := &pb.HistoryResponse{More: h.More, Position: uint64(at)}
 	for _, m := range h.Messages {
-		r.Messages = append(r.Messages, Message(m))
+		r.Messages = append(r.Messages, Message(channel, m))
 	}
 	return r
 }

@@ -23,11 +23,12 @@ type chat struct {
 }
 
 func (c *chat) Send(ctx context.Context, r *pb.SendRequest) (*pb.SendResponse, error) {
-	command, err := commandOf(r.GetCommand(), "parley.v1.ChatService.Send", r.GetChannel(), r.GetText())
+	channel := convert.ChannelOf(r.GetPlace())
+	command, err := commandOf(r.GetCommand(), "parley.v1.ChatService.Send", channel, r.GetText())
 	if err != nil {
 		return nil, err
 	}
-	send := statemachine.Send{Channel: r.GetChannel(), Text: r.GetText(), Wall: raft.Wall(c.now().UnixNano())}
+	send := statemachine.Send{Channel: channel, Text: r.GetText(), Wall: raft.Wall(c.now().UnixNano())}
 	if err := statemachine.CheckSend(c.limits, send); err != nil {
 		return nil, convert.RejectionError(err) // Apply would say the same, on every node and from the log
 	}
@@ -40,7 +41,7 @@ func (c *chat) Send(ctx context.Context, r *pb.SendRequest) (*pb.SendResponse, e
 	if err != nil {
 		return nil, convert.RefusalError(err, a.Position)
 	}
-	return &pb.SendResponse{Id: sent.ID, Channel: sent.Channel, Position: uint64(sent.Position)}, nil
+	return &pb.SendResponse{Id: sent.ID, Place: convert.PlaceOf(sent.Channel), Position: uint64(sent.Position)}, nil
 }
 
 func (c *chat) History(ctx context.Context, r *pb.HistoryRequest) (*pb.HistoryResponse, error) {
@@ -52,13 +53,13 @@ func (c *chat) History(ctx context.Context, r *pb.HistoryRequest) (*pb.HistoryRe
 	if err != nil {
 		return nil, convert.RefusalError(err, a.Position)
 	}
-	return convert.HistoryResponse(page, a.Position), nil
+	return convert.HistoryResponse(convert.ChannelOf(r.GetPlace()), page, a.Position), nil
 }
 
 func (c *chat) Tail(r *pb.TailRequest, out grpc.ServerStreamingServer[pb.TailResponse]) error {
 	// A stale read of nothing much tells whether the channel is there and
 	// where this node stands.
-	probe := &pb.HistoryRequest{Channel: r.GetChannel(), Limit: 1, Consistency: pb.Consistency_CONSISTENCY_STALE}
+	probe := &pb.HistoryRequest{Place: r.GetPlace(), Limit: 1, Consistency: pb.Consistency_CONSISTENCY_STALE}
 	here, err := c.History(out.Context(), probe)
 	if err != nil {
 		return err
@@ -80,7 +81,7 @@ func (c *chat) Tail(r *pb.TailRequest, out grpc.ServerStreamingServer[pb.TailRes
 		return convert.ContextError(err)
 	}
 	defer sub.Close()
-	t := newTail(r.GetChannel(), cluster, sub, out)
+	t := newTail(convert.ChannelOf(r.GetPlace()), cluster, sub, out)
 	defer t.close()
 	if err := t.progress(node.Frame{Position: raft.Position(from)}); err != nil {
 		return err

@@ -101,7 +101,7 @@ func (t *tail) frame(f node.Frame) error {
 	}
 	for i := range events {
 		if e := &events[i]; e.Kind == statemachine.EventMessage && e.Channel == t.channel {
-			return t.write(&pb.TailResponse{Step: &pb.TailResponse_Message{Message: convert.Message(e.Message)}})
+			return t.write(&pb.TailResponse{Step: &pb.TailResponse_Message{Message: convert.Message(t.channel, e.Message)}})
 		}
 	}
 	return nil

@@ -46,9 +46,9 @@ func (a *app) sendCommand() *cobra.Command {
 					ID       string `json:"id"`
 					Channel  string `json:"channel"`
 					Position uint64 `json:"position"`
-				}{sent.GetId(), sent.GetChannel(), sent.GetPosition()})
+				}{sent.GetId(), strings.TrimPrefix(sent.GetPlace(), "#"), sent.GetPosition()})
 			}
-			_, err = fmt.Fprintf(a.Out, "sent %s to #%s at position %d\n", sent.GetId(), clean(sent.GetChannel()), sent.GetPosition())
+			_, err = fmt.Fprintf(a.Out, "sent %s to %s at position %d\n", sent.GetId(), clean(sent.GetPlace()), sent.GetPosition())
 			return err
 		},
 	}

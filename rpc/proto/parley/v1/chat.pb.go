@@ -22,21 +22,35 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Message is one message of a channel.
+// Message is one message of a place.
 type Message struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "msg_" and letters and digits. Opaque.
+	// "msg_" and letters, digits and '_'. Opaque.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Where it stands; unique among messages.
 	Position uint64 `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
-	// Who sent it.
+	// The username of who sent it.
 	Sender string `protobuf:"bytes,3,opt,name=sender,proto3" json:"sender,omitempty"`
-	// UTF-8. It may contain any character, also those that move a terminal's
-	// cursor: whoever shows it to a person has to take care.
+	// As it is now; empty if it was deleted.
 	Text string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
-	// When it was sent, by the clock of the node that took it. For display: clocks may
-	// jump, positions do not.
-	Time          *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=time,proto3" json:"time,omitempty"`
+	// When it was sent.
+	Time *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=time,proto3" json:"time,omitempty"`
+	// "#general", or "@bob": see common.proto.
+	Place string `protobuf:"bytes,6,opt,name=place,proto3" json:"place,omitempty"`
+	// The id of the first message of the thread that it belongs to; empty if it replies to none.
+	ReplyTo string `protobuf:"bytes,7,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"`
+	// How many messages reply to it.
+	Replies uint32 `protobuf:"varint,8,opt,name=replies,proto3" json:"replies,omitempty"`
+	// The users that it mentions.
+	Mentions []string `protobuf:"bytes,9,rep,name=mentions,proto3" json:"mentions,omitempty"`
+	// How often it was edited.
+	Edits uint32 `protobuf:"varint,10,opt,name=edits,proto3" json:"edits,omitempty"`
+	// When it was edited last; absent if it never was.
+	Edited *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=edited,proto3" json:"edited,omitempty"`
+	// Present if it was deleted.
+	Deleted *Deletion `protobuf:"bytes,12,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	// In the order in which each came first.
+	Reactions     []*Reaction `protobuf:"bytes,13,rep,name=reactions,proto3" json:"reactions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -106,21 +120,203 @@ func (x *Message) GetTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// SendRequest asks for a message to be put into a channel.
+func (x *Message) GetPlace() string {
+	if x != nil {
+		return x.Place
+	}
+	return ""
+}
+
+func (x *Message) GetReplyTo() string {
+	if x != nil {
+		return x.ReplyTo
+	}
+	return ""
+}
+
+func (x *Message) GetReplies() uint32 {
+	if x != nil {
+		return x.Replies
+	}
+	return 0
+}
+
+func (x *Message) GetMentions() []string {
+	if x != nil {
+		return x.Mentions
+	}
+	return nil
+}
+
+func (x *Message) GetEdits() uint32 {
+	if x != nil {
+		return x.Edits
+	}
+	return 0
+}
+
+func (x *Message) GetEdited() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Edited
+	}
+	return nil
+}
+
+func (x *Message) GetDeleted() *Deletion {
+	if x != nil {
+		return x.Deleted
+	}
+	return nil
+}
+
+func (x *Message) GetReactions() []*Reaction {
+	if x != nil {
+		return x.Reactions
+	}
+	return nil
+}
+
+// Deletion says who deleted a message.
+type Deletion struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Username string                 `protobuf:"bytes,1,opt,name=username,proto3" json:"username,omitempty"`
+	// He is not the sender: he did it as an admin of the channel.
+	ByAdmin       bool                   `protobuf:"varint,2,opt,name=by_admin,json=byAdmin,proto3" json:"by_admin,omitempty"`
+	Time          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Deletion) Reset() {
+	*x = Deletion{}
+	mi := &file_parley_v1_chat_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Deletion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Deletion) ProtoMessage() {}
+
+func (x *Deletion) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Deletion.ProtoReflect.Descriptor instead.
+func (*Deletion) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Deletion) GetUsername() string {
+	if x != nil {
+		return x.Username
+	}
+	return ""
+}
+
+func (x *Deletion) GetByAdmin() bool {
+	if x != nil {
+		return x.ByAdmin
+	}
+	return false
+}
+
+func (x *Deletion) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+// Reaction is one emoji at a message.
+type Reaction struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Emoji string                 `protobuf:"bytes,1,opt,name=emoji,proto3" json:"emoji,omitempty"`
+	// How many users.
+	Count uint32 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	// The caller is one of them. Streams leave it out.
+	Mine          bool `protobuf:"varint,3,opt,name=mine,proto3" json:"mine,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reaction) Reset() {
+	*x = Reaction{}
+	mi := &file_parley_v1_chat_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reaction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reaction) ProtoMessage() {}
+
+func (x *Reaction) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reaction.ProtoReflect.Descriptor instead.
+func (*Reaction) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Reaction) GetEmoji() string {
+	if x != nil {
+		return x.Emoji
+	}
+	return ""
+}
+
+func (x *Reaction) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Reaction) GetMine() bool {
+	if x != nil {
+		return x.Mine
+	}
+	return false
+}
+
+// SendRequest asks for a message to be put into a place.
 type SendRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Command *CommandContext        `protobuf:"bytes,1,opt,name=command,proto3" json:"command,omitempty"`
-	// The channel's name without '#'.
-	Channel string `protobuf:"bytes,2,opt,name=channel,proto3" json:"channel,omitempty"`
-	// Not blank, at most 16 KiB of UTF-8.
-	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	Place   string                 `protobuf:"bytes,2,opt,name=place,proto3" json:"place,omitempty"`
+	// Not blank, at most 16 KiB.
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// The id of a message of the same place; empty for none.
+	ReplyTo       string `protobuf:"bytes,4,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SendRequest) Reset() {
 	*x = SendRequest{}
-	mi := &file_parley_v1_chat_proto_msgTypes[1]
+	mi := &file_parley_v1_chat_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -132,7 +328,7 @@ func (x *SendRequest) String() string {
 func (*SendRequest) ProtoMessage() {}
 
 func (x *SendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_chat_proto_msgTypes[1]
+	mi := &file_parley_v1_chat_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -145,7 +341,7 @@ func (x *SendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendRequest.ProtoReflect.Descriptor instead.
 func (*SendRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_chat_proto_rawDescGZIP(), []int{1}
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *SendRequest) GetCommand() *CommandContext {
@@ -155,9 +351,9 @@ func (x *SendRequest) GetCommand() *CommandContext {
 	return nil
 }
 
-func (x *SendRequest) GetChannel() string {
+func (x *SendRequest) GetPlace() string {
 	if x != nil {
-		return x.Channel
+		return x.Place
 	}
 	return ""
 }
@@ -169,12 +365,19 @@ func (x *SendRequest) GetText() string {
 	return ""
 }
 
+func (x *SendRequest) GetReplyTo() string {
+	if x != nil {
+		return x.ReplyTo
+	}
+	return ""
+}
+
 // SendResponse tells where the message stands.
 type SendResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// As in Message.
 	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Channel       string `protobuf:"bytes,2,opt,name=channel,proto3" json:"channel,omitempty"`
+	Place         string `protobuf:"bytes,2,opt,name=place,proto3" json:"place,omitempty"`
 	Position      uint64 `protobuf:"varint,3,opt,name=position,proto3" json:"position,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -182,7 +385,7 @@ type SendResponse struct {
 
 func (x *SendResponse) Reset() {
 	*x = SendResponse{}
-	mi := &file_parley_v1_chat_proto_msgTypes[2]
+	mi := &file_parley_v1_chat_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -194,7 +397,7 @@ func (x *SendResponse) String() string {
 func (*SendResponse) ProtoMessage() {}
 
 func (x *SendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_chat_proto_msgTypes[2]
+	mi := &file_parley_v1_chat_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -207,7 +410,7 @@ func (x *SendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendResponse.ProtoReflect.Descriptor instead.
 func (*SendResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_chat_proto_rawDescGZIP(), []int{2}
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *SendResponse) GetId() string {
@@ -217,9 +420,9 @@ func (x *SendResponse) GetId() string {
 	return ""
 }
 
-func (x *SendResponse) GetChannel() string {
+func (x *SendResponse) GetPlace() string {
 	if x != nil {
-		return x.Channel
+		return x.Place
 	}
 	return ""
 }
@@ -231,11 +434,815 @@ func (x *SendResponse) GetPosition() uint64 {
 	return 0
 }
 
+// SendBatchRequest has the messages.
+type SendBatchRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Session and number of the first message; the next ones have the numbers that follow. A request id is refused:
+	// a batch needs a session. Each of its commands is within the session's window of 256.
+	Command *CommandContext `protobuf:"bytes,1,opt,name=command,proto3" json:"command,omitempty"`
+	// 1 to 256, and the request at most 256 KiB.
+	Messages      []*BatchMessage `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendBatchRequest) Reset() {
+	*x = SendBatchRequest{}
+	mi := &file_parley_v1_chat_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendBatchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendBatchRequest) ProtoMessage() {}
+
+func (x *SendBatchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendBatchRequest.ProtoReflect.Descriptor instead.
+func (*SendBatchRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SendBatchRequest) GetCommand() *CommandContext {
+	if x != nil {
+		return x.Command
+	}
+	return nil
+}
+
+func (x *SendBatchRequest) GetMessages() []*BatchMessage {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+// BatchMessage is a message that is to be sent. See SendRequest.
+type BatchMessage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Place         string                 `protobuf:"bytes,1,opt,name=place,proto3" json:"place,omitempty"`
+	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	ReplyTo       string                 `protobuf:"bytes,3,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchMessage) Reset() {
+	*x = BatchMessage{}
+	mi := &file_parley_v1_chat_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchMessage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchMessage) ProtoMessage() {}
+
+func (x *BatchMessage) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchMessage.ProtoReflect.Descriptor instead.
+func (*BatchMessage) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *BatchMessage) GetPlace() string {
+	if x != nil {
+		return x.Place
+	}
+	return ""
+}
+
+func (x *BatchMessage) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *BatchMessage) GetReplyTo() string {
+	if x != nil {
+		return x.ReplyTo
+	}
+	return ""
+}
+
+// SendBatchResponse has an outcome for each message, in their order.
+type SendBatchResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Outcomes []*SendOutcome         `protobuf:"bytes,1,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
+	// The largest of the outcomes' positions.
+	Position      uint64 `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendBatchResponse) Reset() {
+	*x = SendBatchResponse{}
+	mi := &file_parley_v1_chat_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendBatchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendBatchResponse) ProtoMessage() {}
+
+func (x *SendBatchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendBatchResponse.ProtoReflect.Descriptor instead.
+func (*SendBatchResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *SendBatchResponse) GetOutcomes() []*SendOutcome {
+	if x != nil {
+		return x.Outcomes
+	}
+	return nil
+}
+
+func (x *SendBatchResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+// SendOutcome is what became of one message of a batch.
+type SendOutcome struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Outcome:
+	//
+	//	*SendOutcome_Sent
+	//	*SendOutcome_Refused
+	Outcome       isSendOutcome_Outcome `protobuf_oneof:"outcome"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendOutcome) Reset() {
+	*x = SendOutcome{}
+	mi := &file_parley_v1_chat_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendOutcome) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendOutcome) ProtoMessage() {}
+
+func (x *SendOutcome) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendOutcome.ProtoReflect.Descriptor instead.
+func (*SendOutcome) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *SendOutcome) GetOutcome() isSendOutcome_Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return nil
+}
+
+func (x *SendOutcome) GetSent() *SendResponse {
+	if x != nil {
+		if x, ok := x.Outcome.(*SendOutcome_Sent); ok {
+			return x.Sent
+		}
+	}
+	return nil
+}
+
+func (x *SendOutcome) GetRefused() *SendRefusal {
+	if x != nil {
+		if x, ok := x.Outcome.(*SendOutcome_Refused); ok {
+			return x.Refused
+		}
+	}
+	return nil
+}
+
+type isSendOutcome_Outcome interface {
+	isSendOutcome_Outcome()
+}
+
+type SendOutcome_Sent struct {
+	Sent *SendResponse `protobuf:"bytes,1,opt,name=sent,proto3,oneof"`
+}
+
+type SendOutcome_Refused struct {
+	Refused *SendRefusal `protobuf:"bytes,2,opt,name=refused,proto3,oneof"`
+}
+
+func (*SendOutcome_Sent) isSendOutcome_Outcome() {}
+
+func (*SendOutcome_Refused) isSendOutcome_Outcome() {}
+
+// SendRefusal is the answer no, as the error of a Send would have it.
+type SendRefusal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the table in common.proto.
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// For a person.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// Of BatchMessage, if the reason is about one.
+	Field         string `protobuf:"bytes,3,opt,name=field,proto3" json:"field,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendRefusal) Reset() {
+	*x = SendRefusal{}
+	mi := &file_parley_v1_chat_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendRefusal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendRefusal) ProtoMessage() {}
+
+func (x *SendRefusal) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendRefusal.ProtoReflect.Descriptor instead.
+func (*SendRefusal) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *SendRefusal) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *SendRefusal) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *SendRefusal) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+// EditRequest has a message's new text.
+type EditRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Command   *CommandContext        `protobuf:"bytes,1,opt,name=command,proto3" json:"command,omitempty"`
+	MessageId string                 `protobuf:"bytes,2,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// As in SendRequest.
+	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EditRequest) Reset() {
+	*x = EditRequest{}
+	mi := &file_parley_v1_chat_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EditRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EditRequest) ProtoMessage() {}
+
+func (x *EditRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EditRequest.ProtoReflect.Descriptor instead.
+func (*EditRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *EditRequest) GetCommand() *CommandContext {
+	if x != nil {
+		return x.Command
+	}
+	return nil
+}
+
+func (x *EditRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *EditRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// EditResponse is the message as it is now.
+type EditResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Message       *Message               `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	Position      uint64                 `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EditResponse) Reset() {
+	*x = EditResponse{}
+	mi := &file_parley_v1_chat_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EditResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EditResponse) ProtoMessage() {}
+
+func (x *EditResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EditResponse.ProtoReflect.Descriptor instead.
+func (*EditResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *EditResponse) GetMessage() *Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *EditResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+// UnsendRequest names a message.
+type UnsendRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Command       *CommandContext        `protobuf:"bytes,1,opt,name=command,proto3" json:"command,omitempty"`
+	MessageId     string                 `protobuf:"bytes,2,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnsendRequest) Reset() {
+	*x = UnsendRequest{}
+	mi := &file_parley_v1_chat_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnsendRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnsendRequest) ProtoMessage() {}
+
+func (x *UnsendRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnsendRequest.ProtoReflect.Descriptor instead.
+func (*UnsendRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *UnsendRequest) GetCommand() *CommandContext {
+	if x != nil {
+		return x.Command
+	}
+	return nil
+}
+
+func (x *UnsendRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+// UnsendResponse says that it is deleted.
+type UnsendResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Position      uint64                 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnsendResponse) Reset() {
+	*x = UnsendResponse{}
+	mi := &file_parley_v1_chat_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnsendResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnsendResponse) ProtoMessage() {}
+
+func (x *UnsendResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnsendResponse.ProtoReflect.Descriptor instead.
+func (*UnsendResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *UnsendResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+// EditsOfRequest names a message.
+type EditsOfRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	MessageId     string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	Consistency   Consistency            `protobuf:"varint,2,opt,name=consistency,proto3,enum=parley.v1.Consistency" json:"consistency,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EditsOfRequest) Reset() {
+	*x = EditsOfRequest{}
+	mi := &file_parley_v1_chat_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EditsOfRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EditsOfRequest) ProtoMessage() {}
+
+func (x *EditsOfRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EditsOfRequest.ProtoReflect.Descriptor instead.
+func (*EditsOfRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *EditsOfRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *EditsOfRequest) GetConsistency() Consistency {
+	if x != nil {
+		return x.Consistency
+	}
+	return Consistency_CONSISTENCY_UNSPECIFIED
+}
+
+// EditsOfResponse has its texts.
+type EditsOfResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Revisions     []*Revision            `protobuf:"bytes,1,rep,name=revisions,proto3" json:"revisions,omitempty"`
+	Position      uint64                 `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EditsOfResponse) Reset() {
+	*x = EditsOfResponse{}
+	mi := &file_parley_v1_chat_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EditsOfResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EditsOfResponse) ProtoMessage() {}
+
+func (x *EditsOfResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EditsOfResponse.ProtoReflect.Descriptor instead.
+func (*EditsOfResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *EditsOfResponse) GetRevisions() []*Revision {
+	if x != nil {
+		return x.Revisions
+	}
+	return nil
+}
+
+func (x *EditsOfResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+// Revision is a text that a message had or has.
+type Revision struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where it was written.
+	Position      uint64                 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"`
+	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	Time          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Revision) Reset() {
+	*x = Revision{}
+	mi := &file_parley_v1_chat_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Revision) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Revision) ProtoMessage() {}
+
+func (x *Revision) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Revision.ProtoReflect.Descriptor instead.
+func (*Revision) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Revision) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *Revision) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Revision) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+// GetMessageRequest names a message.
+type GetMessageRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	MessageId     string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	Consistency   Consistency            `protobuf:"varint,2,opt,name=consistency,proto3,enum=parley.v1.Consistency" json:"consistency,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetMessageRequest) Reset() {
+	*x = GetMessageRequest{}
+	mi := &file_parley_v1_chat_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetMessageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetMessageRequest) ProtoMessage() {}
+
+func (x *GetMessageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetMessageRequest.ProtoReflect.Descriptor instead.
+func (*GetMessageRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *GetMessageRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *GetMessageRequest) GetConsistency() Consistency {
+	if x != nil {
+		return x.Consistency
+	}
+	return Consistency_CONSISTENCY_UNSPECIFIED
+}
+
+// GetMessageResponse is the message.
+type GetMessageResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Message       *Message               `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	Position      uint64                 `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetMessageResponse) Reset() {
+	*x = GetMessageResponse{}
+	mi := &file_parley_v1_chat_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetMessageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetMessageResponse) ProtoMessage() {}
+
+func (x *GetMessageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetMessageResponse.ProtoReflect.Descriptor instead.
+func (*GetMessageResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *GetMessageResponse) GetMessage() *Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *GetMessageResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
 // HistoryRequest asks for the messages with after < position < before.
 type HistoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The channel's name without '#'.
-	Channel string `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	Place string                 `protobuf:"bytes,1,opt,name=place,proto3" json:"place,omitempty"`
 	// How many messages at most; 0 is 20, and more than 1,000 is 1,000. If more
 	// lie in the range, the first ones are returned if after is present, else the
 	// last ones.
@@ -251,7 +1258,7 @@ type HistoryRequest struct {
 
 func (x *HistoryRequest) Reset() {
 	*x = HistoryRequest{}
-	mi := &file_parley_v1_chat_proto_msgTypes[3]
+	mi := &file_parley_v1_chat_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -263,7 +1270,7 @@ func (x *HistoryRequest) String() string {
 func (*HistoryRequest) ProtoMessage() {}
 
 func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_chat_proto_msgTypes[3]
+	mi := &file_parley_v1_chat_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -276,12 +1283,12 @@ func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
 func (*HistoryRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_chat_proto_rawDescGZIP(), []int{3}
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{19}
 }
 
-func (x *HistoryRequest) GetChannel() string {
+func (x *HistoryRequest) GetPlace() string {
 	if x != nil {
-		return x.Channel
+		return x.Place
 	}
 	return ""
 }
@@ -329,7 +1336,7 @@ type HistoryResponse struct {
 
 func (x *HistoryResponse) Reset() {
 	*x = HistoryResponse{}
-	mi := &file_parley_v1_chat_proto_msgTypes[4]
+	mi := &file_parley_v1_chat_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -341,7 +1348,7 @@ func (x *HistoryResponse) String() string {
 func (*HistoryResponse) ProtoMessage() {}
 
 func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_chat_proto_msgTypes[4]
+	mi := &file_parley_v1_chat_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -354,7 +1361,7 @@ func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryResponse.ProtoReflect.Descriptor instead.
 func (*HistoryResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_chat_proto_rawDescGZIP(), []int{4}
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *HistoryResponse) GetMessages() []*Message {
@@ -378,11 +1385,933 @@ func (x *HistoryResponse) GetPosition() uint64 {
 	return 0
 }
 
-// TailRequest asks for a channel's messages after a position.
+// ThreadRequest names a message, and asks for replies with position > after.
+type ThreadRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first of the thread, or any of its replies.
+	MessageId string `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// 0 is 20, and more than 1,000 is 1,000.
+	Limit         uint32      `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	After         uint64      `protobuf:"varint,3,opt,name=after,proto3" json:"after,omitempty"`
+	Consistency   Consistency `protobuf:"varint,4,opt,name=consistency,proto3,enum=parley.v1.Consistency" json:"consistency,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ThreadRequest) Reset() {
+	*x = ThreadRequest{}
+	mi := &file_parley_v1_chat_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ThreadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ThreadRequest) ProtoMessage() {}
+
+func (x *ThreadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ThreadRequest.ProtoReflect.Descriptor instead.
+func (*ThreadRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ThreadRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *ThreadRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ThreadRequest) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *ThreadRequest) GetConsistency() Consistency {
+	if x != nil {
+		return x.Consistency
+	}
+	return Consistency_CONSISTENCY_UNSPECIFIED
+}
+
+// ThreadResponse is a page of a thread.
+type ThreadResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first message.
+	Root *Message `protobuf:"bytes,1,opt,name=root,proto3" json:"root,omitempty"`
+	// Oldest first. A page is also bounded to 1 MiB of text.
+	Replies []*Message `protobuf:"bytes,2,rep,name=replies,proto3" json:"replies,omitempty"`
+	// More replies lie behind.
+	More          bool   `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"`
+	Position      uint64 `protobuf:"varint,4,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ThreadResponse) Reset() {
+	*x = ThreadResponse{}
+	mi := &file_parley_v1_chat_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ThreadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ThreadResponse) ProtoMessage() {}
+
+func (x *ThreadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ThreadResponse.ProtoReflect.Descriptor instead.
+func (*ThreadResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ThreadResponse) GetRoot() *Message {
+	if x != nil {
+		return x.Root
+	}
+	return nil
+}
+
+func (x *ThreadResponse) GetReplies() []*Message {
+	if x != nil {
+		return x.Replies
+	}
+	return nil
+}
+
+func (x *ThreadResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+func (x *ThreadResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+// ReactRequest names a message and an emoji.
+type ReactRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Command   *CommandContext        `protobuf:"bytes,1,opt,name=command,proto3" json:"command,omitempty"`
+	MessageId string                 `protobuf:"bytes,2,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// 1 to 32 bytes, without blanks and control characters.
+	Emoji string `protobuf:"bytes,3,opt,name=emoji,proto3" json:"emoji,omitempty"`
+	// Take it back.
+	Remove        bool `protobuf:"varint,4,opt,name=remove,proto3" json:"remove,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReactRequest) Reset() {
+	*x = ReactRequest{}
+	mi := &file_parley_v1_chat_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReactRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReactRequest) ProtoMessage() {}
+
+func (x *ReactRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReactRequest.ProtoReflect.Descriptor instead.
+func (*ReactRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ReactRequest) GetCommand() *CommandContext {
+	if x != nil {
+		return x.Command
+	}
+	return nil
+}
+
+func (x *ReactRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *ReactRequest) GetEmoji() string {
+	if x != nil {
+		return x.Emoji
+	}
+	return ""
+}
+
+func (x *ReactRequest) GetRemove() bool {
+	if x != nil {
+		return x.Remove
+	}
+	return false
+}
+
+// ReactResponse has the message's reactions as they are now.
+type ReactResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reactions     []*Reaction            `protobuf:"bytes,1,rep,name=reactions,proto3" json:"reactions,omitempty"`
+	Position      uint64                 `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReactResponse) Reset() {
+	*x = ReactResponse{}
+	mi := &file_parley_v1_chat_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReactResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReactResponse) ProtoMessage() {}
+
+func (x *ReactResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReactResponse.ProtoReflect.Descriptor instead.
+func (*ReactResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ReactResponse) GetReactions() []*Reaction {
+	if x != nil {
+		return x.Reactions
+	}
+	return nil
+}
+
+func (x *ReactResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+// MentionsRequest asks for a page of mentions.
+type MentionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only those behind the caller's read marks.
+	Unread bool `protobuf:"varint,1,opt,name=unread,proto3" json:"unread,omitempty"`
+	// 0 is 20, and more than 100 is 100.
+	Limit         uint32      `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	Cursor        string      `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Consistency   Consistency `protobuf:"varint,4,opt,name=consistency,proto3,enum=parley.v1.Consistency" json:"consistency,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MentionsRequest) Reset() {
+	*x = MentionsRequest{}
+	mi := &file_parley_v1_chat_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MentionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MentionsRequest) ProtoMessage() {}
+
+func (x *MentionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MentionsRequest.ProtoReflect.Descriptor instead.
+func (*MentionsRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *MentionsRequest) GetUnread() bool {
+	if x != nil {
+		return x.Unread
+	}
+	return false
+}
+
+func (x *MentionsRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *MentionsRequest) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+func (x *MentionsRequest) GetConsistency() Consistency {
+	if x != nil {
+		return x.Consistency
+	}
+	return Consistency_CONSISTENCY_UNSPECIFIED
+}
+
+// MentionsResponse is a page of messages that mention the caller.
+type MentionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Newest first.
+	Messages []*Message `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
+	// Empty on the last page.
+	NextCursor string `protobuf:"bytes,2,opt,name=next_cursor,json=nextCursor,proto3" json:"next_cursor,omitempty"`
+	// In all places, not on this page.
+	Unread        uint32 `protobuf:"varint,3,opt,name=unread,proto3" json:"unread,omitempty"`
+	Position      uint64 `protobuf:"varint,4,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MentionsResponse) Reset() {
+	*x = MentionsResponse{}
+	mi := &file_parley_v1_chat_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MentionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MentionsResponse) ProtoMessage() {}
+
+func (x *MentionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MentionsResponse.ProtoReflect.Descriptor instead.
+func (*MentionsResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *MentionsResponse) GetMessages() []*Message {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+func (x *MentionsResponse) GetNextCursor() string {
+	if x != nil {
+		return x.NextCursor
+	}
+	return ""
+}
+
+func (x *MentionsResponse) GetUnread() uint32 {
+	if x != nil {
+		return x.Unread
+	}
+	return 0
+}
+
+func (x *MentionsResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+// MarkReadRequest says what was read.
+type MarkReadRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Command *CommandContext        `protobuf:"bytes,1,opt,name=command,proto3" json:"command,omitempty"`
+	Place   string                 `protobuf:"bytes,2,opt,name=place,proto3" json:"place,omitempty"`
+	// Everything up to here; 0 is everything that there is when it is executed.
+	Read          uint64 `protobuf:"varint,3,opt,name=read,proto3" json:"read,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MarkReadRequest) Reset() {
+	*x = MarkReadRequest{}
+	mi := &file_parley_v1_chat_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MarkReadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MarkReadRequest) ProtoMessage() {}
+
+func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MarkReadRequest.ProtoReflect.Descriptor instead.
+func (*MarkReadRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *MarkReadRequest) GetCommand() *CommandContext {
+	if x != nil {
+		return x.Command
+	}
+	return nil
+}
+
+func (x *MarkReadRequest) GetPlace() string {
+	if x != nil {
+		return x.Place
+	}
+	return ""
+}
+
+func (x *MarkReadRequest) GetRead() uint64 {
+	if x != nil {
+		return x.Read
+	}
+	return 0
+}
+
+// MarkReadResponse says what is left.
+type MarkReadResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The mark as it is now.
+	Read          uint64 `protobuf:"varint,1,opt,name=read,proto3" json:"read,omitempty"`
+	Unread        uint32 `protobuf:"varint,2,opt,name=unread,proto3" json:"unread,omitempty"`
+	Mentions      uint32 `protobuf:"varint,3,opt,name=mentions,proto3" json:"mentions,omitempty"`
+	Position      uint64 `protobuf:"varint,4,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MarkReadResponse) Reset() {
+	*x = MarkReadResponse{}
+	mi := &file_parley_v1_chat_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MarkReadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MarkReadResponse) ProtoMessage() {}
+
+func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MarkReadResponse.ProtoReflect.Descriptor instead.
+func (*MarkReadResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *MarkReadResponse) GetRead() uint64 {
+	if x != nil {
+		return x.Read
+	}
+	return 0
+}
+
+func (x *MarkReadResponse) GetUnread() uint32 {
+	if x != nil {
+		return x.Unread
+	}
+	return 0
+}
+
+func (x *MarkReadResponse) GetMentions() uint32 {
+	if x != nil {
+		return x.Mentions
+	}
+	return 0
+}
+
+func (x *MarkReadResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+// SearchRequest has the words.
+type SearchRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 256 bytes.
+	Query string `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Only there; empty is wherever the caller may read.
+	Place string `protobuf:"bytes,2,opt,name=place,proto3" json:"place,omitempty"`
+	// 0 is 20, and more than 100 is 100.
+	Limit         uint32      `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	Cursor        string      `protobuf:"bytes,4,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Consistency   Consistency `protobuf:"varint,5,opt,name=consistency,proto3,enum=parley.v1.Consistency" json:"consistency,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchRequest) Reset() {
+	*x = SearchRequest{}
+	mi := &file_parley_v1_chat_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchRequest) ProtoMessage() {}
+
+func (x *SearchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchRequest.ProtoReflect.Descriptor instead.
+func (*SearchRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *SearchRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *SearchRequest) GetPlace() string {
+	if x != nil {
+		return x.Place
+	}
+	return ""
+}
+
+func (x *SearchRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *SearchRequest) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+func (x *SearchRequest) GetConsistency() Consistency {
+	if x != nil {
+		return x.Consistency
+	}
+	return Consistency_CONSISTENCY_UNSPECIFIED
+}
+
+// SearchResponse is a page of what was found.
+type SearchResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Newest first.
+	Messages []*Message `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
+	// Empty on the last page. A page may be short, or empty, and not the last: one request looks at so much
+	// and no more.
+	NextCursor    string `protobuf:"bytes,2,opt,name=next_cursor,json=nextCursor,proto3" json:"next_cursor,omitempty"`
+	Position      uint64 `protobuf:"varint,3,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchResponse) Reset() {
+	*x = SearchResponse{}
+	mi := &file_parley_v1_chat_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchResponse) ProtoMessage() {}
+
+func (x *SearchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchResponse.ProtoReflect.Descriptor instead.
+func (*SearchResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *SearchResponse) GetMessages() []*Message {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+func (x *SearchResponse) GetNextCursor() string {
+	if x != nil {
+		return x.NextCursor
+	}
+	return ""
+}
+
+func (x *SearchResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+// Conversation is a direct conversation, as the caller sees it.
+type Conversation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "conv_" and letters and digits. Opaque.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// "@" and the partner's username.
+	Place       string `protobuf:"bytes,2,opt,name=place,proto3" json:"place,omitempty"`
+	Partner     string `protobuf:"bytes,3,opt,name=partner,proto3" json:"partner,omitempty"`
+	DisplayName string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	Online      bool   `protobuf:"varint,5,opt,name=online,proto3" json:"online,omitempty"`
+	Unread      uint32 `protobuf:"varint,6,opt,name=unread,proto3" json:"unread,omitempty"`
+	Mentions    uint32 `protobuf:"varint,7,opt,name=mentions,proto3" json:"mentions,omitempty"`
+	// The caller has read everything up to here.
+	Read uint64 `protobuf:"varint,8,opt,name=read,proto3" json:"read,omitempty"`
+	// The newest message.
+	Last          *Message `protobuf:"bytes,9,opt,name=last,proto3" json:"last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Conversation) Reset() {
+	*x = Conversation{}
+	mi := &file_parley_v1_chat_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Conversation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Conversation) ProtoMessage() {}
+
+func (x *Conversation) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Conversation.ProtoReflect.Descriptor instead.
+func (*Conversation) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *Conversation) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Conversation) GetPlace() string {
+	if x != nil {
+		return x.Place
+	}
+	return ""
+}
+
+func (x *Conversation) GetPartner() string {
+	if x != nil {
+		return x.Partner
+	}
+	return ""
+}
+
+func (x *Conversation) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *Conversation) GetOnline() bool {
+	if x != nil {
+		return x.Online
+	}
+	return false
+}
+
+func (x *Conversation) GetUnread() uint32 {
+	if x != nil {
+		return x.Unread
+	}
+	return 0
+}
+
+func (x *Conversation) GetMentions() uint32 {
+	if x != nil {
+		return x.Mentions
+	}
+	return 0
+}
+
+func (x *Conversation) GetRead() uint64 {
+	if x != nil {
+		return x.Read
+	}
+	return 0
+}
+
+func (x *Conversation) GetLast() *Message {
+	if x != nil {
+		return x.Last
+	}
+	return nil
+}
+
+// ConversationsRequest asks for a page of conversations.
+type ConversationsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 0 is 100, and more than 1,000 is 1,000.
+	Limit         uint32      `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"`
+	Cursor        string      `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Consistency   Consistency `protobuf:"varint,3,opt,name=consistency,proto3,enum=parley.v1.Consistency" json:"consistency,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConversationsRequest) Reset() {
+	*x = ConversationsRequest{}
+	mi := &file_parley_v1_chat_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConversationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConversationsRequest) ProtoMessage() {}
+
+func (x *ConversationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConversationsRequest.ProtoReflect.Descriptor instead.
+func (*ConversationsRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *ConversationsRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ConversationsRequest) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+func (x *ConversationsRequest) GetConsistency() Consistency {
+	if x != nil {
+		return x.Consistency
+	}
+	return Consistency_CONSISTENCY_UNSPECIFIED
+}
+
+// ConversationsResponse is a page of conversations.
+type ConversationsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conversations []*Conversation        `protobuf:"bytes,1,rep,name=conversations,proto3" json:"conversations,omitempty"`
+	// Empty on the last page.
+	NextCursor    string `protobuf:"bytes,2,opt,name=next_cursor,json=nextCursor,proto3" json:"next_cursor,omitempty"`
+	Position      uint64 `protobuf:"varint,3,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConversationsResponse) Reset() {
+	*x = ConversationsResponse{}
+	mi := &file_parley_v1_chat_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConversationsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConversationsResponse) ProtoMessage() {}
+
+func (x *ConversationsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_chat_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConversationsResponse.ProtoReflect.Descriptor instead.
+func (*ConversationsResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ConversationsResponse) GetConversations() []*Conversation {
+	if x != nil {
+		return x.Conversations
+	}
+	return nil
+}
+
+func (x *ConversationsResponse) GetNextCursor() string {
+	if x != nil {
+		return x.NextCursor
+	}
+	return ""
+}
+
+func (x *ConversationsResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+// TailRequest asks for a place's messages after a position.
 type TailRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The channel's name without '#'.
-	Channel string `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	Place string                 `protobuf:"bytes,1,opt,name=place,proto3" json:"place,omitempty"`
 	// The largest position that the client has seen. Absent is from now on: from
 	// what the asked node has applied. A node that has not applied so much yet waits.
 	From *uint64 `protobuf:"varint,2,opt,name=from,proto3,oneof" json:"from,omitempty"`
@@ -395,7 +2324,7 @@ type TailRequest struct {
 
 func (x *TailRequest) Reset() {
 	*x = TailRequest{}
-	mi := &file_parley_v1_chat_proto_msgTypes[5]
+	mi := &file_parley_v1_chat_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -407,7 +2336,7 @@ func (x *TailRequest) String() string {
 func (*TailRequest) ProtoMessage() {}
 
 func (x *TailRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_chat_proto_msgTypes[5]
+	mi := &file_parley_v1_chat_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -420,12 +2349,12 @@ func (x *TailRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailRequest.ProtoReflect.Descriptor instead.
 func (*TailRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_chat_proto_rawDescGZIP(), []int{5}
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{34}
 }
 
-func (x *TailRequest) GetChannel() string {
+func (x *TailRequest) GetPlace() string {
 	if x != nil {
-		return x.Channel
+		return x.Place
 	}
 	return ""
 }
@@ -458,7 +2387,7 @@ type TailResponse struct {
 
 func (x *TailResponse) Reset() {
 	*x = TailResponse{}
-	mi := &file_parley_v1_chat_proto_msgTypes[6]
+	mi := &file_parley_v1_chat_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -470,7 +2399,7 @@ func (x *TailResponse) String() string {
 func (*TailResponse) ProtoMessage() {}
 
 func (x *TailResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_chat_proto_msgTypes[6]
+	mi := &file_parley_v1_chat_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -483,7 +2412,7 @@ func (x *TailResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailResponse.ProtoReflect.Descriptor instead.
 func (*TailResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_chat_proto_rawDescGZIP(), []int{6}
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *TailResponse) GetStep() isTailResponse_Step {
@@ -543,7 +2472,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_parley_v1_chat_proto_msgTypes[7]
+	mi := &file_parley_v1_chat_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -555,7 +2484,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_chat_proto_msgTypes[7]
+	mi := &file_parley_v1_chat_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -568,7 +2497,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_parley_v1_chat_proto_rawDescGZIP(), []int{7}
+	return file_parley_v1_chat_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Progress) GetPosition() uint64 {
@@ -596,23 +2525,91 @@ var File_parley_v1_chat_proto protoreflect.FileDescriptor
 
 const file_parley_v1_chat_proto_rawDesc = "" +
 	"\n" +
-	"\x14parley/v1/chat.proto\x12\tparley.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/common.proto\"\x91\x01\n" +
+	"\x14parley/v1/chat.proto\x12\tparley.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/common.proto\"\xa4\x03\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bposition\x18\x02 \x01(\x04R\bposition\x12\x16\n" +
 	"\x06sender\x18\x03 \x01(\tR\x06sender\x12\x12\n" +
 	"\x04text\x18\x04 \x01(\tR\x04text\x12.\n" +
-	"\x04time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"p\n" +
+	"\x04time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
+	"\x05place\x18\x06 \x01(\tR\x05place\x12\x19\n" +
+	"\breply_to\x18\a \x01(\tR\areplyTo\x12\x18\n" +
+	"\areplies\x18\b \x01(\rR\areplies\x12\x1a\n" +
+	"\bmentions\x18\t \x03(\tR\bmentions\x12\x14\n" +
+	"\x05edits\x18\n" +
+	" \x01(\rR\x05edits\x122\n" +
+	"\x06edited\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x06edited\x12-\n" +
+	"\adeleted\x18\f \x01(\v2\x13.parley.v1.DeletionR\adeleted\x121\n" +
+	"\treactions\x18\r \x03(\v2\x13.parley.v1.ReactionR\treactions\"q\n" +
+	"\bDeletion\x12\x1a\n" +
+	"\busername\x18\x01 \x01(\tR\busername\x12\x19\n" +
+	"\bby_admin\x18\x02 \x01(\bR\abyAdmin\x12.\n" +
+	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"J\n" +
+	"\bReaction\x12\x14\n" +
+	"\x05emoji\x18\x01 \x01(\tR\x05emoji\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\x12\x12\n" +
+	"\x04mine\x18\x03 \x01(\bR\x04mine\"\x87\x01\n" +
 	"\vSendRequest\x123\n" +
-	"\acommand\x18\x01 \x01(\v2\x19.parley.v1.CommandContextR\acommand\x12\x18\n" +
-	"\achannel\x18\x02 \x01(\tR\achannel\x12\x12\n" +
-	"\x04text\x18\x03 \x01(\tR\x04text\"T\n" +
+	"\acommand\x18\x01 \x01(\v2\x19.parley.v1.CommandContextR\acommand\x12\x14\n" +
+	"\x05place\x18\x02 \x01(\tR\x05place\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x19\n" +
+	"\breply_to\x18\x04 \x01(\tR\areplyTo\"P\n" +
 	"\fSendResponse\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
-	"\achannel\x18\x02 \x01(\tR\achannel\x12\x1a\n" +
-	"\bposition\x18\x03 \x01(\x04R\bposition\"\xb7\x01\n" +
-	"\x0eHistoryRequest\x12\x18\n" +
-	"\achannel\x18\x01 \x01(\tR\achannel\x12\x14\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05place\x18\x02 \x01(\tR\x05place\x12\x1a\n" +
+	"\bposition\x18\x03 \x01(\x04R\bposition\"|\n" +
+	"\x10SendBatchRequest\x123\n" +
+	"\acommand\x18\x01 \x01(\v2\x19.parley.v1.CommandContextR\acommand\x123\n" +
+	"\bmessages\x18\x02 \x03(\v2\x17.parley.v1.BatchMessageR\bmessages\"S\n" +
+	"\fBatchMessage\x12\x14\n" +
+	"\x05place\x18\x01 \x01(\tR\x05place\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x19\n" +
+	"\breply_to\x18\x03 \x01(\tR\areplyTo\"c\n" +
+	"\x11SendBatchResponse\x122\n" +
+	"\boutcomes\x18\x01 \x03(\v2\x16.parley.v1.SendOutcomeR\boutcomes\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\x04R\bposition\"{\n" +
+	"\vSendOutcome\x12-\n" +
+	"\x04sent\x18\x01 \x01(\v2\x17.parley.v1.SendResponseH\x00R\x04sent\x122\n" +
+	"\arefused\x18\x02 \x01(\v2\x16.parley.v1.SendRefusalH\x00R\arefusedB\t\n" +
+	"\aoutcome\"O\n" +
+	"\vSendRefusal\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x14\n" +
+	"\x05field\x18\x03 \x01(\tR\x05field\"u\n" +
+	"\vEditRequest\x123\n" +
+	"\acommand\x18\x01 \x01(\v2\x19.parley.v1.CommandContextR\acommand\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x02 \x01(\tR\tmessageId\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\"X\n" +
+	"\fEditResponse\x12,\n" +
+	"\amessage\x18\x01 \x01(\v2\x12.parley.v1.MessageR\amessage\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\x04R\bposition\"c\n" +
+	"\rUnsendRequest\x123\n" +
+	"\acommand\x18\x01 \x01(\v2\x19.parley.v1.CommandContextR\acommand\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x02 \x01(\tR\tmessageId\",\n" +
+	"\x0eUnsendResponse\x12\x1a\n" +
+	"\bposition\x18\x01 \x01(\x04R\bposition\"i\n" +
+	"\x0eEditsOfRequest\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x128\n" +
+	"\vconsistency\x18\x02 \x01(\x0e2\x16.parley.v1.ConsistencyR\vconsistency\"`\n" +
+	"\x0fEditsOfResponse\x121\n" +
+	"\trevisions\x18\x01 \x03(\v2\x13.parley.v1.RevisionR\trevisions\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\x04R\bposition\"j\n" +
+	"\bRevision\x12\x1a\n" +
+	"\bposition\x18\x01 \x01(\x04R\bposition\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12.\n" +
+	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"l\n" +
+	"\x11GetMessageRequest\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x128\n" +
+	"\vconsistency\x18\x02 \x01(\x0e2\x16.parley.v1.ConsistencyR\vconsistency\"^\n" +
+	"\x12GetMessageResponse\x12,\n" +
+	"\amessage\x18\x01 \x01(\v2\x12.parley.v1.MessageR\amessage\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\x04R\bposition\"\xb3\x01\n" +
+	"\x0eHistoryRequest\x12\x14\n" +
+	"\x05place\x18\x01 \x01(\tR\x05place\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x16\n" +
 	"\x06before\x18\x03 \x01(\x04R\x06before\x12\x19\n" +
 	"\x05after\x18\x04 \x01(\x04H\x00R\x05after\x88\x01\x01\x128\n" +
@@ -621,9 +2618,79 @@ const file_parley_v1_chat_proto_rawDesc = "" +
 	"\x0fHistoryResponse\x12.\n" +
 	"\bmessages\x18\x01 \x03(\v2\x12.parley.v1.MessageR\bmessages\x12\x12\n" +
 	"\x04more\x18\x02 \x01(\bR\x04more\x12\x1a\n" +
-	"\bposition\x18\x03 \x01(\x04R\bposition\"c\n" +
-	"\vTailRequest\x12\x18\n" +
-	"\achannel\x18\x01 \x01(\tR\achannel\x12\x17\n" +
+	"\bposition\x18\x03 \x01(\x04R\bposition\"\x94\x01\n" +
+	"\rThreadRequest\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\x04R\x05after\x128\n" +
+	"\vconsistency\x18\x04 \x01(\x0e2\x16.parley.v1.ConsistencyR\vconsistency\"\x96\x01\n" +
+	"\x0eThreadResponse\x12&\n" +
+	"\x04root\x18\x01 \x01(\v2\x12.parley.v1.MessageR\x04root\x12,\n" +
+	"\areplies\x18\x02 \x03(\v2\x12.parley.v1.MessageR\areplies\x12\x12\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\x12\x1a\n" +
+	"\bposition\x18\x04 \x01(\x04R\bposition\"\x90\x01\n" +
+	"\fReactRequest\x123\n" +
+	"\acommand\x18\x01 \x01(\v2\x19.parley.v1.CommandContextR\acommand\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\x02 \x01(\tR\tmessageId\x12\x14\n" +
+	"\x05emoji\x18\x03 \x01(\tR\x05emoji\x12\x16\n" +
+	"\x06remove\x18\x04 \x01(\bR\x06remove\"^\n" +
+	"\rReactResponse\x121\n" +
+	"\treactions\x18\x01 \x03(\v2\x13.parley.v1.ReactionR\treactions\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\x04R\bposition\"\x91\x01\n" +
+	"\x0fMentionsRequest\x12\x16\n" +
+	"\x06unread\x18\x01 \x01(\bR\x06unread\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x16\n" +
+	"\x06cursor\x18\x03 \x01(\tR\x06cursor\x128\n" +
+	"\vconsistency\x18\x04 \x01(\x0e2\x16.parley.v1.ConsistencyR\vconsistency\"\x97\x01\n" +
+	"\x10MentionsResponse\x12.\n" +
+	"\bmessages\x18\x01 \x03(\v2\x12.parley.v1.MessageR\bmessages\x12\x1f\n" +
+	"\vnext_cursor\x18\x02 \x01(\tR\n" +
+	"nextCursor\x12\x16\n" +
+	"\x06unread\x18\x03 \x01(\rR\x06unread\x12\x1a\n" +
+	"\bposition\x18\x04 \x01(\x04R\bposition\"p\n" +
+	"\x0fMarkReadRequest\x123\n" +
+	"\acommand\x18\x01 \x01(\v2\x19.parley.v1.CommandContextR\acommand\x12\x14\n" +
+	"\x05place\x18\x02 \x01(\tR\x05place\x12\x12\n" +
+	"\x04read\x18\x03 \x01(\x04R\x04read\"v\n" +
+	"\x10MarkReadResponse\x12\x12\n" +
+	"\x04read\x18\x01 \x01(\x04R\x04read\x12\x16\n" +
+	"\x06unread\x18\x02 \x01(\rR\x06unread\x12\x1a\n" +
+	"\bmentions\x18\x03 \x01(\rR\bmentions\x12\x1a\n" +
+	"\bposition\x18\x04 \x01(\x04R\bposition\"\xa3\x01\n" +
+	"\rSearchRequest\x12\x14\n" +
+	"\x05query\x18\x01 \x01(\tR\x05query\x12\x14\n" +
+	"\x05place\x18\x02 \x01(\tR\x05place\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\rR\x05limit\x12\x16\n" +
+	"\x06cursor\x18\x04 \x01(\tR\x06cursor\x128\n" +
+	"\vconsistency\x18\x05 \x01(\x0e2\x16.parley.v1.ConsistencyR\vconsistency\"}\n" +
+	"\x0eSearchResponse\x12.\n" +
+	"\bmessages\x18\x01 \x03(\v2\x12.parley.v1.MessageR\bmessages\x12\x1f\n" +
+	"\vnext_cursor\x18\x02 \x01(\tR\n" +
+	"nextCursor\x12\x1a\n" +
+	"\bposition\x18\x03 \x01(\x04R\bposition\"\xf9\x01\n" +
+	"\fConversation\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05place\x18\x02 \x01(\tR\x05place\x12\x18\n" +
+	"\apartner\x18\x03 \x01(\tR\apartner\x12!\n" +
+	"\fdisplay_name\x18\x04 \x01(\tR\vdisplayName\x12\x16\n" +
+	"\x06online\x18\x05 \x01(\bR\x06online\x12\x16\n" +
+	"\x06unread\x18\x06 \x01(\rR\x06unread\x12\x1a\n" +
+	"\bmentions\x18\a \x01(\rR\bmentions\x12\x12\n" +
+	"\x04read\x18\b \x01(\x04R\x04read\x12&\n" +
+	"\x04last\x18\t \x01(\v2\x12.parley.v1.MessageR\x04last\"~\n" +
+	"\x14ConversationsRequest\x12\x14\n" +
+	"\x05limit\x18\x01 \x01(\rR\x05limit\x12\x16\n" +
+	"\x06cursor\x18\x02 \x01(\tR\x06cursor\x128\n" +
+	"\vconsistency\x18\x03 \x01(\x0e2\x16.parley.v1.ConsistencyR\vconsistency\"\x93\x01\n" +
+	"\x15ConversationsResponse\x12=\n" +
+	"\rconversations\x18\x01 \x03(\v2\x17.parley.v1.ConversationR\rconversations\x12\x1f\n" +
+	"\vnext_cursor\x18\x02 \x01(\tR\n" +
+	"nextCursor\x12\x1a\n" +
+	"\bposition\x18\x03 \x01(\x04R\bposition\"_\n" +
+	"\vTailRequest\x12\x14\n" +
+	"\x05place\x18\x01 \x01(\tR\x05place\x12\x17\n" +
 	"\x04from\x18\x02 \x01(\x04H\x00R\x04from\x88\x01\x01\x12\x18\n" +
 	"\acluster\x18\x03 \x01(\x06R\aclusterB\a\n" +
 	"\x05_from\"y\n" +
@@ -634,10 +2701,22 @@ const file_parley_v1_chat_proto_rawDesc = "" +
 	"\bProgress\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x04R\bposition\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\x06R\acluster\x12&\n" +
-	"\x0fleader_quiet_ms\x18\x03 \x01(\x04R\rleaderQuietMs2\xc3\x01\n" +
+	"\x0fleader_quiet_ms\x18\x03 \x01(\x04R\rleaderQuietMs2\xa8\a\n" +
 	"\vChatService\x127\n" +
-	"\x04Send\x12\x16.parley.v1.SendRequest\x1a\x17.parley.v1.SendResponse\x12@\n" +
-	"\aHistory\x12\x19.parley.v1.HistoryRequest\x1a\x1a.parley.v1.HistoryResponse\x129\n" +
+	"\x04Send\x12\x16.parley.v1.SendRequest\x1a\x17.parley.v1.SendResponse\x12F\n" +
+	"\tSendBatch\x12\x1b.parley.v1.SendBatchRequest\x1a\x1c.parley.v1.SendBatchResponse\x127\n" +
+	"\x04Edit\x12\x16.parley.v1.EditRequest\x1a\x17.parley.v1.EditResponse\x12=\n" +
+	"\x06Unsend\x12\x18.parley.v1.UnsendRequest\x1a\x19.parley.v1.UnsendResponse\x12@\n" +
+	"\aEditsOf\x12\x19.parley.v1.EditsOfRequest\x1a\x1a.parley.v1.EditsOfResponse\x12I\n" +
+	"\n" +
+	"GetMessage\x12\x1c.parley.v1.GetMessageRequest\x1a\x1d.parley.v1.GetMessageResponse\x12@\n" +
+	"\aHistory\x12\x19.parley.v1.HistoryRequest\x1a\x1a.parley.v1.HistoryResponse\x12=\n" +
+	"\x06Thread\x12\x18.parley.v1.ThreadRequest\x1a\x19.parley.v1.ThreadResponse\x12:\n" +
+	"\x05React\x12\x17.parley.v1.ReactRequest\x1a\x18.parley.v1.ReactResponse\x12C\n" +
+	"\bMentions\x12\x1a.parley.v1.MentionsRequest\x1a\x1b.parley.v1.MentionsResponse\x12C\n" +
+	"\bMarkRead\x12\x1a.parley.v1.MarkReadRequest\x1a\x1b.parley.v1.MarkReadResponse\x12=\n" +
+	"\x06Search\x12\x18.parley.v1.SearchRequest\x1a\x19.parley.v1.SearchResponse\x12R\n" +
+	"\rConversations\x12\x1f.parley.v1.ConversationsRequest\x1a .parley.v1.ConversationsResponse\x129\n" +
 	"\x04Tail\x12\x16.parley.v1.TailRequest\x1a\x17.parley.v1.TailResponse0\x01B%Z#parley/rpc/proto/parley/v1;parleyv1b\x06proto3"
 
 var (
@@ -652,38 +2731,119 @@ func file_parley_v1_chat_proto_rawDescGZIP() []byte {
 	return file_parley_v1_chat_proto_rawDescData
 }
 
-var file_parley_v1_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_parley_v1_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_parley_v1_chat_proto_goTypes = []any{
 	(*Message)(nil),               // 0: parley.v1.Message
-	(*SendRequest)(nil),           // 1: parley.v1.SendRequest
-	(*SendResponse)(nil),          // 2: parley.v1.SendResponse
-	(*HistoryRequest)(nil),        // 3: parley.v1.HistoryRequest
-	(*HistoryResponse)(nil),       // 4: parley.v1.HistoryResponse
-	(*TailRequest)(nil),           // 5: parley.v1.TailRequest
-	(*TailResponse)(nil),          // 6: parley.v1.TailResponse
-	(*Progress)(nil),              // 7: parley.v1.Progress
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
-	(*CommandContext)(nil),        // 9: parley.v1.CommandContext
-	(Consistency)(0),              // 10: parley.v1.Consistency
+	(*Deletion)(nil),              // 1: parley.v1.Deletion
+	(*Reaction)(nil),              // 2: parley.v1.Reaction
+	(*SendRequest)(nil),           // 3: parley.v1.SendRequest
+	(*SendResponse)(nil),          // 4: parley.v1.SendResponse
+	(*SendBatchRequest)(nil),      // 5: parley.v1.SendBatchRequest
+	(*BatchMessage)(nil),          // 6: parley.v1.BatchMessage
+	(*SendBatchResponse)(nil),     // 7: parley.v1.SendBatchResponse
+	(*SendOutcome)(nil),           // 8: parley.v1.SendOutcome
+	(*SendRefusal)(nil),           // 9: parley.v1.SendRefusal
+	(*EditRequest)(nil),           // 10: parley.v1.EditRequest
+	(*EditResponse)(nil),          // 11: parley.v1.EditResponse
+	(*UnsendRequest)(nil),         // 12: parley.v1.UnsendRequest
+	(*UnsendResponse)(nil),        // 13: parley.v1.UnsendResponse
+	(*EditsOfRequest)(nil),        // 14: parley.v1.EditsOfRequest
+	(*EditsOfResponse)(nil),       // 15: parley.v1.EditsOfResponse
+	(*Revision)(nil),              // 16: parley.v1.Revision
+	(*GetMessageRequest)(nil),     // 17: parley.v1.GetMessageRequest
+	(*GetMessageResponse)(nil),    // 18: parley.v1.GetMessageResponse
+	(*HistoryRequest)(nil),        // 19: parley.v1.HistoryRequest
+	(*HistoryResponse)(nil),       // 20: parley.v1.HistoryResponse
+	(*ThreadRequest)(nil),         // 21: parley.v1.ThreadRequest
+	(*ThreadResponse)(nil),        // 22: parley.v1.ThreadResponse
+	(*ReactRequest)(nil),          // 23: parley.v1.ReactRequest
+	(*ReactResponse)(nil),         // 24: parley.v1.ReactResponse
+	(*MentionsRequest)(nil),       // 25: parley.v1.MentionsRequest
+	(*MentionsResponse)(nil),      // 26: parley.v1.MentionsResponse
+	(*MarkReadRequest)(nil),       // 27: parley.v1.MarkReadRequest
+	(*MarkReadResponse)(nil),      // 28: parley.v1.MarkReadResponse
+	(*SearchRequest)(nil),         // 29: parley.v1.SearchRequest
+	(*SearchResponse)(nil),        // 30: parley.v1.SearchResponse
+	(*Conversation)(nil),          // 31: parley.v1.Conversation
+	(*ConversationsRequest)(nil),  // 32: parley.v1.ConversationsRequest
+	(*ConversationsResponse)(nil), // 33: parley.v1.ConversationsResponse
+	(*TailRequest)(nil),           // 34: parley.v1.TailRequest
+	(*TailResponse)(nil),          // 35: parley.v1.TailResponse
+	(*Progress)(nil),              // 36: parley.v1.Progress
+	(*timestamppb.Timestamp)(nil), // 37: google.protobuf.Timestamp
+	(*CommandContext)(nil),        // 38: parley.v1.CommandContext
+	(Consistency)(0),              // 39: parley.v1.Consistency
 }
 var file_parley_v1_chat_proto_depIdxs = []int32{
-	8,  // 0: parley.v1.Message.time:type_name -> google.protobuf.Timestamp
-	9,  // 1: parley.v1.SendRequest.command:type_name -> parley.v1.CommandContext
-	10, // 2: parley.v1.HistoryRequest.consistency:type_name -> parley.v1.Consistency
-	0,  // 3: parley.v1.HistoryResponse.messages:type_name -> parley.v1.Message
-	0,  // 4: parley.v1.TailResponse.message:type_name -> parley.v1.Message
-	7,  // 5: parley.v1.TailResponse.progress:type_name -> parley.v1.Progress
-	1,  // 6: parley.v1.ChatService.Send:input_type -> parley.v1.SendRequest
-	3,  // 7: parley.v1.ChatService.History:input_type -> parley.v1.HistoryRequest
-	5,  // 8: parley.v1.ChatService.Tail:input_type -> parley.v1.TailRequest
-	2,  // 9: parley.v1.ChatService.Send:output_type -> parley.v1.SendResponse
-	4,  // 10: parley.v1.ChatService.History:output_type -> parley.v1.HistoryResponse
-	6,  // 11: parley.v1.ChatService.Tail:output_type -> parley.v1.TailResponse
-	9,  // [9:12] is the sub-list for method output_type
-	6,  // [6:9] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	37, // 0: parley.v1.Message.time:type_name -> google.protobuf.Timestamp
+	37, // 1: parley.v1.Message.edited:type_name -> google.protobuf.Timestamp
+	1,  // 2: parley.v1.Message.deleted:type_name -> parley.v1.Deletion
+	2,  // 3: parley.v1.Message.reactions:type_name -> parley.v1.Reaction
+	37, // 4: parley.v1.Deletion.time:type_name -> google.protobuf.Timestamp
+	38, // 5: parley.v1.SendRequest.command:type_name -> parley.v1.CommandContext
+	38, // 6: parley.v1.SendBatchRequest.command:type_name -> parley.v1.CommandContext
+	6,  // 7: parley.v1.SendBatchRequest.messages:type_name -> parley.v1.BatchMessage
+	8,  // 8: parley.v1.SendBatchResponse.outcomes:type_name -> parley.v1.SendOutcome
+	4,  // 9: parley.v1.SendOutcome.sent:type_name -> parley.v1.SendResponse
+	9,  // 10: parley.v1.SendOutcome.refused:type_name -> parley.v1.SendRefusal
+	38, // 11: parley.v1.EditRequest.command:type_name -> parley.v1.CommandContext
+	0,  // 12: parley.v1.EditResponse.message:type_name -> parley.v1.Message
+	38, // 13: parley.v1.UnsendRequest.command:type_name -> parley.v1.CommandContext
+	39, // 14: parley.v1.EditsOfRequest.consistency:type_name -> parley.v1.Consistency
+	16, // 15: parley.v1.EditsOfResponse.revisions:type_name -> parley.v1.Revision
+	37, // 16: parley.v1.Revision.time:type_name -> google.protobuf.Timestamp
+	39, // 17: parley.v1.GetMessageRequest.consistency:type_name -> parley.v1.Consistency
+	0,  // 18: parley.v1.GetMessageResponse.message:type_name -> parley.v1.Message
+	39, // 19: parley.v1.HistoryRequest.consistency:type_name -> parley.v1.Consistency
+	0,  // 20: parley.v1.HistoryResponse.messages:type_name -> parley.v1.Message
+	39, // 21: parley.v1.ThreadRequest.consistency:type_name -> parley.v1.Consistency
+	0,  // 22: parley.v1.ThreadResponse.root:type_name -> parley.v1.Message
+	0,  // 23: parley.v1.ThreadResponse.replies:type_name -> parley.v1.Message
+	38, // 24: parley.v1.ReactRequest.command:type_name -> parley.v1.CommandContext
+	2,  // 25: parley.v1.ReactResponse.reactions:type_name -> parley.v1.Reaction
+	39, // 26: parley.v1.MentionsRequest.consistency:type_name -> parley.v1.Consistency
+	0,  // 27: parley.v1.MentionsResponse.messages:type_name -> parley.v1.Message
+	38, // 28: parley.v1.MarkReadRequest.command:type_name -> parley.v1.CommandContext
+	39, // 29: parley.v1.SearchRequest.consistency:type_name -> parley.v1.Consistency
+	0,  // 30: parley.v1.SearchResponse.messages:type_name -> parley.v1.Message
+	0,  // 31: parley.v1.Conversation.last:type_name -> parley.v1.Message
+	39, // 32: parley.v1.ConversationsRequest.consistency:type_name -> parley.v1.Consistency
+	31, // 33: parley.v1.ConversationsResponse.conversations:type_name -> parley.v1.Conversation
+	0,  // 34: parley.v1.TailResponse.message:type_name -> parley.v1.Message
+	36, // 35: parley.v1.TailResponse.progress:type_name -> parley.v1.Progress
+	3,  // 36: parley.v1.ChatService.Send:input_type -> parley.v1.SendRequest
+	5,  // 37: parley.v1.ChatService.SendBatch:input_type -> parley.v1.SendBatchRequest
+	10, // 38: parley.v1.ChatService.Edit:input_type -> parley.v1.EditRequest
+	12, // 39: parley.v1.ChatService.Unsend:input_type -> parley.v1.UnsendRequest
+	14, // 40: parley.v1.ChatService.EditsOf:input_type -> parley.v1.EditsOfRequest
+	17, // 41: parley.v1.ChatService.GetMessage:input_type -> parley.v1.GetMessageRequest
+	19, // 42: parley.v1.ChatService.History:input_type -> parley.v1.HistoryRequest
+	21, // 43: parley.v1.ChatService.Thread:input_type -> parley.v1.ThreadRequest
+	23, // 44: parley.v1.ChatService.React:input_type -> parley.v1.ReactRequest
+	25, // 45: parley.v1.ChatService.Mentions:input_type -> parley.v1.MentionsRequest
+	27, // 46: parley.v1.ChatService.MarkRead:input_type -> parley.v1.MarkReadRequest
+	29, // 47: parley.v1.ChatService.Search:input_type -> parley.v1.SearchRequest
+	32, // 48: parley.v1.ChatService.Conversations:input_type -> parley.v1.ConversationsRequest
+	34, // 49: parley.v1.ChatService.Tail:input_type -> parley.v1.TailRequest
+	4,  // 50: parley.v1.ChatService.Send:output_type -> parley.v1.SendResponse
+	7,  // 51: parley.v1.ChatService.SendBatch:output_type -> parley.v1.SendBatchResponse
+	11, // 52: parley.v1.ChatService.Edit:output_type -> parley.v1.EditResponse
+	13, // 53: parley.v1.ChatService.Unsend:output_type -> parley.v1.UnsendResponse
+	15, // 54: parley.v1.ChatService.EditsOf:output_type -> parley.v1.EditsOfResponse
+	18, // 55: parley.v1.ChatService.GetMessage:output_type -> parley.v1.GetMessageResponse
+	20, // 56: parley.v1.ChatService.History:output_type -> parley.v1.HistoryResponse
+	22, // 57: parley.v1.ChatService.Thread:output_type -> parley.v1.ThreadResponse
+	24, // 58: parley.v1.ChatService.React:output_type -> parley.v1.ReactResponse
+	26, // 59: parley.v1.ChatService.Mentions:output_type -> parley.v1.MentionsResponse
+	28, // 60: parley.v1.ChatService.MarkRead:output_type -> parley.v1.MarkReadResponse
+	30, // 61: parley.v1.ChatService.Search:output_type -> parley.v1.SearchResponse
+	33, // 62: parley.v1.ChatService.Conversations:output_type -> parley.v1.ConversationsResponse
+	35, // 63: parley.v1.ChatService.Tail:output_type -> parley.v1.TailResponse
+	50, // [50:64] is the sub-list for method output_type
+	36, // [36:50] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_chat_proto_init() }
@@ -692,9 +2852,13 @@ func file_parley_v1_chat_proto_init() {
 		return
 	}
 	file_parley_v1_common_proto_init()
-	file_parley_v1_chat_proto_msgTypes[3].OneofWrappers = []any{}
-	file_parley_v1_chat_proto_msgTypes[5].OneofWrappers = []any{}
-	file_parley_v1_chat_proto_msgTypes[6].OneofWrappers = []any{
+	file_parley_v1_chat_proto_msgTypes[8].OneofWrappers = []any{
+		(*SendOutcome_Sent)(nil),
+		(*SendOutcome_Refused)(nil),
+	}
+	file_parley_v1_chat_proto_msgTypes[19].OneofWrappers = []any{}
+	file_parley_v1_chat_proto_msgTypes[34].OneofWrappers = []any{}
+	file_parley_v1_chat_proto_msgTypes[35].OneofWrappers = []any{
 		(*TailResponse_Message)(nil),
 		(*TailResponse_Progress)(nil),
 	}
@@ -704,7 +2868,7 @@ func file_parley_v1_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_chat_proto_rawDesc), len(file_parley_v1_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,38 +19,128 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ChatService_Send_FullMethodName    = "/parley.v1.ChatService/Send"
-	ChatService_History_FullMethodName = "/parley.v1.ChatService/History"
-	ChatService_Tail_FullMethodName    = "/parley.v1.ChatService/Tail"
+	ChatService_Send_FullMethodName          = "/parley.v1.ChatService/Send"
+	ChatService_SendBatch_FullMethodName     = "/parley.v1.ChatService/SendBatch"
+	ChatService_Edit_FullMethodName          = "/parley.v1.ChatService/Edit"
+	ChatService_Unsend_FullMethodName        = "/parley.v1.ChatService/Unsend"
+	ChatService_EditsOf_FullMethodName       = "/parley.v1.ChatService/EditsOf"
+	ChatService_GetMessage_FullMethodName    = "/parley.v1.ChatService/GetMessage"
+	ChatService_History_FullMethodName       = "/parley.v1.ChatService/History"
+	ChatService_Thread_FullMethodName        = "/parley.v1.ChatService/Thread"
+	ChatService_React_FullMethodName         = "/parley.v1.ChatService/React"
+	ChatService_Mentions_FullMethodName      = "/parley.v1.ChatService/Mentions"
+	ChatService_MarkRead_FullMethodName      = "/parley.v1.ChatService/MarkRead"
+	ChatService_Search_FullMethodName        = "/parley.v1.ChatService/Search"
+	ChatService_Conversations_FullMethodName = "/parley.v1.ChatService/Conversations"
+	ChatService_Tail_FullMethodName          = "/parley.v1.ChatService/Tail"
 )
 
 // ChatServiceClient is the client API for ChatService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// ChatService keeps messages in channels. Every cluster is born with the
-// channel "general".
+// ChatService keeps messages in places: channels, and direct conversations of two users. Those who belong to a place
+// read and write there, nobody else. Within a place there is one order of messages, that of positions, on all
+// nodes.
+//
+// Errors, at each method that names a place: CHANNEL_NOT_FOUND, USER_NOT_FOUND, PLACE_NOT_FOUND, also for what is hidden from
+// the caller; NOT_A_MEMBER: the channel is public, join it first. At each method that names a message:
+// MESSAGE_NOT_FOUND: there is none, or it stands where the caller may not read. At each method that writes into a place:
+// CHANNEL_ARCHIVED.
 type ChatServiceClient interface {
-	// Send puts a message into a channel. When it returns OK, the message is
-	// on the disks of a majority of the nodes and will not be lost.
+	// Send puts a message into a place. When it returns OK, the message is on the disks of a majority of the
+	// nodes and will not be lost.
 	//
-	// Errors: CHANNEL_NOT_FOUND, TEXT_EMPTY, TEXT_TOO_LONG, TEXT_NOT_UTF8.
+	// Who: members; for a direct conversation every user, with any other one.
+	//
+	// Errors: TEXT_EMPTY, TEXT_TOO_LONG, TEXT_NOT_UTF8; CONVERSATION_WITH_SELF; MESSAGE_NOT_FOUND, REPLY_ELSEWHERE,
+	// MESSAGE_DELETED: of reply_to; RATE_LIMITED.
 	Send(ctx context.Context, in *SendRequest, opts ...grpc.CallOption) (*SendResponse, error)
-	// History returns a page of a channel's messages, oldest first.
+	// SendBatch puts many messages into places, in their order, for programs that import: each is an
+	// entry of its own, with its own answer, as if it had been sent by itself, and one that is refused
+	// does not hold up the others. When the outcome of any of them is not known, the call fails as unknown: repeat it as it was, and
+	// those that are executed already are answered again.
 	//
-	// Errors: CHANNEL_NOT_FOUND.
+	// Who: as with Send.
+	//
+	// Errors: FIELD_INVALID: no messages or more than 256, or no session. The errors of Send are in the outcomes.
+	SendBatch(ctx context.Context, in *SendBatchRequest, opts ...grpc.CallOption) (*SendBatchResponse, error)
+	// Edit gives a message another text. The texts before stay readable.
+	//
+	// Who: its sender, while he is a member.
+	//
+	// Errors: NOT_SENDER, MESSAGE_DELETED; TEXT_EMPTY, TEXT_TOO_LONG, TEXT_NOT_UTF8; EDITS_FULL: it was edited 100 times.
+	Edit(ctx context.Context, in *EditRequest, opts ...grpc.CallOption) (*EditResponse, error)
+	// Unsend deletes a message: its text and all texts before leave the state at once, and each disk with its next
+	// snapshot. Id, position, sender and time stay, and its replies. What is so already is answered with OK.
+	//
+	// Who: its sender; admins of the channel, and then it is marked so.
+	//
+	// Errors: NOT_SENDER.
+	Unsend(ctx context.Context, in *UnsendRequest, opts ...grpc.CallOption) (*UnsendResponse, error)
+	// EditsOf returns the texts that a message had, oldest first; the last one is the one it has.
+	//
+	// Who: members.
+	//
+	// Errors: MESSAGE_DELETED.
+	EditsOf(ctx context.Context, in *EditsOfRequest, opts ...grpc.CallOption) (*EditsOfResponse, error)
+	// GetMessage returns one message.
+	//
+	// Who: members.
+	GetMessage(ctx context.Context, in *GetMessageRequest, opts ...grpc.CallOption) (*GetMessageResponse, error)
+	// History returns a page of a place's messages, oldest first. Of a conversation that was not
+	// begun it is empty.
+	//
+	// Who: members.
 	History(ctx context.Context, in *HistoryRequest, opts ...grpc.CallOption) (*HistoryResponse, error)
-	// Tail streams a channel's messages as they come, each exactly once and in
-	// the order of positions, beginning after a position. Any node can serve it. A stream
-	// that ends for whatever reason is resumed, at any node, from the largest
-	// position that was received, be it of a message or of a progress note.
+	// Thread returns a message and a page of the replies to it, oldest first. A reply to a reply belongs to
+	// the thread of the first message.
 	//
-	// The first response is a progress note: it says that the stream stands.
+	// Who: members.
+	Thread(ctx context.Context, in *ThreadRequest, opts ...grpc.CallOption) (*ThreadResponse, error)
+	// React adds an emoji to a message, or takes it back. One counts once for each user. What is so already is
+	// answered with OK.
 	//
-	// Errors: CHANNEL_NOT_FOUND; COMPACTED if messages after the position are no
-	// longer kept as events, or the position is of another cluster: read the
-	// History, then go on from metadata "position"; TOO_SLOW if the client read too
-	// slowly: resume.
+	// Who: members.
+	//
+	// Errors: EMOJI_INVALID, MESSAGE_DELETED; REACTIONS_FULL: the message has 64 different ones.
+	React(ctx context.Context, in *ReactRequest, opts ...grpc.CallOption) (*ReactResponse, error)
+	// Mentions returns the messages that mention the caller, newest first, page by page. A message mentions a
+	// member of its place by "@" and his username; at most 50 of them.
+	//
+	// Who: every user.
+	Mentions(ctx context.Context, in *MentionsRequest, opts ...grpc.CallOption) (*MentionsResponse, error)
+	// MarkRead says that the caller has read a place up to a position, on all his devices. A mark never moves
+	// back: an earlier position is answered with OK and changes nothing. Sending a message moves it, too: up to
+	// that message.
+	//
+	// Who: members.
+	MarkRead(ctx context.Context, in *MarkReadRequest, opts ...grpc.CallOption) (*MarkReadResponse, error)
+	// Search returns the messages that have all the words of a query, newest first, page by page: of the
+	// places that the caller belongs to at that moment. Words are what stands between characters that are neither
+	// letters nor digits; case does not count.
+	//
+	// Who: every user.
+	//
+	// Errors: QUERY_INVALID: no word, or more than 16; TOO_LONG, NOT_UTF8.
+	Search(ctx context.Context, in *SearchRequest, opts ...grpc.CallOption) (*SearchResponse, error)
+	// Conversations returns the caller's direct conversations, those with the newest messages first, page by
+	// page.
+	//
+	// Who: every user.
+	Conversations(ctx context.Context, in *ConversationsRequest, opts ...grpc.CallOption) (*ConversationsResponse, error)
+	// Tail streams a place's messages as they come, each exactly once and in the order of positions, beginning after a
+	// position. Any node can serve it. A stream that ends for whatever reason is resumed, at any node, from the
+	// largest position that was received, be it of a message or of a progress note. EventService.Watch streams
+	// whatever else happens.
+	//
+	// The first response is a progress note: it says that the stream stands. The stream lives as long as the login.
+	//
+	// Who: members. The stream ends with the error that a new one would get, when the caller is no member any more.
+	//
+	// Errors: COMPACTED if messages after the position are no longer kept as events, or the position is of another
+	// cluster: read the History, then go on from metadata "position"; TOO_SLOW if the client read too slowly: resume;
+	// LOGIN_ENDED; BUSY: the login has 128 streams.
 	Tail(ctx context.Context, in *TailRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TailResponse], error)
 }
 
@@ -72,10 +162,120 @@ func (c *chatServiceClient) Send(ctx context.Context, in *SendRequest, opts ...g
 	return out, nil
 }
 
+func (c *chatServiceClient) SendBatch(ctx context.Context, in *SendBatchRequest, opts ...grpc.CallOption) (*SendBatchResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SendBatchResponse)
+	err := c.cc.Invoke(ctx, ChatService_SendBatch_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *chatServiceClient) Edit(ctx context.Context, in *EditRequest, opts ...grpc.CallOption) (*EditResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EditResponse)
+	err := c.cc.Invoke(ctx, ChatService_Edit_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *chatServiceClient) Unsend(ctx context.Context, in *UnsendRequest, opts ...grpc.CallOption) (*UnsendResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UnsendResponse)
+	err := c.cc.Invoke(ctx, ChatService_Unsend_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *chatServiceClient) EditsOf(ctx context.Context, in *EditsOfRequest, opts ...grpc.CallOption) (*EditsOfResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EditsOfResponse)
+	err := c.cc.Invoke(ctx, ChatService_EditsOf_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *chatServiceClient) GetMessage(ctx context.Context, in *GetMessageRequest, opts ...grpc.CallOption) (*GetMessageResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetMessageResponse)
+	err := c.cc.Invoke(ctx, ChatService_GetMessage_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *chatServiceClient) History(ctx context.Context, in *HistoryRequest, opts ...grpc.CallOption) (*HistoryResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(HistoryResponse)
 	err := c.cc.Invoke(ctx, ChatService_History_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *chatServiceClient) Thread(ctx context.Context, in *ThreadRequest, opts ...grpc.CallOption) (*ThreadResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ThreadResponse)
+	err := c.cc.Invoke(ctx, ChatService_Thread_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *chatServiceClient) React(ctx context.Context, in *ReactRequest, opts ...grpc.CallOption) (*ReactResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReactResponse)
+	err := c.cc.Invoke(ctx, ChatService_React_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *chatServiceClient) Mentions(ctx context.Context, in *MentionsRequest, opts ...grpc.CallOption) (*MentionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MentionsResponse)
+	err := c.cc.Invoke(ctx, ChatService_Mentions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *chatServiceClient) MarkRead(ctx context.Context, in *MarkReadRequest, opts ...grpc.CallOption) (*MarkReadResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MarkReadResponse)
+	err := c.cc.Invoke(ctx, ChatService_MarkRead_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *chatServiceClient) Search(ctx context.Context, in *SearchRequest, opts ...grpc.CallOption) (*SearchResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SearchResponse)
+	err := c.cc.Invoke(ctx, ChatService_Search_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *chatServiceClient) Conversations(ctx context.Context, in *ConversationsRequest, opts ...grpc.CallOption) (*ConversationsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ConversationsResponse)
+	err := c.cc.Invoke(ctx, ChatService_Conversations_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -105,29 +305,108 @@ type ChatService_TailClient = grpc.ServerStreamingClient[TailResponse]
 // All implementations must embed UnimplementedChatServiceServer
 // for forward compatibility.
 //
-// ChatService keeps messages in channels. Every cluster is born with the
-// channel "general".
+// ChatService keeps messages in places: channels, and direct conversations of two users. Those who belong to a place
+// read and write there, nobody else. Within a place there is one order of messages, that of positions, on all
+// nodes.
+//
+// Errors, at each method that names a place: CHANNEL_NOT_FOUND, USER_NOT_FOUND, PLACE_NOT_FOUND, also for what is hidden from
+// the caller; NOT_A_MEMBER: the channel is public, join it first. At each method that names a message:
+// MESSAGE_NOT_FOUND: there is none, or it stands where the caller may not read. At each method that writes into a place:
+// CHANNEL_ARCHIVED.
 type ChatServiceServer interface {
-	// Send puts a message into a channel. When it returns OK, the message is
-	// on the disks of a majority of the nodes and will not be lost.
+	// Send puts a message into a place. When it returns OK, the message is on the disks of a majority of the
+	// nodes and will not be lost.
 	//
-	// Errors: CHANNEL_NOT_FOUND, TEXT_EMPTY, TEXT_TOO_LONG, TEXT_NOT_UTF8.
+	// Who: members; for a direct conversation every user, with any other one.
+	//
+	// Errors: TEXT_EMPTY, TEXT_TOO_LONG, TEXT_NOT_UTF8; CONVERSATION_WITH_SELF; MESSAGE_NOT_FOUND, REPLY_ELSEWHERE,
+	// MESSAGE_DELETED: of reply_to; RATE_LIMITED.
 	Send(context.Context, *SendRequest) (*SendResponse, error)
-	// History returns a page of a channel's messages, oldest first.
+	// SendBatch puts many messages into places, in their order, for programs that import: each is an
+	// entry of its own, with its own answer, as if it had been sent by itself, and one that is refused
+	// does not hold up the others. When the outcome of any of them is not known, the call fails as unknown: repeat it as it was, and
+	// those that are executed already are answered again.
 	//
-	// Errors: CHANNEL_NOT_FOUND.
+	// Who: as with Send.
+	//
+	// Errors: FIELD_INVALID: no messages or more than 256, or no session. The errors of Send are in the outcomes.
+	SendBatch(context.Context, *SendBatchRequest) (*SendBatchResponse, error)
+	// Edit gives a message another text. The texts before stay readable.
+	//
+	// Who: its sender, while he is a member.
+	//
+	// Errors: NOT_SENDER, MESSAGE_DELETED; TEXT_EMPTY, TEXT_TOO_LONG, TEXT_NOT_UTF8; EDITS_FULL: it was edited 100 times.
+	Edit(context.Context, *EditRequest) (*EditResponse, error)
+	// Unsend deletes a message: its text and all texts before leave the state at once, and each disk with its next
+	// snapshot. Id, position, sender and time stay, and its replies. What is so already is answered with OK.
+	//
+	// Who: its sender; admins of the channel, and then it is marked so.
+	//
+	// Errors: NOT_SENDER.
+	Unsend(context.Context, *UnsendRequest) (*UnsendResponse, error)
+	// EditsOf returns the texts that a message had, oldest first; the last one is the one it has.
+	//
+	// Who: members.
+	//
+	// Errors: MESSAGE_DELETED.
+	EditsOf(context.Context, *EditsOfRequest) (*EditsOfResponse, error)
+	// GetMessage returns one message.
+	//
+	// Who: members.
+	GetMessage(context.Context, *GetMessageRequest) (*GetMessageResponse, error)
+	// History returns a page of a place's messages, oldest first. Of a conversation that was not
+	// begun it is empty.
+	//
+	// Who: members.
 	History(context.Context, *HistoryRequest) (*HistoryResponse, error)
-	// Tail streams a channel's messages as they come, each exactly once and in
-	// the order of positions, beginning after a position. Any node can serve it. A stream
-	// that ends for whatever reason is resumed, at any node, from the largest
-	// position that was received, be it of a message or of a progress note.
+	// Thread returns a message and a page of the replies to it, oldest first. A reply to a reply belongs to
+	// the thread of the first message.
 	//
-	// The first response is a progress note: it says that the stream stands.
+	// Who: members.
+	Thread(context.Context, *ThreadRequest) (*ThreadResponse, error)
+	// React adds an emoji to a message, or takes it back. One counts once for each user. What is so already is
+	// answered with OK.
 	//
-	// Errors: CHANNEL_NOT_FOUND; COMPACTED if messages after the position are no
-	// longer kept as events, or the position is of another cluster: read the
-	// History, then go on from metadata "position"; TOO_SLOW if the client read too
-	// slowly: resume.
+	// Who: members.
+	//
+	// Errors: EMOJI_INVALID, MESSAGE_DELETED; REACTIONS_FULL: the message has 64 different ones.
+	React(context.Context, *ReactRequest) (*ReactResponse, error)
+	// Mentions returns the messages that mention the caller, newest first, page by page. A message mentions a
+	// member of its place by "@" and his username; at most 50 of them.
+	//
+	// Who: every user.
+	Mentions(context.Context, *MentionsRequest) (*MentionsResponse, error)
+	// MarkRead says that the caller has read a place up to a position, on all his devices. A mark never moves
+	// back: an earlier position is answered with OK and changes nothing. Sending a message moves it, too: up to
+	// that message.
+	//
+	// Who: members.
+	MarkRead(context.Context, *MarkReadRequest) (*MarkReadResponse, error)
+	// Search returns the messages that have all the words of a query, newest first, page by page: of the
+	// places that the caller belongs to at that moment. Words are what stands between characters that are neither
+	// letters nor digits; case does not count.
+	//
+	// Who: every user.
+	//
+	// Errors: QUERY_INVALID: no word, or more than 16; TOO_LONG, NOT_UTF8.
+	Search(context.Context, *SearchRequest) (*SearchResponse, error)
+	// Conversations returns the caller's direct conversations, those with the newest messages first, page by
+	// page.
+	//
+	// Who: every user.
+	Conversations(context.Context, *ConversationsRequest) (*ConversationsResponse, error)
+	// Tail streams a place's messages as they come, each exactly once and in the order of positions, beginning after a
+	// position. Any node can serve it. A stream that ends for whatever reason is resumed, at any node, from the
+	// largest position that was received, be it of a message or of a progress note. EventService.Watch streams
+	// whatever else happens.
+	//
+	// The first response is a progress note: it says that the stream stands. The stream lives as long as the login.
+	//
+	// Who: members. The stream ends with the error that a new one would get, when the caller is no member any more.
+	//
+	// Errors: COMPACTED if messages after the position are no longer kept as events, or the position is of another
+	// cluster: read the History, then go on from metadata "position"; TOO_SLOW if the client read too slowly: resume;
+	// LOGIN_ENDED; BUSY: the login has 128 streams.
 	Tail(*TailRequest, grpc.ServerStreamingServer[TailResponse]) error
 	mustEmbedUnimplementedChatServiceServer()
 }
@@ -142,8 +421,41 @@ type UnimplementedChatServiceServer struct{}
 func (UnimplementedChatServiceServer) Send(context.Context, *SendRequest) (*SendResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Send not implemented")
 }
+func (UnimplementedChatServiceServer) SendBatch(context.Context, *SendBatchRequest) (*SendBatchResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SendBatch not implemented")
+}
+func (UnimplementedChatServiceServer) Edit(context.Context, *EditRequest) (*EditResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Edit not implemented")
+}
+func (UnimplementedChatServiceServer) Unsend(context.Context, *UnsendRequest) (*UnsendResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Unsend not implemented")
+}
+func (UnimplementedChatServiceServer) EditsOf(context.Context, *EditsOfRequest) (*EditsOfResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EditsOf not implemented")
+}
+func (UnimplementedChatServiceServer) GetMessage(context.Context, *GetMessageRequest) (*GetMessageResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetMessage not implemented")
+}
 func (UnimplementedChatServiceServer) History(context.Context, *HistoryRequest) (*HistoryResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method History not implemented")
+}
+func (UnimplementedChatServiceServer) Thread(context.Context, *ThreadRequest) (*ThreadResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Thread not implemented")
+}
+func (UnimplementedChatServiceServer) React(context.Context, *ReactRequest) (*ReactResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method React not implemented")
+}
+func (UnimplementedChatServiceServer) Mentions(context.Context, *MentionsRequest) (*MentionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Mentions not implemented")
+}
+func (UnimplementedChatServiceServer) MarkRead(context.Context, *MarkReadRequest) (*MarkReadResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method MarkRead not implemented")
+}
+func (UnimplementedChatServiceServer) Search(context.Context, *SearchRequest) (*SearchResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Search not implemented")
+}
+func (UnimplementedChatServiceServer) Conversations(context.Context, *ConversationsRequest) (*ConversationsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Conversations not implemented")
 }
 func (UnimplementedChatServiceServer) Tail(*TailRequest, grpc.ServerStreamingServer[TailResponse]) error {
 	return status.Error(codes.Unimplemented, "method Tail not implemented")
@@ -187,6 +499,96 @@ func _ChatService_Send_Handler(srv interface{}, ctx context.Context, dec func(in
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ChatService_SendBatch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SendBatchRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ChatServiceServer).SendBatch(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ChatService_SendBatch_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ChatServiceServer).SendBatch(ctx, req.(*SendBatchRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ChatService_Edit_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EditRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ChatServiceServer).Edit(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ChatService_Edit_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ChatServiceServer).Edit(ctx, req.(*EditRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ChatService_Unsend_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UnsendRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ChatServiceServer).Unsend(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ChatService_Unsend_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ChatServiceServer).Unsend(ctx, req.(*UnsendRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ChatService_EditsOf_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EditsOfRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ChatServiceServer).EditsOf(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ChatService_EditsOf_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ChatServiceServer).EditsOf(ctx, req.(*EditsOfRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ChatService_GetMessage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetMessageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ChatServiceServer).GetMessage(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ChatService_GetMessage_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ChatServiceServer).GetMessage(ctx, req.(*GetMessageRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ChatService_History_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(HistoryRequest)
 	if err := dec(in); err != nil {
@@ -201,6 +603,114 @@ func _ChatService_History_Handler(srv interface{}, ctx context.Context, dec func
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ChatServiceServer).History(ctx, req.(*HistoryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ChatService_Thread_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ThreadRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ChatServiceServer).Thread(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ChatService_Thread_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ChatServiceServer).Thread(ctx, req.(*ThreadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ChatService_React_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReactRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ChatServiceServer).React(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ChatService_React_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ChatServiceServer).React(ctx, req.(*ReactRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ChatService_Mentions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MentionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ChatServiceServer).Mentions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ChatService_Mentions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ChatServiceServer).Mentions(ctx, req.(*MentionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ChatService_MarkRead_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MarkReadRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ChatServiceServer).MarkRead(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ChatService_MarkRead_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ChatServiceServer).MarkRead(ctx, req.(*MarkReadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ChatService_Search_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SearchRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ChatServiceServer).Search(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ChatService_Search_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ChatServiceServer).Search(ctx, req.(*SearchRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ChatService_Conversations_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ConversationsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ChatServiceServer).Conversations(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ChatService_Conversations_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ChatServiceServer).Conversations(ctx, req.(*ConversationsRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -228,8 +738,52 @@ var ChatService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _ChatService_Send_Handler,
 		},
 		{
+			MethodName: "SendBatch",
+			Handler:    _ChatService_SendBatch_Handler,
+		},
+		{
+			MethodName: "Edit",
+			Handler:    _ChatService_Edit_Handler,
+		},
+		{
+			MethodName: "Unsend",
+			Handler:    _ChatService_Unsend_Handler,
+		},
+		{
+			MethodName: "EditsOf",
+			Handler:    _ChatService_EditsOf_Handler,
+		},
+		{
+			MethodName: "GetMessage",
+			Handler:    _ChatService_GetMessage_Handler,
+		},
+		{
 			MethodName: "History",
 			Handler:    _ChatService_History_Handler,
+		},
+		{
+			MethodName: "Thread",
+			Handler:    _ChatService_Thread_Handler,
+		},
+		{
+			MethodName: "React",
+			Handler:    _ChatService_React_Handler,
+		},
+		{
+			MethodName: "Mentions",
+			Handler:    _ChatService_Mentions_Handler,
+		},
+		{
+			MethodName: "MarkRead",
+			Handler:    _ChatService_MarkRead_Handler,
+		},
+		{
+			MethodName: "Search",
+			Handler:    _ChatService_Search_Handler,
+		},
+		{
+			MethodName: "Conversations",
+			Handler:    _ChatService_Conversations_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

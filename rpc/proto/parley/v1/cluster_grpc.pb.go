@@ -33,10 +33,14 @@ const (
 type ClusterServiceClient interface {
 	// Status returns what the asked node knows of itself and of the membership.
 	// It needs no quorum. For the whole picture a client asks every member.
+	//
+	// Who: every user; anybody, if the node listens on loopback alone.
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
 	// Transfer has the asked node, which must lead, hand leadership to another voter.
 	// It returns when that one leads. Requests meanwhile are refused with the
 	// new leader as the hint, so that clients lose none.
+	//
+	// Who: cluster admins.
 	//
 	// UNAVAILABLE, NOT_LEADER: ask the node in the hint. UNAVAILABLE, NO_TAKEOVER: the
 	// target did not come to lead within an election timeout, and the asked node leads on.
@@ -46,11 +50,15 @@ type ClusterServiceClient interface {
 	// leader makes it a voter by itself once it has caught up, and in the same change
 	// removes the node that it replaces, if any. To repeat it is safe.
 	//
+	// Who: cluster admins.
+	//
 	// Errors: NOT_LEADER, CHANGE_PENDING: repeat; IS_MEMBER, WAS_REMOVED, FULL,
 	// NO_MEMBER (of replaces), NO_ANSWER, OTHER_CLUSTER: nothing was changed.
 	Add(ctx context.Context, in *AddRequest, opts ...grpc.CallOption) (*AddResponse, error)
 	// Remove has the asked node, which must lead, remove a node, be it itself, be it dead.
 	// It returns when a committed entry has removed it. To repeat it is safe.
+	//
+	// Who: cluster admins.
 	//
 	// Errors: NOT_LEADER, CHANGE_PENDING: repeat; NO_MEMBER, LAST_VOTER.
 	Remove(ctx context.Context, in *RemoveRequest, opts ...grpc.CallOption) (*RemoveResponse, error)
@@ -112,10 +120,14 @@ func (c *clusterServiceClient) Remove(ctx context.Context, in *RemoveRequest, op
 type ClusterServiceServer interface {
 	// Status returns what the asked node knows of itself and of the membership.
 	// It needs no quorum. For the whole picture a client asks every member.
+	//
+	// Who: every user; anybody, if the node listens on loopback alone.
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
 	// Transfer has the asked node, which must lead, hand leadership to another voter.
 	// It returns when that one leads. Requests meanwhile are refused with the
 	// new leader as the hint, so that clients lose none.
+	//
+	// Who: cluster admins.
 	//
 	// UNAVAILABLE, NOT_LEADER: ask the node in the hint. UNAVAILABLE, NO_TAKEOVER: the
 	// target did not come to lead within an election timeout, and the asked node leads on.
@@ -125,11 +137,15 @@ type ClusterServiceServer interface {
 	// leader makes it a voter by itself once it has caught up, and in the same change
 	// removes the node that it replaces, if any. To repeat it is safe.
 	//
+	// Who: cluster admins.
+	//
 	// Errors: NOT_LEADER, CHANGE_PENDING: repeat; IS_MEMBER, WAS_REMOVED, FULL,
 	// NO_MEMBER (of replaces), NO_ANSWER, OTHER_CLUSTER: nothing was changed.
 	Add(context.Context, *AddRequest) (*AddResponse, error)
 	// Remove has the asked node, which must lead, remove a node, be it itself, be it dead.
 	// It returns when a committed entry has removed it. To repeat it is safe.
+	//
+	// Who: cluster admins.
 	//
 	// Errors: NOT_LEADER, CHANGE_PENDING: repeat; NO_MEMBER, LAST_VOTER.
 	Remove(context.Context, *RemoveRequest) (*RemoveResponse, error)

@@ -81,7 +81,8 @@ func (Consistency) EnumDescriptor() ([]byte, []int) {
 // command and ends, with a request id.
 type CommandContext struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The client session, from SessionService.Open. 0 with a request id.
+	// The client session, from SessionService.Open, opened by the same user; SESSION_FOREIGN if
+	// it was another. 0 with a request id.
 	Session uint64 `protobuf:"fixed64,1,opt,name=session,proto3" json:"session,omitempty"`
 	// The number of the command within the session: 1, 2, 3, ... A repetition
 	// carries the number of the original and gets the original's answer.
@@ -95,7 +96,8 @@ type CommandContext struct {
 	// the same under it gets the first answer, be it of another process or at another node;
 	// one that says something else is refused with REQUEST_CONFLICT. At most 10,000 are remembered
 	// for each user; one more is refused with REQUESTS_FULL. NOT_YET: some node still
-	// runs a release that does not know request ids.
+	// runs a release that does not know request ids. Without a login it has to be random,
+	// of 16 characters or more, as all share it who have none, and it is remembered for 15 minutes.
 	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -29,7 +29,11 @@ const (
 //
 // SessionService opens and closes client sessions. A client session is one process's
 // exactly-once window: within it, a command that is repeated is executed once.
-// It says nothing about who the client is.
+// It belongs to the user whose token opened it: commands in it need a token of the same user, of any
+// of his logins, or they are refused with SESSION_FOREIGN. One that was opened without a token belongs to
+// nobody and serves for what needs none.
+//
+// Not to be confused with a login, which is who the client is: see AccountService.
 type SessionServiceClient interface {
 	// Open opens a session, or returns the one that an earlier Open with the
 	// same nonce opened. Sessions expire when they are not used; commands under
@@ -76,7 +80,11 @@ func (c *sessionServiceClient) Close(ctx context.Context, in *CloseRequest, opts
 //
 // SessionService opens and closes client sessions. A client session is one process's
 // exactly-once window: within it, a command that is repeated is executed once.
-// It says nothing about who the client is.
+// It belongs to the user whose token opened it: commands in it need a token of the same user, of any
+// of his logins, or they are refused with SESSION_FOREIGN. One that was opened without a token belongs to
+// nobody and serves for what needs none.
+//
+// Not to be confused with a login, which is who the client is: see AccountService.
 type SessionServiceServer interface {
 	// Open opens a session, or returns the one that an earlier Open with the
 	// same nonce opened. Sessions expire when they are not used; commands under
