@@ -90,11 +90,13 @@ func (a *acquaintance) lane(now time.Time) lane {
 	return laneStranger
 }
 
-// Attempt is one that was let through. Whoever began it ends it once, with Succeeded, Failed or Abandoned.
+// Attempt is one that was let through. Whoever began it ends it with Succeeded, Failed or Abandoned; the first of them
+// counts, so that a deferred Abandoned is there for what nobody foresaw.
 type Attempt struct {
-	of   *Attempts
-	pair pair
-	lane lane
+	of    *Attempts
+	pair  pair
+	lane  lane
+	ended bool
 	// What stood there before, to take it back.
 	wasPair, wasStrangers backoff
 	isPair, isStrangers   backoff
@@ -162,36 +164,37 @@ func (t *Attempt) charge(from *address, all *account, now time.Time) {
 //
 // What strangers have spent stays spent: that the owner has logged in gives nobody new guesses.
 func (t *Attempt) Succeeded() {
-	t.of.mu.Lock()
-	defer t.of.mu.Unlock()
-	t.refund(t.end())
-	*t.of.pairs.make(t.pair) = acquaintance{home: true}
+	t.end(func(from *address, all *account) {
+		t.refund(from, all)
+		*t.of.pairs.make(t.pair) = acquaintance{home: true}
+	})
 }
 
 // Failed says that the password was wrong.
-func (t *Attempt) Failed() {
-	t.of.mu.Lock()
-	defer t.of.mu.Unlock()
-	t.end()
-}
+func (t *Attempt) Failed() { t.end(func(*address, *account) {}) }
 
 // Abandoned says that nothing was compared: the queue was full, or the caller went away.
 func (t *Attempt) Abandoned() {
-	t.of.mu.Lock()
-	defer t.of.mu.Unlock()
-	from, all := t.end()
-	t.refund(from, all)
-	takeBack(&t.of.pairs.make(t.pair).failed, t.wasPair, t.isPair)
-	if t.lane == laneStranger {
-		takeBack(&all.strangers, t.wasStrangers, t.isStrangers)
-	}
+	t.end(func(from *address, all *account) {
+		t.refund(from, all)
+		takeBack(&t.of.pairs.make(t.pair).failed, t.wasPair, t.isPair)
+		if t.lane == laneStranger {
+			takeBack(&all.strangers, t.wasStrangers, t.isStrangers)
+		}
+	})
 }
 
-// end counts the attempt out. Rows that were forgotten meanwhile begin anew.
-func (t *Attempt) end() (*address, *account) {
+// end counts the attempt out and settles what it was. Rows that were forgotten meanwhile begin anew.
+func (t *Attempt) end(settle func(*address, *account)) {
+	t.of.mu.Lock()
+	defer t.of.mu.Unlock()
+	if t.ended {
+		return
+	}
+	t.ended = true
 	from, all := t.of.addresses.make(t.pair.address), t.of.accounts.make(t.pair.account)
 	from.trying, all.trying = max(0, from.trying-1), max(0, all.trying-1)
-	return from, all
+	settle(from, all)
 }
 
 // refund puts back the tokens that the attempt took.

@@ -21,15 +21,14 @@ func (d *Door) Check(ctx context.Context, username, address, password string, ha
 	if err != nil {
 		return err
 	}
+	defer attempt.Abandoned() // unless it has ended otherwise
 	hash, err := hashOf(ctx)
 	if err != nil {
-		attempt.Abandoned()
 		return err
 	}
 	fits, err := d.Hasher.Compare(ctx, hash, password)
 	switch {
 	case err != nil:
-		attempt.Abandoned()
 		return err
 	case !fits:
 		attempt.Failed()

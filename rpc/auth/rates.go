@@ -29,7 +29,7 @@ func NewRates(what string, burst int, every time.Duration, now func() time.Time)
 // whole bucket never goes through.
 func (r *Rates) Allow(key string, n int) error {
 	if n > r.rate.burst {
-		return refuse(Invalid, ReasonRateLimited, "", "%d %s in one call, at most %d are taken: send fewer at a time", n, r.what, r.rate.burst)
+		return refuse(Invalid, ReasonTooMany, "", "%d %s in one call, at most %d are taken: send fewer at a time", n, r.what, r.rate.burst)
 	}
 	now := r.now()
 	r.mu.Lock()

@@ -52,6 +52,7 @@ const (
 	ReasonLoginLimited = "LOGIN_LIMITED"
 	ReasonHasherBusy   = "PASSWORD_CHECKS_BUSY"
 	ReasonRateLimited  = "RATE_LIMITED"
+	ReasonTooMany      = "TOO_MANY_AT_ONCE"
 
 	ReasonSecretMalformed = "SECRET_MALFORMED"
 	ReasonTicketMalformed = "CODE_MALFORMED"

@@ -122,8 +122,8 @@ func list() []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// addWalks adds the walks along a row, there and back, that begin at an end or at
-// any key if they are as long as a password has to be.
+// addWalks adds the walks along a row, there and back: those from an end to wherever, and those of 6 to 10 keys from
+// wherever.
 func addWalks(add func(string)) {
 	for _, row := range rows {
 		for _, r := range []string{row, reversed(row)} {
@@ -131,7 +131,7 @@ func addWalks(add func(string)) {
 				add(r[:n])
 			}
 			for at := range len(r) {
-				for n := 8; n <= 10 && at+n <= len(r); n++ {
+				for n := 6; n <= 10 && at+n <= len(r); n++ {
 					add(r[at : at+n])
 				}
 			}
