@@ -141,21 +141,20 @@ func (b *both) Code(c *state.Coder) {
 	b.second.Code(c)
 }
 
-// Advance lets pass what ends with an entry: logins and locks.
+// Advance lets pass what ends with an entry: logins, secrets and locks.
 func (m *Machine) Advance(at node.Applied) {
 	if at.Level >= node.LevelTeam {
-		m.ExpireLogins(at.Position, at.Time)
+		m.Expire(at.Position, at.Time)
 	}
 	m.advanceLocks(at)
 }
 
 // NextDeadline is the log time from which on the next Advance has something to do.
 func (m *Machine) NextDeadline() (raft.LogTime, bool) {
-	at, ok := m.nextLockDeadline()
-	if key, _, there := m.First(state.TableLoginDeadlines); there {
-		if login := raft.LogTime(state.KeyPart(key, 0)); !ok || login < at {
-			return login, true
-		}
+	lock, locked := m.nextLockDeadline()
+	at, ok := m.State.NextDeadline()
+	if locked && (!ok || lock < at) {
+		return lock, true
 	}
 	return at, ok
 }

@@ -3,6 +3,7 @@ package statemachine
 import (
 	"parley/statemachine/account"
 	"parley/statemachine/chat"
+	"parley/statemachine/presence"
 	"parley/statemachine/state"
 )
 
@@ -21,8 +22,30 @@ type querySpec struct {
 // commands are all kinds of commands. The numbers are in logs; they never change.
 var commands = [...]commandSpec{
 	// package account
-	1: {func() state.Command { return new(account.SignUp) }, true},
-	2: {func() state.Command { return new(account.LogIn) }, true},
+	1:  {func() state.Command { return new(account.SignUp) }, true},
+	2:  {func() state.Command { return new(account.LogIn) }, true},
+	3:  {func() state.Command { return new(account.Bootstrap) }, true},
+	4:  {func() state.Command { return new(account.OfferAdmin) }, true},
+	5:  {func() state.Command { return new(account.DemoUsers) }, true},
+	6:  {func() state.Command { return new(account.RenewLogin) }, false},
+	7:  {func() state.Command { return new(account.LogOut) }, false},
+	8:  {func() state.Command { return new(account.RevokeLogin) }, false},
+	9:  {func() state.Command { return new(account.ChangePassword) }, false},
+	10: {func() state.Command { return new(account.ResetPassword) }, true},
+	11: {func() state.Command { return new(account.CreateReset) }, false},
+	12: {func() state.Command { return new(account.SetProfile) }, false},
+	13: {func() state.Command { return new(account.DisableUser) }, false},
+	14: {func() state.Command { return new(account.EnableUser) }, false},
+	15: {func() state.Command { return new(account.GrantAdmin) }, false},
+	16: {func() state.Command { return new(account.RevokeAdmin) }, false},
+	17: {func() state.Command { return new(account.ClaimAdmin) }, false},
+	18: {func() state.Command { return new(account.CreateInvite) }, false},
+	19: {func() state.Command { return new(account.SetSignUpMode) }, false},
+	20: {func() state.Command { return new(account.RotateKey) }, false},
+
+	// package presence
+	30: {func() state.Command { return new(presence.Announce) }, true},
+	31: {func() state.Command { return new(presence.NodeGone) }, true},
 
 	// package chat
 	40: {func() state.Command { return new(chat.Send) }, false},
@@ -32,6 +55,19 @@ var commands = [...]commandSpec{
 var queries = [...]querySpec{
 	// package account
 	1: {func() state.Query { return new(account.CredentialsOf) }, true},
+	2: {func() state.Query { return new(account.SigningKeys) }, true},
+	3: {func() state.Query { return new(account.EdgeState) }, true},
+	4: {func() state.Query { return new(account.WhoAmI) }, false},
+	5: {func() state.Query { return new(account.Logins) }, false},
+	6: {func() state.Query { return new(account.Users) }, false},
+	7: {func() state.Query { return new(account.UserOf) }, false},
+	8: {func() state.Query { return new(account.Audit) }, false},
+
+	// package presence
+	30: {func() state.Query { return new(presence.Who) }, false},
+	31: {func() state.Query { return new(presence.Edges) }, true},
+	32: {func() state.Query { return new(presence.Nodes) }, true},
+	33: {func() state.Query { return new(presence.Difference) }, true},
 
 	// package chat
 	40: {func() state.Query { return new(chat.History) }, false},

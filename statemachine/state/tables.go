@@ -45,10 +45,11 @@ const (
 	TableFiles          Table = 26 // file -> File
 	TablePlaceFiles     Table = 27 // place, file -> nothing
 	TableUsage          Table = 28 // user -> Usage
-	TableEdges          Table = 29 // user, node -> Edge: who is connected where
+	TableEdges          Table = 29 // node, user -> nothing: who is connected where
 	TablePresence       Table = 30 // user -> Presence
 	TableAudit          Table = 31 // position, number -> AuditRecord
-	tableCount                = 32
+	TableDeadlines      Table = 32 // deadline, what, key -> nothing: invitations, secrets and keys that end
+	tableCount                = 33
 )
 
 // Tables hold all replicated state as rows of bytes, ordered by key. A row's value is never changed once it is
