@@ -185,14 +185,28 @@ func (h *Host) Do(ctx context.Context, e node.Event) (node.Answer, error) {
 	}
 	select {
 	case a := <-w.answer:
-		return certain(&e, a), nil
+		return certain(&e, answered(&e, a)), nil
 	case <-ctx.Done():
 	}
 	if a, ok := w.leave(ticket); ok {
-		return certain(&e, a), nil
+		return certain(&e, answered(&e, a)), nil
 	}
 	h.inbox.note(node.Event{Kind: node.EventCancel, Ticket: ticket})
 	return certain(&e, node.Answer{Ticket: ticket, Outcome: node.Unknown}), ctx.Err()
+}
+
+// answered reads the reply to a query that the node left to the caller.
+func answered(e *node.Event, a node.Answer) node.Answer {
+	if a.View != nil {
+		a.Reply, a.View = a.View.Query(e.Query.Body), nil
+	}
+	return a
+}
+
+// Tell has the state machine told something, by way of the leader, sooner or later or not at all: nobody hears what
+// comes of it. It is for what is said again until it shows.
+func (h *Host) Tell(body []byte) {
+	_ = h.inbox.call(node.Event{Kind: node.EventTell, Command: node.Command{Body: body}})
 }
 
 // certain makes an unknown query, or read of a blob, a refused one.
@@ -206,12 +220,18 @@ func certain(e *node.Event, a node.Answer) node.Answer {
 // Subscribe begins a stream of the frames after position from: first what is
 // kept, then what happens. If the node refuses it, Next tells.
 func (h *Host) Subscribe(ctx context.Context, from raft.Position) (*Subscription, error) {
+	return h.SubscribeFor(ctx, from, "")
+}
+
+// SubscribeFor is Subscribe on behalf of a reader, who gets what he may see (node.Discreet): only what concerns one of the
+// audiences, if any are named.
+func (h *Host) SubscribeFor(ctx context.Context, from raft.Position, reader string, audiences ...string) (*Subscription, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	s := newSubscription(h, from)
 	h.subs.add(s)
-	switch h.inbox.call(node.Event{Kind: node.EventSubscribe, Ticket: s.ticket, From: from}) {
+	switch h.inbox.call(node.Event{Kind: node.EventSubscribe, Ticket: s.ticket, From: from, Reader: reader, Audiences: audiences}) {
 	case placedFull:
 		h.subs.remove(s.ticket)
 		return nil, ErrBusy
