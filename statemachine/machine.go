@@ -97,7 +97,7 @@ func (m *Machine) applyTeam(at node.Applied, body []byte) (state.Coded, *state.R
 			return nil, refusal
 		}
 		if at.Principal != t.User.ID.String() {
-			return nil, state.Refusef(state.NotPermitted, "OTHER_USERS_SESSION", "The client session, or the request id, is another user's.")
+			return nil, state.Refusef(state.Precondition, "SESSION_FOREIGN", "The client session, or the request id, is another user's.")
 		}
 	}
 	return command.Apply(t)

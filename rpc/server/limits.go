@@ -36,6 +36,13 @@ const (
 	// addressBytesMax bounds the addresses of a new node: a host name has at most 253 bytes.
 	addressBytesMax = 300
 
+	// streamsPerLoginMax bounds the streams of one login at one node: a window for each channel, and some more.
+	streamsPerLoginMax = 128
+
+	// anonymousIDBytesMin is the least length of a request id of nobody's, which all share who have not logged in:
+	// 16 random letters and digits are 82 bits.
+	anonymousIDBytesMin = 16
+
 	// requestIDBytesMax bounds a request id, as the nodes' rules do (node.Rules).
 	requestIDBytesMax = 128
 
