@@ -3,6 +3,7 @@ package statemachine
 import (
 	"parley/statemachine/account"
 	"parley/statemachine/chat"
+	"parley/statemachine/file"
 	"parley/statemachine/presence"
 	"parley/statemachine/state"
 )
@@ -49,6 +50,27 @@ var commands = [...]commandSpec{
 
 	// package chat
 	40: {func() state.Command { return new(chat.Send) }, false},
+	41: {func() state.Command { return new(chat.Edit) }, false},
+	42: {func() state.Command { return new(chat.Unsend) }, false},
+	43: {func() state.Command { return new(chat.React) }, false},
+	44: {func() state.Command { return new(chat.Unreact) }, false},
+	45: {func() state.Command { return new(chat.MarkRead) }, false},
+	50: {func() state.Command { return new(chat.CreateChannel) }, false},
+	51: {func() state.Command { return new(chat.Join) }, false},
+	52: {func() state.Command { return new(chat.Leave) }, false},
+	53: {func() state.Command { return new(chat.AddMember) }, false},
+	54: {func() state.Command { return new(chat.RemoveMember) }, false},
+	55: {func() state.Command { return new(chat.Promote) }, false},
+	56: {func() state.Command { return new(chat.Demote) }, false},
+	57: {func() state.Command { return new(chat.Archive) }, false},
+	58: {func() state.Command { return new(chat.Unarchive) }, false},
+	59: {func() state.Command { return new(chat.UpdateChannel) }, false},
+	60: {func() state.Command { return new(chat.InspectChannel) }, false},
+	61: {func() state.Command { return new(chat.InspectChannels) }, false},
+
+	// package file
+	100: {func() state.Command { return new(file.Attach) }, false},
+	101: {func() state.Command { return new(file.Remove) }, false},
 }
 
 // queries are all kinds of queries.
@@ -71,4 +93,19 @@ var queries = [...]querySpec{
 
 	// package chat
 	40: {func() state.Query { return new(chat.History) }, false},
+	41: {func() state.Query { return new(chat.Thread) }, false},
+	42: {func() state.Query { return new(chat.EditsOf) }, false},
+	43: {func() state.Query { return new(chat.GetMessage) }, false},
+	44: {func() state.Query { return new(chat.Mentions) }, false},
+	45: {func() state.Query { return new(chat.Search) }, false},
+	50: {func() state.Query { return new(chat.Channels) }, false},
+	51: {func() state.Query { return new(chat.ChannelOf) }, false},
+	52: {func() state.Query { return new(chat.Members) }, false},
+	53: {func() state.Query { return new(chat.Conversations) }, false},
+	54: {func() state.Query { return new(chat.PlaceOf) }, false},
+
+	// package file
+	100: {func() state.Query { return new(file.Files) }, false},
+	101: {func() state.Query { return new(file.FileOf) }, false},
+	102: {func() state.Query { return new(file.MayAttach) }, false},
 }

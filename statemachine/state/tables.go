@@ -40,8 +40,8 @@ const (
 	TablePosts          Table = 21 // place, position -> Post
 	TableEdits          Table = 22 // place, position of the post, position of the edit -> Edit
 	TableThreads        Table = 23 // place, position of the root, position of the reply -> nothing
-	TableReactions      Table = 24 // place, position of the post, emoji, user -> nothing
-	TableMentions       Table = 25 // user, position -> place
+	TableReactions      Table = 24 // place, position of the post -> Reactions; and, user -> which of them are his
+	TableMentions       Table = 25 // user, position of the post -> place; user -> how many rows he has
 	TableFiles          Table = 26 // file -> File
 	TablePlaceFiles     Table = 27 // place, file -> nothing
 	TableUsage          Table = 28 // user -> Usage
@@ -49,7 +49,8 @@ const (
 	TablePresence       Table = 30 // user -> Presence
 	TableAudit          Table = 31 // position, number -> AuditRecord
 	TableDeadlines      Table = 32 // deadline, what, key -> nothing: invitations, secrets and keys that end
-	tableCount                = 33
+	TableBarred         Table = 33 // place, user -> nothing: he was removed and can't join by himself
+	tableCount                = 34
 )
 
 // Tables hold all replicated state as rows of bytes, ordered by key. A row's value is never changed once it is
