@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"strconv"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"parley/rpc/convert"
 	pb "parley/rpc/proto/parley/v1"
 	"parley/statemachine"
+	"parley/statemachine/account"
 	"parley/statemachine/state"
 )
 
@@ -166,4 +168,15 @@ func do(ctx context.Context, h *host.Host, e node.Event) (node.Answer, error) {
 		return a, convert.AnswerError(a, clientAddr(h, a.Hint))
 	}
 	return a, nil
+}
+
+// own is the context of a command that a read makes: it is done once for each time that somebody reads.
+func (e *edge) own() *pb.CommandContext { return &pb.CommandContext{RequestId: rand.Text()} }
+
+// governs says whether the caller is an admin of the cluster, as far as can be told: what he may do is judged anew where
+// it is done.
+func (e *edge) governs(ctx context.Context) bool {
+	var me account.Me
+	_, err := e.ask(ctx, pb.Consistency_CONSISTENCY_STALE, &account.WhoAmI{}, &me)
+	return err == nil && me.Person.Admin
 }

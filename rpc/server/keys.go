@@ -75,6 +75,13 @@ func (k *keys) set(list *account.KeyList) error {
 	return nil
 }
 
+// any says whether there is a key.
+func (k *keys) any() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.current != 0
+}
+
 // verify checks a token. One of a key that this node has not heard of yet is looked at again when it has.
 func (k *keys) verify(ctx context.Context, token string) (auth.Claims, error) {
 	claims, err := k.ring.Verify(token)
