@@ -459,3 +459,25 @@ func TestBelowTheLevelOfTheTeamNothingIsDone(t *testing.T) {
 	require.Equal(t, state.NotYet, refusal.Code)
 	require.Equal(t, before, w.m.StateHash())
 }
+
+// When very many things end at once, some wait for the entries behind. None of them is good for anything meanwhile.
+func TestWhatIsPastItsTimeIsVoidBeforeItsTurnToGo(t *testing.T) {
+	l := state.DefaultLimits()
+	l.ExpiriesMax = 0 // as if others came first
+	w := newLimited(t, l)
+	w.must(nobody, &account.Bootstrap{Key: key(1), SignUp: state.SignUpOpen, Offer: digest("token")}, nil)
+	ann := w.member("ann")
+	w.pass(l.SecretAge)
+	w.refused(ann, &account.ClaimAdmin{Hash: digest("token")}, state.NotPermitted, "CLAIM_REFUSED")
+	w.must(nobody, &account.OfferAdmin{Hash: digest("second")}, nil)
+	w.must(ann, &account.ClaimAdmin{Hash: digest("second")}, nil)
+	w.must(ann, &account.SetSignUpMode{Mode: state.SignUpInvite}, nil)
+	w.must(ann, &account.CreateInvite{Hash: digest("code"), Age: l.SecretAge}, nil)
+	w.must(ann, &account.CreateReset{User: "ann", Hash: digest("reset")}, nil)
+	w.pass(l.SecretAge)
+	require.Equal(t, 1, w.m.Len(state.TableInvites))
+	s := signUp("dora")
+	s.Invite = digest("code")
+	w.refused(nobody, s, state.NotPermitted, "INVITE_REFUSED")
+	w.refused(nobody, &account.ResetPassword{User: "ann", Secret: digest("reset"), Hash: hash("new")}, state.NotPermitted, "RESET_REFUSED")
+}
