@@ -71,7 +71,7 @@ func (c *conns) get(addr string) (*grpc.ClientConn, error) {
 
 // giveBack closes a session, as far as that is possible in closeMax: at the node that is
 // asked, or at the leader that it names. What fails leaves a session that expires.
-func (c *conns) giveBack(addr string, session node.SessionID, nonce uint64) {
+func (c *conns) giveBack(addr, token string, session node.SessionID, nonce uint64) {
 	ctx, cancel := context.WithTimeout(context.Background(), closeMax)
 	defer cancel()
 	for range 2 {
@@ -79,7 +79,7 @@ func (c *conns) giveBack(addr string, session node.SessionID, nonce uint64) {
 		if err != nil {
 			return
 		}
-		_, hint, ok := closeSession(ctx, conn, session, nonce)
+		_, hint, ok := closeSession(withToken(ctx, token), conn, session, nonce)
 		if !ok || hint == "" {
 			return
 		}
