@@ -2,7 +2,6 @@ package cli
 
 import (
 	"encoding/json"
-	"io"
 	"os"
 
 	"parley/cmd/parley/plain"
@@ -20,9 +19,9 @@ func clean(s string) string { return plain.Indented(s, "    ") }
 
 // style returns a function that paints text, if the output is a terminal and
 // the user wants colour (https://no-color.org).
-func style(out io.Writer, code string) func(string) string {
-	f, ok := out.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+func (a *app) style(code string) func(string) string {
+	f, ok := a.Out.(*os.File)
+	if !ok || a.Getenv("NO_COLOR") != "" || a.Getenv("TERM") == "dumb" {
 		return func(s string) string { return s }
 	}
 	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
