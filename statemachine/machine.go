@@ -9,13 +9,14 @@ import (
 	"parley/statemachine/state"
 )
 
-// Machine is the replicated state of one node. It implements node.StateMachine, is told of the time, and does not
-// show everything to everybody.
+// Machine is the replicated state of one node. It implements node.StateMachine, is told of the time, does not
+// show everything to everybody, and names the contents of files.
 type Machine struct{ *state.State }
 
 var (
 	_ node.Timed    = (*Machine)(nil)
 	_ node.Discreet = (*Machine)(nil)
+	_ node.Namer    = (*Machine)(nil)
 )
 
 // Limits bounds what one command may bring and what the state keeps.
@@ -38,10 +39,15 @@ func NewLimited(limits Limits) *Machine {
 }
 
 // Apply executes one committed command and returns its reply. Bytes that are no command are refused like any other
-// command that can't be done.
+// command that can't be done. Nothing is uploaded to a machine that stands alone.
 func (m *Machine) Apply(at node.Applied, command []byte) []byte {
+	return m.ApplyNaming(at, nil, command)
+}
+
+// ApplyNaming is Apply with a place to name the contents of files.
+func (m *Machine) ApplyNaming(at node.Applied, blobs node.Names, command []byte) []byte {
 	if len(command) > 0 && command[0] == bodyVersion {
-		reply, refusal := m.applyTeam(at, command)
+		reply, refusal := m.applyTeam(at, blobs, command)
 		return state.AppendReply(nil, reply, refusal)
 	}
 	return m.applyAnonymous(at, command)
@@ -74,7 +80,7 @@ func AppendQuery(dst []byte, h state.Head, q state.Query) []byte {
 	return state.Append(state.Append(append(dst, bodyVersion, q.Kind()), &h), q)
 }
 
-func (m *Machine) applyTeam(at node.Applied, body []byte) (state.Coded, *state.Refusal) {
+func (m *Machine) applyTeam(at node.Applied, blobs node.Names, body []byte) (state.Coded, *state.Refusal) {
 	if at.Level < node.LevelTeam {
 		return nil, state.Refusef(state.NotYet, "NOT_YET", "Some node still runs a release that does not know the command.")
 	}
@@ -90,14 +96,14 @@ func (m *Machine) applyTeam(at node.Applied, body []byte) (state.Coded, *state.R
 	if refusal := command.Check(&m.Limits); refusal != nil {
 		return nil, refusal
 	}
-	t := &state.Txn{View: state.View{State: m.State}, At: at, Wall: head.Wall}
+	t := &state.Txn{View: state.View{State: m.State}, At: at, Wall: head.Wall, Blobs: blobs}
 	if !spec.anonymous {
 		var refusal *state.Refusal
 		if t.User, t.Login, refusal = m.Authenticate(&head); refusal != nil {
 			return nil, refusal
 		}
 		if at.Principal != t.User.ID.String() {
-			return nil, state.Refusef(state.NotPermitted, "OTHER_USERS_SESSION", "The client session, or the request id, is another user's.")
+			return nil, state.Refusef(state.Precondition, "SESSION_FOREIGN", "The client session, or the request id, is another user's.")
 		}
 	}
 	return command.Apply(t)
@@ -141,21 +147,20 @@ func (b *both) Code(c *state.Coder) {
 	b.second.Code(c)
 }
 
-// Advance lets pass what ends with an entry: logins and locks.
+// Advance lets pass what ends with an entry: logins, secrets and locks.
 func (m *Machine) Advance(at node.Applied) {
 	if at.Level >= node.LevelTeam {
-		m.ExpireLogins(at.Position, at.Time)
+		m.Expire(at.Position, at.Time)
 	}
 	m.advanceLocks(at)
 }
 
 // NextDeadline is the log time from which on the next Advance has something to do.
 func (m *Machine) NextDeadline() (raft.LogTime, bool) {
-	at, ok := m.nextLockDeadline()
-	if key, _, there := m.First(state.TableLoginDeadlines); there {
-		if login := raft.LogTime(state.KeyPart(key, 0)); !ok || login < at {
-			return login, true
-		}
+	lock, locked := m.nextLockDeadline()
+	at, ok := m.State.NextDeadline()
+	if locked && (!ok || lock < at) {
+		return lock, true
 	}
 	return at, ok
 }

@@ -298,7 +298,7 @@ func (c *Caller) response(in *Input) {
 		p.until = 0
 	}
 	switch a.Code {
-	case node.CodeTooLarge, node.CodeBelowWindow, node.CodeReaderGone:
+	case node.CodeTooLarge, node.CodeBelowWindow, node.CodeReaderGone, node.CodeSessionForeign:
 		c.giveUp(p) // it would be told the same again
 	case node.CodeRequestConflict:
 		// Something else was executed under the id, so that this was not and is not going to be.

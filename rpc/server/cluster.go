@@ -16,7 +16,7 @@ import (
 // cluster serves ClusterService: how the cluster is, who leads it, and who belongs to it.
 type cluster struct {
 	pb.UnimplementedClusterServiceServer
-	host    *host.Host
+	*edge
 	version string
 }
 

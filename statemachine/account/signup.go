@@ -4,14 +4,6 @@ import (
 	"parley/statemachine/state"
 )
 
-// The kinds of the commands and queries of this package. They are in logs; they never change.
-const (
-	kindSignUp = 1
-	kindLogIn  = 2
-
-	kindCredentialsOf = 1
-)
-
 // SignUp makes an account. It comes from nobody: whoever wants it has no login yet.
 type SignUp struct {
 	Name    string
@@ -41,14 +33,11 @@ func (s *SignUp) Check(l *state.Limits) *state.Refusal {
 	if refusal := l.CheckEmail("email", s.Email); refusal != nil {
 		return refusal
 	}
-	if len(s.Hash) == 0 || len(s.Hash) > hashBytesMax {
-		return state.Invalidf("password", "PASSWORD_INVALID", "The password's hash is not one.")
+	if refusal := checkHash(s.Hash); refusal != nil {
+		return refusal
 	}
 	return state.CheckLine("display_name", "A display name", s.Display, l.DisplayBytesMax)
 }
-
-// hashBytesMax bounds a password's hash: bcrypt's has 60.
-const hashBytesMax = 100
 
 // SignedUp answers SignUp.
 type SignedUp struct{ User state.User }
@@ -61,45 +50,89 @@ func (s *SignedUp) Code(c *state.Coder) {
 
 // Apply makes the account, and makes it a member of #general.
 func (s *SignUp) Apply(t *state.Txn) (state.Coded, *state.Refusal) {
-	if refusal := s.permitted(t); refusal != nil {
+	used, refusal := s.permitted(t)
+	if refusal != nil {
 		return nil, refusal
 	}
-	if _, taken := t.UserNamed(s.Name); taken {
-		return nil, &state.Refusal{Code: state.Exists, Reason: "USERNAME_TAKEN", Field: "username", Text: "Somebody has the username already."}
-	}
-	if t.Has(state.TableEmails, state.FoldName(s.Email)) {
-		return nil, &state.Refusal{Code: state.Exists, Reason: "EMAIL_TAKEN", Field: "email", Text: "Somebody has the email address already."}
+	u := state.User{ID: state.UserID(t.At.Position), Name: s.Name, Email: s.Email, Display: s.Display, Wall: t.Wall}
+	if refusal := free(t, &u); refusal != nil {
+		return nil, refusal
 	}
 	if t.Len(state.TableUsers) >= t.Limits.UsersMax {
-		return nil, state.Refusef(state.Exhausted, "USERS_FULL", "There are as many accounts as there may be (%d).", t.Limits.UsersMax)
+		return nil, refuseUsersFull(t)
 	}
-	u := state.User{ID: state.UserID(t.At.Position), Name: s.Name, Email: s.Email, Display: s.Display, Wall: t.Wall}
-	if u.Display == "" {
-		u.Display = u.Name
-	}
-	t.PutUser(&u)
-	t.PutCredential(u.ID, &state.Credential{Hash: s.Hash, Version: 1})
-	t.Record(t.At.Position, &state.Event{Kind: state.EventUserMade, Audience: state.ForAll(), User: u.ID})
-	general, _ := t.Place(state.General)
-	t.PutMember(&general, u.ID, &state.Member{Since: t.At.Position, Read: general.Last, Number: general.Messages})
-	t.PutPlace(&general)
-	t.Record(t.At.Position, &state.Event{Kind: state.EventJoined, Audience: state.ForSeers(general.ID), Place: general.ID, User: u.ID, Other: u.ID})
-	if s.Invite != ([32]byte{}) {
-		t.Remove(state.TableInvites, string(s.Invite[:]))
+	makeUser(t, &u, s.Hash)
+	join(t, state.General, u.ID, false)
+	if used != nil {
+		s.useInvite(t, used)
 	}
 	return &SignedUp{u}, nil
 }
 
-// permitted judges by the sign-up mode.
-func (s *SignUp) permitted(t *state.Txn) *state.Refusal {
+// permitted judges by the sign-up mode, and returns the invitation that is to be used, if one is. Before anything
+// was decided nobody may: a cluster that is just being made is open to none.
+func (s *SignUp) permitted(t *state.Txn) (*state.Invite, *state.Refusal) {
 	switch t.Settings().SignUp {
-	case state.SignUpClosed:
-		return state.Refusef(state.NotPermitted, "SIGN_UP_CLOSED", "This cluster takes no new accounts.")
+	case state.SignUpOpen:
+		return nil, nil
 	case state.SignUpInvite:
-		var i state.Invite
-		if !t.Read(state.TableInvites, string(s.Invite[:]), &i) || i.Until <= t.At.Time {
-			return state.Refusef(state.NotPermitted, "INVITE_NEEDED", "A new account needs an invitation code: ask an admin of the cluster for one.")
+		if s.Invite == ([32]byte{}) {
+			return nil, state.Refusef(state.NotPermitted, "INVITE_NEEDED", "A new account needs an invitation code: ask an admin of the cluster for one.")
 		}
+		i, ok := t.Invite(string(s.Invite[:]))
+		if !ok || i.Until <= t.At.Time {
+			return nil, state.Refusef(state.NotPermitted, "INVITE_REFUSED", "The invitation code is wrong, was used, or has expired.")
+		}
+		return &i, nil
+	}
+	return nil, state.Refusef(state.NotPermitted, "SIGN_UP_CLOSED", "This cluster takes no new accounts.")
+}
+
+func (s *SignUp) useInvite(t *state.Txn, i *state.Invite) {
+	if i.Uses--; i.Uses == 0 {
+		t.RemoveInvite(string(s.Invite[:]))
+		return
+	}
+	t.PutInvite(string(s.Invite[:]), i)
+}
+
+// free refuses a new account whose id or names somebody has.
+func free(t *state.Txn, u *state.User) *state.Refusal {
+	if _, taken := t.State.User(u.ID); taken { // no entry makes two accounts
+		return &state.Refusal{Code: state.Exists, Reason: "USERNAME_TAKEN", Field: "username", Text: "The account exists already."}
+	}
+	if _, taken := t.UserNamed(u.Name); taken {
+		return &state.Refusal{Code: state.Exists, Reason: "USERNAME_TAKEN", Field: "username", Text: "Somebody has the username already."}
+	}
+	return freeEmail(t, u.Email)
+}
+
+func freeEmail(t *state.Txn, email string) *state.Refusal {
+	if t.Has(state.TableEmails, state.FoldName(email)) {
+		return &state.Refusal{Code: state.Exists, Reason: "EMAIL_TAKEN", Field: "email", Text: "Somebody has the email address already."}
 	}
 	return nil
+}
+
+func refuseUsersFull(t *state.Txn) *state.Refusal {
+	return state.Refusef(state.Exhausted, "USERS_FULL", "There are as many accounts as there may be (%d).", t.Limits.UsersMax)
+}
+
+// makeUser writes a new account and what proves who it is.
+func makeUser(t *state.Txn, u *state.User, hash []byte) {
+	if u.Display == "" {
+		u.Display = u.Name
+	}
+	t.PutUser(u)
+	t.PutCredential(u.ID, &state.Credential{Hash: hash, Version: 1})
+	t.Record(t.At.Position, &state.Event{Kind: state.EventUserMade, Audience: state.ForAll(), User: u.ID})
+}
+
+// join makes a new user a member of a channel that every cluster is born with. What was said there before counts as
+// read.
+func join(t *state.Txn, id state.PlaceID, user state.UserID, admin bool) {
+	place, _ := t.Place(id)
+	t.PutMember(&place, user, &state.Member{Admin: admin, Since: t.At.Position, Read: place.Last, Number: place.Messages})
+	t.PutPlace(&place)
+	t.Record(t.At.Position, &state.Event{Kind: state.EventJoined, Audience: state.ForSeers(id), Place: id, User: user, Other: user})
 }

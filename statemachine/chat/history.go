@@ -2,6 +2,7 @@ package chat
 
 import (
 	"math"
+	"slices"
 
 	"parley/raft"
 	"parley/statemachine/state"
@@ -41,55 +42,38 @@ func (p *Page) Code(c *state.Coder) {
 	state.List(c, &p.Messages, func(c *state.Coder, m *Message) { m.Code(c) })
 }
 
-// Message is a message as its readers see it.
-type Message struct {
-	state.Post
-	SenderName string
-}
-
-// Code passes the fields.
-func (m *Message) Code(c *state.Coder) {
-	m.ID.Code(c)
-	m.Post.Code(c)
-	c.String(&m.SenderName)
-}
-
-// Answer reads.
+// Answer reads. A conversation that was not begun has no messages.
 func (h *History) Answer(v *state.View) (state.Coded, *state.Refusal) {
-	a, refusal := v.May(state.ToRead, h.Place)
+	target, refusal := v.Target(state.ToRead, h.Place)
 	if refusal != nil {
 		return nil, refusal
 	}
-	limit := int(min(h.Limit, uint64(v.Limits.HistoryMax)))
-	if limit == 0 {
-		limit = state.PageDefault
+	page := &Page{Messages: []Message{}}
+	if target.Begin != 0 {
+		return page, nil
 	}
 	before := h.Before
 	if before == 0 {
 		before = math.MaxUint64
 	}
-	page, bytes := &Page{}, 0
+	room := newRoom(&v.Limits, limitOf(h.Limit, state.PageDefault, v.Limits.HistoryMax))
 	visit := func(p *state.Post) bool {
 		if p.ID.Position <= h.After || p.ID.Position >= before {
 			return false
 		}
-		bytes += len(p.Text)
-		if n := len(page.Messages); n == limit || n > 0 && bytes > v.Limits.HistoryBytesMax {
-			page.More = true
-			return false
+		message := show(v, &target.Place, p)
+		if page.More = !room.takes(&message); !page.More {
+			page.Messages = append(page.Messages, message)
 		}
-		page.Messages = append(page.Messages, Message{*p, v.NameOf(p.Sender)})
-		return true
+		return !page.More
 	}
 	switch {
 	case h.After >= before-1: // nothing lies between; also keeps After+1 from wrapping
 	case h.Forward || h.After > 0:
-		v.PostsFrom(a.Place.ID, h.After+1, visit)
+		v.PostsFrom(target.Place.ID, h.After+1, visit)
 	default:
-		v.PostsBackFrom(a.Place.ID, before-1, visit)
-		for i, j := 0, len(page.Messages)-1; i < j; i, j = i+1, j-1 {
-			page.Messages[i], page.Messages[j] = page.Messages[j], page.Messages[i]
-		}
+		v.PostsBackFrom(target.Place.ID, before-1, visit)
+		slices.Reverse(page.Messages)
 	}
 	return page, nil
 }

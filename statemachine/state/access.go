@@ -2,6 +2,7 @@ package state
 
 import (
 	"strings"
+	"unicode/utf8"
 )
 
 // Action is something that somebody wants to do to something.
@@ -30,11 +31,12 @@ const (
 // verdict is what comes of an action.
 type verdict uint8
 
+// Who is more than one thing has the highest that any of them gives.
 const (
 	hidden  verdict = iota // it is said not to exist
 	refused                // it is said not to be permitted
+	audited                // allowed to a command, which is written down: an admin of the cluster does it
 	allowed
-	audited // allowed, and written down: a cluster admin does it to a place that he is no member of
 )
 
 // cells are what each caller gets with one action.
@@ -42,6 +44,9 @@ type cells [rightsAll]verdict
 
 // The permission table: for each kind of place, what each caller gets with each action. It is the whole of what may be
 // done to places; commands and queries both ask it, the one in Apply and the other in the view that answers.
+//
+// A private channel is hidden from the admins of the cluster, too, but for what is written down: a refusal would say
+// that there is one, and nothing is written down by a refusal.
 var (
 	publicCells = [...]cells{
 		//        outsider  member   admin    governor
@@ -54,9 +59,9 @@ var (
 	privateCells = [...]cells{
 		//        outsider  member   admin    governor
 		ToSee:      {hidden, allowed, allowed, audited},
-		ToRead:     {hidden, allowed, allowed, refused},
-		ToPost:     {hidden, allowed, allowed, refused},
-		ToModerate: {hidden, refused, allowed, refused},
+		ToRead:     {hidden, allowed, allowed, hidden},
+		ToPost:     {hidden, allowed, allowed, hidden},
+		ToModerate: {hidden, refused, allowed, hidden},
 		ToManage:   {hidden, refused, allowed, audited},
 	}
 	conversationCells = [...]cells{
@@ -75,49 +80,79 @@ type Access struct {
 	Member  Member
 	Joined  bool // Member means something
 	Audited bool // the caller does it as an admin of the cluster, and it is to be written down
+	who     right
 }
 
-// May says whether the caller may do something to a place, and returns the place. A refusal tells nothing of a place
-// that the caller may not see: its words are those for a place that there is not.
+// May says whether the caller of a query may do something to a place, and returns the place. A refusal tells nothing of
+// a place that the caller may not see: its words are those for a place that there is not. What would have to be
+// written down is not for queries, which write nothing.
 func (v *View) May(action Action, ref string) (Access, *Refusal) {
 	id, ok := v.Resolve(ref)
 	if !ok {
-		return Access{}, refusePlace(ref)
+		return Access{}, RefusePlace(ref)
 	}
 	return v.MayIn(action, id, ref)
 }
 
 // MayIn is May for a place that is known by its number; ref is how the caller called it, or what it is part of.
 func (v *View) MayIn(action Action, id PlaceID, ref string) (Access, *Refusal) {
+	a, verdict := v.access(action, id)
+	if verdict == audited {
+		verdict = hidden
+	}
+	return a.judged(verdict, action, ref)
+}
+
+// May is View.May for a command, which may be one of those that are written down: see AuditAs.
+func (t *Txn) May(action Action, ref string) (Access, *Refusal) {
+	id, ok := t.Resolve(ref)
+	if !ok {
+		return Access{}, RefusePlace(ref)
+	}
+	return t.MayIn(action, id, ref)
+}
+
+// MayIn is View.MayIn for a command.
+func (t *Txn) MayIn(action Action, id PlaceID, ref string) (Access, *Refusal) {
+	a, verdict := t.access(action, id)
+	return a.judged(verdict, action, ref)
+}
+
+// access looks a place up, what the caller is to it, and what he gets with an action.
+func (v *View) access(action Action, id PlaceID) (Access, verdict) {
 	place, ok := v.Place(id)
 	if !ok {
-		return Access{}, refusePlace(ref)
+		return Access{}, hidden
 	}
 	a := Access{Place: place}
 	a.Member, a.Joined = v.Member(id, v.User.ID)
-	who := outsider
 	switch {
-	case a.Joined && a.Member.Admin:
-		who = admin
+	case a.Joined && (a.Member.Admin || v.User.Admin && place.Born()):
+		a.who = admin
 	case a.Joined:
-		who = member
+		a.who = member
 	case v.User.Admin:
-		who = governor
+		a.who = governor
 	}
-	verdict := judge(&place, action, who)
-	if v.User.Admin { // who is more than one thing has the most that any of them gives
+	verdict := judge(&place, action, a.who)
+	if v.User.Admin {
 		verdict = max(verdict, judge(&place, action, governor))
 	}
-	switch verdict {
+	return a, verdict
+}
+
+// judged turns a verdict into an access or a refusal.
+func (a *Access) judged(v verdict, action Action, ref string) (Access, *Refusal) {
+	switch v {
 	case allowed:
+		return *a, nil
 	case audited:
 		a.Audited = true
+		return *a, nil
 	case refused:
-		return Access{}, refuseAction(&place, action, who)
-	default:
-		return Access{}, refusePlace(ref)
+		return Access{}, refuseAction(&a.Place, a.who)
 	}
-	return a, nil
+	return Access{}, RefusePlace(ref)
 }
 
 func judge(p *Place, action Action, who right) verdict {
@@ -130,20 +165,20 @@ func judge(p *Place, action Action, who right) verdict {
 	return publicCells[action][who]
 }
 
-func refuseAction(p *Place, action Action, who right) *Refusal {
+func refuseAction(p *Place, who right) *Refusal {
 	switch {
-	case who == outsider && p.Join == JoinInvite:
-		return Refusef(NotPermitted, "NOT_A_MEMBER", "You are not a member of #%s. Ask one of its admins to add you.", p.Name)
-	case who == outsider || who == governor:
-		return Refusef(NotPermitted, "NOT_A_MEMBER", "You are not a member of #%s. Join it first.", p.Name)
 	case p.Kind == Conversation:
 		return Refusef(NotPermitted, "NOT_PERMITTED", "That can't be done in a direct conversation.")
+	case who == member:
+		return Refusef(NotPermitted, "NOT_CHANNEL_ADMIN", "Only an admin of #%s may do that.", p.Name)
+	case p.Join == JoinInvite:
+		return Refusef(NotPermitted, "NOT_A_MEMBER", "You are not a member of #%s. Ask one of its admins to add you.", p.Name)
 	}
-	return Refusef(NotPermitted, "NOT_CHANNEL_ADMIN", "Only an admin of #%s may do that.", p.Name)
+	return Refusef(NotPermitted, "NOT_A_MEMBER", "You are not a member of #%s. Join it first.", p.Name)
 }
 
-// refusePlace is what there is not, and what the caller may not know of, in the same words.
-func refusePlace(ref string) *Refusal {
+// RefusePlace is what there is not, and what the caller may not know of, in the same words.
+func RefusePlace(ref string) *Refusal {
 	name := clip(strings.TrimPrefix(ref, "#"))
 	switch {
 	case strings.HasPrefix(ref, "@"):
@@ -152,17 +187,26 @@ func refusePlace(ref string) *Refusal {
 		return Refusef(NotFound, "MESSAGE_NOT_FOUND", "There is no message %s.", name)
 	case strings.HasPrefix(ref, "file_"):
 		return Refusef(NotFound, "FILE_NOT_FOUND", "There is no file %s.", name)
+	case strings.HasPrefix(ref, "chan_"), strings.HasPrefix(ref, "conv_"):
+		return Refusef(NotFound, "PLACE_NOT_FOUND", "There is no place %s.", name)
 	}
 	return Refusef(NotFound, "CHANNEL_NOT_FOUND", "There is no channel #%s.", name)
 }
 
-// clip keeps a refusal short that repeats what the caller wrote.
+// clip keeps a refusal short and fit to be shown that repeats what the caller wrote.
 func clip(s string) string {
 	const most = 80
-	if len(s) > most {
-		return s[:most] + "…"
+	var b strings.Builder
+	for _, r := range s {
+		if b.Len() > most {
+			return b.String() + "…"
+		}
+		if r < 0x20 || r == 0x7f || invisible(r) {
+			r = utf8.RuneError
+		}
+		b.WriteRune(r)
 	}
-	return s
+	return b.String()
 }
 
 // Resolve returns the place that a reference means to the caller: #name or name, @user, or an id. A conversation that

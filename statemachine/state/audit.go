@@ -33,14 +33,39 @@ func (a *AuditRecord) Code(c *Coder) {
 	c.String(&a.Detail)
 }
 
+// Hash is what the next record carries as the one before: SHA-256 of the key and the encoded fields.
+func (a *AuditRecord) Hash() [32]byte {
+	return sha256.Sum256(Append([]byte(Key(uint64(a.Position), a.Number)), a))
+}
+
+// AuditFrom visits the records from a position and number on, oldest first, until visit returns false.
+func (s *State) AuditFrom(position raft.Position, number uint64, visit func(a *AuditRecord) bool) {
+	s.Ascend(TableAudit, Key(uint64(position), number), func(key string, row []byte) bool {
+		a := decodeAudit(key, row)
+		return visit(&a)
+	})
+}
+
+func (s *State) lastAudit() (AuditRecord, bool) {
+	key, row, ok := s.Last(TableAudit)
+	return decodeAudit(key, row), ok
+}
+
+func decodeAudit(key string, row []byte) AuditRecord {
+	a := AuditRecord{Position: raft.Position(KeyPart(key, 0)), Number: KeyPart(key, 1)}
+	c := Coder{bytes: row}
+	a.Code(&c)
+	return a
+}
+
 // Audit writes a record down.
 func (t *Txn) Audit(action, object, detail string) {
 	r := AuditRecord{Position: t.At.Position, Time: t.At.Time, Wall: t.Wall, Actor: t.User.ID, Login: t.Login.ID,
 		Action: action, Object: object, Detail: detail}
-	if key, row, ok := t.Last(TableAudit); ok {
-		r.Before = sha256.Sum256(append([]byte(key), row...))
-		if raft.Position(KeyPart(key, 0)) == r.Position {
-			r.Number = KeyPart(key, 1) + 1
+	if last, ok := t.lastAudit(); ok {
+		r.Before = last.Hash()
+		if last.Position == r.Position {
+			r.Number = last.Number + 1
 		}
 	}
 	t.Put(TableAudit, Key(uint64(r.Position), r.Number), &r)

@@ -170,6 +170,18 @@ func List[T any](c *Coder, v *[]T, item func(c *Coder, v *T)) {
 	}
 }
 
+// Optional passes a value that may be absent: a bool, and the value if there is one.
+func Optional[T any](c *Coder, v **T, item func(c *Coder, v *T)) {
+	there := *v != nil
+	c.Bool(&there)
+	if there && !c.encode {
+		*v = new(T)
+	}
+	if there {
+		item(c, *v)
+	}
+}
+
 // Key makes a key of numbers, in whose order keys sort.
 func Key(parts ...uint64) string {
 	k := make([]byte, 0, 64)

@@ -54,10 +54,24 @@ type Limits struct {
 	LoginIdleMax time.Duration
 	// ExpiriesMax bounds the logins, invites and the like that expire with one entry, so that no entry takes long.
 	ExpiriesMax int
-	// InvitesMax bounds the invitations that wait to be used; InviteAge is how long they do, SecretAge how long a one-time
-	// secret of an admin.
-	InvitesMax           int
-	InviteAge, SecretAge time.Duration
+	// InvitesMax bounds the invitations that wait to be used, InviteUsesMax how many may use one. InviteAge is how long one
+	// waits that does not say, InviteAgeMax the longest. SecretAge is how long a one-time secret is good.
+	InvitesMax                         int
+	InviteUsesMax                      uint64
+	InviteAge, InviteAgeMax, SecretAge time.Duration
+	// KeysMax bounds the keys of which tokens are taken, KeyAgeMax how long an older one is kept: as long as the
+	// longest token lives.
+	KeysMax   int
+	KeyAgeMax time.Duration
+	// UsersPageMax bounds the users of one reply, and UsersPage is what a query gets that names no number. UsersLookMax
+	// bounds the accounts that a page of those online looks at; the answer then says where to go on.
+	UsersPageMax, UsersPage, UsersLookMax int
+	// AuditPageMax bounds the audit records of one reply: at about 250 bytes each, some 250 KiB.
+	AuditPageMax int
+	// PresenceChangesMax bounds the changes of one announcement: with a row or two and an event each, about a millisecond.
+	PresenceChangesMax int
+	// EdgesPerUserMax bounds the nodes at which one user counts as connected: more than a cluster has.
+	EdgesPerUserMax uint64
 	// ChannelNameMin and ChannelNameMax bound a channel's name, in characters.
 	ChannelNameMin, ChannelNameMax int
 	// DescriptionBytesMax bounds a channel's or a file's description.
@@ -112,7 +126,9 @@ func DefaultLimits() Limits {
 		LoginIdleMax:          30 * 24 * time.Hour,
 		ExpiriesMax:           64,
 		InvitesMax:            1000,
+		InviteUsesMax:         1000,
 		InviteAge:             7 * 24 * time.Hour,
+		InviteAgeMax:          30 * 24 * time.Hour,
 		SecretAge:             24 * time.Hour,
 		ChannelNameMin:        3,
 		ChannelNameMax:        50,
@@ -131,8 +147,24 @@ func DefaultLimits() Limits {
 		QuotaBytes:            1 << 30,
 		FilesPerPlaceMax:      10_000,
 		AuditMax:              100_000,
+		KeysMax:               4,
+		KeyAgeMax:             366 * 24 * time.Hour,
+		UsersPageMax:          1000,
+		UsersPage:             100,
+		UsersLookMax:          10_000,
+		AuditPageMax:          1000,
+		PresenceChangesMax:    256,
+		EdgesPerUserMax:       16,
 	}
 }
 
 // PageDefault is how many items a query gets that names no number.
 const PageDefault = 20
+
+// UsersLimit is how many users a page has for which so many were asked.
+func (l *Limits) UsersLimit(asked uint64) int {
+	if asked == 0 {
+		return l.UsersPage
+	}
+	return int(min(asked, uint64(l.UsersPageMax)))
+}

@@ -37,6 +37,7 @@ type Place struct {
 
 	Members  uint64
 	Admins   uint64
+	Files    uint64
 	Messages uint64        // ever put into it; the newest has this number
 	Last     raft.Position // of the newest message
 	Wall     raft.Wall     // when it was made
@@ -55,10 +56,14 @@ func (p *Place) Code(c *Coder) {
 	Number(c, &p.Pair[1])
 	Number(c, &p.Members)
 	Number(c, &p.Admins)
+	Number(c, &p.Files)
 	Number(c, &p.Messages)
 	Number(c, &p.Last)
 	Number(c, &p.Wall)
 }
+
+// Born says whether it is one of the channels that every cluster is born with.
+func (p *Place) Born() bool { return p.ID <= Tech }
 
 // IDString returns the place's id as people and programs see it.
 func (p *Place) IDString() string {
@@ -192,6 +197,33 @@ func (s *State) PlacesOf(user UserID, visit func(id PlaceID) bool) {
 	s.Within(TableUserPlaces, Key(uint64(user)), func(key string, _ []byte) bool {
 		return visit(PlaceID(KeyPart(key, 1)))
 	})
+}
+
+// Bar keeps a user who was removed from joining by himself; Unbar lets him again.
+func (s *State) Bar(place PlaceID, user UserID) {
+	s.Mark(TableBarred, Key(uint64(place), uint64(user)))
+}
+
+// Unbar takes Bar back.
+func (s *State) Unbar(place PlaceID, user UserID) {
+	if s.Barred(place, user) {
+		s.Remove(TableBarred, Key(uint64(place), uint64(user)))
+	}
+}
+
+// Barred says whether a user was removed from a place and not added again.
+func (s *State) Barred(place PlaceID, user UserID) bool {
+	return s.Has(TableBarred, Key(uint64(place), uint64(user)))
+}
+
+// PlacesFull says whether a user is a member of as many places as he may be.
+func (s *State) PlacesFull(user UserID) bool {
+	n := 0
+	s.PlacesOf(user, func(PlaceID) bool {
+		n++
+		return n < s.Limits.PlacesPerUserMax
+	})
+	return n >= s.Limits.PlacesPerUserMax
 }
 
 // Called returns a place as the caller calls it: #general, @bob.

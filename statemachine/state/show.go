@@ -9,17 +9,33 @@ type Shown struct {
 	Kind      EventKind
 	Place     PlaceID
 	PlaceKind PlaceKind
-	PlaceName string // of a channel
-	Post      Post   // of events about a message; deleted ones have no text
+	PlaceName string    // of a channel
+	Pair      [2]UserID // of a conversation, and what they are called
+	PairNames [2]string
 	User      UserID
 	UserName  string
 	Display   string
 	Other     UserID
 	OtherName string
 	Login     LoginID
-	File      FileID
 	Text      string
-	Position  raft.Position // EventRead: up to where
+	Post      Post   // of events about a message; deleted ones have no text
+	Sender    string // of the message
+	Channel   *Place // of events about a channel itself
+	File      File   // of events about a file; of one that is gone, the id
+	Read      *ReadMark
+}
+
+// ReadMark is how far somebody has read a place.
+type ReadMark struct {
+	Read   raft.Position
+	Unread uint64
+}
+
+// Code passes the fields.
+func (m *ReadMark) Code(c *Coder) {
+	Number(c, &m.Read)
+	Number(c, &m.Unread)
 }
 
 // Code passes the fields.
@@ -28,38 +44,79 @@ func (e *Shown) Code(c *Coder) {
 	Number(c, &e.Place)
 	Byte(c, &e.PlaceKind)
 	c.String(&e.PlaceName)
+	if e.PlaceKind == Conversation {
+		for i := range e.Pair {
+			Number(c, &e.Pair[i])
+			c.String(&e.PairNames[i])
+		}
+	}
 	Number(c, &e.User)
 	c.String(&e.UserName)
 	c.String(&e.Display)
 	Number(c, &e.Other)
 	c.String(&e.OtherName)
 	Number(c, &e.Login)
-	Number(c, &e.File)
 	c.String(&e.Text)
-	Number(c, &e.Position)
 	e.Post.ID.Code(c)
 	if e.Post.ID.Position != 0 {
 		e.Post.Code(c)
+		c.String(&e.Sender)
 	}
+	Optional(c, &e.Channel, func(c *Coder, p *Place) {
+		Number(c, &p.ID)
+		p.Code(c)
+	})
+	Number(c, &e.File.ID)
+	if e.File.ID != 0 {
+		e.File.Code(c)
+	}
+	Optional(c, &e.Read, func(c *Coder, m *ReadMark) { m.Code(c) })
 }
 
-// Show reads what an event refers to.
+// Show reads what an event refers to. An event for one user stays in the backlog when he has left the place that it is
+// about: he is told that he left it, and nothing of what is in it.
 func (s *State) Show(e *Event) *Shown {
-	shown := &Shown{Kind: e.Kind, Place: e.Place, User: e.User, Other: e.Other, Login: e.Login, File: e.File, Text: e.Text}
-	if p, ok := s.Place(e.Place); ok {
-		shown.PlaceKind, shown.PlaceName = p.Kind, p.Name
-	}
+	shown := &Shown{Kind: e.Kind, User: e.User, Other: e.Other, Login: e.Login, Text: e.Text}
 	if u, ok := s.User(e.User); ok {
 		shown.UserName, shown.Display = u.Name, u.Display
 	}
-	if u, ok := s.User(e.Other); ok {
-		shown.OtherName = u.Name
+	if e.Other != 0 {
+		shown.OtherName = s.NameOf(e.Other)
 	}
-	switch {
-	case e.Kind == EventRead:
-		shown.Position = e.Message
-	case e.Message != 0:
-		shown.Post, _ = s.Post(MessageID{e.Place, e.Message})
+	if p, ok := s.Place(e.Place); ok {
+		shown.Place = e.Place
+		if e.Audience.Kind != audienceUser || e.Kind == EventLeft || s.Has(TableMembers, Key(uint64(e.Place), e.Audience.ID)) {
+			s.showPlace(shown, e, &p)
+		}
 	}
 	return shown
+}
+
+// showPlace adds the place, and what happened in it.
+func (s *State) showPlace(shown *Shown, e *Event, p *Place) {
+	shown.PlaceKind, shown.PlaceName = p.Kind, p.Name
+	if p.Kind == Conversation {
+		shown.Pair = p.Pair
+		for i, user := range p.Pair {
+			shown.PairNames[i] = s.NameOf(user)
+		}
+	}
+	switch e.Kind {
+	case EventMessage, EventEdited, EventDeleted, EventMention, EventReacted, EventUnreacted:
+		shown.Post, _ = s.Post(MessageID{e.Place, e.Message})
+		shown.Sender = s.NameOf(shown.Post.Sender)
+		if e.Kind == EventReacted || e.Kind == EventUnreacted {
+			shown.Post.Text = "" // it is known; who wants it asks
+			if shown.Post.Gone() {
+				shown.Text = ""
+			}
+		}
+	case EventRead:
+		m, _ := s.Member(e.Place, e.User)
+		shown.Read = &ReadMark{m.Read, m.Unread(p)}
+	case EventChannelMade, EventChannelChanged, EventArchived, EventUnarchived:
+		shown.Channel = p
+	case EventFileAdded, EventFileRemoved:
+		shown.File, _ = s.File(e.File)
+	}
 }

@@ -72,8 +72,9 @@ type View struct {
 // Txn is the state as a command changes it, on behalf of somebody.
 type Txn struct {
 	View
-	At   node.Applied
-	Wall raft.Wall // the edge's clock, for display only
+	At    node.Applied
+	Wall  raft.Wall  // the edge's clock, for display only
+	Blobs node.Names // where the contents of files are named; nil: there are none
 }
 
 // Authenticate returns who speaks: the login that a head names, if it lives and the proof fits, and its user.

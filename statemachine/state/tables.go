@@ -40,15 +40,17 @@ const (
 	TablePosts          Table = 21 // place, position -> Post
 	TableEdits          Table = 22 // place, position of the post, position of the edit -> Edit
 	TableThreads        Table = 23 // place, position of the root, position of the reply -> nothing
-	TableReactions      Table = 24 // place, position of the post, emoji, user -> nothing
-	TableMentions       Table = 25 // user, position -> place
+	TableReactions      Table = 24 // place, position of the post -> Reactions; and, user -> which of them are his
+	TableMentions       Table = 25 // user, position of the post -> place; user -> how many rows he has
 	TableFiles          Table = 26 // file -> File
 	TablePlaceFiles     Table = 27 // place, file -> nothing
 	TableUsage          Table = 28 // user -> Usage
-	TableEdges          Table = 29 // user, node -> Edge: who is connected where
+	TableEdges          Table = 29 // node, user -> nothing: who is connected where
 	TablePresence       Table = 30 // user -> Presence
 	TableAudit          Table = 31 // position, number -> AuditRecord
-	tableCount                = 32
+	TableDeadlines      Table = 32 // deadline, what, key -> nothing: invitations, secrets and keys that end
+	TableBarred         Table = 33 // place, user -> nothing: he was removed and can't join by himself
+	tableCount                = 34
 )
 
 // Tables hold all replicated state as rows of bytes, ordered by key. A row's value is never changed once it is

@@ -51,9 +51,18 @@ func (s *State) NameOf(id UserID) string {
 	return u.Name
 }
 
-// PutUser writes an account that exists, or is new and has its names free.
+// PutUser writes an account that exists, or is new and has its names free. It counts the admins of the cluster.
 func (s *State) PutUser(u *User) {
 	was, had := s.User(u.ID)
+	if u.Admin != was.Admin {
+		o := s.Settings()
+		if u.Admin {
+			o.Admins++
+		} else {
+			o.Admins--
+		}
+		s.PutSettings(&o)
+	}
 	if had && FoldName(was.Name) != FoldName(u.Name) {
 		s.Remove(TableUserNames, FoldName(was.Name))
 	}
@@ -73,7 +82,7 @@ type Credential struct {
 	Version uint64 // rises with every change of the password
 
 	ResetHash  [32]byte     // SHA-256 of a one-time secret; zero if there is none
-	ResetUntil raft.LogTime // after it the secret is void
+	ResetUntil raft.LogTime // after it the secret is void; zero if there is none
 }
 
 // Code passes the fields.
@@ -91,4 +100,21 @@ func (s *State) Credential(id UserID) (Credential, bool) {
 }
 
 // PutCredential writes a user's.
-func (s *State) PutCredential(id UserID, k *Credential) { s.Put(TableCredentials, Key(uint64(id)), k) }
+func (s *State) PutCredential(id UserID, k *Credential) {
+	was, _ := s.Credential(id)
+	s.endsAt(endingReset, Key(uint64(id)), was.ResetUntil, k.ResetUntil)
+	s.Put(TableCredentials, Key(uint64(id)), k)
+}
+
+// UsersByName visits the accounts whose folded names come after a name, in the order of those names, until visit
+// returns false.
+func (s *State) UsersByName(after string, visit func(u *User) bool) {
+	after = FoldName(after)
+	s.Ascend(TableUserNames, after, func(name string, row []byte) bool {
+		if name == after {
+			return true
+		}
+		u, ok := s.User(UserID(KeyPart(string(row), 0)))
+		return !ok || visit(&u)
+	})
+}
