@@ -23,7 +23,7 @@ type calls struct {
 	conns  *conns
 	token  atomic.Pointer[string] // "": nobody's
 	turned atomic.Pointer[Error]  // what was said last of the login
-	start  time.Time // Mono zero
+	start  time.Time              // Mono zero
 	ctx    context.Context
 	cancel context.CancelFunc
 	wire   sync.WaitGroup // attempts under way

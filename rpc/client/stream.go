@@ -57,6 +57,7 @@ type follower struct {
 	cluster uint64
 	stood   bool // a stream stood once
 	stands  bool // this one does
+	refused int  // how often nodes have refused since one stood
 }
 
 func (c *Client) follow(o StreamOptions) *follower {
@@ -148,7 +149,24 @@ func (f *follower) judge(ctx context.Context, err error) error {
 	case e.unauthenticated(),
 		e.Outcome == node.Done,
 		e.Outcome == node.Refused && e.Reason != reasonRateLimited && (code == node.CodeNone || code == node.CodeTooLarge):
-		return e
+		return f.doubt(ctx, e)
+	}
+	return nil
+}
+
+// doubt asks the cluster whether what one node refused is so: a node that lags knows nothing yet of a login or a place that
+// is new. It returns the refusal, or nil if another node may say something else.
+func (f *follower) doubt(ctx context.Context, said *Error) error {
+	f.refused++
+	if f.refused > len(f.client.addrs) {
+		return said // all of them said so
+	}
+	ctx, cancel := context.WithTimeout(ctx, nowMax)
+	defer cancel()
+	if _, err := f.now(ctx); err != nil {
+		if e := failedAs(err); e != nil && e.Reason != ReasonUnavailable {
+			return e
+		}
 	}
 	return nil
 }
@@ -186,7 +204,7 @@ func (f *follower) stream(parent context.Context) error {
 // progress takes a note: everything up to its position has come.
 func (f *follower) progress(p *pb.Progress) error {
 	f.last, f.cluster = max(f.last, p.GetPosition()), p.GetCluster()
-	f.stood = true
+	f.stood, f.refused = true, 0
 	if !f.stands && f.o.OnStanding != nil {
 		f.o.OnStanding(f.addr, raft.Position(f.last))
 	}
