@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"parley/raft"
 	"parley/raft/host"
 	"parley/raft/node"
+	"parley/rpc/auth"
 	"parley/rpc/convert"
 	pb "parley/rpc/proto/parley/v1"
 	"parley/statemachine"
@@ -48,7 +50,9 @@ func follow[R any](e *edge, out grpc.ServerStreamingServer[R], f followed[R]) er
 		return convert.ContextError(err)
 	}
 	defer sub.Close()
-	w := &follower[R]{followed: f, id: cluster, sub: sub, out: out, next: make(chan *R), sent: make(chan error, 1)}
+	ctx, cancel := context.WithDeadline(out.Context(), me.expires)
+	defer cancel()
+	w := &follower[R]{followed: f, id: cluster, sub: sub, out: out, ctx: ctx, next: make(chan *R), sent: make(chan error, 1)}
 	go w.send()
 	defer close(w.next)
 	if err := w.tell(from, 0); err != nil {
@@ -68,6 +72,7 @@ type follower[R any] struct {
 	id      uint64 // of the cluster
 	sub     *host.Subscription
 	out     grpc.ServerStreamingServer[R]
+	ctx     context.Context // ends with the call, and with the token
 	wroteAt time.Time
 
 	next chan *R    // to the goroutine
@@ -89,14 +94,14 @@ func (w *follower[R]) write(r *R) error {
 	case err := <-w.sent:
 		return err
 	case <-w.sub.Done():
-		_, err := w.sub.Next(w.out.Context())
+		_, err := w.sub.Next(w.ctx)
 		return w.ended(err)
 	}
 }
 
 func (w *follower[R]) run() error {
 	for {
-		frames, err := w.sub.Next(w.out.Context())
+		frames, err := w.sub.Next(w.ctx)
 		if err != nil {
 			return w.ended(err)
 		}
@@ -139,6 +144,10 @@ func (w *follower[R]) tell(at raft.Position, quiet time.Duration) error {
 func (w *follower[R]) ended(err error) error {
 	if ended, ok := errors.AsType[*host.EndedError](err); ok {
 		return convert.AnswerError(ended.Answer, "")
+	}
+	if errors.Is(err, context.DeadlineExceeded) && w.out.Context().Err() == nil {
+		return convert.AuthError(&auth.Refusal{Code: auth.Unauthenticated, Reason: auth.ReasonTokenExpired,
+			Text: "the token of this stream has expired: go on with a renewed one"})
 	}
 	return convert.ContextError(err)
 }

@@ -278,7 +278,7 @@ func TestR9_ADisabledAccountHasNoLoginsAndGetsNone(t *testing.T) {
 	w.must(ann, &account.DisableUser{User: "bob"}, nil)
 	require.False(t, w.lives(bob))
 	_, refusal := w.tryLogIn("bob")
-	require.Equal(t, "USER_DISABLED", refusal.Reason)
+	require.Equal(t, "ACCOUNT_DISABLED", refusal.Reason)
 	w.refused(nobody, &account.ResetPassword{User: "bob", Secret: digest("code"), Hash: hash("new")}, state.NotPermitted, "RESET_REFUSED")
 	w.refused(ann, &account.CreateReset{User: "bob", Hash: digest("code")}, state.Precondition, "USER_DISABLED")
 	w.refused(ann, &account.GrantAdmin{User: "bob"}, state.Precondition, "USER_DISABLED")
@@ -458,4 +458,26 @@ func TestBelowTheLevelOfTheTeamNothingIsDone(t *testing.T) {
 	refusal := decode(t, w.m.Apply(at, statemachine.AppendCommand(nil, state.Head{}, demoUsers())), nil)
 	require.Equal(t, state.NotYet, refusal.Code)
 	require.Equal(t, before, w.m.StateHash())
+}
+
+// When very many things end at once, some wait for the entries behind. None of them is good for anything meanwhile.
+func TestWhatIsPastItsTimeIsVoidBeforeItsTurnToGo(t *testing.T) {
+	l := state.DefaultLimits()
+	l.ExpiriesMax = 0 // as if others came first
+	w := newLimited(t, l)
+	w.must(nobody, &account.Bootstrap{Key: key(1), SignUp: state.SignUpOpen, Offer: digest("token")}, nil)
+	ann := w.member("ann")
+	w.pass(l.SecretAge)
+	w.refused(ann, &account.ClaimAdmin{Hash: digest("token")}, state.NotPermitted, "CLAIM_REFUSED")
+	w.must(nobody, &account.OfferAdmin{Hash: digest("second")}, nil)
+	w.must(ann, &account.ClaimAdmin{Hash: digest("second")}, nil)
+	w.must(ann, &account.SetSignUpMode{Mode: state.SignUpInvite}, nil)
+	w.must(ann, &account.CreateInvite{Hash: digest("code"), Age: l.SecretAge}, nil)
+	w.must(ann, &account.CreateReset{User: "ann", Hash: digest("reset")}, nil)
+	w.pass(l.SecretAge)
+	require.Equal(t, 1, w.m.Len(state.TableInvites))
+	s := signUp("dora")
+	s.Invite = digest("code")
+	w.refused(nobody, s, state.NotPermitted, "INVITE_REFUSED")
+	w.refused(nobody, &account.ResetPassword{User: "ann", Secret: digest("reset"), Hash: hash("new")}, state.NotPermitted, "RESET_REFUSED")
 }

@@ -80,7 +80,8 @@ func (s *State) EndLoginsOf(at raft.Position, user UserID, spared LoginID) (ende
 	return ended
 }
 
-// ExpireLogins ends the logins whose deadline has passed, at most Limits.ExpiriesMax of them.
+// ExpireLogins ends the logins whose deadline has passed, at most Limits.ExpiriesMax of them. A login lives until its
+// turn comes: commands and queries, which have no time, judge it by the same row.
 func (s *State) ExpireLogins(at raft.Position, now raft.LogTime) {
 	for range s.Limits.ExpiriesMax {
 		key, _, ok := s.First(TableLoginDeadlines)

@@ -266,7 +266,7 @@ type SignUpRequest struct {
 	Username string `protobuf:"bytes,2,opt,name=username,proto3" json:"username,omitempty"`
 	// At most 254 bytes. No other user's, whatever the case.
 	Email string `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
-	// 1 to 64 bytes, without control characters. Empty is the username.
+	// At most 80 bytes, without control characters. Empty is the username.
 	DisplayName string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// 8 characters or more (a cluster may ask for more), at most 72 bytes; not one of those that everybody tries first, and not the
 	// username.
@@ -411,7 +411,7 @@ type LogInRequest struct {
 	// 32 bytes, drawn at random by the client for this login. A repetition carries the same; the client need not
 	// keep it afterwards, it is in the token.
 	Secret []byte `protobuf:"bytes,4,opt,name=secret,proto3" json:"secret,omitempty"`
-	// What the client is, for the list of logins: at most 64 bytes, without control characters.
+	// What the client is, for the list of logins: at most 80 bytes, without control characters.
 	Client        string `protobuf:"bytes,5,opt,name=client,proto3" json:"client,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1170,7 +1170,7 @@ func (x *ListLoginsRequest) GetConsistency() Consistency {
 // ListLoginsResponse has all logins of the user.
 type ListLoginsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At most 100: nobody has more.
+	// At most 50: nobody has more.
 	Logins        []*Login `protobuf:"bytes,1,rep,name=logins,proto3" json:"logins,omitempty"`
 	Position      uint64   `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
 	unknownFields protoimpl.UnknownFields

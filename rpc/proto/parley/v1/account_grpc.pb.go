@@ -67,9 +67,11 @@ type AccountServiceClient interface {
 	// Who: anybody.
 	//
 	// Errors: CREDENTIALS_WRONG: there is no such user, or the password is another; the answer takes as long in both
-	// cases. USER_DISABLED: told to who knows the password. TOO_MANY_ATTEMPTS: for this user or from this
+	// cases. ACCOUNT_DISABLED: told to who knows the password. TOO_MANY_ATTEMPTS: for this user or from this
 	// address; no password was looked at. BUSY: too many passwords wait to be looked at. PASSWORD_CHANGED: at this moment; repeat under
-	// another request id. LOGINS_FULL: this user has as many logins as one may have. FIELD_INVALID: of the secret.
+	// another request id. DEMO_REFUSED. FIELD_INVALID: of the secret.
+	//
+	// A user has 50 logins at most: one more ends the one that was renewed least recently.
 	LogIn(ctx context.Context, in *LogInRequest, opts ...grpc.CallOption) (*LogInResponse, error)
 	// Renew answers with a token for the caller's login that expires later. The old one stays good until its
 	// own expiry. A token that has expired can't be renewed.
@@ -399,9 +401,11 @@ type AccountServiceServer interface {
 	// Who: anybody.
 	//
 	// Errors: CREDENTIALS_WRONG: there is no such user, or the password is another; the answer takes as long in both
-	// cases. USER_DISABLED: told to who knows the password. TOO_MANY_ATTEMPTS: for this user or from this
+	// cases. ACCOUNT_DISABLED: told to who knows the password. TOO_MANY_ATTEMPTS: for this user or from this
 	// address; no password was looked at. BUSY: too many passwords wait to be looked at. PASSWORD_CHANGED: at this moment; repeat under
-	// another request id. LOGINS_FULL: this user has as many logins as one may have. FIELD_INVALID: of the secret.
+	// another request id. DEMO_REFUSED. FIELD_INVALID: of the secret.
+	//
+	// A user has 50 logins at most: one more ends the one that was renewed least recently.
 	LogIn(context.Context, *LogInRequest) (*LogInResponse, error)
 	// Renew answers with a token for the caller's login that expires later. The old one stays good until its
 	// own expiry. A token that has expired can't be renewed.

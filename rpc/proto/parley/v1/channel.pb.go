@@ -367,10 +367,10 @@ func (x *ChannelMember) GetLastSeen() *timestamppb.Timestamp {
 type CreateChannelRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Command *CommandContext        `protobuf:"bytes,1,opt,name=command,proto3" json:"command,omitempty"`
-	// 3 to 64 characters, of them at most 128 bytes: letters and digits of any script, '-', '_' and '.'; with or without '#'
+	// 3 to 50 characters: letters and digits of any script, '-', '_' and '.'; with or without '#'
 	// in front. It does not begin like an id. No other channel's, whatever the case.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// At most 1,024 bytes.
+	// At most 500 bytes.
 	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
 	Private     bool   `protobuf:"varint,4,opt,name=private,proto3" json:"private,omitempty"`
 	// Unspecified is open.

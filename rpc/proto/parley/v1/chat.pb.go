@@ -1930,11 +1930,11 @@ func (x *MarkReadResponse) GetPosition() uint64 {
 // SearchRequest has the words.
 type SearchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At most 256 bytes.
+	// At most 1,024 bytes.
 	Query string `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	// Only there; empty is wherever the caller may read.
 	Place string `protobuf:"bytes,2,opt,name=place,proto3" json:"place,omitempty"`
-	// 0 is 20, and more than 100 is 100.
+	// 0 and more than 20 is 20.
 	Limit         uint32      `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
 	Cursor        string      `protobuf:"bytes,4,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	Consistency   Consistency `protobuf:"varint,5,opt,name=consistency,proto3,enum=parley.v1.Consistency" json:"consistency,omitempty"`

@@ -103,7 +103,7 @@ type ChatServiceClient interface {
 	//
 	// Who: members.
 	//
-	// Errors: EMOJI_INVALID, MESSAGE_DELETED; REACTIONS_FULL: the message has 64 different ones.
+	// Errors: EMOJI_INVALID, MESSAGE_DELETED; REACTIONS_FULL: the message has 50 different ones.
 	React(ctx context.Context, in *ReactRequest, opts ...grpc.CallOption) (*ReactResponse, error)
 	// Mentions returns the messages that mention the caller, newest first, page by page. A message mentions a
 	// member of its place by "@" and his username; at most 50 of them.
@@ -134,13 +134,14 @@ type ChatServiceClient interface {
 	// largest position that was received, be it of a message or of a progress note. EventService.Watch streams
 	// whatever else happens.
 	//
-	// The first response is a progress note: it says that the stream stands. The stream lives as long as the login.
+	// The first response is a progress note: it says that the stream stands. The stream lives as long as the login,
+	// and no longer than the token that began it.
 	//
 	// Who: members. The stream ends with the error that a new one would get, when the caller is no member any more.
 	//
 	// Errors: COMPACTED if messages after the position are no longer kept as events, or the position is of another
 	// cluster: read the History, then go on from metadata "position"; TOO_SLOW if the client read too slowly: resume;
-	// LOGIN_ENDED; BUSY: the login has 128 streams.
+	// LOGIN_ENDED; TOKEN_EXPIRED: resume with a renewed one; BUSY: the login has 128 streams.
 	Tail(ctx context.Context, in *TailRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TailResponse], error)
 }
 
@@ -369,7 +370,7 @@ type ChatServiceServer interface {
 	//
 	// Who: members.
 	//
-	// Errors: EMOJI_INVALID, MESSAGE_DELETED; REACTIONS_FULL: the message has 64 different ones.
+	// Errors: EMOJI_INVALID, MESSAGE_DELETED; REACTIONS_FULL: the message has 50 different ones.
 	React(context.Context, *ReactRequest) (*ReactResponse, error)
 	// Mentions returns the messages that mention the caller, newest first, page by page. A message mentions a
 	// member of its place by "@" and his username; at most 50 of them.
@@ -400,13 +401,14 @@ type ChatServiceServer interface {
 	// largest position that was received, be it of a message or of a progress note. EventService.Watch streams
 	// whatever else happens.
 	//
-	// The first response is a progress note: it says that the stream stands. The stream lives as long as the login.
+	// The first response is a progress note: it says that the stream stands. The stream lives as long as the login,
+	// and no longer than the token that began it.
 	//
 	// Who: members. The stream ends with the error that a new one would get, when the caller is no member any more.
 	//
 	// Errors: COMPACTED if messages after the position are no longer kept as events, or the position is of another
 	// cluster: read the History, then go on from metadata "position"; TOO_SLOW if the client read too slowly: resume;
-	// LOGIN_ENDED; BUSY: the login has 128 streams.
+	// LOGIN_ENDED; TOKEN_EXPIRED: resume with a renewed one; BUSY: the login has 128 streams.
 	Tail(*TailRequest, grpc.ServerStreamingServer[TailResponse]) error
 	mustEmbedUnimplementedChatServiceServer()
 }

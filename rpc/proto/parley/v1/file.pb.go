@@ -352,7 +352,8 @@ type UploadHeader struct {
 	Size   uint64 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`
 	// Where the first chunk begins.
 	Offset uint64 `protobuf:"varint,4,opt,name=offset,proto3" json:"offset,omitempty"`
-	// Of the whole content, 64 hexadecimal digits. Empty: the cluster takes what comes.
+	// Of the whole content, 64 hexadecimal digits in lower case. Empty: the cluster takes what comes, if all of it comes in this
+	// call.
 	Sha256        string `protobuf:"bytes,5,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -497,7 +498,7 @@ type PostFileRequest struct {
 	// 1 to 255 bytes. Of a path the last element is taken; control characters, those that turn the direction of writing,
 	// and what no disk takes become '_'. FILE_NAME_INVALID: nothing is left.
 	Name string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
-	// At most 1,024 bytes.
+	// At most 500 bytes.
 	Description   string `protobuf:"bytes,6,opt,name=description,proto3" json:"description,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

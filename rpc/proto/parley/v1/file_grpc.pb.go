@@ -52,7 +52,7 @@ type FileServiceClient interface {
 	//
 	// Who: members of the place; for a direct conversation every user, with any other one.
 	//
-	// Errors: FILE_TOO_LARGE, QUOTA_EXCEEDED, CHANNEL_ARCHIVED, CONVERSATION_WITH_SELF, FIELD_INVALID, BUSY, NO_ROOM.
+	// Errors: FILE_TOO_LARGE, QUOTA_EXCEEDED, FILES_FULL, CHANNEL_ARCHIVED, CONVERSATION_WITH_SELF, FIELD_INVALID, BUSY, NO_ROOM.
 	BeginUpload(ctx context.Context, in *BeginUploadRequest, opts ...grpc.CallOption) (*BeginUploadResponse, error)
 	// Upload takes content, a header and then chunks, in order and without a gap. When it returns OK, the content lies
 	// on the disks of a majority of the nodes. To repeat it is safe; what arrived already need not be sent again. An
@@ -68,7 +68,7 @@ type FileServiceClient interface {
 	//
 	// Who: as with BeginUpload.
 	//
-	// Errors: FILE_NAME_INVALID, TOO_LONG, NOT_UTF8, FIELD_INVALID; CHANNEL_ARCHIVED, CONVERSATION_WITH_SELF; QUOTA_EXCEEDED;
+	// Errors: FILE_NAME_INVALID, TOO_LONG, NOT_UTF8, FIELD_INVALID; CHANNEL_ARCHIVED, CONVERSATION_WITH_SELF; QUOTA_EXCEEDED, FILES_FULL;
 	// NOT_UPLOADED: the caller has not uploaded this content, or it was forgotten: upload it again.
 	PostFile(ctx context.Context, in *PostFileRequest, opts ...grpc.CallOption) (*PostFileResponse, error)
 	// ListFiles returns a place's files, newest first, page by page.
@@ -213,7 +213,7 @@ type FileServiceServer interface {
 	//
 	// Who: members of the place; for a direct conversation every user, with any other one.
 	//
-	// Errors: FILE_TOO_LARGE, QUOTA_EXCEEDED, CHANNEL_ARCHIVED, CONVERSATION_WITH_SELF, FIELD_INVALID, BUSY, NO_ROOM.
+	// Errors: FILE_TOO_LARGE, QUOTA_EXCEEDED, FILES_FULL, CHANNEL_ARCHIVED, CONVERSATION_WITH_SELF, FIELD_INVALID, BUSY, NO_ROOM.
 	BeginUpload(context.Context, *BeginUploadRequest) (*BeginUploadResponse, error)
 	// Upload takes content, a header and then chunks, in order and without a gap. When it returns OK, the content lies
 	// on the disks of a majority of the nodes. To repeat it is safe; what arrived already need not be sent again. An
@@ -229,7 +229,7 @@ type FileServiceServer interface {
 	//
 	// Who: as with BeginUpload.
 	//
-	// Errors: FILE_NAME_INVALID, TOO_LONG, NOT_UTF8, FIELD_INVALID; CHANNEL_ARCHIVED, CONVERSATION_WITH_SELF; QUOTA_EXCEEDED;
+	// Errors: FILE_NAME_INVALID, TOO_LONG, NOT_UTF8, FIELD_INVALID; CHANNEL_ARCHIVED, CONVERSATION_WITH_SELF; QUOTA_EXCEEDED, FILES_FULL;
 	// NOT_UPLOADED: the caller has not uploaded this content, or it was forgotten: upload it again.
 	PostFile(context.Context, *PostFileRequest) (*PostFileResponse, error)
 	// ListFiles returns a place's files, newest first, page by page.
