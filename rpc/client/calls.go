@@ -135,7 +135,10 @@ func (c *calls) attempt(r caller.Request) {
 	ctx, cancel := context.WithTimeout(c.ctx, attemptMax)
 	defer cancel()
 	in := caller.Input{Kind: caller.InputLost, ID: r.ID}
-	if conn, err := c.conns.get(r.Target); err == nil {
+	switch conn, err := c.conns.get(r.Target); {
+	case err != nil || !connected(ctx, conn):
+		in.Kind, in.Answer.Outcome = caller.InputResponse, node.Refused // it was not sent
+	default:
 		var ok bool
 		switch r.Kind {
 		case caller.RequestOpenSession:

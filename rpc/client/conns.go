@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 
@@ -67,6 +68,24 @@ func (c *conns) get(addr string) (*grpc.ClientConn, error) {
 	}
 	c.byAddr[addr] = conn
 	return conn, nil
+}
+
+// connected waits until a connection stands, or its attempt to has failed. What is not sent over one that does not stand has
+// certainly not happened; of an RPC that fails gRPC does not say whether it was sent.
+func connected(ctx context.Context, conn *grpc.ClientConn) bool {
+	for {
+		switch state := conn.GetState(); state {
+		case connectivity.Ready:
+			return true
+		case connectivity.TransientFailure, connectivity.Shutdown:
+			return false
+		default:
+			conn.Connect()
+			if !conn.WaitForStateChange(ctx, state) {
+				return false
+			}
+		}
+	}
 }
 
 // giveBack closes a session, as far as that is possible in closeMax: at the node that is
