@@ -13,7 +13,9 @@ import (
 	"parley/rpc/client"
 )
 
-func env(vars map[string]string) func(string) string { return func(name string) string { return vars[name] } }
+func env(vars map[string]string) func(string) string {
+	return func(name string) string { return vars[name] }
+}
 
 func TestTheDirectoryIsTheOneThatTheEnvironmentNames(t *testing.T) {
 	all := map[string]string{"PARLEY_CONFIG_DIR": "/p", "XDG_CONFIG_HOME": "/x", "HOME": "/h"}
