@@ -120,12 +120,12 @@ func (s *channels) DemoteMember(ctx context.Context, r *pb.DemoteMemberRequest) 
 }
 
 func (s *channels) ArchiveChannel(ctx context.Context, r *pb.ArchiveChannelRequest) (*pb.ArchiveChannelResponse, error) {
-	at, err := s.done(ctx, r.GetCommand(), &chat.Archive{Place: r.GetChannel()})
+	_, at, err := s.change(ctx, r.GetCommand(), &chat.Archive{Place: r.GetChannel()})
 	return &pb.ArchiveChannelResponse{Position: at}, err
 }
 
 func (s *channels) UnarchiveChannel(ctx context.Context, r *pb.UnarchiveChannelRequest) (*pb.UnarchiveChannelResponse, error) {
-	at, err := s.done(ctx, r.GetCommand(), &chat.Unarchive{Place: r.GetChannel()})
+	_, at, err := s.change(ctx, r.GetCommand(), &chat.Unarchive{Place: r.GetChannel()})
 	return &pb.UnarchiveChannelResponse{Position: at}, err
 }
 

@@ -164,7 +164,7 @@ func TestR6_NobodyActsUnderALoginWithoutItsSecretNorInAnothersName(t *testing.T)
 	}
 	other := bob
 	other.id = ann.id // the client session is ann's
-	require.Equal(t, state.NotPermitted, w.do(other, &account.LogOut{}, nil).Code)
+	require.Equal(t, state.Precondition, w.do(other, &account.LogOut{}, nil).Code)
 	require.True(t, w.lives(bob))
 }
 
