@@ -31,6 +31,12 @@ type testCluster struct {
 
 func startCluster(t *testing.T, limits statemachine.Limits) *testCluster {
 	t.Helper()
+	return startClusterOf(t, limits, func(*server.Config) {})
+}
+
+// startClusterOf is startCluster with servers that are set up in another way.
+func startClusterOf(t *testing.T, limits statemachine.Limits, change func(*server.Config)) *testCluster {
+	t.Helper()
 	network := host.NewNetwork()
 	c := &testCluster{t: t, network: network, who: make(map[string]Credentials)}
 	var listeners []net.Listener
@@ -53,9 +59,11 @@ func startCluster(t *testing.T, limits statemachine.Limits) *testCluster {
 			Logger:    slog.New(slog.DiscardHandler),
 		})
 		require.NoError(t, err)
-		s, err := server.New(server.Config{
+		cfg := server.Config{
 			Host: h, Limits: limits, Version: "test", Logger: slog.New(slog.DiscardHandler), Loopback: true, DemoUsers: true, BcryptCost: 4,
-		})
+		}
+		change(&cfg)
+		s, err := server.New(cfg)
 		require.NoError(t, err)
 		c.hosts, c.servers = append(c.hosts, h), append(c.servers, s)
 		go func() { _ = s.Serve(l) }()
