@@ -224,7 +224,7 @@ func (c Code) String() string {
 	case CodeNotYet:
 		return "not before every node runs the newer release"
 	case CodeReaderGone:
-		return "the stream's login has ended"
+		return "the login has ended"
 	case CodeSessionForeign:
 		return "somebody else's session"
 	}
