@@ -46,7 +46,7 @@ func TestTwoOfThreeNodesAreLostAndTheThirdGoesOnWithAllThatWasAcknowledged(t *te
 
 	now := strings.Join([]string{a[1], a[7], a[9]}, ",")
 	seen := make(chan string, 100)
-	go tailTexts(t, now, seen) // it lives through all of it
+	go tailTexts(t, asAlice(t, strings.Split(now, ",")...), seen) // it lives through all of it
 	for _, text := range want {
 		require.Equal(t, text, <-seen)
 	}
