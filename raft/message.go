@@ -40,7 +40,7 @@ const (
 	MsgSnapshotChunk MessageKind = 122
 
 	MsgBlob MessageKind = 125 // see raft/blob
-	MsgPin  MessageKind = 126 // append this pin (raft/node, uploads)
+	MsgPin  MessageKind = 126 // append this pin, or this word to the state machine (raft/node, uploads and tell)
 )
 
 // String names the message as traces print it.

@@ -138,3 +138,11 @@ func (m *Machine) renderTeam(dst, row []byte) ([]byte, state.Audience) {
 	_ = state.Decode(row, &e) // this code wrote it
 	return state.Append(append(dst, bodyVersion), m.Show(&e)), e.Audience
 }
+
+// DecodeShown reads an event under a login; ok is false for those of other forms.
+func DecodeShown(body []byte) (e state.Shown, ok bool, err error) {
+	if len(body) == 0 || body[0] != bodyVersion {
+		return e, false, nil
+	}
+	return e, true, state.Decode(body[1:], &e)
+}

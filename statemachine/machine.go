@@ -103,7 +103,7 @@ func (m *Machine) applyTeam(at node.Applied, blobs node.Names, body []byte) (sta
 			return nil, refusal
 		}
 		if at.Principal != t.User.ID.String() {
-			return nil, state.Refusef(state.NotPermitted, "OTHER_USERS_SESSION", "The client session, or the request id, is another user's.")
+			return nil, state.Refusef(state.Precondition, "SESSION_FOREIGN", "The client session, or the request id, is another user's.")
 		}
 	}
 	return command.Apply(t)
@@ -194,7 +194,7 @@ func (m *Machine) MayRead(reader, audience string) bool {
 	return reader != "" && state.Decode([]byte(audience), &a) == nil && m.State.MayRead(state.UserID(state.KeyPart(reader, 0)), a)
 }
 
-// Dismissed changes whenever a login ends or a member is removed.
+// Dismissed changes whenever a login ends.
 func (m *Machine) Dismissed() uint64 { return m.Revocations }
 
 // EventsAfter returns the frames of positions above from: the body of each is a list of events.

@@ -19,7 +19,8 @@ func devCommand(stdout, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dev",
 		Short: "Run a whole cluster on this machine",
-		Long: `Runs a cluster on this machine, each node a process of its own. When writes succeed it
+		Long: `Runs a cluster on this machine, each node a process of its own, with the users alice (password alice123, an
+admin of the cluster), bob (bob123) and charlie (charlie123). When writes succeed and they can log in it
 prints one line on stdout,
 
   ready leader=<id> clients=<address,address,...>
@@ -37,6 +38,7 @@ directory the cluster resumes with all its data.`,
 	f.StringVar(&o.Dir, "dir", "", fmt.Sprintf("where the data lies (default %q)", local.DefaultDir))
 	f.IntVar(&o.ClientPort, "client-port", -1, fmt.Sprintf("node i listens for clients at this port + i - 1; 0 chooses free ports (default %d)", local.DefaultClientPort))
 	f.IntVar(&o.PeerPort, "peer-port", -1, fmt.Sprintf("node i listens for its peers at this port + i - 1; 0 chooses free ports (default %d)", local.DefaultPeerPort))
+	f.IntVar(&o.BcryptCost, "bcrypt-cost", 0, "the cost of the passwords' hashes (default 12); each one more doubles the time that a log-in takes")
 	f.BoolVar(&o.Ephemeral, "ephemeral", false, "keep the data in a temporary directory, and remove it at the end")
 	for _, name := range []string{"client-port", "peer-port"} {
 		f.Lookup(name).DefValue = "0" // -1 means "not given"; the text has the default
@@ -76,6 +78,10 @@ node waits until parley cluster add adds it to a cluster that runs.`,
 	f.BoolVar(&flags.Join, "join", false, "wait to be added to a cluster that runs: see parley cluster add")
 	f.StringVar(&flags.Lease, "lease", "", "how long a leader may answer reads without asking the others, for example 200ms; 0 for not at all, as at first. "+
 		"All nodes should have the same; it relies on clocks that never stand still: see docs/operations.md")
+	f.IntVar(&flags.Edge.BcryptCost, "bcrypt-cost", 0, "the cost of the passwords' hashes (default 12); below 10 on loopback alone")
+	f.BoolVar(&flags.Edge.DemoUsers, "demo-users", false, "make alice, bob and charlie, whose passwords everybody knows; on loopback alone")
+	f.StringVar(&flags.Edge.SignUp, "sign-up", "", "who may sign up in a cluster that is just being made: open, invite or closed (default open on loopback, else invite)")
+	f.StringVar(&flags.Edge.TokenLifetime, "token-lifetime", "", "how long a token is good before it has to be renewed (default 24h)")
 	f.BoolVar(&check, "check", false, "only tell whether the node could start")
 	return cmd
 }

@@ -75,7 +75,14 @@ type Op struct {
 	// zero if it is made where the request comes in.
 	RequestID string
 	Digest    node.Digest
+
+	// Span is how many numbers of the session it takes, for a request that stands for so many
+	// commands: its own Seq and those that follow. 0 is 1; at most WindowMax. A one-shot command has none.
+	Span uint64
 }
+
+// span is how many numbers of the session an operation takes.
+func (o *Op) span() uint64 { return max(1, o.Span) }
 
 // InputKind says which fields of an Input are meant.
 type InputKind uint8
@@ -253,6 +260,10 @@ func (c *Caller) submit(op Op) {
 	if op.Deadline == 0 {
 		op.Deadline = raft.Never
 	}
+	if op.span() > uint64(c.cfg.WindowMax) {
+		c.out.Done = append(c.out.Done, Result{Ticket: op.Ticket, Outcome: node.Refused, Code: node.CodeTooLarge})
+		return
+	}
 	if len(c.ops) >= c.cfg.PendingMax {
 		c.out.Done = append(c.out.Done, Result{Ticket: op.Ticket, Outcome: node.Refused, Code: node.CodeBusy})
 		return
@@ -287,7 +298,7 @@ func (c *Caller) response(in *Input) {
 		p.until = 0
 	}
 	switch a.Code {
-	case node.CodeTooLarge, node.CodeBelowWindow:
+	case node.CodeTooLarge, node.CodeBelowWindow, node.CodeReaderGone, node.CodeSessionForeign:
 		c.giveUp(p) // it would be told the same again
 	case node.CodeRequestConflict:
 		// Something else was executed under the id, so that this was not and is not going to be.
@@ -346,8 +357,8 @@ func (c *Caller) openAnswered(in *Input) {
 	for _, p := range c.ops {
 		if !p.op.Query && p.op.RequestID == "" {
 			p.code = a.Code
-			if a.Code == node.CodeTooLarge {
-				c.giveUp(p) // this principal will never get a session
+			if a.Code == node.CodeTooLarge || a.Code == node.CodeReaderGone {
+				c.giveUp(p) // this principal will never get a session, or his login has ended
 			}
 		}
 	}
@@ -378,8 +389,9 @@ func (c *Caller) expire() {
 }
 
 // send sends what may be sent: nothing before the gate opens, commands only under
-// a session and within its window.
+// a session and within its window. A command that has to wait for room in it is not overtaken by a smaller one.
 func (c *Caller) send() {
+	held := false
 	for _, p := range c.ops {
 		if p.attempt.id != 0 || p.ended || c.now < c.routeOf(p.op.Query).gate {
 			continue
@@ -392,7 +404,12 @@ func (c *Caller) send() {
 			c.sendOnce(p)
 			continue
 		}
-		if c.numbered(p) {
+		if p.seq == 0 && held {
+			continue
+		}
+		if !c.numbered(p) {
+			held = true
+		} else {
 			p.attempt = c.request(Request{Kind: RequestCommand, Command: node.Command{
 				Session: p.session, Seq: p.seq, AckedBelow: c.ackedBelow(), Body: p.op.Body}})
 		}
@@ -424,11 +441,11 @@ func (c *Caller) numbered(p *pending) bool {
 		return false
 	case p.seq != 0:
 		return true
-	case c.session.next-c.ackedBelow() >= uint64(c.cfg.WindowMax):
+	case c.session.next+p.op.span()-c.ackedBelow() > uint64(c.cfg.WindowMax):
 		return false
 	}
 	p.session, p.seq = c.session.id, c.session.next
-	c.session.next++
+	c.session.next += p.op.span()
 	return true
 }
 

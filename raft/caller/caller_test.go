@@ -16,6 +16,7 @@ import (
 // talk is a caller and a test that plays all nodes: a conversation is a script of lines.
 //
 //	submit T [within D]      operation T is wanted
+//	batch T N                operation T is wanted, which takes N numbers
 //	query T                  a linearizable read
 //	once T ID [within D]     operation T is wanted, as a one-shot command
 //	cancel T
@@ -23,7 +24,7 @@ import (
 //	wait D                   time passes, WakeAt by WakeAt
 //	ID open S                request ID opened session S
 //	ID done R                request ID is answered
-//	ID unknown | busy | gone | below | large | conflict | notyet
+//	ID unknown | busy | gone | below | large | conflict | notyet | ended
 //	ID full D                no room for a request id before D has passed
 //	ID notleader [ADDR]
 //	ID leaderlost [ADDR]     a read whose leader could not be asked
@@ -102,6 +103,9 @@ func (k *talk) say(line string) {
 		}
 		k.step(Input{Kind: InputSubmit, Op: op})
 		return
+	case "batch":
+		k.step(Input{Kind: InputSubmit, Op: Op{Ticket: number(w[1]), Body: []byte("op" + w[1]), Span: number(w[2])}})
+		return
 	case "once":
 		op := Op{Ticket: number(w[1]), Body: []byte("op" + w[1]), RequestID: w[2], Digest: node.Digest{7}}
 		if len(w) > 4 {
@@ -145,7 +149,7 @@ func (k *talk) say(line string) {
 	default:
 		code, ok := map[string]node.Code{"busy": node.CodeBusy, "gone": node.CodeSessionUnknown, "below": node.CodeBelowWindow,
 			"conflict": node.CodeRequestConflict, "notyet": node.CodeNotYet,
-			"large": node.CodeTooLarge, "stopping": node.CodeStopping}[w[1]]
+			"large": node.CodeTooLarge, "ended": node.CodeReaderGone, "stopping": node.CodeStopping}[w[1]]
 		require.True(k.t, ok, line)
 		in.Answer = node.Answer{Outcome: node.Refused, Code: code}
 	}
@@ -233,6 +237,30 @@ func TestConversations(t *testing.T) {
 			> 3 done x
 			1 done x
 			> 2 done late`,
+
+		"a login that has ended ends what was asked under it, as unknown where an attempt got lost before": `
+			> submit 1
+			1 -> a: open
+			> submit 2
+			> 1 open 7
+			2 -> a: s7 #1 <1 op1
+			3 -> a: s7 #2 <1 op2
+			> 2 lost
+			4 -> b: s7 #1 <1 op1
+			> 4 ended
+			1 unknown: the login has ended
+			> 3 ended
+			2 refused: the login has ended
+			> query 3
+			5 -> b: query op3
+			> 5 ended
+			3 refused: the login has ended`,
+
+		"without a login nobody gets a session": `
+			> submit 1
+			1 -> a: open
+			> 1 ended
+			1 refused: the login has ended`,
 
 		"a one-shot command needs no session and is repeated under its id at any node": `
 			> once 1 job
@@ -597,4 +625,23 @@ func TestACloneGoesItsOwnWay(t *testing.T) {
 	k.say("2 done x")
 	require.Equal(t, before, clone.AppendState(nil))
 	require.NotEqual(t, before, k.c.AppendState(nil))
+}
+
+// A request that stands for many commands takes as many numbers. At stake are two commands under one.
+func TestABatchTakesAsManyNumbersAsItHasCommands(t *testing.T) {
+	newTalk(t, Config{WindowMax: 4}).converse(`
+		> batch 1 3
+		1 -> a: open
+		> 1 open 7
+		2 -> a: s7 #1 <1 op1
+		> batch 2 2
+		> submit 3
+		> 2 lost
+		3 -> b: s7 #1 <1 op1
+		> 3 done x
+		1 done x
+		4 -> b: s7 #4 <4 op2
+		5 -> b: s7 #6 <4 op3
+		> batch 4 5
+		4 refused: too large`)
 }

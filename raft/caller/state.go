@@ -62,7 +62,7 @@ func (c *Caller) AppendState(dst []byte) []byte {
 	}
 	u(uint64(len(c.ops)))
 	for _, p := range c.ops {
-		u(p.op.Ticket, uint64(p.op.Consistency), uint64(p.session), p.seq, uint64(p.code), uint64(p.retry))
+		u(p.op.Ticket, p.op.span(), uint64(p.op.Consistency), uint64(p.session), p.seq, uint64(p.code), uint64(p.retry))
 		text(p.op.Body)
 		text([]byte(p.op.RequestID))
 		text(p.op.Digest[:])

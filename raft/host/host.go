@@ -169,30 +169,81 @@ func (h *Host) localNow() Local {
 // full or stopping host is an answer, not an error. A query or a read of a blob never ends Unknown:
 // it changes nothing, so that one without an answer is Refused.
 func (h *Host) Do(ctx context.Context, e node.Event) (node.Answer, error) {
+	w, a := h.submit(&e)
+	if w == nil {
+		return a, nil
+	}
+	return h.await(ctx, w, &e)
+}
+
+// DoAll is Do for many events at once, which the node gets in their order. The error is the context's; each answer
+// stands for itself.
+func (h *Host) DoAll(ctx context.Context, events []node.Event) ([]node.Answer, error) {
+	answers, waiting := make([]node.Answer, len(events)), make([]*call, len(events))
+	for i := range events {
+		waiting[i], answers[i] = h.submit(&events[i])
+	}
+	var late error
+	for i, w := range waiting {
+		if w == nil {
+			continue
+		}
+		var err error
+		if answers[i], err = h.await(ctx, w, &events[i]); err != nil {
+			late = err
+		}
+	}
+	return answers, late
+}
+
+// submit gives an event its ticket and puts it into the inbox; without a call its answer is known already.
+func (h *Host) submit(e *node.Event) (*call, node.Answer) {
 	w, ticket, ok := h.calls.open()
 	if !ok {
-		return node.Answer{Outcome: node.Refused, Code: node.CodeBusy}, nil
+		return nil, node.Answer{Outcome: node.Refused, Code: node.CodeBusy}
 	}
-	defer h.calls.close(ticket)
 	e.Ticket = ticket
-	if at := h.inbox.call(e); at != placedIn {
-		w.leave(ticket)
-		code := node.CodeBusy
-		if at == placedClosed {
-			code = node.CodeStopping
-		}
-		return node.Answer{Ticket: ticket, Outcome: node.Refused, Code: code}, nil
+	at := h.inbox.call(*e)
+	if at == placedIn {
+		return w, node.Answer{}
 	}
+	w.leave(ticket)
+	h.calls.close(ticket)
+	code := node.CodeBusy
+	if at == placedClosed {
+		code = node.CodeStopping
+	}
+	return nil, node.Answer{Ticket: ticket, Outcome: node.Refused, Code: code}
+}
+
+// await returns the answer to what was submitted, and gives its slot back.
+func (h *Host) await(ctx context.Context, w *call, e *node.Event) (node.Answer, error) {
+	ticket := e.Ticket
+	defer h.calls.close(ticket)
 	select {
 	case a := <-w.answer:
-		return certain(&e, a), nil
+		return certain(e, answered(e, a)), nil
 	case <-ctx.Done():
 	}
 	if a, ok := w.leave(ticket); ok {
-		return certain(&e, a), nil
+		return certain(e, answered(e, a)), nil
 	}
 	h.inbox.note(node.Event{Kind: node.EventCancel, Ticket: ticket})
-	return certain(&e, node.Answer{Ticket: ticket, Outcome: node.Unknown}), ctx.Err()
+	return certain(e, node.Answer{Ticket: ticket, Outcome: node.Unknown}), ctx.Err()
+}
+
+// answered reads the reply to a query that the node left to the caller.
+func answered(e *node.Event, a node.Answer) node.Answer {
+	if a.View != nil {
+		a.Reply, a.View = a.View.Query(e.Query.Body), nil
+	}
+	return a
+}
+
+// Tell has the state machine told something, by way of the leader, sooner or later or not at all: nobody hears what
+// comes of it. It is for what is said again until it shows.
+func (h *Host) Tell(body []byte) {
+	_ = h.inbox.call(node.Event{Kind: node.EventTell, Command: node.Command{Body: body}})
 }
 
 // certain makes an unknown query, or read of a blob, a refused one.
@@ -206,12 +257,18 @@ func certain(e *node.Event, a node.Answer) node.Answer {
 // Subscribe begins a stream of the frames after position from: first what is
 // kept, then what happens. If the node refuses it, Next tells.
 func (h *Host) Subscribe(ctx context.Context, from raft.Position) (*Subscription, error) {
+	return h.SubscribeFor(ctx, from, "")
+}
+
+// SubscribeFor is Subscribe on behalf of a reader, who gets what he may see (node.Discreet): only what concerns one of the
+// audiences, if any are named.
+func (h *Host) SubscribeFor(ctx context.Context, from raft.Position, reader string, audiences ...string) (*Subscription, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	s := newSubscription(h, from)
 	h.subs.add(s)
-	switch h.inbox.call(node.Event{Kind: node.EventSubscribe, Ticket: s.ticket, From: from}) {
+	switch h.inbox.call(node.Event{Kind: node.EventSubscribe, Ticket: s.ticket, From: from, Reader: reader, Audiences: audiences}) {
 	case placedFull:
 		h.subs.remove(s.ticket)
 		return nil, ErrBusy

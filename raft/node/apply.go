@@ -49,7 +49,7 @@ func (n *Node) advance(e *raft.Entry) (Answer, bool) {
 	if n.tooNew(e) {
 		return Answer{}, false
 	}
-	n.applied, n.logTime = e.Index, e.Time
+	n.applied, n.logTime, n.view = e.Index, e.Time, view{}
 	n.sessions.expire(e.Time)
 	n.requests.expire(e.Time)
 	n.pins.expire(e.Time)
@@ -74,6 +74,8 @@ func (n *Node) execute(e *raft.Entry) Answer {
 			return n.executeRequest(e, &c)
 		case c.kind == envelopePin:
 			return n.executePin(e, &c)
+		case c.kind == envelopeTell:
+			return n.executeTell(e, &c)
 		}
 		return n.executeCommand(e, &c)
 	case raft.EntryConfig:

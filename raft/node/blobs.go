@@ -48,6 +48,8 @@ const (
 	ownRead Ticket = 1<<64 - 1
 	// ownPin is the ticket of pins that are proposed: their callers wait in uploads.
 	ownPin Ticket = 1<<64 - 2
+	// ownTell is the ticket of what the state machine is told: nobody waits for it.
+	ownTell Ticket = 1<<64 - 3
 	// catchUpEvery is how often a read that was refused is repeated.
 	catchUpEvery = 500 * time.Millisecond
 	// judgeEvery is how long the verdict over a change that is not allowed stands: it looks at every blob.

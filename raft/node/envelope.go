@@ -43,6 +43,11 @@ import (
 //	58..65 log time until which it keeps it
 //	66..   principal
 //
+//	what the state machine is told, from level 4 on
+//	0      version (1)
+//	1      kind (6)
+//	2..    body
+//
 // The payload of an EntryLevel is
 //
 //	0      version (1)
@@ -55,12 +60,14 @@ const (
 	envelopeClose   = 3
 	envelopeRequest = 4
 	envelopePin     = 5
+	envelopeTell    = 6
 
 	envelopeOpenHead    = 10
 	envelopeCommandHead = 26
 	envelopeCloseLen    = 18
 	envelopeRequestHead = 22
 	envelopePinHead     = 66
+	envelopeTellHead    = 2
 
 	levelLen = 5
 )
@@ -161,6 +168,11 @@ func decodePin(p []byte) envelope {
 	return e
 }
 
+// encodeTell makes the payload of what the state machine is told.
+func encodeTell(body []byte) []byte {
+	return append([]byte{envelopeVersion, envelopeTell}, body...)
+}
+
 func decodeEnvelope(p []byte) (envelope, error) {
 	if len(p) < 2 || p[0] != envelopeVersion {
 		return envelope{}, errEnvelope
@@ -185,6 +197,9 @@ func decodeEnvelope(p []byte) (envelope, error) {
 		return decodeRequest(p)
 	case e.kind == envelopePin && len(p) >= envelopePinHead:
 		return decodePin(p), nil
+	case e.kind == envelopeTell:
+		e.body = p[envelopeTellHead:]
+		return e, nil
 	}
 	return envelope{}, errEnvelope
 }

@@ -31,6 +31,7 @@ func TestEnvelopesAreTheseBytes(t *testing.T) {
 		{"0103" + "0300000000000000" + "0807060504030201", encodeClose(3, 0x0102030405060708)},
 		{"0105" + "0807060504030201" + "01" + strings.Repeat("00", 30) + "02" + "0500000000000000" + "0700000000000000" + "0900000000000000" + "616e6e",
 			encodePin(0x0102030405060708, &blob.Confirmation{Sum: blob.Sum{0: 1, 31: 2}, Size: 5, Config: 7, NotAfter: 9}, "ann")},
+		{"0106" + "6869", encodeTell([]byte("hi"))},
 	} {
 		require.Equal(t, c.golden, hex.EncodeToString(c.got))
 	}
@@ -65,7 +66,7 @@ func TestAnEnvelopeIsEncodedInOneAllocation(t *testing.T) {
 }
 
 func TestWhatIsNoEnvelopeIsRefused(t *testing.T) {
-	for _, p := range [][]byte{nil, {1}, {2, 1, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 6, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 5, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 1, 0}, make([]byte, 40),
+	for _, p := range [][]byte{nil, {1}, {2, 1, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 7, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 5, 0, 0, 0, 0, 0, 0, 0, 0}, {1, 1, 0}, make([]byte, 40),
 		encodeClose(3, 9)[:17], append(encodeClose(3, 9), 0),
 		encodeRequest(&Command{RequestID: "", Principal: "ann"}), encodeRequest(&Command{RequestID: "id", Principal: "ann"})[:26]} {
 		_, err := decodeEnvelope(p)

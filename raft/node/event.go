@@ -8,7 +8,7 @@ import (
 )
 
 // Ticket is the driver's name for a caller that waits: an answer carries the
-// ticket of its request. Tickets are never used twice in a process; zero and the two highest are the
+// ticket of its request. Tickets are never used twice in a process; zero and the three highest are the
 // node's own.
 type Ticket uint64
 
@@ -41,27 +41,28 @@ const (
 	EventReadBlob                            // Ticket wants Blob.Bytes of Blob.Sum from Blob.Offset on, if this node has it
 	EventBlob                                // the store of blobs did an operation: BlobDone
 	EventCloseSession                        // Ticket gives up the session Command.Session that Command.Nonce opened
+	EventTell                                // the state machine is to be told Command.Body; nobody waits (see tell.go)
 )
 
 // Event is one thing that happened outside the node.
 type Event struct {
-	Kind     EventKind
-	Ticket   Ticket
-	Message  *raft.Message // the node keeps its payloads, not the struct
-	Command  Command
-	Query    Query
-	From     raft.Position // EventSubscribe, EventTaken: the last position the caller has seen
-	Reader   string        // EventSubscribe: on whose behalf, in the words of the state machine (Discreet)
-	Audience string        // EventSubscribe: only what concerns this audience; empty: all that the reader may see
-	Change   raft.Change   // EventChange; of a new member id and addresses are enough
-	Frames   int           // EventTaken: frames taken since the last EventTaken, progress notes included
-	Stored   raft.WriteSeq
-	Peer     raft.NodeID
-	Err      error
-	Done     *TaskDone // EventTask
-	Blob     *BlobRequest
-	BlobDone *blob.Done // EventBlob
-	Trace    uint64
+	Kind      EventKind
+	Ticket    Ticket
+	Message   *raft.Message // the node keeps its payloads, not the struct
+	Command   Command
+	Query     Query
+	From      raft.Position // EventSubscribe, EventTaken: the last position the caller has seen
+	Reader    string        // EventSubscribe: on whose behalf, in the words of the state machine (Discreet)
+	Audiences []string      // EventSubscribe: only what concerns one of these; none: all that the reader may see
+	Change    raft.Change   // EventChange; of a new member id and addresses are enough
+	Frames    int           // EventTaken: frames taken since the last EventTaken, progress notes included
+	Stored    raft.WriteSeq
+	Peer      raft.NodeID
+	Err       error
+	Done      *TaskDone // EventTask
+	Blob      *BlobRequest
+	BlobDone  *blob.Done // EventBlob
+	Trace     uint64
 }
 
 // Command asks for one change of the state, exactly once: a repetition with the
@@ -72,7 +73,8 @@ type Command struct {
 	Session    SessionID
 	Seq        uint64 // 1, 2, 3, … within the session
 	AckedBelow uint64 // the caller has all answers below this Seq and needs none again
-	Principal  string // EventOpenSession: under whom the session is opened. One-shot commands: who sends it; empty before a login
+	Principal  string // EventOpenSession: under whom the session is opened. One-shot commands, and Owned: who sends it; empty before a login
+	Owned      bool   // commands in a session: refused unless Principal opened it
 	Nonce      uint64 // EventOpenSession: random; a repetition with it gets the same session. EventCloseSession: that one
 	RequestID  string // one-shot commands: chosen by the caller, remembered for a day; before a login, random
 	Digest     Digest // one-shot commands: of the caller's own fields, see DigestOf
@@ -94,6 +96,9 @@ const (
 type Query struct {
 	Consistency Consistency
 	Body        []byte
+	// Off has the node answer with a view in the place of a reply, for a query that takes long: whoever asked reads
+	// it where he does not hold the node up.
+	Off bool
 }
 
 // Outcome says how a request ended. There are no other ways.
@@ -150,7 +155,7 @@ const (
 	CodePlaces               // blobs are not yet stored where the change needs them: wait, then repeat
 	CodeNotYet               // the cluster's level is too low: some node still runs an older release
 	CodeReaderGone           // the login that the stream was opened under has ended, or never was: log in
-	CodeNotForReader         // what the stream is of is not for its reader, or not any more
+	CodeSessionForeign       // the session was opened by somebody else: open another
 )
 
 // String says the code in a few words, as logs and the command line show it.
@@ -219,9 +224,9 @@ func (c Code) String() string {
 	case CodeNotYet:
 		return "not before every node runs the newer release"
 	case CodeReaderGone:
-		return "the stream's login has ended"
-	case CodeNotForReader:
-		return "what the stream is of is not for its reader"
+		return "the login has ended"
+	case CodeSessionForeign:
+		return "somebody else's session"
 	}
 	return "unknown code"
 }
@@ -247,6 +252,7 @@ type Answer struct {
 	Position raft.Position // of the entry (Done), of the view (queries), to resume from (streams)
 	Session  SessionID     // EventOpenSession
 	Reply    []byte        // EventReadBlob: what was read, fewer bytes at its end
+	View     StateMachine  // Query.Off: the state at Position, only to be read; all who ask at one position share it
 	Offset   int64         // EventUpload…: how much of the upload is here
 	// RetryAfter is when what was refused as CodeRequestsFull has a chance: in this much log time.
 	RetryAfter time.Duration

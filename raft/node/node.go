@@ -71,6 +71,7 @@ type Node struct {
 	changing  []Ticket // changes of the membership that the protocol has
 	handing   []Ticket // transfers under way: at most one beside those of this Step
 	hub       hub
+	view      view
 	clock     clock
 	leveling  leveling
 	reporting reporting
@@ -224,6 +225,8 @@ func (n *Node) event(ev *Event) {
 		n.blobRequest(ev)
 	case EventBlob:
 		n.blobDone(ev.BlobDone)
+	case EventTell:
+		n.tell(ev.Command.Body)
 	case EventPeerLost:
 		if n.raft != nil {
 			n.in = append(n.in, raft.Input{Kind: raft.InputPeerLost, Peer: ev.Peer})
@@ -303,6 +306,10 @@ func (n *Node) command(ev *Event) {
 		n.request(ev)
 		return
 	}
+	if code := n.foreign(c); code != CodeNone {
+		n.refuse(ev.Ticket, code)
+		return
+	}
 	if k, ok := n.sessions.kept(c.Session, c.Seq); ok {
 		n.answer(Answer{Ticket: ev.Ticket, Outcome: Done, Position: k.position, Reply: k.reply, Hint: n.leader})
 		return
@@ -314,6 +321,25 @@ func (n *Node) command(ev *Event) {
 	if n.admit(ev.Ticket) {
 		n.propose(ev, encodeCommand(c))
 	}
+}
+
+// foreign refuses an Owned command in somebody else's session. Ids of sessions can be guessed, and what is kept for one
+// is its owner's. A leader that has not come as far as where the session was opened can't say yet.
+func (n *Node) foreign(c *Command) Code {
+	if !c.Owned {
+		return CodeNone
+	}
+	slot, known := n.sessions.byID[c.Session]
+	switch {
+	case known && n.sessions.slots.at(slot).principal != c.Principal:
+		return CodeSessionForeign
+	case known || n.role != raft.Leader:
+	case raft.Index(c.Session) > n.raft.LastIndex():
+		return CodeSessionUnknown // a leader has all that was ever committed
+	case raft.Index(c.Session) > n.applied:
+		return CodeBusy
+	}
+	return CodeNone
 }
 
 // admit says whether a proposal can be taken now, before anything is encoded.
@@ -414,7 +440,7 @@ func (n *Node) appended(proposed []raft.Proposed) {
 		}
 		kind, trace := n.in[i].Proposal.Kind, n.in[i].Proposal.Trace
 		i++
-		if p.Ticket == uint64(ownPin) {
+		if p.Ticket == uint64(ownPin) || p.Ticket == uint64(ownTell) {
 			continue // whoever wants it knows it when it is applied
 		}
 		if p.Ticket == 0 {
@@ -459,6 +485,8 @@ func (n *Node) refused(refusals []raft.Refusal) {
 		case ownPin:
 			n.uploads.refusedPin()
 			continue
+		case ownTell:
+			continue // it is told again
 		}
 		if r.Ticket == 0 {
 			if n.ownProposal() == raft.EntryLevel {
@@ -526,7 +554,7 @@ func (n *Node) abandon() {
 	}
 	for i := range n.in {
 		in := &n.in[i]
-		if in.Kind == raft.InputPropose && in.Proposal.Ticket != 0 && in.Proposal.Ticket != uint64(ownPin) {
+		if in.Kind == raft.InputPropose && in.Proposal.Ticket != 0 && Ticket(in.Proposal.Ticket) < ownTell {
 			n.refuse(Ticket(in.Proposal.Ticket), CodeStopping) // never reached the protocol
 		}
 	}

@@ -18,6 +18,7 @@ type reads struct {
 type pendingRead struct {
 	ticket Ticket
 	query  []byte
+	off    bool
 }
 
 func (r *reads) len() int { return len(r.pending) - r.head }
@@ -73,11 +74,11 @@ func (n *Node) query(ev *Event) {
 	case len(ev.Query.Body) > n.settings.Limits.QueryBytesMax:
 		n.refuse(ev.Ticket, CodeTooLarge)
 	case ev.Query.Consistency == Stale:
-		n.answerQuery(ev.Ticket, ev.Query.Body)
+		n.answerQuery(pendingRead{ev.Ticket, ev.Query.Body, ev.Query.Off})
 	case n.reads.len() >= n.settings.Limits.ReadsMax:
 		n.refuse(ev.Ticket, CodeBusy)
 	default:
-		n.reads.add(pendingRead{ev.Ticket, ev.Query.Body})
+		n.reads.add(pendingRead{ev.Ticket, ev.Query.Body, ev.Query.Off})
 		n.in = append(n.in, raft.Input{Kind: raft.InputRead, Ticket: uint64(ev.Ticket)})
 	}
 }
@@ -100,9 +101,29 @@ func (n *Node) answerRead(p pendingRead, at raft.Index) {
 	if n.applied < at {
 		broken("a read at %d is answered from %d", at, n.applied)
 	}
-	n.answerQuery(p.ticket, p.query)
+	n.answerQuery(p)
 }
 
-func (n *Node) answerQuery(t Ticket, query []byte) {
-	n.answer(Answer{Ticket: t, Outcome: Done, Position: positionOf(n.applied), Reply: n.sm.Query(query), Hint: n.leader})
+func (n *Node) answerQuery(p pendingRead) {
+	a := Answer{Ticket: p.ticket, Outcome: Done, Position: positionOf(n.applied), Hint: n.leader}
+	if p.off {
+		a.View = n.viewNow()
+	} else {
+		a.Reply = n.sm.Query(p.query)
+	}
+	n.answer(a)
+}
+
+// view is the state machine as it was after an entry, for queries that are answered elsewhere. It costs a clone, and
+// the next change of each part of the state a copy; so there is at most one for each entry, however many ask.
+type view struct {
+	state   StateMachine
+	applied raft.Index
+}
+
+func (n *Node) viewNow() StateMachine {
+	if n.view.state == nil || n.view.applied != n.applied {
+		n.view = view{n.sm.Clone(), n.applied}
+	}
+	return n.view.state
 }

@@ -212,7 +212,7 @@ func (n *Node) adopt(s *State) {
 		n.snapshots.frozen, n.snapshots.making = Task{}, false
 	}
 	n.sm, n.sessions, n.requests, n.pins, n.level = s.sm, s.sessions, s.requests, s.pins, s.level
-	n.applied, n.logTime, n.appliedAt = s.applied, s.logTime, n.now
+	n.applied, n.logTime, n.appliedAt, n.view = s.applied, s.logTime, n.now, view{}
 	n.snapshots.since = 0
 	n.form.open = false
 	n.hub.stirred = true

@@ -283,10 +283,12 @@ func (n *Node) sendPin(p *pinning) {
 	}
 }
 
-// pinMessage appends a pin for another member.
+// pinMessage appends a pin for another member, or tells the state machine what that wants told.
 func (n *Node) pinMessage(m *raft.Message) {
 	c, err := decodeEnvelope(m.Payload)
 	switch {
+	case err == nil && c.kind == envelopeTell:
+		n.proposeTell(m.Payload)
 	case err != nil || c.kind != envelopePin || len(c.principal) > n.settings.Rules.PrincipalBytesMax:
 		n.drop(m, droppedGarbage)
 	case n.role == raft.Leader && n.level >= levelBlobs:

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
 	"parley/raft"
@@ -15,10 +17,13 @@ import (
 )
 
 // calls drives the machine of raft/caller: it steps it on every request and
-// response and when its deadline comes, and puts on the wire what it says.
+// response and when its deadline comes, and puts on the wire what it says. All that it asks it asks under one login, or
+// under none: its session is that user's.
 type calls struct {
 	conns  *conns
-	start  time.Time // Mono zero
+	token  atomic.Pointer[string] // "": nobody's
+	turned atomic.Pointer[Error]  // what was said last of the login
+	start  time.Time              // Mono zero
 	ctx    context.Context
 	cancel context.CancelFunc
 	wire   sync.WaitGroup // attempts under way
@@ -34,36 +39,37 @@ type calls struct {
 	closed  bool
 }
 
-func newCalls(cfg *Config, conns *conns) *calls {
+func newCalls(cfg *Config, conns *conns, token string) *calls {
 	c := &calls{
 		conns:   conns,
 		start:   time.Now(),
 		waiting: make(map[uint64]chan<- caller.Result),
-		machine: caller.New(caller.Config{Targets: cfg.Addrs, Seed: draw(), AttemptTimeout: attemptMax, ReadAnywhere: cfg.ReadAnywhere}, 0),
+		machine: caller.New(caller.Config{
+			Targets: cfg.Addrs, Seed: draw(), AttemptTimeout: attemptMax, ReadAnywhere: cfg.ReadAnywhere, WindowMax: node.DefaultWindow,
+		}, 0),
 	}
+	c.token.Store(&token)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.timer = time.AfterFunc(time.Hour, func() { c.step() }) // every step sets it anew
 	c.timer.Stop()
 	return c
 }
 
-// operation is what is to be done; see wire.go for the body.
-type operation struct {
-	body        []byte
-	query       bool
-	consistency node.Consistency
-	requestID   string // of a one-shot command; empty: it is sent in the client's session
-}
+// as is a context for calls under the login.
+func (c *calls) as(ctx context.Context) context.Context { return withToken(ctx, *c.token.Load()) }
 
 // do carries out an operation and decodes its response.
 func (c *calls) do(ctx context.Context, o operation, response proto.Message) error {
-	op := caller.Op{Body: o.body, Query: o.query, Consistency: o.consistency, RequestID: o.requestID}
+	if !o.anonymous && *c.token.Load() == "" {
+		return nobody()
+	}
+	op := caller.Op{Body: o.body, Query: o.query, Consistency: o.consistency, RequestID: o.requestID, Span: o.span}
 	if deadline, ok := ctx.Deadline(); ok {
 		op.Deadline = max(1, raft.Mono(deadline.Sub(c.start)))
 	}
 	answer := make(chan caller.Result, 1)
 	if !c.submit(&op, answer) {
-		return &Error{Outcome: node.Refused, Reason: ReasonUnavailable, Text: "the client is closed"}
+		return unavailable("the client is closed, or was given another login")
 	}
 	var r caller.Result
 	select {
@@ -74,7 +80,7 @@ func (c *calls) do(ctx context.Context, o operation, response proto.Message) err
 		c.step(caller.Input{Kind: caller.InputCancel, Op: op})
 		r = <-answer
 	}
-	return result(r, response)
+	return c.result(r, response)
 }
 
 // submit hands an operation to the machine. A client that is closed takes none, and
@@ -106,7 +112,7 @@ func (c *calls) stepLocked(in ...caller.Input) {
 	for _, r := range c.out.Send {
 		switch {
 		case r.Kind == caller.RequestCloseSession:
-			c.farewell.Go(func() { c.conns.giveBack(r.Target, r.Command.Session, r.Command.Nonce) })
+			c.farewell.Go(func() { c.conns.giveBack(r.Target, *c.token.Load(), r.Command.Session, r.Command.Nonce) })
 		case !c.closed:
 			c.wire.Go(func() { c.attempt(r) })
 		}
@@ -129,43 +135,57 @@ func (c *calls) attempt(r caller.Request) {
 	ctx, cancel := context.WithTimeout(c.ctx, attemptMax)
 	defer cancel()
 	in := caller.Input{Kind: caller.InputLost, ID: r.ID}
-	if conn, err := c.conns.get(r.Target); err == nil {
+	switch conn, err := c.conns.get(r.Target); {
+	case err != nil || !connected(ctx, conn):
+		in.Kind, in.Answer.Outcome = caller.InputResponse, node.Refused // it was not sent
+	default:
 		var ok bool
 		switch r.Kind {
 		case caller.RequestOpenSession:
-			in.Answer, in.HintAddr, ok = open(ctx, conn, r.Command.Nonce)
+			in.Answer, in.HintAddr, ok = open(c.as(ctx), conn, r.Command.Nonce)
 		case caller.RequestCommand:
 			command := &pb.CommandContext{Session: uint64(r.Command.Session), Seq: r.Command.Seq, AckedBelow: r.Command.AckedBelow}
-			in.Answer, in.HintAddr, ok = perform(ctx, conn, command, r.Command.Body)
+			in.Answer, in.HintAddr, ok = invoke(c.as(ctx), conn, command, r.Command.Body)
 		case caller.RequestOnce:
-			in.Answer, in.HintAddr, ok = perform(ctx, conn, &pb.CommandContext{RequestId: r.Command.RequestID}, r.Command.Body)
+			if r.Command.Body[0]&bodyAnonymous == 0 {
+				ctx = c.as(ctx)
+			}
+			in.Answer, in.HintAddr, ok = invoke(ctx, conn, &pb.CommandContext{RequestId: r.Command.RequestID}, r.Command.Body)
 		case caller.RequestQuery:
-			in.Answer, in.HintAddr, ok = perform(ctx, conn, nil, r.Query.Body)
+			in.Answer, in.HintAddr, ok = invoke(c.as(ctx), conn, nil, r.Query.Body)
 		}
 		if ok {
 			in.Kind = caller.InputResponse
+		}
+		if in.Answer.Code == node.CodeReaderGone {
+			c.turned.Store(failedAs(decodeReply(in.Answer.Reply, nil)))
 		}
 	}
 	c.step(in)
 }
 
 // result reads what became of an operation.
-func result(r caller.Result, response proto.Message) error {
+func (c *calls) result(r caller.Result, response proto.Message) error {
 	switch {
 	case r.Outcome == node.Done:
 		return decodeReply(r.Reply, response)
 	case r.Outcome == node.Unknown:
-		return &Error{Outcome: node.Unknown, Reason: ReasonOutcomeUnknown,
+		return &Error{Outcome: node.Unknown, Code: codes.Unavailable, Reason: ReasonOutcomeUnknown,
 			Text: "the request was sent and no answer came" + lastSaid(r.Code)}
+	case r.Code == node.CodeReaderGone:
+		if said := c.turned.Load(); said != nil {
+			return said
+		}
+		return nobody()
 	case r.Code == node.CodeRequestConflict:
-		return &Error{Outcome: node.Refused, Reason: "REQUEST_CONFLICT", Text: "The request id was used for something else."}
+		return &Error{Outcome: node.Refused, Code: codes.AlreadyExists, Reason: "REQUEST_CONFLICT", Text: "The request id was used for something else."}
 	case r.Code == node.CodeRequestsFull:
-		return &Error{Outcome: node.Refused, Reason: "REQUESTS_FULL", RetryAfter: r.RetryAfter,
+		return &Error{Outcome: node.Refused, Code: codes.ResourceExhausted, Reason: "REQUESTS_FULL", RetryAfter: r.RetryAfter,
 			Text: fmt.Sprintf("As many request ids are remembered as may be; there is room again in %v.", r.RetryAfter.Round(time.Second))}
 	case r.Code == node.CodeNotYet:
-		return &Error{Outcome: node.Refused, Reason: "NOT_YET", Text: "Some node still runs a release that does not know request ids."}
+		return &Error{Outcome: node.Refused, Code: codes.FailedPrecondition, Reason: "NOT_YET", Text: "Some node still runs a release that does not know request ids."}
 	case r.Code == node.CodeTooLarge || r.Code == node.CodeBelowWindow:
-		return &Error{Outcome: node.Refused, Reason: "TOO_LARGE", Text: fmt.Sprintf("the cluster does not take it: %v", r.Code)}
+		return &Error{Outcome: node.Refused, Code: codes.InvalidArgument, Reason: "TOO_LARGE", Text: fmt.Sprintf("the cluster does not take it: %v", r.Code)}
 	}
 	return unavailable("no node took the request in time%s", lastSaid(r.Code))
 }

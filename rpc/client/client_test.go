@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -21,9 +22,12 @@ import (
 	"parley/statemachine"
 )
 
+// somebody has credentials that no cluster takes.
+var somebody = Credentials{User: "somebody", Login: "login_1", Token: "x"}
+
 func texts(t *testing.T, c *Client) (all []string) {
 	t.Helper()
-	page, err := c.History(t.Context(), HistoryOptions{Channel: "general", Limit: 1000})
+	page, err := c.History(t.Context(), &pb.HistoryRequest{Place: "general", Limit: 1000})
 	require.NoError(t, err)
 	for _, m := range page.GetMessages() {
 		all = append(all, m.GetText())
@@ -89,7 +93,7 @@ func TestALostReplyDoesNotDoubleTheMessage(t *testing.T) {
 		text := fmt.Sprint("message ", i)
 		sent, err := cl.Send(t.Context(), "general", text)
 		require.NoError(t, err)
-		require.Equal(t, statemachine.MessageID(raft.Position(sent.GetPosition())), sent.GetId())
+		require.Contains(t, sent.GetId(), "msg_"+strconv.FormatUint(sent.GetPosition(), 36))
 		want = append(want, text)
 	}
 	require.Greater(t, lost.Load(), int64(5))
@@ -132,14 +136,14 @@ func TestARefusalComesBackWithItsReason(t *testing.T) {
 		require.Equal(t, x.reason, e.Reason)
 		require.NotEqual(t, node.Unknown, e.Outcome)
 	}
-	_, err := cl.History(t.Context(), HistoryOptions{Channel: "nowhere"})
+	_, err := cl.History(t.Context(), &pb.HistoryRequest{Place: "nowhere"})
 	var e *Error
 	require.ErrorAs(t, err, &e)
 	require.Equal(t, "CHANNEL_NOT_FOUND", e.Reason)
 }
 
 func TestWithoutANodeARequestIsRefusedAndNotInDoubt(t *testing.T) {
-	cl, err := New(Config{Addrs: []string{"127.0.0.1:1"}})
+	cl, err := New(Config{Addrs: []string{"127.0.0.1:1"}, Credentials: somebody})
 	require.NoError(t, err)
 	defer cl.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
@@ -147,7 +151,7 @@ func TestWithoutANodeARequestIsRefusedAndNotInDoubt(t *testing.T) {
 	_, err = cl.Send(ctx, "general", "x")
 	var e *Error
 	require.ErrorAs(t, err, &e)
-	require.Equal(t, Error{Outcome: node.Refused, Reason: ReasonUnavailable, Text: e.Text}, *e)
+	require.Equal(t, Error{Outcome: node.Refused, Code: codes.Unavailable, Reason: ReasonUnavailable, Text: e.Text}, *e)
 	require.Error(t, cl.Ready(ctx))
 	_, err = cl.Status(ctx)
 	require.ErrorAs(t, err, &e)
@@ -160,7 +164,7 @@ func TestAStaleReadIsAnsweredByAnyNode(t *testing.T) {
 	for _, addr := range c.addrs {
 		cl := c.client(Config{Addrs: []string{addr}})
 		require.Eventually(t, func() bool {
-			page, err := cl.History(t.Context(), HistoryOptions{Channel: "general", Stale: true})
+			page, err := cl.History(t.Context(), &pb.HistoryRequest{Place: "general"}, Stale(true))
 			require.NoError(t, err)
 			return page.GetPosition() >= sent.GetPosition() && len(page.GetMessages()) == 1
 		}, 10*time.Second, 10*time.Millisecond)
@@ -180,7 +184,7 @@ func TestATailReadsFromTheHistoryWhatTheBacklogDropped(t *testing.T) {
 		want = append(want, fmt.Sprint(i))
 	}
 	beginning := raft.Position(0)
-	for m, err := range cl.Tail(t.Context(), TailOptions{Channel: "general", From: &beginning}) {
+	for m, err := range cl.Tail(t.Context(), TailOptions{Place: "general", StreamOptions: StreamOptions{From: &beginning}}) {
 		require.NoError(t, err)
 		got = append(got, m.GetText())
 		switch len(got) {
@@ -203,7 +207,7 @@ func TestATailWithoutFromBeginsNow(t *testing.T) {
 	defer cancel()
 	seen := make(chan string, 1)
 	go func() {
-		for m, err := range cl.Tail(ctx, TailOptions{Channel: "general"}) {
+		for m, err := range cl.Tail(ctx, TailOptions{Place: "general"}) {
 			if err == nil {
 				seen <- m.GetText()
 			}
@@ -228,15 +232,15 @@ func TestATailWithoutFromBeginsNow(t *testing.T) {
 
 func TestATailOfNoChannelEndsWithTheReason(t *testing.T) {
 	c := startCluster(t, statemachine.DefaultLimits())
-	for _, err := range c.client(Config{}).Tail(t.Context(), TailOptions{Channel: "nowhere"}) {
+	for _, err := range c.client(Config{}).Tail(t.Context(), TailOptions{Place: "nowhere"}) {
 		var e *Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, "CHANNEL_NOT_FOUND", e.Reason)
 	}
-	cl, err := New(Config{Addrs: []string{"127.0.0.1:1"}})
+	cl, err := New(Config{Addrs: []string{"127.0.0.1:1"}, Credentials: somebody})
 	require.NoError(t, err)
 	defer cl.Close()
-	for _, err := range cl.Tail(t.Context(), TailOptions{Channel: "general", ConnectMax: time.Millisecond}) {
+	for _, err := range cl.Tail(t.Context(), TailOptions{Place: "general", StreamOptions: StreamOptions{ConnectMax: time.Millisecond}}) {
 		var e *Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, ReasonUnavailable, e.Reason)
@@ -250,19 +254,19 @@ func TestAnswersNameThePlaceAsRequestsDo(t *testing.T) {
 	defer conns.close()
 	conn, err := conns.get(c.addrs[c.leader()])
 	require.NoError(t, err)
-	chat := pb.NewChatServiceClient(conn)
+	chat, ctx := pb.NewChatServiceClient(conn), withToken(t.Context(), c.credentials("alice").Token)
 	for i, place := range []string{"#general", "general"} {
 		command := &pb.CommandContext{RequestId: fmt.Sprintf("the same place, request %d", i)}
-		sent, err := chat.Send(t.Context(), &pb.SendRequest{Command: command, Place: place, Text: "x"})
+		sent, err := chat.Send(ctx, &pb.SendRequest{Command: command, Place: place, Text: "x"})
 		require.NoError(t, err)
 		require.Equal(t, "#general", sent.GetPlace())
-		page, err := chat.History(t.Context(), &pb.HistoryRequest{Place: sent.GetPlace()})
+		page, err := chat.History(ctx, &pb.HistoryRequest{Place: sent.GetPlace()})
 		require.NoError(t, err)
 		require.Len(t, page.GetMessages(), i+1)
 		require.Equal(t, "#general", page.GetMessages()[i].GetPlace())
 	}
 	for _, place := range []string{"", "#", "##general", "@general"} {
-		_, err := chat.History(t.Context(), &pb.HistoryRequest{Place: place})
+		_, err := chat.History(ctx, &pb.HistoryRequest{Place: place})
 		require.Equal(t, codes.NotFound, status.Code(err), place)
 	}
 }
@@ -277,7 +281,7 @@ func TestTheServerJudgesRawRequests(t *testing.T) {
 	require.NoError(t, err)
 	follower, err := conns.get(c.addrs[(leader+1)%3])
 	require.NoError(t, err)
-	ctx := t.Context()
+	ctx := withToken(t.Context(), c.credentials("alice").Token)
 
 	_, err = pb.NewSessionServiceClient(conn).Open(ctx, &pb.OpenRequest{})
 	require.Equal(t, node.Refused, convert.ParseError(err).Outcome, "a nonce of zero")

@@ -13,6 +13,7 @@ import (
 	"parley/raft/host"
 	"parley/raft/node"
 	"parley/raft/vfs/memfs"
+	pb "parley/rpc/proto/parley/v1"
 	"parley/rpc/server"
 	"parley/statemachine"
 )
@@ -25,12 +26,19 @@ type testCluster struct {
 	hosts   []*host.Host
 	servers []*server.Server
 	network *host.Network
+	who     map[string]Credentials // of each user that was logged in
 }
 
 func startCluster(t *testing.T, limits statemachine.Limits) *testCluster {
 	t.Helper()
+	return startClusterOf(t, limits, func(*server.Config) {})
+}
+
+// startClusterOf is startCluster with servers that are set up in another way.
+func startClusterOf(t *testing.T, limits statemachine.Limits, change func(*server.Config)) *testCluster {
+	t.Helper()
 	network := host.NewNetwork()
-	c := &testCluster{t: t, network: network}
+	c := &testCluster{t: t, network: network, who: make(map[string]Credentials)}
 	var listeners []net.Listener
 	var seeds []node.Seed
 	for id := raft.NodeID(1); id <= 3; id++ {
@@ -51,7 +59,12 @@ func startCluster(t *testing.T, limits statemachine.Limits) *testCluster {
 			Logger:    slog.New(slog.DiscardHandler),
 		})
 		require.NoError(t, err)
-		s := server.New(server.Config{Host: h, Limits: limits, Version: "test", Logger: slog.New(slog.DiscardHandler)})
+		cfg := server.Config{
+			Host: h, Limits: limits, Version: "test", Logger: slog.New(slog.DiscardHandler), Loopback: true, DemoUsers: true, BcryptCost: 4,
+		}
+		change(&cfg)
+		s, err := server.New(cfg)
+		require.NoError(t, err)
 		c.hosts, c.servers = append(c.hosts, h), append(c.servers, s)
 		go func() { _ = s.Serve(l) }()
 	}
@@ -109,7 +122,21 @@ func (c *testCluster) leader() int {
 	return int(leader) - 1
 }
 
-func (c *testCluster) client(cfg Config) *Client {
+// client is a client of alice's, who is a cluster admin.
+func (c *testCluster) client(cfg Config) *Client { return c.as("alice", cfg) }
+
+// as is a client of one of the demo users. All of one user's have one login.
+func (c *testCluster) as(name string, cfg Config) *Client {
+	c.t.Helper()
+	if cfg.Addrs == nil {
+		cfg.Addrs = c.addrs
+	}
+	cfg.Credentials = c.credentials(name)
+	return c.open(cfg)
+}
+
+// open is a client of whoever cfg says.
+func (c *testCluster) open(cfg Config) *Client {
 	c.t.Helper()
 	if cfg.Addrs == nil {
 		cfg.Addrs = c.addrs
@@ -118,4 +145,30 @@ func (c *testCluster) client(cfg Config) *Client {
 	require.NoError(c.t, err)
 	c.t.Cleanup(cl.Close)
 	return cl
+}
+
+// credentials logs a demo user in, at first when they are made.
+func (c *testCluster) credentials(name string) Credentials {
+	c.t.Helper()
+	if _, ok := c.who[name]; !ok {
+		cl := c.open(Config{})
+		require.Eventually(c.t, func() bool {
+			who, err := cl.LogIn(c.t.Context(), name, name+"123")
+			c.who[name] = who
+			return err == nil
+		}, 20*time.Second, 20*time.Millisecond)
+	}
+	return c.who[name]
+}
+
+// knows waits until a node has applied a client's log-in.
+func (c *testCluster) knows(i int, cl *Client) {
+	c.t.Helper()
+	conn, err := cl.conns.get(c.addrs[i])
+	require.NoError(c.t, err)
+	require.Eventually(c.t, func() bool {
+		_, err := pb.NewAccountServiceClient(conn).WhoAmI(withToken(c.t.Context(), cl.Credentials().Token),
+			&pb.WhoAmIRequest{Consistency: pb.Consistency_CONSISTENCY_STALE})
+		return err == nil
+	}, 20*time.Second, 10*time.Millisecond)
 }

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 
@@ -69,9 +70,27 @@ func (c *conns) get(addr string) (*grpc.ClientConn, error) {
 	return conn, nil
 }
 
+// connected waits until a connection stands, or its attempt to has failed. What is not sent over one that does not stand has
+// certainly not happened; of an RPC that fails gRPC does not say whether it was sent.
+func connected(ctx context.Context, conn *grpc.ClientConn) bool {
+	for {
+		switch state := conn.GetState(); state {
+		case connectivity.Ready:
+			return true
+		case connectivity.TransientFailure, connectivity.Shutdown:
+			return false
+		default:
+			conn.Connect()
+			if !conn.WaitForStateChange(ctx, state) {
+				return false
+			}
+		}
+	}
+}
+
 // giveBack closes a session, as far as that is possible in closeMax: at the node that is
 // asked, or at the leader that it names. What fails leaves a session that expires.
-func (c *conns) giveBack(addr string, session node.SessionID, nonce uint64) {
+func (c *conns) giveBack(addr, token string, session node.SessionID, nonce uint64) {
 	ctx, cancel := context.WithTimeout(context.Background(), closeMax)
 	defer cancel()
 	for range 2 {
@@ -79,7 +98,7 @@ func (c *conns) giveBack(addr string, session node.SessionID, nonce uint64) {
 		if err != nil {
 			return
 		}
-		_, hint, ok := closeSession(ctx, conn, session, nonce)
+		_, hint, ok := closeSession(withToken(ctx, token), conn, session, nonce)
 		if !ok || hint == "" {
 			return
 		}

@@ -1,11 +1,13 @@
 // Package client is the Go client of a Parley cluster.
 //
 //	c, err := client.New(client.Config{Addrs: []string{"127.0.0.1:50051"}})
-//	sent, err := c.Send(ctx, "general", "hello")
-//	page, err := c.History(ctx, client.HistoryOptions{Channel: "general"})
-//	for m, err := range c.Tail(ctx, client.TailOptions{Channel: "general"}) { … }
+//	who, err := c.LogIn(ctx, "alice", password)
+//	sent, err := c.Send(ctx, "#general", "hello")
+//	page, err := c.History(ctx, &pb.HistoryRequest{Place: "#general"})
+//	for m, err := range c.Tail(ctx, client.TailOptions{Place: "#general"}) { … }
 //
-// The address of any one node that runs suffices: the client follows the nodes'
+// There is a method for every one of the API, and the API's comments, in rpc/proto/parley/v1, say what each does and
+// which errors it has. The address of any one node that runs suffices: the client follows the nodes'
 // hints to the leader. More addresses let it go on when that one node is down.
 //
 // # What it promises
@@ -17,12 +19,25 @@
 // cluster said no, and would again), refused (it did not happen) or unknown (it
 // may have happened).
 //
-// A Tail is gapless and without repetition over any number of broken streams.
+// Watch and Tail are gapless and without repetition over any number of broken streams; Upload and Download go on
+// where they were broken off.
+//
+// # Who is logged in
+//
+// A client is nobody's until LogIn, or until it is given the [Credentials] of an earlier one. It
+// renews their token by itself and tells Config.Renewed. They are the user's password while they last: the client
+// writes them nowhere.
 //
 // # How it is made
 //
 // Whom to ask, when to repeat and what the outcome is is decided in
-// raft/caller, which is a function of its inputs and is tested in the simulator.
-// calls.go drives it: a mutex, a timer and a goroutine for each request on the wire.
-// wire.go turns its requests into gRPC calls and errors into its answers.
+// raft/caller, which is a function of its inputs and is tested in the simulator. Reading order:
+//
+//	client.go, credentials.go    a client, and who it is
+//	method.go                    one way for all methods: requests into bodies, answers into responses
+//	calls.go, wire.go            drives the machine of raft/caller: a mutex, a timer and a goroutine for each attempt
+//	account.go, channel.go, chat.go, batch.go, file.go, presence.go    the methods
+//	stream.go, tail.go, watch.go    streams that outlive their nodes
+//	upload.go, download.go       contents of files
+//	cluster.go, status.go        operators
 package client

@@ -6,6 +6,16 @@ import "time"
 // take (16 KiB), and below the request that a node reads at all (256 KiB).
 const TextBytesMax = 128 << 10
 
+// requestBytesMax is the longest request that is sent anywhere: what a node reads at all is 256 KiB, its head and its command's
+// number included.
+const requestBytesMax = 250 << 10
+
+// pageMax is how many entries of a list are asked for at a time, where all are wanted: the most that a page has.
+const pageMax = 1000
+
+// secretBytes is how long the secret of a login is.
+const secretBytes = 32
+
 // RequestIDBytesMax is the longest request id that clusters take.
 const RequestIDBytesMax = 128
 
@@ -18,7 +28,7 @@ const (
 	changeMax = 7 * time.Second
 	// statusMax bounds the question to one node for its status.
 	statusMax = time.Second
-	// nowMax bounds the question of a Tail without From for the newest position, if
+	// nowMax bounds the question of a stream without From for the newest position, if
 	// its caller sets no bound: a few elections.
 	nowMax = 10 * time.Second
 	// streamQuietMax is how long a stream may say nothing. Progress notes come
@@ -31,10 +41,23 @@ const (
 	// closeMax bounds what a client that ends spends on giving its session back: a
 	// person does not notice it, and without it the session expires by itself.
 	closeMax = 200 * time.Millisecond
+	// A token is renewed when two of three parts of its life are over: the third is for trying again, and longer than most
+	// clusters are ever away.
+	renewParts = 3
+	// renewMax bounds one try to do so, and renewAgain is the wait before the next.
+	renewMax   = 10 * time.Second
+	renewAgain = time.Second
+	// chunkBytes is how much of a file travels in one message.
+	chunkBytes = 64 << 10
+	// uploadQuietMax is how long a node may take nothing of an upload, or leave it without an answer: longer than the
+	// slowest disk and an election. downloadQuietMax is the same for what a node sends; one that has to fetch the
+	// content first takes a while.
+	uploadQuietMax   = 20 * time.Second
+	downloadQuietMax = 20 * time.Second
 	// readyEvery is how often Ready asks.
 	readyEvery = 50 * time.Millisecond
-	// Between two rounds through all nodes a stream waits from tailBackoffMin on,
-	// doubling, up to tailBackoffMax.
-	tailBackoffMin = 50 * time.Millisecond
-	tailBackoffMax = time.Second
+	// Between two rounds through all nodes a stream waits from streamBackoffMin on,
+	// doubling, up to streamBackoffMax.
+	streamBackoffMin = 50 * time.Millisecond
+	streamBackoffMax = time.Second
 )

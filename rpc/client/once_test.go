@@ -20,15 +20,15 @@ import (
 // appears twice, or one that takes another's place.
 func TestTheSameRequestIDOfAnotherClientGetsTheFirstAnswer(t *testing.T) {
 	c := startCluster(t, statemachine.DefaultLimits())
-	first, err := c.client(Config{}).SendOnce(t.Context(), "nightly-7", "general", "one")
+	first, err := c.client(Config{}).Send(t.Context(), "general", "one", Once("nightly-7"))
 	require.NoError(t, err)
 	for _, addr := range c.addrs {
-		again, err := c.client(Config{Addrs: []string{addr}}).SendOnce(t.Context(), "nightly-7", "general", "one")
+		again, err := c.client(Config{Addrs: []string{addr}}).Send(t.Context(), "general", "one", Once("nightly-7"))
 		require.NoError(t, err)
 		require.Equal(t, first.GetPosition(), again.GetPosition())
 		require.Equal(t, first.GetId(), again.GetId())
 	}
-	_, err = c.client(Config{}).SendOnce(t.Context(), "nightly-7", "general", "two")
+	_, err = c.client(Config{}).Send(t.Context(), "general", "two", Once("nightly-7"))
 	var e *Error
 	require.ErrorAs(t, err, &e)
 	require.Equal(t, "REQUEST_CONFLICT", e.Reason)
@@ -50,7 +50,7 @@ func TestALostReplyToAOneShotCommandDoesNotDoubleTheMessage(t *testing.T) {
 		return err
 	}
 	cl := c.client(Config{Dial: []grpc.DialOption{grpc.WithUnaryInterceptor(lose)}})
-	_, err := cl.SendOnce(t.Context(), "job", "general", "once")
+	_, err := cl.Send(t.Context(), "general", "once", Once("job"))
 	require.NoError(t, err)
 	require.Equal(t, int64(4), lost.Load())
 	require.Zero(t, opened.Load(), "it needs no session")
@@ -61,17 +61,18 @@ func TestWhatIsNoRequestIDIsRefused(t *testing.T) {
 	c := startCluster(t, statemachine.DefaultLimits())
 	cl := c.client(Config{})
 	for _, id := range []string{strings.Repeat("x", RequestIDBytesMax+1), "\xff"} {
-		_, err := cl.SendOnce(t.Context(), id, "general", "x")
+		_, err := cl.Send(t.Context(), "general", "x", Once(id))
 		var e *Error
 		require.ErrorAs(t, err, &e)
-		require.Equal(t, "MALFORMED", e.Reason)
+		require.Equal(t, "FIELD_INVALID", e.Reason)
+		require.Equal(t, "command.request_id", e.Field)
 	}
 	conn, err := cl.conns.get(c.addrs[0])
 	require.NoError(t, err)
 	for _, command := range []*pb.CommandContext{
 		nil, {}, {Session: 1}, {RequestId: "x", Session: 1}, {RequestId: "x", Seq: 1}, {RequestId: strings.Repeat("x", 129)},
 	} {
-		_, err := pb.NewChatServiceClient(conn).Send(t.Context(), &pb.SendRequest{Command: command, Place: "#general", Text: "x"})
+		_, err := pb.NewChatServiceClient(conn).Send(withToken(t.Context(), cl.Credentials().Token), &pb.SendRequest{Command: command, Place: "#general", Text: "x"})
 		require.Equal(t, codes.InvalidArgument, status.Code(err), "%v", command)
 	}
 	require.Empty(t, texts(t, cl))

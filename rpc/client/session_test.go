@@ -18,7 +18,7 @@ func TestClientsThatComeAndGoLeaveNoSessions(t *testing.T) {
 	c := startCluster(t, statemachine.DefaultLimits())
 	l := c.leader()
 	for range 20 {
-		cl, err := New(Config{Addrs: c.addrs})
+		cl, err := New(Config{Addrs: c.addrs, Credentials: c.credentials("alice")})
 		require.NoError(t, err)
 		require.NoError(t, cl.Ready(t.Context()))
 		_, err = cl.Send(t.Context(), "general", "hello")
@@ -37,7 +37,7 @@ func TestASessionIsGivenBackToTheLeaderThatANodeNames(t *testing.T) {
 	a, err := c.hosts[l].Do(t.Context(), node.Event{Kind: node.EventOpenSession, Command: node.Command{Nonce: 7}})
 	require.NoError(t, err)
 	require.Equal(t, 1, c.hosts[l].Status().Sessions)
-	c.client(Config{}).conns.giveBack(c.addrs[(l+1)%3], a.Session, 7)
+	c.client(Config{}).conns.giveBack(c.addrs[(l+1)%3], "", a.Session, 7)
 	require.Zero(t, c.hosts[l].Status().Sessions)
 }
 
@@ -58,7 +58,7 @@ func TestACloseEndsWhenNobodyTakesTheSession(t *testing.T) {
 // same: nobody steps the machine any more.
 func TestNoCallHangsWhenTheClientIsClosedBesideIt(t *testing.T) {
 	for range 50 {
-		c, err := New(Config{Addrs: []string{"127.0.0.1:1"}})
+		c, err := New(Config{Addrs: []string{"127.0.0.1:1"}, Credentials: somebody})
 		require.NoError(t, err)
 		var calls sync.WaitGroup
 		for range 64 {

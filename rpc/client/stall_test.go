@@ -36,7 +36,7 @@ func TestAStreamThatNobodyReadsIsCutOff(t *testing.T) {
 	conn, err := cl.conns.get(c.addrs[c.leader()])
 	require.NoError(t, err)
 	beginning := uint64(0)
-	stream, err := pb.NewChatServiceClient(conn).Tail(t.Context(), &pb.TailRequest{Place: "#general", From: &beginning})
+	stream, err := pb.NewChatServiceClient(conn).Tail(withToken(t.Context(), cl.Credentials().Token), &pb.TailRequest{Place: "#general", From: &beginning})
 	require.NoError(t, err)
 	h := c.hosts[c.leader()]
 	require.Eventually(t, func() bool { return h.Status().Subscribers == 1 }, 10*time.Second, 10*time.Millisecond)
@@ -55,10 +55,10 @@ func TestAStreamThatNobodyReadsIsCutOff(t *testing.T) {
 		seen = max(seen, r.GetMessage().GetPosition(), r.GetProgress().GetPosition())
 	}
 	from, rest := raft.Position(seen), 0
-	page, err := cl.History(t.Context(), HistoryOptions{Channel: "general", After: from, Forward: true, Limit: 1000})
+	page, err := cl.History(t.Context(), &pb.HistoryRequest{Place: "general", After: &seen, Limit: 1000})
 	require.NoError(t, err)
 	require.NotEmpty(t, page.GetMessages(), "it was cut off before the end")
-	for m, err := range cl.Tail(t.Context(), TailOptions{Channel: "general", From: &from}) {
+	for m, err := range cl.Tail(t.Context(), TailOptions{Place: "general", StreamOptions: StreamOptions{From: &from}}) {
 		require.NoError(t, err)
 		require.Greater(t, m.GetPosition(), seen)
 		seen, rest = m.GetPosition(), rest+1
@@ -73,8 +73,9 @@ func TestAStreamThatNobodyReadsIsCutOff(t *testing.T) {
 func TestATailFromNowOnThatReadsFromANodeThatLagsShowsNothingOld(t *testing.T) {
 	c := startCluster(t, statemachine.DefaultLimits())
 	behind := (c.leader() + 1) % 3 // a follower
-	c.cut(behind)
 	all := c.client(Config{})
+	c.knows(behind, all)
+	c.cut(behind)
 	for i := range 5 {
 		_, err := all.Send(t.Context(), "general", fmt.Sprint("old ", i))
 		require.NoError(t, err)
@@ -84,7 +85,7 @@ func TestATailFromNowOnThatReadsFromANodeThatLagsShowsNothingOld(t *testing.T) {
 	defer cancel()
 	tailing := c.client(Config{Addrs: []string{c.addrs[behind], c.addrs[(behind+1)%3], c.addrs[(behind+2)%3]}})
 	go func() {
-		for m, err := range tailing.Tail(ctx, TailOptions{Channel: "general"}) {
+		for m, err := range tailing.Tail(ctx, TailOptions{Place: "general"}) {
 			if err == nil {
 				seen <- m.GetText()
 			}
@@ -100,9 +101,10 @@ func TestATailFromNowOnThatReadsFromANodeThatLagsShowsNothingOld(t *testing.T) {
 func TestATailFromNowOnNeedsAQuorumToKnowWhatNowIs(t *testing.T) {
 	c := startCluster(t, statemachine.DefaultLimits())
 	c.leader()
+	cl := c.client(Config{})
 	c.stop(0)
 	c.stop(1)
-	for _, err := range c.client(Config{}).Tail(t.Context(), TailOptions{Channel: "general", ConnectMax: 300 * time.Millisecond}) {
+	for _, err := range cl.Tail(t.Context(), TailOptions{Place: "general", StreamOptions: StreamOptions{ConnectMax: 300 * time.Millisecond}}) {
 		var e *Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, ReasonUnavailable, e.Reason)
@@ -130,7 +132,7 @@ func TestWhatIsBeyondANodesMessageBoundIsRefusedAtOnce(t *testing.T) {
 	conn, err := cl.conns.get(c.addrs[leader])
 	require.NoError(t, err)
 	before := c.hosts[leader].Status().Last
-	_, err = pb.NewChatServiceClient(conn).Send(t.Context(), &pb.SendRequest{
+	_, err = pb.NewChatServiceClient(conn).Send(withToken(t.Context(), cl.Credentials().Token), &pb.SendRequest{
 		Command: &pb.CommandContext{Session: 1, Seq: 1}, Place: "#general", Text: strings.Repeat("x", 16<<10+1)})
 	require.Equal(t, codes.InvalidArgument, status.Code(err))
 	f := convert.ParseError(err)

@@ -58,7 +58,7 @@ func (c *Client) Status(ctx context.Context) (ClusterStatus, error) {
 		for _, addr := range next {
 			asked[addr] = true
 		}
-		views = append(views, c.askAll(ctx, next)...)
+		views = append(views, c.askAll(c.current().as(ctx), next)...)
 		next = nil
 		for _, v := range views {
 			for _, m := range v.GetMembers() {

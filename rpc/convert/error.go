@@ -20,7 +20,6 @@ import (
 
 	"parley/raft"
 	"parley/raft/node"
-	"parley/statemachine"
 )
 
 // Domain is the domain of every ErrorInfo that a node makes.
@@ -32,9 +31,11 @@ const (
 	keyLeader        = "leader"
 	keyLeaderAddress = "leader_address"
 	keyPosition      = "position"
+	keyField         = "field"
+	keyOffset        = "offset"
 )
 
-// The reasons that don't come from a node.Code or a statemachine.Code.
+// The reasons that come neither from a node.Code nor from a refusal of the state machine or of rpc/auth.
 const (
 	ReasonOutcomeUnknown = "OUTCOME_UNKNOWN"
 	ReasonPanic          = "PANIC"
@@ -84,15 +85,8 @@ var nodeRules = map[node.Code]rule{
 	node.CodeBlobsFull:       {"BLOBS_FULL", codes.ResourceExhausted, false},
 	node.CodePlaces:          {"FILES_MISPLACED", codes.Unavailable, true},
 	node.CodeNotYet:          {"NOT_YET", codes.FailedPrecondition, false},
-}
-
-var stateRules = map[statemachine.Code]rule{
-	statemachine.CodeMalformed:      {ReasonBadRequest, codes.InvalidArgument, false},
-	statemachine.CodeVersion:        {"VERSION", codes.Unimplemented, false},
-	statemachine.CodeUnknownChannel: {"CHANNEL_NOT_FOUND", codes.NotFound, false},
-	statemachine.CodeEmptyText:      {"TEXT_EMPTY", codes.InvalidArgument, false},
-	statemachine.CodeTextTooLong:    {"TEXT_TOO_LONG", codes.InvalidArgument, false},
-	statemachine.CodeNotUTF8:        {"TEXT_NOT_UTF8", codes.InvalidArgument, false},
+	node.CodeReaderGone:      {"LOGIN_ENDED", codes.Unauthenticated, false},
+	node.CodeSessionForeign:  {"SESSION_FOREIGN", codes.FailedPrecondition, false},
 }
 
 // AnswerError returns the error of an answer that is not Done. leaderAddr is
@@ -118,35 +112,10 @@ func AnswerError(a node.Answer, leaderAddr string) error {
 	if a.Position != 0 {
 		meta[keyPosition] = strconv.FormatUint(uint64(a.Position), 10)
 	}
-	return buildAfter(r, cmp.Or(a.RetryAfter, retryDelay), text, meta)
-}
-
-// RefusalError returns the error of a reply in which the state machine refused
-// a request: an answer like any other, which a repetition gets again.
-func RefusalError(err error, at raft.Position) error {
-	return refusalError(err, map[string]string{
-		keyOutcome:  node.Done.String(),
-		keyPosition: strconv.FormatUint(uint64(at), 10),
-	})
-}
-
-// RejectionError returns the error of a request that the state machine would refuse
-// and that was not executed therefore.
-func RejectionError(err error) error {
-	return refusalError(err, map[string]string{keyOutcome: node.Refused.String()})
-}
-
-func refusalError(err error, meta map[string]string) error {
-	refusal, ok := errors.AsType[*statemachine.Refusal](err)
-	if !ok { // a reply that this release can't read
-		return build(rule{"VERSION", codes.Unimplemented, false}, err.Error(),
-			map[string]string{keyOutcome: node.Done.String()})
+	if a.Code == node.CodeOffset {
+		meta[keyOffset] = strconv.FormatInt(a.Offset, 10)
 	}
-	r, ok := stateRules[refusal.Code]
-	if !ok {
-		r = rule{"VERSION", codes.Unimplemented, false}
-	}
-	return build(r, refusal.Reason, meta)
+	return buildAfter(r, cmp.Or(a.RetryAfter, retryDelay), strings.ToUpper(text[:1])+text[1:]+".", meta)
 }
 
 // ContextError returns the error of a request whose caller ran out of time
@@ -156,7 +125,7 @@ func ContextError(err error) error {
 	if errors.Is(err, context.Canceled) {
 		code = codes.Canceled
 	}
-	return build(rule{ReasonOutcomeUnknown, code, false}, err.Error(),
+	return build(rule{ReasonOutcomeUnknown, code, false}, "The caller ran out of time: "+err.Error()+".",
 		map[string]string{keyOutcome: node.Unknown.String()})
 }
 
@@ -169,7 +138,7 @@ func RequestError(format string, args ...any) error {
 
 // PanicError returns the error of a handler that panicked; the log has the rest.
 func PanicError() error {
-	return build(rule{ReasonPanic, codes.Internal, false}, "internal error; the node's log has the details",
+	return build(rule{ReasonPanic, codes.Internal, false}, "Something is wrong in the node: its log has the details.",
 		map[string]string{keyOutcome: node.Unknown.String()})
 }
 
@@ -179,6 +148,10 @@ func build(r rule, text string, meta map[string]string) error {
 
 func buildAfter(r rule, retry time.Duration, text string, meta map[string]string) error {
 	details := []protoadapt.MessageV1{&errdetails.ErrorInfo{Reason: r.reason, Domain: Domain, Metadata: meta}}
+	if field := meta[keyField]; field != "" && r.code == codes.InvalidArgument {
+		details = append(details, &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{
+			{Field: field, Description: text, Reason: r.reason}}})
+	}
 	if r.retry {
 		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(retry)})
 	}
@@ -193,8 +166,11 @@ func buildAfter(r rule, retry time.Duration, text string, meta map[string]string
 type Failure struct {
 	Outcome    node.Outcome
 	Code       node.Code // CodeNone if the error has none: a refusal of the state machine, a broken connection
-	Reason     string    // of ErrorInfo; "" for an error that no node made
-	Text       string    // for a person
+	Status     codes.Code
+	Reason     string // of ErrorInfo; "" for an error that no node made
+	Field      string // of the request, if the reason is about one
+	Text       string // for a person
+	Offset     int64  // where an upload goes on
 	Position   raft.Position
 	Leader     raft.NodeID
 	LeaderAddr string
@@ -207,7 +183,7 @@ type Failure struct {
 // that is too large for the client; those of commands are a few bytes.)
 func ParseError(err error) Failure {
 	s := status.Convert(err)
-	f := Failure{Outcome: node.Unknown, Text: s.Message()}
+	f := Failure{Outcome: node.Unknown, Status: s.Code(), Text: s.Message()}
 	for _, detail := range s.Details() {
 		switch d := detail.(type) {
 		case *errdetails.ErrorInfo:
@@ -240,5 +216,6 @@ func (f *Failure) readInfo(info *errdetails.ErrorInfo) {
 	position, _ := strconv.ParseUint(info.Metadata[keyPosition], 10, 53)
 	leader, _ := strconv.ParseUint(info.Metadata[keyLeader], 10, 64)
 	f.Position, f.Leader = raft.Position(position), raft.NodeID(leader)
-	f.LeaderAddr = info.Metadata[keyLeaderAddress]
+	f.LeaderAddr, f.Field = info.Metadata[keyLeaderAddress], info.Metadata[keyField]
+	f.Offset, _ = strconv.ParseInt(info.Metadata[keyOffset], 10, 64)
 }

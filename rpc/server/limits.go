@@ -1,6 +1,10 @@
 package server
 
-import "time"
+import (
+	"time"
+
+	"parley/raft/node"
+)
 
 // The bounds of one server. With them a node's memory for clients is at most about
 //
@@ -35,6 +39,47 @@ const (
 
 	// addressBytesMax bounds the addresses of a new node: a host name has at most 253 bytes.
 	addressBytesMax = 300
+
+	// batchMax bounds the messages of one batch: a session's window.
+	batchMax = node.DefaultWindow
+	// shortPage is how many messages a page may have that is read in the node's own loop, where it costs some tens of
+	// microseconds. A longer one is read beside it.
+	shortPage = 50
+
+	// streamsPerLoginMax bounds the streams of one login at one node: a window for each channel, and some more.
+	streamsPerLoginMax = 128
+
+	// anonymousIDBytesMin is the least length of a request id of nobody's, which all share who have not logged in:
+	// 16 random letters and digits are 82 bits.
+	anonymousIDBytesMin = 16
+
+	// chunkBytesMax bounds a chunk of an upload, and chunkBytesSent is how large those of a download are: a window's worth.
+	chunkBytesMax  = 128 << 10
+	chunkBytesSent = 64 << 10
+	// readBytes is how much of a file is read at once: a millisecond of a disk.
+	readBytes = 256 << 10
+	// A node that lacks a file's content is asked for it again every fetchAgain, for as long as fetchMax: on a healthy
+	// network 10 MiB come in less than a second.
+	fetchAgain = 100 * time.Millisecond
+	fetchMax   = 15 * time.Second
+	// fileNameBytesMax bounds a file's name as a request carries it, before it is cleaned.
+	fileNameBytesMax = 255
+
+	// The server looks after its duties every dutyEvery, and when a user's first stream begins or his last ends. One
+	// round gets no more than dutyMax. Until somebody can log in it looks every dutyHaste.
+	dutyEvery = time.Second
+	dutyHaste = 50 * time.Millisecond
+	dutyMax   = 10 * time.Second
+	// goneAfter is how long the leader hears nothing of a node before the users there are offline. Together with an
+	// election that is less than the 30 s after which a crash shows.
+	goneAfter = 15 * time.Second
+
+	// watchPlacesMax bounds the places that one stream is about.
+	watchPlacesMax = 256
+
+	// codeBytesMax and codeLettersMin bound the codes of invites and resets that are not drawn as rpc/auth draws them.
+	codeBytesMax   = 64
+	codeLettersMin = 20
 
 	// requestIDBytesMax bounds a request id, as the nodes' rules do (node.Rules).
 	requestIDBytesMax = 128

@@ -1,19 +1,31 @@
 // Package server serves Parley's gRPC services to clients, over one host.
 //
-//	client ──gRPC──▶ Server ──node.Event──▶ host.Host
-//	                   │
-//	                   ├─ session.go   SessionService
-//	                   ├─ chat.go      ChatService, its stream in tail.go
-//	                   ├─ cluster.go   ClusterService
-//	                   ├─ health.go    grpc.health.v1, reflection
-//	                   └─ guard.go     a handler that panics is one failed call
+//	                 who calls?      how often?     refused without the log?
+//	client ──gRPC──▶ actor.go ─────▶ rates.go ────▶ edge.go ──node.Event──▶ host.Host
+//	                                                  ▲ ▲
+//	     session.go, account.go, channel.go, chat.go ─┘ └─ duties.go: what nobody asks for
+//
+// # Reading order
+//
+//	actor.go     who calls: the table of methods that need no token, and the interceptors
+//	edge.go      the way of every command and query; cursor.go where pages end
+//	account.go   AccountService; login.go and password.go are what touches passwords
+//	channel.go   ChannelService
+//	chat.go      ChatService; batch.go many messages at once
+//	follow.go    every stream; tail.go and event.go what two of them show
+//	file.go      FileService; upload.go and download.go the bytes
+//	duties.go    keys, first decisions, dev mode; streams.go and present.go who is online
+//	cluster.go   ClusterService; session.go SessionService; health.go grpc.health.v1 and reflection
+//	guard.go     a handler that panics is one failed call; log.go a line for each call; codec.go what is no request
+//	limits.go    every bound, with the reason for its number
 //
 // It checks requests, turns them into events and answers into responses, and
-// keeps nothing between calls: whatever must survive a broken connection lives in the
+// keeps nothing between calls that matters: whatever must survive a broken connection lives in the
 // replicated state. Errors are made in rpc/convert and nowhere else.
 package server
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,13 +37,11 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"parley/raft/host"
+	"parley/rpc/auth"
 	pb "parley/rpc/proto/parley/v1"
 	"parley/statemachine"
+	"parley/statemachine/state"
 )
-
-// Principal is under whom sessions are opened: there are no accounts, and
-// everybody is the same anonymous user.
-const Principal = "anonymous"
 
 // Config says what a server serves.
 type Config struct {
@@ -39,6 +49,35 @@ type Config struct {
 	Limits  statemachine.Limits // of the host's state machine; zero is DefaultLimits
 	Version string              // of the program, shown in Status
 	Logger  *slog.Logger        // nil is slog.Default()
+
+	// Loopback says that no listener of this process is reachable from other machines.
+	Loopback bool
+	// SignUp is who may sign up in a cluster that is just being made; zero is everybody on loopback, and elsewhere whoever
+	// has an invitation.
+	SignUp state.SignUpMode
+	// DemoUsers has the leader make the users of dev mode. It needs Loopback.
+	DemoUsers bool
+	// Token is where the first admin's token is left; nil is nowhere.
+	Token TokenFile
+	// BcryptCost is that of new passwords' hashes, TokenLifetime how long a token is good, PasswordRunesMin the least
+	// number of characters of a password; zero are the defaults of rpc/auth.
+	BcryptCost       int
+	TokenLifetime    time.Duration
+	PasswordRunesMin int
+	// GoneAfter is how long the leader hears nothing of a node before the users there are offline; zero is 15 s.
+	GoneAfter time.Duration
+	// Rates says how often somebody may do something.
+	Rates Rates
+	// Now is the wall clock; nil is time.Now.
+	Now func() time.Time
+}
+
+// TokenFile is where the first admin's token lies.
+type TokenFile interface {
+	// Write leaves the token so that nobody but the operator can read it, in the place of one before.
+	Write(token string) error
+	// Remove takes it away; that there is none is no error.
+	Remove() error
 }
 
 // Server serves clients over one listener.
@@ -46,39 +85,93 @@ type Server struct {
 	cfg    Config
 	grpc   *grpc.Server
 	health *health
+	duties *duties
 }
 
-// New returns a server that does not listen yet.
-func New(cfg Config) *Server {
+// New returns a server that does not listen yet. The error says what is wrong with the configuration.
+func New(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
 	if cfg.Limits == (statemachine.Limits{}) {
 		cfg.Limits = statemachine.DefaultLimits()
 	}
-	g := guard{log: cfg.Logger}
-	s := &Server{cfg: cfg, grpc: grpc.NewServer(
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	cfg.GoneAfter = cmp.Or(cfg.GoneAfter, goneAfter)
+	if cfg.SignUp == 0 {
+		cfg.SignUp = state.SignUpInvite
+		if cfg.Loopback {
+			cfg.SignUp = state.SignUpOpen
+		}
+	}
+	if cfg.DemoUsers && !cfg.Loopback {
+		return nil, errors.New("server: the users of dev mode are for loopback alone: everybody knows their passwords")
+	}
+	e, err := newEdge(&cfg)
+	if err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	g, l := guard{log: cfg.Logger}, requestLog{cfg.Logger}
+	s := &Server{cfg: cfg, duties: newDuties(e, cfg), grpc: grpc.NewServer(
 		grpc.MaxRecvMsgSize(messageBytesMax),
 		grpc.MaxHeaderListSize(headerBytesMax),
 		grpc.MaxConcurrentStreams(streamsMax),
 		grpc.ConnectionTimeout(handshakeMax),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingAfter, Timeout: pingMax}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: clientPingMin, PermitWithoutStream: true}),
-		grpc.UnaryInterceptor(g.unary),
-		grpc.StreamInterceptor(g.stream),
+		grpc.ForceServerCodecV2(newCodec()),
+		grpc.ChainUnaryInterceptor(l.unary, g.unary, e.authUnary, readUnary),
+		grpc.ChainStreamInterceptor(l.stream, g.stream, e.authStream, readStream),
 	)}
-	pb.RegisterSessionServiceServer(s.grpc, &sessions{host: cfg.Host})
-	pb.RegisterChatServiceServer(s.grpc, &chat{host: cfg.Host, limits: cfg.Limits, now: time.Now})
-	pb.RegisterClusterServiceServer(s.grpc, &cluster{host: cfg.Host, version: cfg.Version})
+	pb.RegisterSessionServiceServer(s.grpc, &sessions{edge: e})
+	pb.RegisterAccountServiceServer(s.grpc, &accounts{edge: e})
+	pb.RegisterChannelServiceServer(s.grpc, &channels{edge: e})
+	pb.RegisterChatServiceServer(s.grpc, &messages{edge: e})
+	pb.RegisterFileServiceServer(s.grpc, &files{edge: e})
+	pb.RegisterEventServiceServer(s.grpc, &events{edge: e})
+	pb.RegisterPresenceServiceServer(s.grpc, &who{edge: e})
+	pb.RegisterClusterServiceServer(s.grpc, &cluster{edge: e, version: cfg.Version})
 	s.health = registerHealth(s.grpc, cfg.Host)
-	return s
+	return s, nil
+}
+
+// newEdge makes what the services share.
+func newEdge(cfg *Config) (*edge, error) {
+	hasher, err := auth.NewHasher(cfg.BcryptCost, cfg.Loopback)
+	if err != nil {
+		return nil, err
+	}
+	ring, err := auth.NewKeyring(cfg.TokenLifetime, cfg.Now)
+	if err != nil {
+		return nil, err
+	}
+	rates, err := newRates(cfg.Rates, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	policy := auth.Policy{RunesMin: cfg.PasswordRunesMin}
+	return &edge{
+		host:     cfg.Host,
+		limits:   cfg.Limits,
+		now:      cfg.Now,
+		loopback: cfg.Loopback,
+		policy:   policy,
+		door:     auth.Door{Attempts: auth.NewAttempts(time.Now), Hasher: hasher},
+		keys:     &keys{host: cfg.Host, ring: ring, now: time.Now},
+		rates:    rates,
+		streams:  newStreams(),
+	}, policy.Validate()
 }
 
 // Serve answers calls until Stop; it closes the listener. The error is nil after
 // Stop.
 func (s *Server) Serve(l net.Listener) error {
 	go s.health.watch()
+	go s.duties.run()
 	defer s.health.stop()
+	defer s.duties.stop()
 	if err := s.grpc.Serve(netutil.LimitListener(l, connectionsMax)); !errors.Is(err, grpc.ErrServerStopped) && err != nil {
 		return fmt.Errorf("server: serve clients on %s: %w", l.Addr(), err)
 	}

@@ -1,116 +1,82 @@
 package server
 
 import (
-	"errors"
+	"context"
 	"time"
 
 	"google.golang.org/grpc"
 
-	"parley/raft/host"
+	"parley/raft"
 	"parley/raft/node"
 	"parley/rpc/convert"
 	pb "parley/rpc/proto/parley/v1"
-	"parley/statemachine"
+	"parley/statemachine/chat"
+	"parley/statemachine/state"
 )
 
-// tail writes one subscription's frames to one client.
-//
-// A client that reads nothing blocks Send for as long as its connection lives, and
-// only the handler's return ends that. So the handler does not send: a goroutine
-// does, one response at a time, and the handler waits for it or for the end of
-// the subscription, whichever is first.
-type tail struct {
-	channel string
-	cluster uint64
-	sub     *host.Subscription
-	out     grpc.ServerStreamingServer[pb.TailResponse]
-	wroteAt time.Time
-
-	next chan *pb.TailResponse // to the goroutine
-	sent chan error            // its answer; of capacity 1, as nobody may be there to take it
-}
-
-func newTail(channel string, cluster uint64, sub *host.Subscription, out grpc.ServerStreamingServer[pb.TailResponse]) *tail {
-	t := &tail{channel: channel, cluster: cluster, sub: sub, out: out,
-		next: make(chan *pb.TailResponse), sent: make(chan error, 1)}
-	go t.send()
-	return t
-}
-
-// send runs until close. When the handler has returned, gRPC ends the Send that is
-// under way.
-func (t *tail) send() {
-	for r := range t.next {
-		t.sent <- t.out.Send(r)
-	}
-}
-
-func (t *tail) close() { close(t.next) }
-
-// write returns when the response is on its way, or when there is no use in waiting.
-func (t *tail) write(r *pb.TailResponse) error {
-	t.wroteAt = time.Now()
-	t.next <- r // it waits for the next one: the last was answered
-	select {
-	case err := <-t.sent:
-		return err
-	case <-t.sub.Done():
-		_, err := t.sub.Next(t.out.Context())
-		return t.ended(err)
-	}
-}
-
-func (t *tail) run() error {
-	for {
-		frames, err := t.sub.Next(t.out.Context())
-		if err != nil {
-			return t.ended(err)
-		}
-		for _, f := range frames {
-			if err := t.frame(f); err != nil {
-				return err
-			}
-		}
-		if last := frames[len(frames)-1]; time.Since(t.wroteAt) > progressEvery {
-			// Much happens, but not in this channel.
-			if err := t.progress(node.Frame{Position: last.Position}); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// ended returns what the wire has for an error of Next.
-func (t *tail) ended(err error) error {
-	if ended, ok := errors.AsType[*host.EndedError](err); ok {
-		return convert.AnswerError(ended.Answer, "")
-	}
-	return convert.ContextError(err)
-}
-
-func (t *tail) frame(f node.Frame) error {
-	if f.Body == nil {
-		return t.progress(f)
-	}
-	events, err := statemachine.DecodeEvents(f.Body)
-	if errors.Is(err, statemachine.ErrVersion) {
-		return nil // written by a newer release, in a form that this one does not read
-	}
+// Tail streams what is said in one place. What it is asked for is what the place meant when the stream began: a
+// direct conversation may begin later.
+func (s *messages) Tail(r *pb.TailRequest, out grpc.ServerStreamingServer[pb.TailResponse]) error {
+	ctx := out.Context()
+	me := actorOf(ctx)
+	place, at, err := s.resolve(ctx, r.GetPlace())
 	if err != nil {
-		return err // our own bytes: a bug, and an error without ErrorInfo says so
+		return err
 	}
-	for i := range events {
-		if e := &events[i]; e.Kind == statemachine.EventMessage && e.Channel == t.channel {
-			return t.write(&pb.TailResponse{Step: &pb.TailResponse_Message{Message: convert.Message(t.channel, e.Message)}})
-		}
+	audiences := []string{place.Audience, state.ForUser(me.user).Word()}
+	if place.Place == 0 {
+		audiences = nil // of what is still to begin nobody knows the number
 	}
-	return nil
+	t := &tail{edge: s.edge, ctx: ctx, ref: r.GetPlace(), place: place, me: me}
+	return follow(s.edge, out, followed[pb.TailResponse]{
+		from: r.From, at: at, cluster: r.GetCluster(), audiences: audiences, take: t.take,
+		progress: func(p *pb.Progress) *pb.TailResponse {
+			return &pb.TailResponse{Step: &pb.TailResponse_Progress{Progress: p}}
+		},
+	})
 }
 
-func (t *tail) progress(f node.Frame) error {
-	return t.write(&pb.TailResponse{Step: &pb.TailResponse_Progress{Progress: &pb.Progress{
-		Position:      uint64(f.Position),
-		Cluster:       t.cluster,
-		LeaderQuietMs: uint64(max(f.LeaderQuiet, 0).Milliseconds()),
-	}}})
+// resolve returns what a place means to the caller, who may read there, and where this node stands.
+func (e *edge) resolve(ctx context.Context, ref string) (place chat.Resolved, at raft.Position, err error) {
+	at, err = e.ask(ctx, pb.Consistency_CONSISTENCY_STALE, &chat.PlaceOf{Place: ref}, &place)
+	return place, at, err
+}
+
+// tail picks the messages of one place out of what happens.
+type tail struct {
+	*edge
+	ctx   context.Context
+	ref   string
+	place chat.Resolved
+	me    *actor
+}
+
+// take returns what a frame holds for the stream.
+func (t *tail) take(f *node.Frame) (responses []*pb.TailResponse, err error) {
+	err = eachShown(f.Body, func(e *state.Shown) error {
+		switch {
+		case e.Kind == state.EventMessage && t.here(e):
+			m := convert.MessageShown(e, t.me.user)
+			responses = append(responses, &pb.TailResponse{Step: &pb.TailResponse_Message{Message: m}})
+		case e.Kind == state.EventLeft && e.User == t.me.user && e.Place == t.place.Place:
+			// The stream ends as a new one would. Who is a member again stays.
+			if _, _, err := t.resolve(t.ctx, t.ref); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return responses, err
+}
+
+func (t *tail) here(e *state.Shown) bool {
+	if t.place.Place != 0 {
+		return e.Place == t.place.Place
+	}
+	return e.Pair == [2]state.UserID{t.me.user, t.place.Partner} || e.Pair == [2]state.UserID{t.place.Partner, t.me.user}
+}
+
+// progressOf says how far a stream has come.
+func progressOf(cluster uint64, at raft.Position, quiet time.Duration) *pb.Progress {
+	return &pb.Progress{Position: uint64(at), Cluster: cluster, LeaderQuietMs: uint64(max(quiet, 0).Milliseconds())}
 }

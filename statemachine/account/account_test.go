@@ -164,7 +164,7 @@ func TestR6_NobodyActsUnderALoginWithoutItsSecretNorInAnothersName(t *testing.T)
 	}
 	other := bob
 	other.id = ann.id // the client session is ann's
-	require.Equal(t, state.NotPermitted, w.do(other, &account.LogOut{}, nil).Code)
+	require.Equal(t, state.Precondition, w.do(other, &account.LogOut{}, nil).Code)
 	require.True(t, w.lives(bob))
 }
 
@@ -278,7 +278,7 @@ func TestR9_ADisabledAccountHasNoLoginsAndGetsNone(t *testing.T) {
 	w.must(ann, &account.DisableUser{User: "bob"}, nil)
 	require.False(t, w.lives(bob))
 	_, refusal := w.tryLogIn("bob")
-	require.Equal(t, "USER_DISABLED", refusal.Reason)
+	require.Equal(t, "ACCOUNT_DISABLED", refusal.Reason)
 	w.refused(nobody, &account.ResetPassword{User: "bob", Secret: digest("code"), Hash: hash("new")}, state.NotPermitted, "RESET_REFUSED")
 	w.refused(ann, &account.CreateReset{User: "bob", Hash: digest("code")}, state.Precondition, "USER_DISABLED")
 	w.refused(ann, &account.GrantAdmin{User: "bob"}, state.Precondition, "USER_DISABLED")

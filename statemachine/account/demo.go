@@ -65,3 +65,6 @@ func (d *DemoUsers) Apply(t *state.Txn) (state.Coded, *state.Refusal) {
 	t.Audit("demo.users", "", "")
 	return done(t), nil
 }
+
+// IsDemo says whether an id is that of one of the users of dev mode, whom a server refuses where strangers reach it.
+func IsDemo(id state.UserID) bool { return id >= demo[0].ID && id <= demo[len(demo)-1].ID }

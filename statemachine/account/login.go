@@ -120,7 +120,7 @@ var RefuseDemo = state.Refusef(state.NotPermitted, "DEMO_REFUSED", "The users of
 
 var (
 	refusePasswordChanged = state.Refusef(state.Conflict, "PASSWORD_CHANGED", "The password was changed at this moment. Try again.")
-	refuseDisabled        = state.Refusef(state.NotPermitted, "USER_DISABLED", "The account is disabled. Ask an admin of the cluster.")
+	refuseDisabled        = state.Refusef(state.NotPermitted, "ACCOUNT_DISABLED", "The account is disabled. Ask an admin of the cluster.")
 )
 
 func (l *LogIn) makeRoom(t *state.Txn) {

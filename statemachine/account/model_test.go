@@ -110,7 +110,7 @@ func (b *book) logIn(p *person, version uint64, now raft.LogTime) (ended *entry,
 	case p.password != version:
 		return nil, "PASSWORD_CHANGED"
 	case p.disabled:
-		return nil, "USER_DISABLED"
+		return nil, "ACCOUNT_DISABLED"
 	}
 	var mine []*entry
 	for _, e := range b.logins {

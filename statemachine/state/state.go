@@ -11,7 +11,7 @@ type State struct {
 	Tables
 	Limits Limits
 
-	// Revocations counts how often a login ended or a member was removed, as far as this process applied it. It is no
+	// Revocations counts how often a login ended, as far as this process applied it. It is no
 	// replicated state: it only spares the event hub the question whether readers are still who they were.
 	Revocations uint64
 }

@@ -6,11 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
 
+	"parley/cmd/parley/keep"
 	"parley/raft/node"
 	"parley/rpc/client"
 	pb "parley/rpc/proto/parley/v1"
@@ -19,9 +23,34 @@ import (
 // nowhere is an address at which nobody answers.
 const nowhere = "127.0.0.1:1"
 
+// home is a directory in which somebody is logged in, as far as the client knows.
+var home string
+
+func TestMain(m *testing.M) {
+	var err error
+	if home, err = os.MkdirTemp("", "parley-cli"); err != nil {
+		panic(err)
+	}
+	err = keep.Dir(home).Update(keep.Default, func(c *keep.Context) {
+		c.Credentials = client.Credentials{User: "alice", Login: "login_1", Token: "x"}
+	})
+	if err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(home)
+	os.Exit(code)
+}
+
+// env is an environment with nothing but where contexts are kept, and that nobody answers.
+func env(dir string) func(string) string {
+	vars := map[string]string{"PARLEY_CONFIG_DIR": dir, "PARLEY_ADDRS": nowhere}
+	return func(name string) string { return vars[name] }
+}
+
 func run(stdin string, args ...string) (stdout, stderr string, code int) {
 	var out, errs bytes.Buffer
-	code = Run(context.Background(), args, Streams{In: strings.NewReader(stdin), Out: &out, Err: &errs})
+	code = Run(context.Background(), args, Streams{In: strings.NewReader(stdin), Out: &out, Err: &errs, Getenv: env(home)})
 	return out.String(), errs.String(), code
 }
 
@@ -34,12 +63,23 @@ func TestExitCodesAreThoseOfTheContract(t *testing.T) {
 	}{
 		{errors.New("anything"), 1, "INTERNAL"},
 		{usagef("how"), 2, "USAGE"},
-		{&client.Error{Outcome: node.Done, Reason: "CHANNEL_NOT_FOUND"}, 3, "CHANNEL_NOT_FOUND"},
-		{&client.Error{Outcome: node.Done, Reason: "TEXT_EMPTY"}, 1, "TEXT_EMPTY"},
-		{&client.Error{Outcome: node.Refused, Reason: "TEXT_NOT_UTF8"}, 1, "TEXT_NOT_UTF8"},
-		{&client.Error{Outcome: node.Refused, Reason: client.ReasonUnavailable}, 7, "UNAVAILABLE"},
+		{&client.Error{Outcome: node.Done, Code: codes.NotFound, Reason: "CHANNEL_NOT_FOUND"}, 3, "CHANNEL_NOT_FOUND"},
+		{&client.Error{Outcome: node.Refused, Code: codes.Unauthenticated, Reason: "TOKEN_MISSING"}, 4, "TOKEN_MISSING"},
+		{&client.Error{Outcome: node.Done, Code: codes.Unauthenticated, Reason: "LOGIN_ENDED"}, 4, "LOGIN_ENDED"},
+		{&client.Error{Outcome: node.Refused, Code: codes.Unauthenticated, Reason: "CREDENTIALS_WRONG"}, 4, "CREDENTIALS_WRONG"},
+		{&client.Error{Outcome: node.Done, Code: codes.PermissionDenied, Reason: "NOT_A_MEMBER"}, 5, "NOT_A_MEMBER"},
+		{&client.Error{Outcome: node.Done, Code: codes.AlreadyExists, Reason: "USERNAME_TAKEN"}, 6, "USERNAME_TAKEN"},
+		{&client.Error{Outcome: node.Done, Code: codes.FailedPrecondition, Reason: "LAST_CHANNEL_ADMIN"}, 6, "LAST_CHANNEL_ADMIN"},
+		{&client.Error{Outcome: node.Refused, Code: codes.ResourceExhausted, Reason: "TOO_MANY_ATTEMPTS", RetryAfter: time.Minute}, 7, "TOO_MANY_ATTEMPTS"},
+		{&client.Error{Outcome: node.Done, Code: codes.ResourceExhausted, Reason: "QUOTA_EXCEEDED"}, 1, "QUOTA_EXCEEDED"},
+		{&client.Error{Outcome: node.Done, Code: codes.InvalidArgument, Reason: "TEXT_EMPTY"}, 1, "TEXT_EMPTY"},
+		{&client.Error{Outcome: node.Refused, Code: codes.InvalidArgument, Reason: "TEXT_NOT_UTF8"}, 1, "TEXT_NOT_UTF8"},
+		{&client.Error{Outcome: node.Refused, Code: codes.Unavailable, Reason: client.ReasonUnavailable}, 7, "UNAVAILABLE"},
+		{&existsError{"x"}, 6, "FILE_EXISTS"},
+		{&keep.OpenError{Path: "x"}, 1, "CREDENTIALS_OPEN"},
+		{&keep.UnknownError{Name: "x"}, 3, "CONTEXT_NOT_FOUND"},
 		{&client.Error{Outcome: node.Unknown, Reason: client.ReasonOutcomeUnknown}, 8, "OUTCOME_UNKNOWN"},
-		{&client.Error{Outcome: node.Refused, Reason: "REQUEST_CONFLICT"}, 6, "REQUEST_CONFLICT"},
+		{&client.Error{Outcome: node.Refused, Code: codes.AlreadyExists, Reason: "REQUEST_CONFLICT"}, 6, "REQUEST_CONFLICT"},
 		{&client.Error{Outcome: node.Refused, Reason: "REQUESTS_FULL"}, 7, "REQUESTS_FULL"},
 		{&client.Error{Outcome: node.Refused, Reason: "NOT_YET"}, 7, "NOT_YET"},
 		{fmt.Errorf("wrapped: %w", &client.Error{Outcome: node.Unknown, Reason: "OUTCOME_UNKNOWN"}), 8, "OUTCOME_UNKNOWN"},
@@ -53,7 +93,7 @@ func TestExitCodesAreThoseOfTheContract(t *testing.T) {
 
 func TestMistakesInTheCommandLineAreUsageErrors(t *testing.T) {
 	for _, args := range []string{
-		"bogus", "--bogus", "send", "send #general", "send #general a b", "send # x", "send @bob x",
+		"bogus", "--bogus", "send", "send #general", "send #general a b", "send # x", "send @ x",
 		"history", "history #general -n 0", "history #general -n x", "history #general --before 0",
 		"history #general --before 1 --after 1", "history #general --bogus", "tail", "cluster bogus", "cluster status x",
 		"send #general x --addrs nowhere", "send #general x --addrs ,", "send #general x --timeout fast",
@@ -76,7 +116,6 @@ func TestMistakesInTheCommandLineAreUsageErrors(t *testing.T) {
 }
 
 func TestAClusterThatDoesNotAnswerIsUnavailable(t *testing.T) {
-	t.Setenv("PARLEY_ADDRS", nowhere)
 	for _, args := range [][]string{
 		{"send", "#general", "x"}, {"history", "#general"}, {"history", "#general", "--stale"},
 		{"cluster", "status"}, {"tail", "#general"},
@@ -94,29 +133,8 @@ func TestAnInterruptIsExitCode130(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(errors.Join(ErrInterrupted, errors.New("interrupt")))
 	var out, errs bytes.Buffer
-	code := Run(ctx, []string{"tail", "#general", "--addrs", nowhere}, Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
+	code := Run(ctx, []string{"tail", "#general", "--addrs", nowhere}, Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Getenv: env(home)})
 	require.Equal(t, 130, code)
-}
-
-// A message is text of somebody else; at stake is a terminal that shows what was
-// never said.
-func TestCleanedTextCannotMoveTheCursorOrTheEye(t *testing.T) {
-	for _, c := range []struct{ in, want string }{
-		{"plain, ünïcödé, 漢字, 🙂", "plain, ünïcödé, 漢字, 🙂"},
-		{"\x1b[31mred\x1b[0m", "[31mred[0m"},
-		{"\x1b]0;title\x07", "]0;title"},
-		{"over\rwritten\b\b", "overwritten"},
-		{"c1 \u009b31m", "c1 31m"},
-		{"del\x7f", "del"},
-		{"abc\u202egpj.exe", "abcgpj.exe"},
-		{"\u2066isolate\u2069 \u200fmark\u061c", "isolate mark"},
-		{"line\u2028separator\u2029", "lineseparator"},
-		{"a\tb", "a b"},
-		{"one\ntwo", "one\n    two"},
-		{"\xff\xfe", "\uFFFD\uFFFD"},
-	} {
-		require.Equal(t, c.want, clean(c.in), "%q", c.in)
-	}
 }
 
 func TestTextFromStdinKeepsAllButTheLastNewLine(t *testing.T) {
@@ -133,7 +151,7 @@ func TestTextFromStdinKeepsAllButTheLastNewLine(t *testing.T) {
 	require.NotZero(t, endless.Len(), "and no more of a mistaken pipe")
 
 	for _, args := range [][]string{{"send", "general", "-"}, {"send", "general", endlessText}} {
-		_, stderr, code := run(endlessText, append(args, "--addrs", nowhere)...)
+		_, stderr, code := run(endlessText, args...)
 		require.Equal(t, 1, code, "nobody is asked about it")
 		require.Contains(t, stderr, "longer than 131072 bytes")
 	}
@@ -142,7 +160,8 @@ func TestTextFromStdinKeepsAllButTheLastNewLine(t *testing.T) {
 var endlessText = strings.Repeat("x", 300<<10)
 
 func TestColourIsForTerminalsOnly(t *testing.T) {
-	require.Equal(t, "x", style(&bytes.Buffer{}, "1")("x"))
+	a := &app{Streams: Streams{Out: &bytes.Buffer{}, Getenv: env(home)}}
+	require.Equal(t, "x", a.style("1")("x"))
 }
 
 func TestTheStatusSaysWhatADiskLostAndWhatFollows(t *testing.T) {

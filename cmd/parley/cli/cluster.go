@@ -1,45 +1,32 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"parley/cmd/parley/plain"
 	"parley/rpc/client"
 	pb "parley/rpc/proto/parley/v1"
 )
 
 func (a *app) clusterCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "cluster",
-		Short: "See how the cluster is, and change who belongs to it",
-		Args:  cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageOf(cmd, "there is no command %q", args[0])
-			}
-			return cmd.Help()
-		},
-	}
+	cmd := a.group("cluster", "See how the cluster is, and change who belongs to it")
 	cmd.AddCommand(&cobra.Command{
 		Use:   "status",
 		Short: "Show every node, as far as any answers",
 		Args:  args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.dial()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			ctx, cancel := a.bounded(cmd.Context())
-			defer cancel()
-			s, err := c.Status(ctx)
-			if err != nil {
-				return err
-			}
-			return a.printStatus(s)
+			return a.with(cmd, func(ctx context.Context, c *client.Client) error {
+				s, err := c.Status(ctx)
+				if err != nil {
+					return err
+				}
+				return a.printStatus(s)
+			})
 		},
 	})
 	cmd.AddCommand(&cobra.Command{
@@ -51,24 +38,15 @@ func (a *app) clusterCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c, err := a.dial()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			ctx, cancel := a.bounded(cmd.Context())
-			defer cancel()
-			leader, err := c.Transfer(ctx, to)
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.printJSON(struct {
+			return a.with(cmd, func(ctx context.Context, c *client.Client) error {
+				leader, err := c.Transfer(ctx, to)
+				if err != nil {
+					return err
+				}
+				return a.print(struct {
 					Leader uint64 `json:"leader"`
-				}{leader})
-			}
-			_, err = fmt.Fprintf(a.Out, "node %d leads\n", leader)
-			return err
+				}{leader}, "node %d leads", leader)
+			})
 		},
 	})
 	cmd.AddCommand(a.addCommand(), a.removeCommand(), a.replaceCommand())
@@ -148,7 +126,7 @@ func (a *app) printStatus(s client.ClusterStatus) error {
 	t := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, strings.Join([]string{"NODE", "ADDRESS", "ROLE", "STATE", "COMMIT", "APPLIED", "LAG", "VERSION"}, "\t"))
 	for _, n := range j.Nodes {
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%d\t%d\t%d\t%s\n", n.ID, clean(n.Address), n.Role, n.State, n.Commit, n.Applied, n.Lag, clean(n.Version))
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%d\t%d\t%d\t%s\n", n.ID, plain.Line(n.Address), n.Role, n.State, n.Commit, n.Applied, n.Lag, plain.Line(n.Version))
 	}
 	if err := t.Flush(); err != nil {
 		return err

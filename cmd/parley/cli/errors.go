@@ -4,22 +4,29 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc/codes"
 
+	"parley/cmd/parley/keep"
+	"parley/cmd/parley/plain"
 	"parley/raft/node"
 	"parley/rpc/client"
 )
 
 // The exit codes.
 const (
-	exitError       = 1
-	exitUsage       = 2
-	exitNotFound    = 3
-	exitConflict    = 6
-	exitUnavailable = 7
-	exitUnknown     = 8
-	exitInterrupted = 130
+	exitError        = 1
+	exitUsage        = 2
+	exitNotFound     = 3
+	exitNotLoggedIn  = 4
+	exitNotPermitted = 5
+	exitConflict     = 6
+	exitUnavailable  = 7
+	exitUnknown      = 8
+	exitInterrupted  = 130
 )
 
 // ErrInterrupted is the cause of a context that a signal ended.
@@ -44,6 +51,7 @@ type failure struct {
 	Code    string `json:"code"`    // upper case, stable
 	Message string `json:"message"` // what happened
 	Hint    string `json:"hint"`    // what to do about it
+	Field   string `json:"field,omitempty"`
 	exit    int
 }
 
@@ -56,46 +64,108 @@ func describe(err error) failure {
 	if errors.Is(err, ErrInterrupted) || errors.Is(err, context.Canceled) {
 		return failure{Code: "INTERRUPTED", Message: "interrupted", Hint: "what was being sent may have been sent", exit: exitInterrupted}
 	}
-	e, ok := errors.AsType[*client.Error](err)
-	if !ok {
-		return f
-	}
-	f.Code = e.Reason
-	switch {
-	case e.Reason == "CHANNEL_NOT_FOUND":
-		f.exit, f.Hint = exitNotFound, "every cluster has #general"
-	case e.Reason == "TEXT_TOO_LONG", e.Reason == "TEXT_EMPTY", e.Reason == "TEXT_NOT_UTF8":
-		f.Hint = "nothing was sent; change the text"
-	case e.Reason == "REQUEST_CONFLICT":
-		f.exit, f.Hint = exitConflict, "nothing was changed by this request; give every command a --request-id of its own"
-	case e.Reason == "REQUESTS_FULL":
-		f.exit, f.Hint = exitUnavailable, "nothing happened; send it later, or without --request-id"
-	case e.Reason == "NOT_YET":
-		f.exit, f.Hint = exitUnavailable, "nothing happened; upgrade every node, or send it without --request-id"
-	case e.Reason == "TOO_LARGE":
-		f.Hint = "nothing happened; make the request smaller"
-	case e.Reason == "NO_TAKEOVER":
-		f.exit, f.Hint = exitUnavailable, "the leader leads on; see with parley cluster status whether that node runs, keeps up and is a voter"
-	case e.Reason == "CHANGE_PENDING":
-		f.exit, f.Hint = exitUnavailable, "nothing was changed; try again when parley cluster status shows no learner that still catches up"
-	case e.Reason == "NO_ANSWER":
-		f.exit, f.Hint = exitUnavailable, "nothing was changed; start it with node start --join, and check --peer-addr"
-	case e.Reason == "NO_MEMBER":
-		f.exit, f.Hint = exitNotFound, "nothing was changed; parley cluster status shows the members"
-	case e.Reason == "IS_MEMBER":
-		f.exit, f.Hint = exitConflict, "nothing was changed; remove that node first, or take another id"
-	case e.Reason == "WAS_REMOVED", e.Reason == "OTHER_CLUSTER":
-		f.exit, f.Hint = exitConflict, "nothing was changed; start the node with --join and an empty directory"
-	case e.Reason == "LAST_VOTER", e.Reason == "FULL":
-		f.exit, f.Hint = exitConflict, "nothing was changed"
-	case e.Outcome == node.Done:
-		f.Hint = "nothing was changed"
-	case e.Outcome == node.Unknown:
-		f.exit, f.Hint = exitUnknown, "it may have happened: look with parley history before you repeat it; with --request-id a command can be repeated safely"
-	case e.Outcome == node.Refused:
-		f.exit, f.Hint = exitUnavailable, "nothing happened; see which nodes run with parley cluster status, and check --addrs"
+	switch e, exists, open, unknown := (*client.Error)(nil), (*existsError)(nil), (*keep.OpenError)(nil), (*keep.UnknownError)(nil); {
+	case errors.As(err, &e):
+		return describeAnswer(e)
+	case errors.As(err, &exists):
+		f.Code, f.exit, f.Hint = "FILE_EXISTS", exitConflict, "nothing was written; take another path with -o, or replace it with --force"
+	case errors.As(err, &open):
+		f.Code, f.Hint = "CREDENTIALS_OPEN", "whoever reads them is you: log out if others may have; to go on: chmod 600 "+open.Path
+	case errors.As(err, &unknown):
+		f.Code, f.exit, f.Hint = "CONTEXT_NOT_FOUND", exitNotFound, "see parley context list; make it with parley context add NAME --addrs A"
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrExist):
+		f.Code = "FILE"
 	}
 	return f
+}
+
+// describeAnswer is describe for what the cluster, or the client in its place, answered. The code gives the exit; reasons about which there
+// is more to say follow.
+func describeAnswer(e *client.Error) failure {
+	f := failure{Code: e.Reason, Message: e.Error(), Hint: hints[e.Reason], Field: e.Field, exit: exitOf(e)}
+	if f.Code == "" { // no node made it
+		f.Code = "UNAVAILABLE"
+	}
+	switch {
+	case f.Hint != "":
+	case f.exit == exitUnknown:
+		f.Hint = "it may have happened: look before you repeat it; with --request-id a command can be repeated safely"
+	case f.exit == exitUnavailable && e.RetryAfter > 0 && e.Code == codes.ResourceExhausted:
+		f.Hint = fmt.Sprintf("nothing happened; try again in %v", max(time.Second, e.RetryAfter.Round(time.Second)))
+	case f.exit == exitUnavailable:
+		f.Hint = "nothing happened; see which nodes run with parley cluster status, and check --addrs"
+	case f.exit == exitNotLoggedIn:
+		f.Hint = "log in with: parley login NAME"
+	default:
+		f.Hint = "nothing was changed"
+	}
+	return f
+}
+
+// exitOf is the exit code of an answer.
+func exitOf(e *client.Error) int {
+	if exit, ok := exits[e.Reason]; ok {
+		return exit
+	}
+	if e.Outcome == node.Unknown {
+		return exitUnknown
+	}
+	switch e.Code {
+	case codes.NotFound:
+		return exitNotFound
+	case codes.Unauthenticated:
+		return exitNotLoggedIn
+	case codes.PermissionDenied:
+		return exitNotPermitted
+	case codes.AlreadyExists, codes.FailedPrecondition, codes.Aborted:
+		return exitConflict
+	case codes.Unavailable:
+		return exitUnavailable
+	case codes.ResourceExhausted:
+		if e.RetryAfter > 0 {
+			return exitUnavailable
+		}
+	}
+	return exitError
+}
+
+// exits are of reasons whose code says something else to a script than to a client.
+var exits = map[string]int{
+	"NOT_YET": exitUnavailable, "REQUESTS_FULL": exitUnavailable, "COMPACTED": exitConflict,
+}
+
+// hints say what to do.
+var hints = map[string]string{
+	"CHANNEL_NOT_FOUND":      "see parley channel list; every cluster has #general",
+	"USER_NOT_FOUND":         "see parley user list",
+	"MESSAGE_NOT_FOUND":      "ids of messages stand in parley history",
+	"FILE_NOT_FOUND":         "see parley file list PLACE",
+	"LOGIN_NOT_FOUND":        "see parley sessions",
+	"NOT_A_MEMBER":           "join it first: parley channel join NAME",
+	"INVITATION_NEEDED":      "ask an admin of the channel: parley channel add NAME USER",
+	"CREDENTIALS_WRONG":      "no account yet? parley signup NAME",
+	"LOGIN_ENDED":            "this login was ended; log in with: parley login NAME",
+	"TOKEN_EXPIRED":          "this login has expired; log in with: parley login NAME",
+	"INVITE_NEEDED":          "ask a cluster admin for a code (parley invite create), and sign up with --invite CODE",
+	"TEXT_TOO_LONG":          "nothing was sent; change the text",
+	"TEXT_EMPTY":             "nothing was sent; change the text",
+	"TEXT_NOT_UTF8":          "nothing was sent; change the text",
+	"CONVERSATION_WITH_SELF": "nothing was sent; direct messages go to others",
+	"LAST_CHANNEL_ADMIN":     "promote somebody first: parley channel promote NAME USER",
+	"LAST_CLUSTER_ADMIN":     "make another one first: parley user grant-admin USER",
+	"NOT_UPLOADED":           "it was uploaded too long ago; put it again",
+	"REQUEST_CONFLICT":       "nothing was changed by this request; give every command a --request-id of its own",
+	"REQUESTS_FULL":          "nothing happened; send it later, or without --request-id",
+	"NOT_YET":                "nothing happened; upgrade every node, or send it without --request-id",
+	"TOO_LARGE":              "nothing happened; make the request smaller",
+	"COMPACTED":              "what you want to begin with is no longer kept as events; read parley history, and go on from now",
+	"NO_TAKEOVER":            "the leader leads on; see with parley cluster status whether that node runs, keeps up and is a voter",
+	"CHANGE_PENDING":         "nothing was changed; try again when parley cluster status shows no learner that still catches up",
+	"NO_ANSWER":              "nothing was changed; start it with node start --join, and check --peer-addr",
+	"NO_MEMBER":              "nothing was changed; parley cluster status shows the members",
+	"IS_MEMBER":              "nothing was changed; remove that node first, or take another id",
+	"WAS_REMOVED":            "nothing was changed; start the node with --join and an empty directory",
+	"OTHER_CLUSTER":          "nothing was changed; start the node with --join and an empty directory",
 }
 
 // fail prints an error and returns the exit code.
@@ -111,7 +181,7 @@ func (a *app) fail(err error) int {
 		}{f})
 		return f.exit
 	}
-	text := "parley: " + clean(f.Message)
+	text := "parley: " + plain.Indented(f.Message, "  ")
 	if f.Hint != "" {
 		text += "\n  " + f.Hint
 	}

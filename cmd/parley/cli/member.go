@@ -84,15 +84,11 @@ func (a *app) removeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			err = a.change(cmd, func(ctx context.Context, c *client.Client) error { return c.Remove(ctx, id) })
+			err = a.with(cmd, func(ctx context.Context, c *client.Client) error { return c.Remove(ctx, id) })
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return a.printJSON(changed{id, "removed"})
-			}
-			_, err = fmt.Fprintf(a.Out, "node %d is removed: stop it if it runs, and delete its directory\n", id)
-			return err
+			return a.print(changed{id, "removed"}, "node %d is removed: stop it if it runs, and delete its directory", id)
 		},
 	}
 }
@@ -101,33 +97,17 @@ func (a *app) add(cmd *cobra.Command, n *newNode, replaces uint64) error {
 	if err := n.check(cmd); err != nil {
 		return err
 	}
-	err := a.change(cmd, func(ctx context.Context, c *client.Client) error {
+	err := a.with(cmd, func(ctx context.Context, c *client.Client) error {
 		return c.Add(ctx, n.id, n.peerAddr, n.clientAddr, replaces)
 	})
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return a.printJSON(changed{n.id, "added"})
-	}
 	text := fmt.Sprintf("node %d is added and becomes a voter when it has caught up", n.id)
 	if replaces != 0 {
 		text += fmt.Sprintf("; node %d leaves in that moment", replaces)
 	}
-	_, err = fmt.Fprintln(a.Out, text)
-	return err
-}
-
-// change dials, and bounds what is asked of the leader.
-func (a *app) change(cmd *cobra.Command, do func(context.Context, *client.Client) error) error {
-	c, err := a.dial()
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	ctx, cancel := a.bounded(cmd.Context())
-	defer cancel()
-	return do(ctx, c)
+	return a.print(changed{n.id, "added"}, "%s", text)
 }
 
 func nodeID(cmd *cobra.Command, arg string) (uint64, error) {

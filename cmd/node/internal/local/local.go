@@ -26,7 +26,7 @@ const (
 )
 
 // Run runs a local cluster until ctx ends. It prints one line on stdout when writes
-// succeed; all else goes to stderr.
+// succeed and the users of dev mode can log in; all else goes to stderr.
 func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	o, cleanup, err := o.place()
 	if err != nil {
@@ -57,7 +57,7 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer f.close()
-	c := &cluster{plan: p, family: f, stdout: stdout}
+	c := &cluster{plan: p, family: f, stdout: stdout, resumed: p.formed()}
 	return errors.Join(c.run(ctx), c.stop())
 }
 
@@ -84,6 +84,7 @@ type cluster struct {
 	family   *family
 	children []*child
 	stdout   io.Writer
+	resumed  bool // the directory held a cluster already
 }
 
 // run starts all nodes and watches them until ctx ends.
@@ -144,7 +145,7 @@ func (c *cluster) awaitReady(ctx context.Context) error {
 	}
 }
 
-// ready returns when the cluster executed a command and a leader is known.
+// ready returns when the cluster executed a command, its users can log in, and a leader is known.
 func (c *cluster) ready(ctx context.Context) error {
 	cl, err := client.New(client.Config{Addrs: c.plan.clientAddrs()})
 	if err != nil {
@@ -152,6 +153,9 @@ func (c *cluster) ready(ctx context.Context) error {
 	}
 	defer cl.Close()
 	if err := cl.Ready(ctx); err != nil {
+		return err
+	}
+	if err := awaitDemoUsers(ctx, c.plan.clientAddrs(), c.resumed); err != nil {
 		return err
 	}
 	for {

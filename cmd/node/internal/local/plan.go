@@ -27,6 +27,7 @@ type Options struct {
 	Nodes      int
 	ClientPort int // node i listens at ClientPort+i-1; 0 is any free ports
 	PeerPort   int
+	BcryptCost int // 0: as the nodes have it
 }
 
 // What holds when the command line says nothing.
@@ -44,7 +45,8 @@ type plan struct {
 	Version int        `json:"version"`
 	Nodes   []planNode `json:"nodes"`
 
-	dir string
+	dir        string
+	bcryptCost int
 }
 
 type planNode struct {
@@ -76,6 +78,7 @@ func loadPlan(o Options) (*plan, error) {
 	if p.Version > planVersion {
 		return nil, fmt.Errorf("%s was written by a newer release (version %d, this one reads %d): run that release", path, p.Version, planVersion)
 	}
+	p.bcryptCost = o.BcryptCost
 	return p, p.accept(o)
 }
 
@@ -110,7 +113,7 @@ func makePlan(o Options) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{Version: planVersion, dir: o.Dir}
+	p := &plan{Version: planVersion, dir: o.Dir, bcryptCost: o.BcryptCost}
 	for i := range o.Nodes {
 		p.Nodes = append(p.Nodes, planNode{ID: uint64(i + 1), ClientAddr: clients[i], PeerAddr: peers[i]})
 	}
@@ -230,6 +233,10 @@ func (p *plan) startArgs(n planNode) []string {
 	for _, m := range p.Nodes {
 		s.Cluster = append(s.Cluster, process.Member{ID: m.ID, PeerAddr: m.PeerAddr})
 	}
-	return []string{"start", "--id", fmt.Sprint(n.ID), "--dir", p.nodeDir(n.ID),
-		"--client-addr", n.ClientAddr, "--peer-addr", n.PeerAddr, "--cluster", s.ClusterFlag()}
+	args := []string{"start", "--id", fmt.Sprint(n.ID), "--dir", p.nodeDir(n.ID),
+		"--client-addr", n.ClientAddr, "--peer-addr", n.PeerAddr, "--cluster", s.ClusterFlag(), "--demo-users"}
+	if p.bcryptCost != 0 {
+		args = append(args, "--bcrypt-cost", fmt.Sprint(p.bcryptCost))
+	}
+	return args
 }

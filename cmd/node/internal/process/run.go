@@ -54,7 +54,7 @@ func Run(ctx context.Context, f Flags, log *slog.Logger) error {
 	if err := p.start(s, f.Dir, log); err != nil {
 		return err
 	}
-	if !saved || s.leaseWas != nil {
+	if !saved || s.changed() {
 		if err := s.save(f.Dir); err != nil {
 			return errors.Join(fmt.Errorf("save settings: %w", dirError(f.Dir, err)), p.stop())
 		}
@@ -137,7 +137,13 @@ func (p *process) start(s Settings, dir string, log *slog.Logger) (err error) {
 	if err != nil {
 		return dirError(dir, err)
 	}
-	p.server = server.New(server.Config{Host: p.host, Version: Version(), Logger: log})
+	cfg := s.serverConfig(dir)
+	cfg.Host, cfg.Logger = p.host, log
+	if p.server, err = server.New(cfg); err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), stopMax)
+		defer cancel()
+		return errors.Join(err, p.host.Stop(ctx))
+	}
 	return nil
 }
 

@@ -28,8 +28,10 @@ type Settings struct {
 	Cluster    []Member `json:"cluster,omitempty"` // the founding members, by rising id; none of a node that joins
 	Join       bool     `json:"join,omitempty"`    // it waits for a cluster to add it
 	Lease      string   `json:"lease,omitempty"`   // how long a leader's lease may last: "200ms"; none without
+	Edge       Edge     `json:"edge,omitzero"`     // what its server is told about people who log in
 
 	leaseWas *string // what the directory had saved, if the command line says otherwise
+	edgeWas  *Edge   // the same
 }
 
 // Member is a founding member and where it listens for its peers.
@@ -52,6 +54,7 @@ type Flags struct {
 	Cluster    string // 1=host:port,2=host:port,...
 	Join       bool
 	Lease      string // a duration; "0" takes it away
+	Edge       Edge
 }
 
 // Resolve joins the command line with what the directory has saved. Saved
@@ -71,7 +74,10 @@ func Resolve(f Flags) (s Settings, saved bool, err error) {
 	case errors.Is(err, fs.ErrNotExist) && interrupted(f.Dir):
 		return s, false, fmt.Errorf("a recovery of %s was interrupted: node recover --dir %s finishes it", f.Dir, f.Dir)
 	case errors.Is(err, fs.ErrNotExist):
-		return asked, false, asked.complete(f.Dir)
+		if err := asked.complete(f.Dir); err != nil {
+			return asked, false, err
+		}
+		return asked, false, asked.Edge.check(asked.loopback())
 	case err != nil:
 		return s, false, err
 	}
@@ -79,8 +85,18 @@ func Resolve(f Flags) (s Settings, saved bool, err error) {
 		was := s.Lease
 		s.Lease, s.leaseWas = asked.Lease, &was
 	}
+	if edge := s.Edge.under(f.Edge); edge != s.Edge {
+		was := s.Edge
+		s.Edge, s.edgeWas = edge, &was
+	}
+	if err := s.Edge.check(s.loopback()); err != nil {
+		return s, true, err
+	}
 	return s, true, s.accept(f.Dir, asked)
 }
+
+// changed reports whether the command line says otherwise than what was saved.
+func (s Settings) changed() bool { return s.leaseWas != nil || s.edgeWas != nil }
 
 // lease returns the lease as the node takes it.
 func (s Settings) lease() time.Duration { return duration(s.Lease) }
@@ -228,7 +244,7 @@ func WriteFile(path string, data []byte) error {
 
 // settings reads the flags that were given.
 func (f Flags) settings() (Settings, error) {
-	s := Settings{ID: f.ID, ClientAddr: f.ClientAddr, PeerAddr: f.PeerAddr, Join: f.Join}
+	s := Settings{ID: f.ID, ClientAddr: f.ClientAddr, PeerAddr: f.PeerAddr, Join: f.Join, Edge: f.Edge}
 	if f.Join && f.Cluster != "" {
 		return s, errors.New("--join and --cluster contradict one another: a node founds a cluster or is added to one")
 	}

@@ -271,7 +271,7 @@ type SignUpRequest struct {
 	// 8 characters or more (a cluster may ask for more), at most 72 bytes; not one of those that everybody tries first, and not the
 	// username.
 	Password string `protobuf:"bytes,5,opt,name=password,proto3" json:"password,omitempty"`
-	// The code of an invite, where one is needed, as a person types it: case, blanks and dashes do not count.
+	// The code of an invite, where one is needed.
 	Invite        string `protobuf:"bytes,6,opt,name=invite,proto3" json:"invite,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1844,13 +1844,14 @@ func (x *RevokeAdminResponse) GetPosition() uint64 {
 	return 0
 }
 
-// CreateResetRequest names a user.
+// CreateResetRequest names a user and the code.
 type CreateResetRequest struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Command  *CommandContext        `protobuf:"bytes,1,opt,name=command,proto3" json:"command,omitempty"`
 	Username string                 `protobuf:"bytes,2,opt,name=username,proto3" json:"username,omitempty"`
-	// 16 bytes, drawn at random by the client for this code. A repetition carries the same.
-	Secret        []byte `protobuf:"bytes,3,opt,name=secret,proto3" json:"secret,omitempty"`
+	// The code that is to reset the password, drawn at random by the client: 20 to 64 letters, digits and dashes. It has to hold 128
+	// bits: 26 random letters and digits do. Neither case nor dashes count when it is used.
+	Code          string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1899,21 +1900,18 @@ func (x *CreateResetRequest) GetUsername() string {
 	return ""
 }
 
-func (x *CreateResetRequest) GetSecret() []byte {
+func (x *CreateResetRequest) GetCode() string {
 	if x != nil {
-		return x.Secret
+		return x.Code
 	}
-	return nil
+	return ""
 }
 
-// CreateResetResponse has the code.
+// CreateResetResponse says how long the code is good.
 type CreateResetResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// For the user, by another way than Parley: "reset-" and 28 letters and digits in groups. Nobody can read it again.
-	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
-	// From then on it is refused.
-	Expires       *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expires,proto3" json:"expires,omitempty"`
-	Position      uint64                 `protobuf:"varint,3,opt,name=position,proto3" json:"position,omitempty"`
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Expires       *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=expires,proto3" json:"expires,omitempty"`
+	Position      uint64                 `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1948,13 +1946,6 @@ func (*CreateResetResponse) Descriptor() ([]byte, []int) {
 	return file_parley_v1_account_proto_rawDescGZIP(), []int{31}
 }
 
-func (x *CreateResetResponse) GetCode() string {
-	if x != nil {
-		return x.Code
-	}
-	return ""
-}
-
 func (x *CreateResetResponse) GetExpires() *timestamppb.Timestamp {
 	if x != nil {
 		return x.Expires
@@ -1974,8 +1965,7 @@ type ResetPasswordRequest struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Command  *CommandContext        `protobuf:"bytes,1,opt,name=command,proto3" json:"command,omitempty"`
 	Username string                 `protobuf:"bytes,2,opt,name=username,proto3" json:"username,omitempty"`
-	// From CreateResetResponse, as a person types it: case, blanks and dashes do not count.
-	Code string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
+	Code     string                 `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
 	// As in SignUpRequest.
 	NewPassword   string `protobuf:"bytes,4,opt,name=new_password,json=newPassword,proto3" json:"new_password,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2085,12 +2075,16 @@ func (x *ResetPasswordResponse) GetPosition() uint64 {
 	return 0
 }
 
-// CreateInviteRequest asks for an invite.
+// CreateInviteRequest describes an invite.
 type CreateInviteRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Command *CommandContext        `protobuf:"bytes,1,opt,name=command,proto3" json:"command,omitempty"`
 	// As in CreateResetRequest.
-	Secret        []byte `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"`
+	Code string `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
+	// How many may sign up with it: 0 is 1, and at most 1,000.
+	Uses uint32 `protobuf:"varint,3,opt,name=uses,proto3" json:"uses,omitempty"`
+	// For how long, in seconds: 0 is 7 days, and at most 30 days.
+	Seconds       uint32 `protobuf:"varint,4,opt,name=seconds,proto3" json:"seconds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2132,21 +2126,32 @@ func (x *CreateInviteRequest) GetCommand() *CommandContext {
 	return nil
 }
 
-func (x *CreateInviteRequest) GetSecret() []byte {
+func (x *CreateInviteRequest) GetCode() string {
 	if x != nil {
-		return x.Secret
+		return x.Code
 	}
-	return nil
+	return ""
 }
 
-// CreateInviteResponse has the code.
+func (x *CreateInviteRequest) GetUses() uint32 {
+	if x != nil {
+		return x.Uses
+	}
+	return 0
+}
+
+func (x *CreateInviteRequest) GetSeconds() uint32 {
+	if x != nil {
+		return x.Seconds
+	}
+	return 0
+}
+
+// CreateInviteResponse says how long the invite is good.
 type CreateInviteResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// For who is to sign up: "invite-" and 28 letters and digits in groups. Nobody can read it again.
-	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
-	// From then on it is refused.
-	Expires       *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expires,proto3" json:"expires,omitempty"`
-	Position      uint64                 `protobuf:"varint,3,opt,name=position,proto3" json:"position,omitempty"`
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Expires       *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=expires,proto3" json:"expires,omitempty"`
+	Position      uint64                 `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2181,13 +2186,6 @@ func (*CreateInviteResponse) Descriptor() ([]byte, []int) {
 	return file_parley_v1_account_proto_rawDescGZIP(), []int{35}
 }
 
-func (x *CreateInviteResponse) GetCode() string {
-	if x != nil {
-		return x.Code
-	}
-	return ""
-}
-
 func (x *CreateInviteResponse) GetExpires() *timestamppb.Timestamp {
 	if x != nil {
 		return x.Expires
@@ -2206,7 +2204,7 @@ func (x *CreateInviteResponse) GetPosition() uint64 {
 type ClaimAdminRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Command *CommandContext        `protobuf:"bytes,1,opt,name=command,proto3" json:"command,omitempty"`
-	// What the file says: "bootstrap-" and 28 letters and digits in groups.
+	// What the file says, without the line's end.
 	Token         string `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2515,29 +2513,29 @@ const file_parley_v1_account_proto_rawDesc = "" +
 	"\acommand\x18\x01 \x01(\v2\x19.parley.v1.CommandContextR\acommand\x12\x1a\n" +
 	"\busername\x18\x02 \x01(\tR\busername\"1\n" +
 	"\x13RevokeAdminResponse\x12\x1a\n" +
-	"\bposition\x18\x01 \x01(\x04R\bposition\"}\n" +
+	"\bposition\x18\x01 \x01(\x04R\bposition\"y\n" +
 	"\x12CreateResetRequest\x123\n" +
 	"\acommand\x18\x01 \x01(\v2\x19.parley.v1.CommandContextR\acommand\x12\x1a\n" +
-	"\busername\x18\x02 \x01(\tR\busername\x12\x16\n" +
-	"\x06secret\x18\x03 \x01(\fR\x06secret\"{\n" +
-	"\x13CreateResetResponse\x12\x12\n" +
-	"\x04code\x18\x01 \x01(\tR\x04code\x124\n" +
-	"\aexpires\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x12\x1a\n" +
-	"\bposition\x18\x03 \x01(\x04R\bposition\"\x9e\x01\n" +
+	"\busername\x18\x02 \x01(\tR\busername\x12\x12\n" +
+	"\x04code\x18\x03 \x01(\tR\x04code\"g\n" +
+	"\x13CreateResetResponse\x124\n" +
+	"\aexpires\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\x04R\bposition\"\x9e\x01\n" +
 	"\x14ResetPasswordRequest\x123\n" +
 	"\acommand\x18\x01 \x01(\v2\x19.parley.v1.CommandContextR\acommand\x12\x1a\n" +
 	"\busername\x18\x02 \x01(\tR\busername\x12\x12\n" +
 	"\x04code\x18\x03 \x01(\tR\x04code\x12!\n" +
 	"\fnew_password\x18\x04 \x01(\tR\vnewPassword\"3\n" +
 	"\x15ResetPasswordResponse\x12\x1a\n" +
-	"\bposition\x18\x01 \x01(\x04R\bposition\"b\n" +
+	"\bposition\x18\x01 \x01(\x04R\bposition\"\x8c\x01\n" +
 	"\x13CreateInviteRequest\x123\n" +
-	"\acommand\x18\x01 \x01(\v2\x19.parley.v1.CommandContextR\acommand\x12\x16\n" +
-	"\x06secret\x18\x02 \x01(\fR\x06secret\"|\n" +
-	"\x14CreateInviteResponse\x12\x12\n" +
-	"\x04code\x18\x01 \x01(\tR\x04code\x124\n" +
-	"\aexpires\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x12\x1a\n" +
-	"\bposition\x18\x03 \x01(\x04R\bposition\"^\n" +
+	"\acommand\x18\x01 \x01(\v2\x19.parley.v1.CommandContextR\acommand\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\tR\x04code\x12\x12\n" +
+	"\x04uses\x18\x03 \x01(\rR\x04uses\x12\x18\n" +
+	"\aseconds\x18\x04 \x01(\rR\aseconds\"h\n" +
+	"\x14CreateInviteResponse\x124\n" +
+	"\aexpires\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\x04R\bposition\"^\n" +
 	"\x11ClaimAdminRequest\x123\n" +
 	"\acommand\x18\x01 \x01(\v2\x19.parley.v1.CommandContextR\acommand\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\tR\x05token\"0\n" +

@@ -46,7 +46,7 @@ const (
 //
 // AccountService keeps accounts and logins. An account is a user; a login is one time that
 // the user proved who he is, on one of his devices. A login ends when it is logged out or revoked, when the user is
-// disabled or his password reset or changed elsewhere, and 30 days after its token was renewed last. With it end its
+// disabled or his password reset or changed elsewhere, and when its token expires without having been renewed. With it end its
 // streams, on every node.
 //
 // Passwords, secrets, codes and tokens are in no log and in no error. Of them the cluster keeps hashes only.
@@ -57,21 +57,21 @@ type AccountServiceClient interface {
 	// whoever has an invite while the mode is invite, the default otherwise; nobody while it is closed.
 	//
 	// Errors: USERNAME_INVALID, EMAIL_INVALID, EMPTY, TOO_LONG, CONTROL_CHARACTER; PASSWORD_TOO_SHORT,
-	// PASSWORD_TOO_LONG, PASSWORD_NOT_UTF8, PASSWORD_COMMON, PASSWORD_IS_USERNAME; CODE_MALFORMED, CODE_OTHER_KIND: of the
-	// invite; USERNAME_TAKEN, EMAIL_TAKEN; SIGN_UP_CLOSED; INVITE_NEEDED: there is no code, or it has expired or was used;
-	// USERS_FULL; PASSWORD_CHECKS_BUSY: too many passwords wait to be hashed; LOGIN_LIMITED: of this address.
+	// PASSWORD_TOO_LONG, PASSWORD_COMMON, PASSWORD_IS_USERNAME; USERNAME_TAKEN, EMAIL_TAKEN; SIGN_UP_CLOSED, INVITE_NEEDED;
+	// INVITE_REFUSED: the code is not one, has expired, or was used as often as it may be; USERS_FULL; BUSY: too many
+	// passwords wait to be hashed; TOO_MANY_ATTEMPTS.
 	SignUp(ctx context.Context, in *SignUpRequest, opts ...grpc.CallOption) (*SignUpResponse, error)
 	// LogIn makes a login and answers with its token. The client draws the login's secret, so that a
 	// repeated request means the same login.
 	//
 	// Who: anybody.
 	//
-	// Of one user's logins, the 51st ends the one that was renewed least recently.
+	// Errors: CREDENTIALS_WRONG: there is no such user, or the password is another; the answer takes as long in both
+	// cases. ACCOUNT_DISABLED: told to who knows the password. TOO_MANY_ATTEMPTS: for this user or from this
+	// address; no password was looked at. BUSY: too many passwords wait to be looked at. PASSWORD_CHANGED: at this moment; repeat under
+	// another request id. DEMO_REFUSED. FIELD_INVALID: of the secret.
 	//
-	// Errors: WRONG_CREDENTIALS: there is no such user, or the password is another, or was changed at this moment; the answer takes
-	// as long in all cases. ACCOUNT_DISABLED: told to who knows the password. LOGIN_LIMITED: too often wrong for this user or from
-	// this address; no password was looked at. PASSWORD_CHECKS_BUSY: too many passwords wait to be looked at. SECRET_MALFORMED;
-	// TOO_LONG, NOT_UTF8, CONTROL_CHARACTER: of the client.
+	// A user has 50 logins at most: one more ends the one that was renewed least recently.
 	LogIn(ctx context.Context, in *LogInRequest, opts ...grpc.CallOption) (*LogInResponse, error)
 	// Renew answers with a token for the caller's login that expires later. The old one stays good until its
 	// own expiry. A token that has expired can't be renewed.
@@ -91,8 +91,8 @@ type AccountServiceClient interface {
 	//
 	// Who: every user.
 	//
-	// Errors: PASSWORD_WRONG: the old one is another; LOGIN_LIMITED; those of a password, as with
-	// SignUp; PASSWORD_CHECKS_BUSY.
+	// Errors: PASSWORD_WRONG: the old one is another; TOO_MANY_ATTEMPTS; those of a password, as with
+	// SignUp; PASSWORD_CHANGED: at this moment; BUSY.
 	ChangePassword(ctx context.Context, in *ChangePasswordRequest, opts ...grpc.CallOption) (*ChangePasswordResponse, error)
 	// UpdateProfile changes the caller's display name and email address. Usernames never change.
 	//
@@ -132,7 +132,7 @@ type AccountServiceClient interface {
 	//
 	// Who: cluster admins. What is so already is answered with OK.
 	//
-	// Errors: USER_NOT_FOUND, NOT_CLUSTER_ADMIN.
+	// Errors: USER_NOT_FOUND, NOT_CLUSTER_ADMIN, USER_DISABLED.
 	GrantAdmin(ctx context.Context, in *GrantAdminRequest, opts ...grpc.CallOption) (*GrantAdminResponse, error)
 	// RevokeAdmin makes an admin of the cluster a user like others.
 	//
@@ -140,34 +140,33 @@ type AccountServiceClient interface {
 	//
 	// Errors: USER_NOT_FOUND, NOT_CLUSTER_ADMIN, LAST_CLUSTER_ADMIN.
 	RevokeAdmin(ctx context.Context, in *RevokeAdminRequest, opts ...grpc.CallOption) (*RevokeAdminResponse, error)
-	// CreateReset answers with a code with which a user who forgot his password sets another one, once, within 24 hours. The
-	// client draws the secret behind the code, so that a repeated request gets the same code. A second reset of the same
-	// user takes the place of the first. Until the code is used the old password stays good.
+	// CreateReset lets a user who forgot his password set another one with a code, once, within 24 hours. A second
+	// reset of the same user takes the place of the first. Until the code is used the old password
+	// stays good.
 	//
 	// Who: cluster admins; audited.
 	//
-	// Errors: USER_NOT_FOUND, NOT_CLUSTER_ADMIN, SECRET_MALFORMED.
+	// Errors: USER_NOT_FOUND, NOT_CLUSTER_ADMIN, FIELD_INVALID (of the code), CODE_TAKEN.
 	CreateReset(ctx context.Context, in *CreateResetRequest, opts ...grpc.CallOption) (*CreateResetResponse, error)
 	// ResetPassword sets the password of a user with the code of a reset, and ends all his logins.
 	//
 	// Who: anybody who has the code.
 	//
-	// Errors: CODE_MALFORMED, CODE_OTHER_KIND; RESET_REFUSED: there is no such user, or this is not his code, or it has expired or
-	// was used; those of a password, as with SignUp; LOGIN_LIMITED, PASSWORD_CHECKS_BUSY.
+	// Errors: RESET_REFUSED: there is no such user, or this is not his code, or it has expired or was used; those of a
+	// password, as with SignUp; TOO_MANY_ATTEMPTS, BUSY.
 	ResetPassword(ctx context.Context, in *ResetPasswordRequest, opts ...grpc.CallOption) (*ResetPasswordResponse, error)
-	// CreateInvite answers with a code with which one person signs up, within 7 days. The client draws the secret behind
-	// the code, so that a repeated request gets the same code.
+	// CreateInvite lets whoever has the code sign up, so many times, for so long.
 	//
 	// Who: cluster admins.
 	//
-	// Errors: NOT_CLUSTER_ADMIN, SECRET_MALFORMED; INVITES_FULL: 1,000 wait to be used.
+	// Errors: NOT_CLUSTER_ADMIN, FIELD_INVALID, CODE_TAKEN, INVITES_FULL.
 	CreateInvite(ctx context.Context, in *CreateInviteRequest, opts ...grpc.CallOption) (*CreateInviteResponse, error)
 	// ClaimAdmin makes the caller an admin of the cluster with the token that the first start left in the file
 	// bootstrap-token of a node's directory. It is good once, for 24 hours.
 	//
 	// Who: every user who has the token.
 	//
-	// Errors: CODE_MALFORMED, CODE_OTHER_KIND; CLAIM_REFUSED: it is not the token, it has expired, or it was used; LOGIN_LIMITED.
+	// Errors: CLAIM_REFUSED: it is not the token, it has expired, or it was used; TOO_MANY_ATTEMPTS.
 	ClaimAdmin(ctx context.Context, in *ClaimAdminRequest, opts ...grpc.CallOption) (*ClaimAdminResponse, error)
 	// SetSignUpMode says who may sign up from now on.
 	//
@@ -381,7 +380,7 @@ func (c *accountServiceClient) SetSignUpMode(ctx context.Context, in *SetSignUpM
 //
 // AccountService keeps accounts and logins. An account is a user; a login is one time that
 // the user proved who he is, on one of his devices. A login ends when it is logged out or revoked, when the user is
-// disabled or his password reset or changed elsewhere, and 30 days after its token was renewed last. With it end its
+// disabled or his password reset or changed elsewhere, and when its token expires without having been renewed. With it end its
 // streams, on every node.
 //
 // Passwords, secrets, codes and tokens are in no log and in no error. Of them the cluster keeps hashes only.
@@ -392,21 +391,21 @@ type AccountServiceServer interface {
 	// whoever has an invite while the mode is invite, the default otherwise; nobody while it is closed.
 	//
 	// Errors: USERNAME_INVALID, EMAIL_INVALID, EMPTY, TOO_LONG, CONTROL_CHARACTER; PASSWORD_TOO_SHORT,
-	// PASSWORD_TOO_LONG, PASSWORD_NOT_UTF8, PASSWORD_COMMON, PASSWORD_IS_USERNAME; CODE_MALFORMED, CODE_OTHER_KIND: of the
-	// invite; USERNAME_TAKEN, EMAIL_TAKEN; SIGN_UP_CLOSED; INVITE_NEEDED: there is no code, or it has expired or was used;
-	// USERS_FULL; PASSWORD_CHECKS_BUSY: too many passwords wait to be hashed; LOGIN_LIMITED: of this address.
+	// PASSWORD_TOO_LONG, PASSWORD_COMMON, PASSWORD_IS_USERNAME; USERNAME_TAKEN, EMAIL_TAKEN; SIGN_UP_CLOSED, INVITE_NEEDED;
+	// INVITE_REFUSED: the code is not one, has expired, or was used as often as it may be; USERS_FULL; BUSY: too many
+	// passwords wait to be hashed; TOO_MANY_ATTEMPTS.
 	SignUp(context.Context, *SignUpRequest) (*SignUpResponse, error)
 	// LogIn makes a login and answers with its token. The client draws the login's secret, so that a
 	// repeated request means the same login.
 	//
 	// Who: anybody.
 	//
-	// Of one user's logins, the 51st ends the one that was renewed least recently.
+	// Errors: CREDENTIALS_WRONG: there is no such user, or the password is another; the answer takes as long in both
+	// cases. ACCOUNT_DISABLED: told to who knows the password. TOO_MANY_ATTEMPTS: for this user or from this
+	// address; no password was looked at. BUSY: too many passwords wait to be looked at. PASSWORD_CHANGED: at this moment; repeat under
+	// another request id. DEMO_REFUSED. FIELD_INVALID: of the secret.
 	//
-	// Errors: WRONG_CREDENTIALS: there is no such user, or the password is another, or was changed at this moment; the answer takes
-	// as long in all cases. ACCOUNT_DISABLED: told to who knows the password. LOGIN_LIMITED: too often wrong for this user or from
-	// this address; no password was looked at. PASSWORD_CHECKS_BUSY: too many passwords wait to be looked at. SECRET_MALFORMED;
-	// TOO_LONG, NOT_UTF8, CONTROL_CHARACTER: of the client.
+	// A user has 50 logins at most: one more ends the one that was renewed least recently.
 	LogIn(context.Context, *LogInRequest) (*LogInResponse, error)
 	// Renew answers with a token for the caller's login that expires later. The old one stays good until its
 	// own expiry. A token that has expired can't be renewed.
@@ -426,8 +425,8 @@ type AccountServiceServer interface {
 	//
 	// Who: every user.
 	//
-	// Errors: PASSWORD_WRONG: the old one is another; LOGIN_LIMITED; those of a password, as with
-	// SignUp; PASSWORD_CHECKS_BUSY.
+	// Errors: PASSWORD_WRONG: the old one is another; TOO_MANY_ATTEMPTS; those of a password, as with
+	// SignUp; PASSWORD_CHANGED: at this moment; BUSY.
 	ChangePassword(context.Context, *ChangePasswordRequest) (*ChangePasswordResponse, error)
 	// UpdateProfile changes the caller's display name and email address. Usernames never change.
 	//
@@ -467,7 +466,7 @@ type AccountServiceServer interface {
 	//
 	// Who: cluster admins. What is so already is answered with OK.
 	//
-	// Errors: USER_NOT_FOUND, NOT_CLUSTER_ADMIN.
+	// Errors: USER_NOT_FOUND, NOT_CLUSTER_ADMIN, USER_DISABLED.
 	GrantAdmin(context.Context, *GrantAdminRequest) (*GrantAdminResponse, error)
 	// RevokeAdmin makes an admin of the cluster a user like others.
 	//
@@ -475,34 +474,33 @@ type AccountServiceServer interface {
 	//
 	// Errors: USER_NOT_FOUND, NOT_CLUSTER_ADMIN, LAST_CLUSTER_ADMIN.
 	RevokeAdmin(context.Context, *RevokeAdminRequest) (*RevokeAdminResponse, error)
-	// CreateReset answers with a code with which a user who forgot his password sets another one, once, within 24 hours. The
-	// client draws the secret behind the code, so that a repeated request gets the same code. A second reset of the same
-	// user takes the place of the first. Until the code is used the old password stays good.
+	// CreateReset lets a user who forgot his password set another one with a code, once, within 24 hours. A second
+	// reset of the same user takes the place of the first. Until the code is used the old password
+	// stays good.
 	//
 	// Who: cluster admins; audited.
 	//
-	// Errors: USER_NOT_FOUND, NOT_CLUSTER_ADMIN, SECRET_MALFORMED.
+	// Errors: USER_NOT_FOUND, NOT_CLUSTER_ADMIN, FIELD_INVALID (of the code), CODE_TAKEN.
 	CreateReset(context.Context, *CreateResetRequest) (*CreateResetResponse, error)
 	// ResetPassword sets the password of a user with the code of a reset, and ends all his logins.
 	//
 	// Who: anybody who has the code.
 	//
-	// Errors: CODE_MALFORMED, CODE_OTHER_KIND; RESET_REFUSED: there is no such user, or this is not his code, or it has expired or
-	// was used; those of a password, as with SignUp; LOGIN_LIMITED, PASSWORD_CHECKS_BUSY.
+	// Errors: RESET_REFUSED: there is no such user, or this is not his code, or it has expired or was used; those of a
+	// password, as with SignUp; TOO_MANY_ATTEMPTS, BUSY.
 	ResetPassword(context.Context, *ResetPasswordRequest) (*ResetPasswordResponse, error)
-	// CreateInvite answers with a code with which one person signs up, within 7 days. The client draws the secret behind
-	// the code, so that a repeated request gets the same code.
+	// CreateInvite lets whoever has the code sign up, so many times, for so long.
 	//
 	// Who: cluster admins.
 	//
-	// Errors: NOT_CLUSTER_ADMIN, SECRET_MALFORMED; INVITES_FULL: 1,000 wait to be used.
+	// Errors: NOT_CLUSTER_ADMIN, FIELD_INVALID, CODE_TAKEN, INVITES_FULL.
 	CreateInvite(context.Context, *CreateInviteRequest) (*CreateInviteResponse, error)
 	// ClaimAdmin makes the caller an admin of the cluster with the token that the first start left in the file
 	// bootstrap-token of a node's directory. It is good once, for 24 hours.
 	//
 	// Who: every user who has the token.
 	//
-	// Errors: CODE_MALFORMED, CODE_OTHER_KIND; CLAIM_REFUSED: it is not the token, it has expired, or it was used; LOGIN_LIMITED.
+	// Errors: CLAIM_REFUSED: it is not the token, it has expired, or it was used; TOO_MANY_ATTEMPTS.
 	ClaimAdmin(context.Context, *ClaimAdminRequest) (*ClaimAdminResponse, error)
 	// SetSignUpMode says who may sign up from now on.
 	//

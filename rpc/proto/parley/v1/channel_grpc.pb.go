@@ -53,8 +53,8 @@ type ChannelServiceClient interface {
 	//
 	// Who: every user.
 	//
-	// Errors: CHANNEL_NAME_INVALID, TOO_LONG, NOT_UTF8, FIELD_INVALID; PLACES_FULL; CHANNEL_NAME_TAKEN; CHANNEL_NAME_RESERVED: the name is
-	// kept, or is that of a channel which the caller can't see; CHANNELS_FULL; RATE_LIMITED.
+	// Errors: CHANNEL_NAME_INVALID, TOO_LONG, NOT_UTF8, FIELD_INVALID; CHANNEL_NAME_TAKEN; CHANNEL_NAME_RESERVED: the name is
+	// kept, or is that of a channel which the caller can't see; CHANNELS_FULL; PLACES_FULL: the caller belongs to as many as one may; RATE_LIMITED.
 	CreateChannel(ctx context.Context, in *CreateChannelRequest, opts ...grpc.CallOption) (*CreateChannelResponse, error)
 	// GetChannel returns a channel.
 	//
@@ -90,7 +90,7 @@ type ChannelServiceClient interface {
 	//
 	// Who: admins of the channel; cluster admins.
 	//
-	// Errors: NOT_A_MEMBER, NOT_CHANNEL_ADMIN; USER_NOT_FOUND, ALREADY_MEMBER, CHANNEL_ARCHIVED, MEMBERS_FULL, PLACES_FULL.
+	// Errors: NOT_A_MEMBER, NOT_CHANNEL_ADMIN; USER_NOT_FOUND, USER_DISABLED, ALREADY_MEMBER, CHANNEL_ARCHIVED, MEMBERS_FULL, PLACES_FULL.
 	AddMember(ctx context.Context, in *AddMemberRequest, opts ...grpc.CallOption) (*AddMemberResponse, error)
 	// RemoveMember ends the membership of a user, his rights as an admin, and his part in the channel's streams, at
 	// once. He can't join again by himself.
@@ -291,8 +291,8 @@ type ChannelServiceServer interface {
 	//
 	// Who: every user.
 	//
-	// Errors: CHANNEL_NAME_INVALID, TOO_LONG, NOT_UTF8, FIELD_INVALID; PLACES_FULL; CHANNEL_NAME_TAKEN; CHANNEL_NAME_RESERVED: the name is
-	// kept, or is that of a channel which the caller can't see; CHANNELS_FULL; RATE_LIMITED.
+	// Errors: CHANNEL_NAME_INVALID, TOO_LONG, NOT_UTF8, FIELD_INVALID; CHANNEL_NAME_TAKEN; CHANNEL_NAME_RESERVED: the name is
+	// kept, or is that of a channel which the caller can't see; CHANNELS_FULL; PLACES_FULL: the caller belongs to as many as one may; RATE_LIMITED.
 	CreateChannel(context.Context, *CreateChannelRequest) (*CreateChannelResponse, error)
 	// GetChannel returns a channel.
 	//
@@ -328,7 +328,7 @@ type ChannelServiceServer interface {
 	//
 	// Who: admins of the channel; cluster admins.
 	//
-	// Errors: NOT_A_MEMBER, NOT_CHANNEL_ADMIN; USER_NOT_FOUND, ALREADY_MEMBER, CHANNEL_ARCHIVED, MEMBERS_FULL, PLACES_FULL.
+	// Errors: NOT_A_MEMBER, NOT_CHANNEL_ADMIN; USER_NOT_FOUND, USER_DISABLED, ALREADY_MEMBER, CHANNEL_ARCHIVED, MEMBERS_FULL, PLACES_FULL.
 	AddMember(context.Context, *AddMemberRequest) (*AddMemberResponse, error)
 	// RemoveMember ends the membership of a user, his rights as an admin, and his part in the channel's streams, at
 	// once. He can't join again by himself.

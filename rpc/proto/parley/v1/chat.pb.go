@@ -50,9 +50,7 @@ type Message struct {
 	// Present if it was deleted.
 	Deleted *Deletion `protobuf:"bytes,12,opt,name=deleted,proto3" json:"deleted,omitempty"`
 	// In the order in which each came first.
-	Reactions []*Reaction `protobuf:"bytes,13,rep,name=reactions,proto3" json:"reactions,omitempty"`
-	// The file that came with it, if one did and was not deleted. The text may be empty then.
-	File          *File `protobuf:"bytes,14,opt,name=file,proto3" json:"file,omitempty"`
+	Reactions     []*Reaction `protobuf:"bytes,13,rep,name=reactions,proto3" json:"reactions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -174,13 +172,6 @@ func (x *Message) GetDeleted() *Deletion {
 func (x *Message) GetReactions() []*Reaction {
 	if x != nil {
 		return x.Reactions
-	}
-	return nil
-}
-
-func (x *Message) GetFile() *File {
-	if x != nil {
-		return x.File
 	}
 	return nil
 }
@@ -1939,11 +1930,11 @@ func (x *MarkReadResponse) GetPosition() uint64 {
 // SearchRequest has the words.
 type SearchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At most 256 bytes.
+	// At most 1,024 bytes.
 	Query string `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	// Only there; empty is wherever the caller may read.
 	Place string `protobuf:"bytes,2,opt,name=place,proto3" json:"place,omitempty"`
-	// 0 is 20, and more than 100 is 100.
+	// 0 and more than 20 is 20.
 	Limit         uint32      `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
 	Cursor        string      `protobuf:"bytes,4,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	Consistency   Consistency `protobuf:"varint,5,opt,name=consistency,proto3,enum=parley.v1.Consistency" json:"consistency,omitempty"`
@@ -2534,7 +2525,7 @@ var File_parley_v1_chat_proto protoreflect.FileDescriptor
 
 const file_parley_v1_chat_proto_rawDesc = "" +
 	"\n" +
-	"\x14parley/v1/chat.proto\x12\tparley.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/common.proto\x1a\x14parley/v1/file.proto\"\xc9\x03\n" +
+	"\x14parley/v1/chat.proto\x12\tparley.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/common.proto\"\xa4\x03\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bposition\x18\x02 \x01(\x04R\bposition\x12\x16\n" +
@@ -2549,8 +2540,7 @@ const file_parley_v1_chat_proto_rawDesc = "" +
 	" \x01(\rR\x05edits\x122\n" +
 	"\x06edited\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x06edited\x12-\n" +
 	"\adeleted\x18\f \x01(\v2\x13.parley.v1.DeletionR\adeleted\x121\n" +
-	"\treactions\x18\r \x03(\v2\x13.parley.v1.ReactionR\treactions\x12#\n" +
-	"\x04file\x18\x0e \x01(\v2\x0f.parley.v1.FileR\x04file\"q\n" +
+	"\treactions\x18\r \x03(\v2\x13.parley.v1.ReactionR\treactions\"q\n" +
 	"\bDeletion\x12\x1a\n" +
 	"\busername\x18\x01 \x01(\tR\busername\x12\x19\n" +
 	"\bby_admin\x18\x02 \x01(\bR\abyAdmin\x12.\n" +
@@ -2781,81 +2771,79 @@ var file_parley_v1_chat_proto_goTypes = []any{
 	(*TailResponse)(nil),          // 35: parley.v1.TailResponse
 	(*Progress)(nil),              // 36: parley.v1.Progress
 	(*timestamppb.Timestamp)(nil), // 37: google.protobuf.Timestamp
-	(*File)(nil),                  // 38: parley.v1.File
-	(*CommandContext)(nil),        // 39: parley.v1.CommandContext
-	(Consistency)(0),              // 40: parley.v1.Consistency
+	(*CommandContext)(nil),        // 38: parley.v1.CommandContext
+	(Consistency)(0),              // 39: parley.v1.Consistency
 }
 var file_parley_v1_chat_proto_depIdxs = []int32{
 	37, // 0: parley.v1.Message.time:type_name -> google.protobuf.Timestamp
 	37, // 1: parley.v1.Message.edited:type_name -> google.protobuf.Timestamp
 	1,  // 2: parley.v1.Message.deleted:type_name -> parley.v1.Deletion
 	2,  // 3: parley.v1.Message.reactions:type_name -> parley.v1.Reaction
-	38, // 4: parley.v1.Message.file:type_name -> parley.v1.File
-	37, // 5: parley.v1.Deletion.time:type_name -> google.protobuf.Timestamp
-	39, // 6: parley.v1.SendRequest.command:type_name -> parley.v1.CommandContext
-	39, // 7: parley.v1.SendBatchRequest.command:type_name -> parley.v1.CommandContext
-	6,  // 8: parley.v1.SendBatchRequest.messages:type_name -> parley.v1.BatchMessage
-	8,  // 9: parley.v1.SendBatchResponse.outcomes:type_name -> parley.v1.SendOutcome
-	4,  // 10: parley.v1.SendOutcome.sent:type_name -> parley.v1.SendResponse
-	9,  // 11: parley.v1.SendOutcome.refused:type_name -> parley.v1.SendRefusal
-	39, // 12: parley.v1.EditRequest.command:type_name -> parley.v1.CommandContext
-	0,  // 13: parley.v1.EditResponse.message:type_name -> parley.v1.Message
-	39, // 14: parley.v1.UnsendRequest.command:type_name -> parley.v1.CommandContext
-	40, // 15: parley.v1.EditsOfRequest.consistency:type_name -> parley.v1.Consistency
-	16, // 16: parley.v1.EditsOfResponse.revisions:type_name -> parley.v1.Revision
-	37, // 17: parley.v1.Revision.time:type_name -> google.protobuf.Timestamp
-	40, // 18: parley.v1.GetMessageRequest.consistency:type_name -> parley.v1.Consistency
-	0,  // 19: parley.v1.GetMessageResponse.message:type_name -> parley.v1.Message
-	40, // 20: parley.v1.HistoryRequest.consistency:type_name -> parley.v1.Consistency
-	0,  // 21: parley.v1.HistoryResponse.messages:type_name -> parley.v1.Message
-	40, // 22: parley.v1.ThreadRequest.consistency:type_name -> parley.v1.Consistency
-	0,  // 23: parley.v1.ThreadResponse.root:type_name -> parley.v1.Message
-	0,  // 24: parley.v1.ThreadResponse.replies:type_name -> parley.v1.Message
-	39, // 25: parley.v1.ReactRequest.command:type_name -> parley.v1.CommandContext
-	2,  // 26: parley.v1.ReactResponse.reactions:type_name -> parley.v1.Reaction
-	40, // 27: parley.v1.MentionsRequest.consistency:type_name -> parley.v1.Consistency
-	0,  // 28: parley.v1.MentionsResponse.messages:type_name -> parley.v1.Message
-	39, // 29: parley.v1.MarkReadRequest.command:type_name -> parley.v1.CommandContext
-	40, // 30: parley.v1.SearchRequest.consistency:type_name -> parley.v1.Consistency
-	0,  // 31: parley.v1.SearchResponse.messages:type_name -> parley.v1.Message
-	0,  // 32: parley.v1.Conversation.last:type_name -> parley.v1.Message
-	40, // 33: parley.v1.ConversationsRequest.consistency:type_name -> parley.v1.Consistency
-	31, // 34: parley.v1.ConversationsResponse.conversations:type_name -> parley.v1.Conversation
-	0,  // 35: parley.v1.TailResponse.message:type_name -> parley.v1.Message
-	36, // 36: parley.v1.TailResponse.progress:type_name -> parley.v1.Progress
-	3,  // 37: parley.v1.ChatService.Send:input_type -> parley.v1.SendRequest
-	5,  // 38: parley.v1.ChatService.SendBatch:input_type -> parley.v1.SendBatchRequest
-	10, // 39: parley.v1.ChatService.Edit:input_type -> parley.v1.EditRequest
-	12, // 40: parley.v1.ChatService.Unsend:input_type -> parley.v1.UnsendRequest
-	14, // 41: parley.v1.ChatService.EditsOf:input_type -> parley.v1.EditsOfRequest
-	17, // 42: parley.v1.ChatService.GetMessage:input_type -> parley.v1.GetMessageRequest
-	19, // 43: parley.v1.ChatService.History:input_type -> parley.v1.HistoryRequest
-	21, // 44: parley.v1.ChatService.Thread:input_type -> parley.v1.ThreadRequest
-	23, // 45: parley.v1.ChatService.React:input_type -> parley.v1.ReactRequest
-	25, // 46: parley.v1.ChatService.Mentions:input_type -> parley.v1.MentionsRequest
-	27, // 47: parley.v1.ChatService.MarkRead:input_type -> parley.v1.MarkReadRequest
-	29, // 48: parley.v1.ChatService.Search:input_type -> parley.v1.SearchRequest
-	32, // 49: parley.v1.ChatService.Conversations:input_type -> parley.v1.ConversationsRequest
-	34, // 50: parley.v1.ChatService.Tail:input_type -> parley.v1.TailRequest
-	4,  // 51: parley.v1.ChatService.Send:output_type -> parley.v1.SendResponse
-	7,  // 52: parley.v1.ChatService.SendBatch:output_type -> parley.v1.SendBatchResponse
-	11, // 53: parley.v1.ChatService.Edit:output_type -> parley.v1.EditResponse
-	13, // 54: parley.v1.ChatService.Unsend:output_type -> parley.v1.UnsendResponse
-	15, // 55: parley.v1.ChatService.EditsOf:output_type -> parley.v1.EditsOfResponse
-	18, // 56: parley.v1.ChatService.GetMessage:output_type -> parley.v1.GetMessageResponse
-	20, // 57: parley.v1.ChatService.History:output_type -> parley.v1.HistoryResponse
-	22, // 58: parley.v1.ChatService.Thread:output_type -> parley.v1.ThreadResponse
-	24, // 59: parley.v1.ChatService.React:output_type -> parley.v1.ReactResponse
-	26, // 60: parley.v1.ChatService.Mentions:output_type -> parley.v1.MentionsResponse
-	28, // 61: parley.v1.ChatService.MarkRead:output_type -> parley.v1.MarkReadResponse
-	30, // 62: parley.v1.ChatService.Search:output_type -> parley.v1.SearchResponse
-	33, // 63: parley.v1.ChatService.Conversations:output_type -> parley.v1.ConversationsResponse
-	35, // 64: parley.v1.ChatService.Tail:output_type -> parley.v1.TailResponse
-	51, // [51:65] is the sub-list for method output_type
-	37, // [37:51] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	37, // 4: parley.v1.Deletion.time:type_name -> google.protobuf.Timestamp
+	38, // 5: parley.v1.SendRequest.command:type_name -> parley.v1.CommandContext
+	38, // 6: parley.v1.SendBatchRequest.command:type_name -> parley.v1.CommandContext
+	6,  // 7: parley.v1.SendBatchRequest.messages:type_name -> parley.v1.BatchMessage
+	8,  // 8: parley.v1.SendBatchResponse.outcomes:type_name -> parley.v1.SendOutcome
+	4,  // 9: parley.v1.SendOutcome.sent:type_name -> parley.v1.SendResponse
+	9,  // 10: parley.v1.SendOutcome.refused:type_name -> parley.v1.SendRefusal
+	38, // 11: parley.v1.EditRequest.command:type_name -> parley.v1.CommandContext
+	0,  // 12: parley.v1.EditResponse.message:type_name -> parley.v1.Message
+	38, // 13: parley.v1.UnsendRequest.command:type_name -> parley.v1.CommandContext
+	39, // 14: parley.v1.EditsOfRequest.consistency:type_name -> parley.v1.Consistency
+	16, // 15: parley.v1.EditsOfResponse.revisions:type_name -> parley.v1.Revision
+	37, // 16: parley.v1.Revision.time:type_name -> google.protobuf.Timestamp
+	39, // 17: parley.v1.GetMessageRequest.consistency:type_name -> parley.v1.Consistency
+	0,  // 18: parley.v1.GetMessageResponse.message:type_name -> parley.v1.Message
+	39, // 19: parley.v1.HistoryRequest.consistency:type_name -> parley.v1.Consistency
+	0,  // 20: parley.v1.HistoryResponse.messages:type_name -> parley.v1.Message
+	39, // 21: parley.v1.ThreadRequest.consistency:type_name -> parley.v1.Consistency
+	0,  // 22: parley.v1.ThreadResponse.root:type_name -> parley.v1.Message
+	0,  // 23: parley.v1.ThreadResponse.replies:type_name -> parley.v1.Message
+	38, // 24: parley.v1.ReactRequest.command:type_name -> parley.v1.CommandContext
+	2,  // 25: parley.v1.ReactResponse.reactions:type_name -> parley.v1.Reaction
+	39, // 26: parley.v1.MentionsRequest.consistency:type_name -> parley.v1.Consistency
+	0,  // 27: parley.v1.MentionsResponse.messages:type_name -> parley.v1.Message
+	38, // 28: parley.v1.MarkReadRequest.command:type_name -> parley.v1.CommandContext
+	39, // 29: parley.v1.SearchRequest.consistency:type_name -> parley.v1.Consistency
+	0,  // 30: parley.v1.SearchResponse.messages:type_name -> parley.v1.Message
+	0,  // 31: parley.v1.Conversation.last:type_name -> parley.v1.Message
+	39, // 32: parley.v1.ConversationsRequest.consistency:type_name -> parley.v1.Consistency
+	31, // 33: parley.v1.ConversationsResponse.conversations:type_name -> parley.v1.Conversation
+	0,  // 34: parley.v1.TailResponse.message:type_name -> parley.v1.Message
+	36, // 35: parley.v1.TailResponse.progress:type_name -> parley.v1.Progress
+	3,  // 36: parley.v1.ChatService.Send:input_type -> parley.v1.SendRequest
+	5,  // 37: parley.v1.ChatService.SendBatch:input_type -> parley.v1.SendBatchRequest
+	10, // 38: parley.v1.ChatService.Edit:input_type -> parley.v1.EditRequest
+	12, // 39: parley.v1.ChatService.Unsend:input_type -> parley.v1.UnsendRequest
+	14, // 40: parley.v1.ChatService.EditsOf:input_type -> parley.v1.EditsOfRequest
+	17, // 41: parley.v1.ChatService.GetMessage:input_type -> parley.v1.GetMessageRequest
+	19, // 42: parley.v1.ChatService.History:input_type -> parley.v1.HistoryRequest
+	21, // 43: parley.v1.ChatService.Thread:input_type -> parley.v1.ThreadRequest
+	23, // 44: parley.v1.ChatService.React:input_type -> parley.v1.ReactRequest
+	25, // 45: parley.v1.ChatService.Mentions:input_type -> parley.v1.MentionsRequest
+	27, // 46: parley.v1.ChatService.MarkRead:input_type -> parley.v1.MarkReadRequest
+	29, // 47: parley.v1.ChatService.Search:input_type -> parley.v1.SearchRequest
+	32, // 48: parley.v1.ChatService.Conversations:input_type -> parley.v1.ConversationsRequest
+	34, // 49: parley.v1.ChatService.Tail:input_type -> parley.v1.TailRequest
+	4,  // 50: parley.v1.ChatService.Send:output_type -> parley.v1.SendResponse
+	7,  // 51: parley.v1.ChatService.SendBatch:output_type -> parley.v1.SendBatchResponse
+	11, // 52: parley.v1.ChatService.Edit:output_type -> parley.v1.EditResponse
+	13, // 53: parley.v1.ChatService.Unsend:output_type -> parley.v1.UnsendResponse
+	15, // 54: parley.v1.ChatService.EditsOf:output_type -> parley.v1.EditsOfResponse
+	18, // 55: parley.v1.ChatService.GetMessage:output_type -> parley.v1.GetMessageResponse
+	20, // 56: parley.v1.ChatService.History:output_type -> parley.v1.HistoryResponse
+	22, // 57: parley.v1.ChatService.Thread:output_type -> parley.v1.ThreadResponse
+	24, // 58: parley.v1.ChatService.React:output_type -> parley.v1.ReactResponse
+	26, // 59: parley.v1.ChatService.Mentions:output_type -> parley.v1.MentionsResponse
+	28, // 60: parley.v1.ChatService.MarkRead:output_type -> parley.v1.MarkReadResponse
+	30, // 61: parley.v1.ChatService.Search:output_type -> parley.v1.SearchResponse
+	33, // 62: parley.v1.ChatService.Conversations:output_type -> parley.v1.ConversationsResponse
+	35, // 63: parley.v1.ChatService.Tail:output_type -> parley.v1.TailResponse
+	50, // [50:64] is the sub-list for method output_type
+	36, // [36:50] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_chat_proto_init() }
@@ -2864,7 +2852,6 @@ func file_parley_v1_chat_proto_init() {
 		return
 	}
 	file_parley_v1_common_proto_init()
-	file_parley_v1_file_proto_init()
 	file_parley_v1_chat_proto_msgTypes[8].OneofWrappers = []any{
 		(*SendOutcome_Sent)(nil),
 		(*SendOutcome_Refused)(nil),

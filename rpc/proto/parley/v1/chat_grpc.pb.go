@@ -43,7 +43,7 @@ const (
 // read and write there, nobody else. Within a place there is one order of messages, that of positions, on all
 // nodes.
 //
-// Errors, at each method that names a place: CHANNEL_NOT_FOUND, USER_NOT_FOUND, also for what is hidden from
+// Errors, at each method that names a place: CHANNEL_NOT_FOUND, USER_NOT_FOUND, PLACE_NOT_FOUND, also for what is hidden from
 // the caller; NOT_A_MEMBER: the channel is public, join it first. At each method that names a message:
 // MESSAGE_NOT_FOUND: there is none, or it stands where the caller may not read. At each method that writes into a place:
 // CHANNEL_ARCHIVED.
@@ -53,7 +53,7 @@ type ChatServiceClient interface {
 	//
 	// Who: members; for a direct conversation every user, with any other one.
 	//
-	// Errors: TEXT_EMPTY, TEXT_TOO_LONG, TEXT_NOT_UTF8; TO_YOURSELF; MESSAGE_NOT_FOUND, REPLY_ELSEWHERE,
+	// Errors: TEXT_EMPTY, TEXT_TOO_LONG, TEXT_NOT_UTF8; CONVERSATION_WITH_SELF; MESSAGE_NOT_FOUND, REPLY_ELSEWHERE,
 	// MESSAGE_DELETED: of reply_to; RATE_LIMITED.
 	Send(ctx context.Context, in *SendRequest, opts ...grpc.CallOption) (*SendResponse, error)
 	// SendBatch puts many messages into places, in their order, for programs that import: each is an
@@ -106,7 +106,7 @@ type ChatServiceClient interface {
 	// Errors: EMOJI_INVALID, MESSAGE_DELETED; REACTIONS_FULL: the message has 50 different ones.
 	React(ctx context.Context, in *ReactRequest, opts ...grpc.CallOption) (*ReactResponse, error)
 	// Mentions returns the messages that mention the caller, newest first, page by page. A message mentions a
-	// member of its place by "@" and his username; at most 50 of them. The newest 1,000 are kept for each user.
+	// member of its place by "@" and his username; at most 50 of them.
 	//
 	// Who: every user.
 	Mentions(ctx context.Context, in *MentionsRequest, opts ...grpc.CallOption) (*MentionsResponse, error)
@@ -134,14 +134,14 @@ type ChatServiceClient interface {
 	// largest position that was received, be it of a message or of a progress note. EventService.Watch streams
 	// whatever else happens.
 	//
-	// The first response is a progress note: it says that the stream stands. The stream ends with the login, and with the
-	// token that it was opened with: resume under the renewed one.
+	// The first response is a progress note: it says that the stream stands. The stream lives as long as the login,
+	// and no longer than the token that began it.
 	//
 	// Who: members. The stream ends with the error that a new one would get, when the caller is no member any more.
 	//
 	// Errors: COMPACTED if messages after the position are no longer kept as events, or the position is of another
 	// cluster: read the History, then go on from metadata "position"; TOO_SLOW if the client read too slowly: resume;
-	// LOGIN_ENDED, TOKEN_EXPIRED; TOO_MANY_AT_ONCE: the login has 128 streams.
+	// LOGIN_ENDED; TOKEN_EXPIRED: resume with a renewed one; BUSY: the login has 128 streams.
 	Tail(ctx context.Context, in *TailRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TailResponse], error)
 }
 
@@ -310,7 +310,7 @@ type ChatService_TailClient = grpc.ServerStreamingClient[TailResponse]
 // read and write there, nobody else. Within a place there is one order of messages, that of positions, on all
 // nodes.
 //
-// Errors, at each method that names a place: CHANNEL_NOT_FOUND, USER_NOT_FOUND, also for what is hidden from
+// Errors, at each method that names a place: CHANNEL_NOT_FOUND, USER_NOT_FOUND, PLACE_NOT_FOUND, also for what is hidden from
 // the caller; NOT_A_MEMBER: the channel is public, join it first. At each method that names a message:
 // MESSAGE_NOT_FOUND: there is none, or it stands where the caller may not read. At each method that writes into a place:
 // CHANNEL_ARCHIVED.
@@ -320,7 +320,7 @@ type ChatServiceServer interface {
 	//
 	// Who: members; for a direct conversation every user, with any other one.
 	//
-	// Errors: TEXT_EMPTY, TEXT_TOO_LONG, TEXT_NOT_UTF8; TO_YOURSELF; MESSAGE_NOT_FOUND, REPLY_ELSEWHERE,
+	// Errors: TEXT_EMPTY, TEXT_TOO_LONG, TEXT_NOT_UTF8; CONVERSATION_WITH_SELF; MESSAGE_NOT_FOUND, REPLY_ELSEWHERE,
 	// MESSAGE_DELETED: of reply_to; RATE_LIMITED.
 	Send(context.Context, *SendRequest) (*SendResponse, error)
 	// SendBatch puts many messages into places, in their order, for programs that import: each is an
@@ -373,7 +373,7 @@ type ChatServiceServer interface {
 	// Errors: EMOJI_INVALID, MESSAGE_DELETED; REACTIONS_FULL: the message has 50 different ones.
 	React(context.Context, *ReactRequest) (*ReactResponse, error)
 	// Mentions returns the messages that mention the caller, newest first, page by page. A message mentions a
-	// member of its place by "@" and his username; at most 50 of them. The newest 1,000 are kept for each user.
+	// member of its place by "@" and his username; at most 50 of them.
 	//
 	// Who: every user.
 	Mentions(context.Context, *MentionsRequest) (*MentionsResponse, error)
@@ -401,14 +401,14 @@ type ChatServiceServer interface {
 	// largest position that was received, be it of a message or of a progress note. EventService.Watch streams
 	// whatever else happens.
 	//
-	// The first response is a progress note: it says that the stream stands. The stream ends with the login, and with the
-	// token that it was opened with: resume under the renewed one.
+	// The first response is a progress note: it says that the stream stands. The stream lives as long as the login,
+	// and no longer than the token that began it.
 	//
 	// Who: members. The stream ends with the error that a new one would get, when the caller is no member any more.
 	//
 	// Errors: COMPACTED if messages after the position are no longer kept as events, or the position is of another
 	// cluster: read the History, then go on from metadata "position"; TOO_SLOW if the client read too slowly: resume;
-	// LOGIN_ENDED, TOKEN_EXPIRED; TOO_MANY_AT_ONCE: the login has 128 streams.
+	// LOGIN_ENDED; TOKEN_EXPIRED: resume with a renewed one; BUSY: the login has 128 streams.
 	Tail(*TailRequest, grpc.ServerStreamingServer[TailResponse]) error
 	mustEmbedUnimplementedChatServiceServer()
 }

@@ -28,7 +28,7 @@ const (
 	// The default: the same as CONSISTENCY_LINEARIZABLE.
 	Consistency_CONSISTENCY_UNSPECIFIED Consistency = 0
 	// The answer contains everything that was acknowledged to anybody before
-	// the request was sent. It takes a leader: another node asks it how far its state must have come.
+	// the request was sent. Only the leader can give it.
 	Consistency_CONSISTENCY_LINEARIZABLE Consistency = 1
 	// The answer comes at once from what the asked node has applied, which may be
 	// old. Its position says how old.
@@ -81,7 +81,7 @@ func (Consistency) EnumDescriptor() ([]byte, []int) {
 // command and ends, with a request id.
 type CommandContext struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The client session, from SessionService.Open, opened by the same user; OTHER_USERS_SESSION if
+	// The client session, from SessionService.Open, opened by the same user; SESSION_FOREIGN if
 	// it was another. 0 with a request id.
 	Session uint64 `protobuf:"fixed64,1,opt,name=session,proto3" json:"session,omitempty"`
 	// The number of the command within the session: 1, 2, 3, ... A repetition

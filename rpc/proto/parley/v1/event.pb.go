@@ -1587,8 +1587,7 @@ func (x *LoginEnded) GetLoginId() string {
 	return ""
 }
 
-// FileAdded has a file that is new in a place. The message that came with it is an event of its own, at the same
-// position.
+// FileAdded has a file that is new in a place.
 type FileAdded struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	File          *File                  `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`

@@ -36,15 +36,15 @@ type EventServiceClient interface {
 	// then: a message that was edited meanwhile comes with its new text, and what the caller may not read any
 	// more does not come. Streams never show what a read at the same position would refuse.
 	//
-	// The first response has a progress note and nothing else: it says that the stream stands. The stream ends with the login, and
-	// with the token that it was opened with: resume under the renewed one. While it stands, the user is online.
+	// The first response has a progress note and nothing else: it says that the stream stands. The stream lives as long as the login, and
+	// no longer than the token that began it; while it stands, the user is online.
 	//
 	// Who: every user.
 	//
 	// Errors: COMPACTED if events after the position are no longer kept, or the position is of another cluster: read anew
 	// what you show (ListChannels, Conversations, History), then go on from metadata "position"; TOO_SLOW
-	// if the client read too slowly: resume from metadata "position"; LOGIN_ENDED, TOKEN_EXPIRED; TOO_MANY_AT_ONCE: the login has 128 streams;
-	// CHANNEL_NOT_FOUND, USER_NOT_FOUND, NOT_A_MEMBER: of the filter's places, when the stream begins.
+	// if the client read too slowly: resume from metadata "position"; LOGIN_ENDED; TOKEN_EXPIRED: resume with a renewed one; BUSY: the login has 128 streams;
+	// CHANNEL_NOT_FOUND, USER_NOT_FOUND, PLACE_NOT_FOUND, NOT_A_MEMBER: of the filter's places, when the stream begins.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
 }
 
@@ -89,15 +89,15 @@ type EventServiceServer interface {
 	// then: a message that was edited meanwhile comes with its new text, and what the caller may not read any
 	// more does not come. Streams never show what a read at the same position would refuse.
 	//
-	// The first response has a progress note and nothing else: it says that the stream stands. The stream ends with the login, and
-	// with the token that it was opened with: resume under the renewed one. While it stands, the user is online.
+	// The first response has a progress note and nothing else: it says that the stream stands. The stream lives as long as the login, and
+	// no longer than the token that began it; while it stands, the user is online.
 	//
 	// Who: every user.
 	//
 	// Errors: COMPACTED if events after the position are no longer kept, or the position is of another cluster: read anew
 	// what you show (ListChannels, Conversations, History), then go on from metadata "position"; TOO_SLOW
-	// if the client read too slowly: resume from metadata "position"; LOGIN_ENDED, TOKEN_EXPIRED; TOO_MANY_AT_ONCE: the login has 128 streams;
-	// CHANNEL_NOT_FOUND, USER_NOT_FOUND, NOT_A_MEMBER: of the filter's places, when the stream begins.
+	// if the client read too slowly: resume from metadata "position"; LOGIN_ENDED; TOKEN_EXPIRED: resume with a renewed one; BUSY: the login has 128 streams;
+	// CHANNEL_NOT_FOUND, USER_NOT_FOUND, PLACE_NOT_FOUND, NOT_A_MEMBER: of the filter's places, when the stream begins.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
 	mustEmbedUnimplementedEventServiceServer()
 }

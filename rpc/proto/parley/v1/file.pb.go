@@ -42,10 +42,8 @@ type File struct {
 	Type        string `protobuf:"bytes,7,opt,name=type,proto3" json:"type,omitempty"`
 	Description string `protobuf:"bytes,8,opt,name=description,proto3" json:"description,omitempty"`
 	// The username of who uploaded it.
-	Uploader string                 `protobuf:"bytes,9,opt,name=uploader,proto3" json:"uploader,omitempty"`
-	Time     *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=time,proto3" json:"time,omitempty"`
-	// The message that came with it.
-	MessageId     string `protobuf:"bytes,11,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	Uploader      string                 `protobuf:"bytes,9,opt,name=uploader,proto3" json:"uploader,omitempty"`
+	Time          *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=time,proto3" json:"time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -148,13 +146,6 @@ func (x *File) GetTime() *timestamppb.Timestamp {
 		return x.Time
 	}
 	return nil
-}
-
-func (x *File) GetMessageId() string {
-	if x != nil {
-		return x.MessageId
-	}
-	return ""
 }
 
 // BeginUploadRequest describes an upload.
@@ -361,7 +352,8 @@ type UploadHeader struct {
 	Size   uint64 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`
 	// Where the first chunk begins.
 	Offset uint64 `protobuf:"varint,4,opt,name=offset,proto3" json:"offset,omitempty"`
-	// Of the whole content, 64 hexadecimal digits. Empty: the cluster takes what comes.
+	// Of the whole content, 64 hexadecimal digits in lower case. Empty: the cluster takes what comes, if all of it comes in this
+	// call.
 	Sha256        string `protobuf:"bytes,5,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -503,7 +495,7 @@ type PostFileRequest struct {
 	// From UploadResponse.
 	Sha256 string `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	Size   uint64 `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
-	// 1 to 200 bytes. Of a path the last element is taken; control characters, those that turn the direction of writing,
+	// 1 to 255 bytes. Of a path the last element is taken; control characters, those that turn the direction of writing,
 	// and what no disk takes become '_'. FILE_NAME_INVALID: nothing is left.
 	Name string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
 	// At most 500 bytes.
@@ -1177,7 +1169,7 @@ var File_parley_v1_file_proto protoreflect.FileDescriptor
 
 const file_parley_v1_file_proto_rawDesc = "" +
 	"\n" +
-	"\x14parley/v1/file.proto\x12\tparley.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/common.proto\"\xa9\x02\n" +
+	"\x14parley/v1/file.proto\x12\tparley.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/common.proto\"\x8a\x02\n" +
 	"\x04File\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bposition\x18\x02 \x01(\x04R\bposition\x12\x14\n" +
@@ -1189,9 +1181,7 @@ const file_parley_v1_file_proto_rawDesc = "" +
 	"\vdescription\x18\b \x01(\tR\vdescription\x12\x1a\n" +
 	"\buploader\x18\t \x01(\tR\buploader\x12.\n" +
 	"\x04time\x18\n" +
-	" \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x1d\n" +
-	"\n" +
-	"message_id\x18\v \x01(\tR\tmessageId\"V\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"V\n" +
 	"\x12BeginUploadRequest\x12\x16\n" +
 	"\x06upload\x18\x01 \x01(\x06R\x06upload\x12\x14\n" +
 	"\x05place\x18\x02 \x01(\tR\x05place\x12\x12\n" +

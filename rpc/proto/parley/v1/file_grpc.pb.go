@@ -52,7 +52,7 @@ type FileServiceClient interface {
 	//
 	// Who: members of the place; for a direct conversation every user, with any other one.
 	//
-	// Errors: FILE_TOO_LARGE, QUOTA_EXCEEDED, CHANNEL_ARCHIVED, TO_YOURSELF, FIELD_INVALID, BUSY, NO_ROOM.
+	// Errors: FILE_TOO_LARGE, QUOTA_EXCEEDED, FILES_FULL, CHANNEL_ARCHIVED, CONVERSATION_WITH_SELF, FIELD_INVALID, BUSY, NO_ROOM.
 	BeginUpload(ctx context.Context, in *BeginUploadRequest, opts ...grpc.CallOption) (*BeginUploadResponse, error)
 	// Upload takes content, a header and then chunks, in order and without a gap. When it returns OK, the content lies
 	// on the disks of a majority of the nodes. To repeat it is safe; what arrived already need not be sent again. An
@@ -64,12 +64,11 @@ type FileServiceClient interface {
 	// metadata "offset"; OTHER_CONTENT: the bytes have not the size or the sum that the header said: begin it again under another
 	// id; NO_MAJORITY, BLOBS_FULL, FILES_MISPLACED.
 	Upload(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadRequest, UploadResponse], error)
-	// PostFile puts content that the caller has uploaded into a place, as a file, with a message that shows
-	// it and has the description as its text.
+	// PostFile puts content that the caller has uploaded into a place, as a file.
 	//
 	// Who: as with BeginUpload.
 	//
-	// Errors: FILE_NAME_INVALID, TOO_LONG, NOT_UTF8, FIELD_INVALID; CHANNEL_ARCHIVED, TO_YOURSELF; QUOTA_EXCEEDED, FILES_FULL;
+	// Errors: FILE_NAME_INVALID, TOO_LONG, NOT_UTF8, FIELD_INVALID; CHANNEL_ARCHIVED, CONVERSATION_WITH_SELF; QUOTA_EXCEEDED, FILES_FULL;
 	// NOT_UPLOADED: the caller has not uploaded this content, or it was forgotten: upload it again.
 	PostFile(ctx context.Context, in *PostFileRequest, opts ...grpc.CallOption) (*PostFileResponse, error)
 	// ListFiles returns a place's files, newest first, page by page.
@@ -92,7 +91,7 @@ type FileServiceClient interface {
 	// Errors: FILE_NOT_FOUND; FIELD_INVALID: the offset is behind the end; NO_BLOB: no node that can be reached has the
 	// content; BUSY.
 	Download(ctx context.Context, in *DownloadRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DownloadResponse], error)
-	// DeleteFile deletes a file; the message that came with it stays. What is so already is answered with FILE_NOT_FOUND.
+	// DeleteFile deletes a file. What is so already is answered with FILE_NOT_FOUND.
 	//
 	// Who: who uploaded it; admins of the channel.
 	//
@@ -214,7 +213,7 @@ type FileServiceServer interface {
 	//
 	// Who: members of the place; for a direct conversation every user, with any other one.
 	//
-	// Errors: FILE_TOO_LARGE, QUOTA_EXCEEDED, CHANNEL_ARCHIVED, TO_YOURSELF, FIELD_INVALID, BUSY, NO_ROOM.
+	// Errors: FILE_TOO_LARGE, QUOTA_EXCEEDED, FILES_FULL, CHANNEL_ARCHIVED, CONVERSATION_WITH_SELF, FIELD_INVALID, BUSY, NO_ROOM.
 	BeginUpload(context.Context, *BeginUploadRequest) (*BeginUploadResponse, error)
 	// Upload takes content, a header and then chunks, in order and without a gap. When it returns OK, the content lies
 	// on the disks of a majority of the nodes. To repeat it is safe; what arrived already need not be sent again. An
@@ -226,12 +225,11 @@ type FileServiceServer interface {
 	// metadata "offset"; OTHER_CONTENT: the bytes have not the size or the sum that the header said: begin it again under another
 	// id; NO_MAJORITY, BLOBS_FULL, FILES_MISPLACED.
 	Upload(grpc.ClientStreamingServer[UploadRequest, UploadResponse]) error
-	// PostFile puts content that the caller has uploaded into a place, as a file, with a message that shows
-	// it and has the description as its text.
+	// PostFile puts content that the caller has uploaded into a place, as a file.
 	//
 	// Who: as with BeginUpload.
 	//
-	// Errors: FILE_NAME_INVALID, TOO_LONG, NOT_UTF8, FIELD_INVALID; CHANNEL_ARCHIVED, TO_YOURSELF; QUOTA_EXCEEDED, FILES_FULL;
+	// Errors: FILE_NAME_INVALID, TOO_LONG, NOT_UTF8, FIELD_INVALID; CHANNEL_ARCHIVED, CONVERSATION_WITH_SELF; QUOTA_EXCEEDED, FILES_FULL;
 	// NOT_UPLOADED: the caller has not uploaded this content, or it was forgotten: upload it again.
 	PostFile(context.Context, *PostFileRequest) (*PostFileResponse, error)
 	// ListFiles returns a place's files, newest first, page by page.
@@ -254,7 +252,7 @@ type FileServiceServer interface {
 	// Errors: FILE_NOT_FOUND; FIELD_INVALID: the offset is behind the end; NO_BLOB: no node that can be reached has the
 	// content; BUSY.
 	Download(*DownloadRequest, grpc.ServerStreamingServer[DownloadResponse]) error
-	// DeleteFile deletes a file; the message that came with it stays. What is so already is answered with FILE_NOT_FOUND.
+	// DeleteFile deletes a file. What is so already is answered with FILE_NOT_FOUND.
 	//
 	// Who: who uploaded it; admins of the channel.
 	//

@@ -30,7 +30,7 @@ const (
 // SessionService opens and closes client sessions. A client session is one process's
 // exactly-once window: within it, a command that is repeated is executed once.
 // It belongs to the user whose token opened it: commands in it need a token of the same user, of any
-// of his logins, or they are refused with OTHER_USERS_SESSION. One that was opened without a token belongs to
+// of his logins, or they are refused with SESSION_FOREIGN. One that was opened without a token belongs to
 // nobody and serves for what needs none.
 //
 // Not to be confused with a login, which is who the client is: see AccountService.
@@ -81,7 +81,7 @@ func (c *sessionServiceClient) Close(ctx context.Context, in *CloseRequest, opts
 // SessionService opens and closes client sessions. A client session is one process's
 // exactly-once window: within it, a command that is repeated is executed once.
 // It belongs to the user whose token opened it: commands in it need a token of the same user, of any
-// of his logins, or they are refused with OTHER_USERS_SESSION. One that was opened without a token belongs to
+// of his logins, or they are refused with SESSION_FOREIGN. One that was opened without a token belongs to
 // nobody and serves for what needs none.
 //
 // Not to be confused with a login, which is who the client is: see AccountService.

@@ -1,0 +1,222 @@
+package shell
+
+import (
+	"fmt"
+	"slices"
+)
+
+// A typist writes in a place right now, as far as is known.
+type typist struct {
+	place PlaceID
+	user  string
+	turn  int // of his last notice
+}
+
+// happened takes in what others do, and what this user does elsewhere.
+func (m *Model) happened(events []Event) (effects []effect) {
+	for _, e := range events {
+		effects = append(effects, m.event(e)...)
+	}
+	return append(effects, m.follow()...)
+}
+
+func (m *Model) event(e Event) []effect {
+	switch e.Kind {
+	case Connected, Lost, Reconnecting, CaughtUp, Resync:
+		return m.linkEvent(e)
+	}
+	if m.me == nil {
+		return nil
+	}
+	switch e.Kind {
+	case Posted:
+		return m.posted(e)
+	case Edited, Deleted, Reacted:
+		m.steady(e.Place, func() { m.room(e.Place).apply(e) })
+	case WasRead:
+		return m.wasRead(e)
+	case Typing:
+		return m.writes(e)
+	case Online, Offline:
+		m.presence(e.User, e.Kind == Online, e)
+	case Joined, Left, Removed:
+		return m.membership(e)
+	case ChannelCreated, ChannelChanged, Invited:
+		return m.channelEvent(e)
+	case Revoked:
+		return m.loggedOut("This login was ended elsewhere; log in again with /login " + m.me.Username)
+	}
+	return nil
+}
+
+// linkEvent takes in how the connection is.
+func (m *Model) linkEvent(e Event) []effect {
+	m.link.known = true
+	switch e.Kind {
+	case Connected:
+		m.link = link{known: true, up: true, node: e.Text}
+	case Lost:
+		m.link = link{known: true, why: e.Text}
+	case Reconnecting:
+		m.link.up = false
+		m.link.tries++
+	case CaughtUp:
+		return m.refreshSoon()
+	case Resync:
+		// What is shown may lack something, and nothing will say what.
+		for id, r := range m.rooms {
+			if id != "" && !r.loading {
+				r.messages, r.loaded, r.more = nil, false, false
+			}
+		}
+		return append(m.refreshSoon(), m.opened()...)
+	}
+	return nil
+}
+
+// posted takes in a new message.
+func (m *Model) posted(e Event) []effect {
+	m.typing = slices.DeleteFunc(m.typing, func(t typist) bool { return t.place == e.Place && t.user == e.Message.Sender })
+	p := m.place(e.Place)
+	if p == nil {
+		return m.refreshSoon() // a conversation that somebody has begun
+	}
+	mine := e.Message.Sender == m.user()
+	if mine {
+		m.recognise(e.Message)
+	}
+	if p.Direct && (p.Last == nil || p.Last.Position < e.Position) {
+		last := e.Message
+		p.Last = &last
+	}
+	if e.Position > p.AsOf && !mine {
+		p.Unread++
+		if e.Message.Mentioned {
+			p.Mentions++
+		}
+	}
+	r := m.room(e.Place)
+	m.steady(e.Place, func() { r.apply(e) })
+	if m.scroll == 0 && !r.loading {
+		r.trim()
+	}
+	if m.pipe && e.Place == m.open && !mine {
+		msg := e.Message
+		m.news = append(m.news, entry{message: &msg})
+	}
+	m.sortPlaces()
+	return nil
+}
+
+// wasRead takes in that this user has read a place, perhaps on another machine.
+func (m *Model) wasRead(e Event) []effect {
+	p := m.place(e.Place)
+	if p == nil || e.Through <= p.Read {
+		return nil
+	}
+	p.Read = e.Through
+	if p.Unread > 0 {
+		return m.refreshSoon() // how many are left is for the cluster to count
+	}
+	return nil
+}
+
+// writes shows that somebody writes, until he has not said so for a while.
+func (m *Model) writes(e Event) []effect {
+	if e.User == m.user() || m.pipe {
+		return nil
+	}
+	i := slices.IndexFunc(m.typing, func(t typist) bool { return t.place == e.Place && t.user == e.User })
+	if i < 0 {
+		m.typing = append(m.typing, typist{place: e.Place, user: e.User})
+		i = len(m.typing) - 1
+	}
+	m.typing[i].turn++
+	turn := m.typing[i].turn
+	return later(typingShown, func(m *Model) []effect {
+		m.typing = slices.DeleteFunc(m.typing, func(t typist) bool {
+			return t.place == e.Place && t.user == e.User && t.turn == turn
+		})
+		return nil
+	})
+}
+
+func (m *Model) presence(user string, online bool, e Event) {
+	known := false
+	for i := range m.users {
+		if u := &m.users[i]; u.Username == user {
+			known, u.Online = true, online
+			if !online {
+				u.LastSeen = e.Time
+			}
+		}
+	}
+	if !known {
+		m.users = append(m.users, User{Username: user, Online: online})
+	}
+	for i := range m.places {
+		if p := &m.places[i]; p.Direct && p.Name == user {
+			p.Online = online
+			if p.ID == m.open {
+				m.remark("%s is %s", user, map[bool]string{true: "online", false: "offline"}[online])
+			}
+		}
+	}
+}
+
+// remark notes what others do. A reader of older messages stays where he is, and a pipe has not asked.
+func (m *Model) remark(format string, args ...any) {
+	if !m.pipe {
+		m.steady(m.open, func() { m.room(m.open).say(note{pieces: []piece{name(dim, fmt.Sprintf(format, args...))}}) })
+	}
+}
+
+// membership takes in who comes and goes.
+func (m *Model) membership(e Event) []effect {
+	p := m.place(e.Place)
+	if p == nil {
+		return m.refreshSoon()
+	}
+	if e.User == m.user() {
+		switch {
+		case e.Kind == Joined:
+			return m.refreshSoon()
+		case e.Kind == Removed:
+			was := label(*p)
+			m.drop(e.Place)
+			m.note(m.open, note{pieces: []piece{name(warn, "You were removed from "+was)}})
+		case p.Joined:
+			m.drop(e.Place)
+		}
+		return m.refreshSoon()
+	}
+	if e.Position > p.AsOf {
+		if e.Kind == Joined {
+			p.Members++
+		} else {
+			p.Members = max(p.Members-1, 0)
+		}
+	}
+	if e.Place == m.open {
+		m.remark("%s %s", e.User, map[Kind]string{Joined: "has joined", Left: "has left", Removed: "was removed"}[e.Kind])
+	}
+	return nil
+}
+
+// channelEvent takes in a place that is new to this user, or another description of one.
+func (m *Model) channelEvent(e Event) []effect {
+	have := m.place(e.Channel.ID)
+	if e.Kind == ChannelChanged && have != nil {
+		have.Name, have.Description, have.Archived, have.Private = e.Channel.Name, e.Channel.Description, e.Channel.Archived, e.Channel.Private
+		m.sortPlaces()
+		return nil
+	}
+	if e.Kind == Invited && !e.Channel.Direct {
+		m.note(m.open, note{pieces: []piece{name(good, "You were added to "+label(e.Channel)), name(dim, "; /switch "+e.Channel.Name+" opens it")}})
+	}
+	if have == nil {
+		m.put(e.Channel)
+		return m.refreshSoon()
+	}
+	return nil
+}

@@ -1,0 +1,45 @@
+package node
+
+import (
+	"parley/raft"
+)
+
+// A node's server sees things that all are to know: who has a stream with it, say. It tells the state machine, by way
+// of whoever leads:
+//
+//	server ── EventTell ──> node ── Pin ──> leader ── entry ──> Apply, on every node
+//
+// Nobody waits for what comes of it, and nothing is remembered: what is told must bear to be lost, doubled and
+// overtaken. Its server looks at the state, and says it again until it shows.
+
+// tell proposes what the state machine is to be told, or has the leader do so.
+func (n *Node) tell(body []byte) {
+	if n.raft == nil || len(body) > n.settings.Limits.CommandBytesMax {
+		return
+	}
+	payload := encodeTell(body)
+	leader := n.raft.Leader()
+	switch {
+	case n.role == raft.Leader:
+		n.proposeTell(payload)
+	case !leader.IsZero():
+		n.sendTo(leader, raft.MsgPin, payload)
+	}
+}
+
+// proposeTell appends what the state machine is to be told, unless too much waits: it is said again.
+func (n *Node) proposeTell(payload []byte) {
+	if n.role != raft.Leader || n.level < LevelTeam || n.waiters.len()+len(n.in) >= n.settings.Limits.WaitersMax {
+		return
+	}
+	n.in = append(n.in, raft.Input{Kind: raft.InputPropose, Proposal: raft.Proposal{
+		Ticket: uint64(ownTell), Kind: raft.EntryCommand, Payload: payload}})
+}
+
+// executeTell tells the state machine. Below its level it changes nothing: nodes of the release before do not know it.
+func (n *Node) executeTell(e *raft.Entry, c *envelope) Answer {
+	if n.level >= LevelTeam {
+		n.applyCommand(n.whereIs(e), c.body)
+	}
+	return Answer{Outcome: Done}
+}

@@ -1,0 +1,166 @@
+package server
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+
+	"parley/raft/node"
+	"parley/rpc/auth"
+	"parley/rpc/convert"
+	pb "parley/rpc/proto/parley/v1"
+	"parley/statemachine/account"
+	"parley/statemachine/state"
+)
+
+// actor is who calls. That the token was signed is seen here; whether its login lives, and whether its
+// secret is its secret, the state machine judges in the very state that it changes or reads.
+type actor struct {
+	principal string // the user's id; empty: nobody has logged in
+	user      state.UserID
+	head      state.Head
+	secret    auth.Secret
+	expires   time.Time
+	address   string // where the call comes from: an IP address
+}
+
+type actorKey struct{}
+
+// actorOf returns who calls.
+func actorOf(ctx context.Context) *actor {
+	a, _ := ctx.Value(actorKey{}).(*actor)
+	if a == nil {
+		return &actor{}
+	}
+	return a
+}
+
+// open are the methods that need no token, as common.proto says; with one, a session is its user's.
+var open = map[string]bool{
+	pb.AccountService_SignUp_FullMethodName:        true,
+	pb.AccountService_LogIn_FullMethodName:         true,
+	pb.AccountService_ResetPassword_FullMethodName: true,
+	pb.SessionService_Open_FullMethodName:          true,
+	pb.SessionService_Close_FullMethodName:         true,
+}
+
+// openOnLoopback are open as long as strangers can't reach this process.
+var openOnLoopback = map[string]bool{
+	pb.ClusterService_Status_FullMethodName: true,
+}
+
+// openPrefixes are the services of gRPC itself.
+var openPrefixes = [...]string{"/grpc.health.v1.", "/grpc.reflection."}
+
+// needsToken says whether a method is for users only.
+func (e *edge) needsToken(method string) bool {
+	for _, prefix := range openPrefixes {
+		if strings.HasPrefix(method, prefix) {
+			return false
+		}
+	}
+	return !open[method] && !(e.loopback && openOnLoopback[method])
+}
+
+// anonymous are the methods of which it does not matter who calls: a token is not looked at, so that one that has
+// expired keeps nobody from logging in.
+var anonymous = map[string]bool{
+	pb.AccountService_SignUp_FullMethodName:        true,
+	pb.AccountService_LogIn_FullMethodName:         true,
+	pb.AccountService_ResetPassword_FullMethodName: true,
+}
+
+// authenticate finds out who calls.
+func (e *edge) authenticate(ctx context.Context, method string) (context.Context, error) {
+	a := &actor{address: addressOf(ctx)}
+	ctx = context.WithValue(ctx, actorKey{}, a)
+	if anonymous[method] {
+		return ctx, nil
+	}
+	values := metadata.ValueFromIncomingContext(ctx, "authorization")
+	if len(values) == 0 && !e.needsToken(method) {
+		return ctx, nil
+	}
+	text, err := auth.ParseBearer(values)
+	if err != nil {
+		return ctx, refuse(err)
+	}
+	claims, err := e.keys.verify(ctx, text)
+	if err != nil {
+		return ctx, refuse(err)
+	}
+	if err := a.claim(&claims); err != nil {
+		return ctx, err
+	}
+	if account.IsDemo(a.user) && !e.loopback {
+		return ctx, convert.RejectionError(account.RefuseDemo)
+	}
+	return ctx, nil
+}
+
+// claim takes over what a token says.
+func (a *actor) claim(c *auth.Claims) error {
+	user, ok1 := state.ParseUserID(c.User)
+	login, ok2 := state.ParseLoginID(c.Login)
+	if !ok1 || !ok2 {
+		return convert.AuthError(&auth.Refusal{Code: auth.Unauthenticated, Reason: auth.ReasonTokenInvalid, Text: "This is no valid token. Log in again."})
+	}
+	a.principal, a.user, a.secret, a.expires = user.String(), user, c.Secret, c.Expires
+	a.head = state.Head{Login: login, Proof: state.Proof(c.Proof)}
+	return nil
+}
+
+// addressOf returns where a call comes from, without the port.
+func addressOf(ctx context.Context) string {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return ""
+	}
+	host, _, found := strings.Cut(p.Addr.String(), "%") // an IPv6 zone says nothing to anybody
+	if !found {
+		host = p.Addr.String()
+	}
+	return hostOf(host)
+}
+
+// loginEnded is the error of a stream whose login is over.
+func loginEnded() error {
+	return convert.AnswerError(node.Answer{Outcome: node.Refused, Code: node.CodeReaderGone}, "")
+}
+
+// authUnary and authStream are the interceptors.
+func (e *edge) authUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	ctx, err := e.authenticate(ctx, info.FullMethod)
+	if err != nil {
+		return nil, err
+	}
+	noteActor(ctx)
+	if err := e.rates.allow(ctx, info.FullMethod); err != nil {
+		return nil, refuse(err)
+	}
+	return next(ctx, req)
+}
+
+func (e *edge) authStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	ctx, err := e.authenticate(ss.Context(), info.FullMethod)
+	if err != nil {
+		return err
+	}
+	noteActor(ctx)
+	if err := e.rates.allow(ctx, info.FullMethod); err != nil {
+		return refuse(err)
+	}
+	return next(srv, &stream{ss, ctx})
+}
+
+// stream is a call's stream whose context knows who calls.
+type stream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (s *stream) Context() context.Context { return s.ctx }

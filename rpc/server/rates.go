@@ -1,0 +1,93 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"net"
+	"time"
+
+	"parley/rpc/auth"
+	pb "parley/rpc/proto/parley/v1"
+)
+
+// Rates says how often somebody may do something, each node for itself. They are far above what people do, and there to
+// keep a script that runs wild from taking the cluster away from others. Zero fields take the defaults.
+type Rates struct {
+	// Calls and CallsEvery bound the calls of one user: so many at once, then one every so often.
+	Calls      int
+	CallsEvery time.Duration
+	// Messages and MessagesEvery bound the messages that one user sends, those of batches each counted.
+	Messages      int
+	MessagesEvery time.Duration
+	// Makes and MakesEvery bound the channels that one user makes: each try tells whether a name is taken, also by a
+	// channel that he can't see.
+	Makes      int
+	MakesEvery time.Duration
+	// Strangers and StrangersEvery bound the calls without a login from one address.
+	Strangers      int
+	StrangersEvery time.Duration
+}
+
+func (r Rates) withDefaults() Rates {
+	return Rates{
+		Calls: cmp.Or(r.Calls, 20_000), CallsEvery: cmp.Or(r.CallsEvery, 200*time.Microsecond),
+		Messages: cmp.Or(r.Messages, 100_000), MessagesEvery: cmp.Or(r.MessagesEvery, 10*time.Microsecond),
+		Makes: cmp.Or(r.Makes, 100), MakesEvery: cmp.Or(r.MakesEvery, 10*time.Second),
+		Strangers: cmp.Or(r.Strangers, 1000), StrangersEvery: cmp.Or(r.StrangersEvery, 100*time.Millisecond),
+	}
+}
+
+// rates are the limits in force.
+type rates struct{ calls, messages, makes, strangers *auth.Rates }
+
+func newRates(r Rates, now func() time.Time) (*rates, error) {
+	r = r.withDefaults()
+	all := &rates{}
+	for _, one := range []struct {
+		to    **auth.Rates
+		what  string
+		burst int
+		every time.Duration
+	}{
+		{&all.calls, "calls", r.Calls, r.CallsEvery},
+		{&all.messages, "messages", r.Messages, r.MessagesEvery},
+		{&all.makes, "channels", r.Makes, r.MakesEvery},
+		{&all.strangers, "calls without a login", r.Strangers, r.StrangersEvery},
+	} {
+		var err error
+		if *one.to, err = auth.NewRates(one.what, one.burst, one.every, now); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// allow counts a call.
+func (r *rates) allow(ctx context.Context, method string) error {
+	a := actorOf(ctx)
+	switch {
+	case a.principal != "":
+	case !open[method]:
+		return nil // it costs nothing that a login would
+	default:
+		return r.strangers.Allow(auth.AddressKey(a.address), 1)
+	}
+	if err := r.calls.Allow(a.principal, 1); err != nil {
+		return err
+	}
+	switch method {
+	case pb.ChannelService_CreateChannel_FullMethodName:
+		return r.makes.Allow(a.principal, 1)
+	case pb.ChatService_Send_FullMethodName:
+		return r.messages.Allow(a.principal, 1)
+	}
+	return nil
+}
+
+// hostOf returns an address without its port.
+func hostOf(addr string) string {
+	if host, _, err := net.SplitHostPort(addr); err == nil {
+		return host
+	}
+	return addr
+}
