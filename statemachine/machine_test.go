@@ -181,7 +181,7 @@ func TestBytesStayAsTheyAre(t *testing.T) {
 		hex.EncodeToString(say(m, 6, "")))
 	frames, _ := m.EventsAfter(0, 1)
 	require.Equal(t, "32000000"+"0101"+"07000000"+"67656e6572616c"+message, hex.EncodeToString(frames[0].Body))
-	require.Equal(t, node.Hash{0xd708207f33e4c785, 0xcbfb30f4a197f76}, m.StateHash())
+	require.Equal(t, node.Hash{0xfca255c81eccf8dc, 0xa0dd5e77c3e35c36}, m.StateHash())
 }
 
 // drawCommand draws what a client may send, sensible or not.

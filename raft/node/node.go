@@ -333,7 +333,10 @@ func (n *Node) foreign(c *Command) Code {
 	switch {
 	case known && n.sessions.slots.at(slot).principal != c.Principal:
 		return CodeSessionForeign
-	case !known && n.role == raft.Leader && raft.Index(c.Session) > n.applied:
+	case known || n.role != raft.Leader:
+	case raft.Index(c.Session) > n.raft.LastIndex():
+		return CodeSessionUnknown // a leader has all that was ever committed
+	case raft.Index(c.Session) > n.applied:
 		return CodeBusy
 	}
 	return CodeNone

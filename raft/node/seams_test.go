@@ -30,8 +30,12 @@ func TestAnOwnedCommandInSomebodyElsesSessionIsRefusedThoughItsReplyIsKept(t *te
 	require.Equal(t, first.Reply, say("ann", 1, "ann's").Reply)
 	require.Equal(t, []string{"ann's"}, m.node.sm.(*toy).lines)
 
-	ahead := m.do(Event{Kind: EventCommand, Command: Command{Session: SessionID(m.node.applied) + 1, Seq: 1, Principal: "bob", Owned: true}})
-	require.Equal(t, CodeBusy, ahead.Code, "where it was opened is not applied here yet: whose it is nobody knows")
+	ahead := Command{Session: SessionID(m.node.applied) + 1, Seq: 1, Principal: "bob", Owned: true}
+	require.Equal(t, CodeSessionUnknown, m.do(Event{Kind: EventCommand, Command: ahead}).Code, "no entry opened it")
+	n := m.node.Clone()
+	n.applied--
+	ahead.Session--
+	require.Equal(t, CodeBusy, n.foreign(&ahead), "where it was opened is not applied here yet: whose it is nobody knows")
 }
 
 func TestLongQueriesShareOneViewOfEachPositionAndDoNotSeeWhatComesLater(t *testing.T) {

@@ -115,7 +115,7 @@ func AnswerError(a node.Answer, leaderAddr string) error {
 	if a.Code == node.CodeOffset {
 		meta[keyOffset] = strconv.FormatInt(a.Offset, 10)
 	}
-	return buildAfter(r, cmp.Or(a.RetryAfter, retryDelay), text, meta)
+	return buildAfter(r, cmp.Or(a.RetryAfter, retryDelay), strings.ToUpper(text[:1])+text[1:]+".", meta)
 }
 
 // ContextError returns the error of a request whose caller ran out of time
@@ -125,7 +125,7 @@ func ContextError(err error) error {
 	if errors.Is(err, context.Canceled) {
 		code = codes.Canceled
 	}
-	return build(rule{ReasonOutcomeUnknown, code, false}, err.Error(),
+	return build(rule{ReasonOutcomeUnknown, code, false}, "The caller ran out of time: "+err.Error()+".",
 		map[string]string{keyOutcome: node.Unknown.String()})
 }
 
@@ -138,7 +138,7 @@ func RequestError(format string, args ...any) error {
 
 // PanicError returns the error of a handler that panicked; the log has the rest.
 func PanicError() error {
-	return build(rule{ReasonPanic, codes.Internal, false}, "internal error; the node's log has the details",
+	return build(rule{ReasonPanic, codes.Internal, false}, "Something is wrong in the node: its log has the details.",
 		map[string]string{keyOutcome: node.Unknown.String()})
 }
 

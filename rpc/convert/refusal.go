@@ -61,7 +61,7 @@ const reasonVersion = "VERSION"
 
 // VersionError returns the error of a reply that this release can't read.
 func VersionError(err error) error {
-	return build(rule{reasonVersion, codes.Unimplemented, false}, err.Error(), map[string]string{keyOutcome: node.Done.String()})
+	return build(rule{reasonVersion, codes.Unimplemented, false}, "The reply is of a newer release: "+err.Error()+".", map[string]string{keyOutcome: node.Done.String()})
 }
 
 // authCodes are the codes of the wire for those of rpc/auth.

@@ -2,15 +2,16 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net"
-
-	"google.golang.org/grpc/status"
 
 	"parley/raft"
 	"parley/raft/host"
 	"parley/raft/node"
 	"parley/rpc/convert"
 	pb "parley/rpc/proto/parley/v1"
+	"parley/statemachine/account"
+	"parley/statemachine/state"
 )
 
 // cluster serves ClusterService: how the cluster is, who leads it, and who belongs to it.
@@ -55,10 +56,13 @@ func (c *cluster) Status(context.Context, *pb.StatusRequest) (*pb.StatusResponse
 }
 
 func (c *cluster) Transfer(ctx context.Context, r *pb.TransferRequest) (*pb.TransferResponse, error) {
+	if err := c.needAdmin(ctx); err != nil {
+		return nil, err
+	}
 	a, err := c.host.HandOver(ctx, raft.NodeID(r.GetTo()))
 	switch {
 	case err != nil:
-		return nil, status.FromContextError(err).Err()
+		return nil, convert.ContextError(err)
 	case a.Outcome != node.Done:
 		return nil, convert.AnswerError(a, clientAddr(c.host, a.Hint))
 	}
@@ -66,6 +70,9 @@ func (c *cluster) Transfer(ctx context.Context, r *pb.TransferRequest) (*pb.Tran
 }
 
 func (c *cluster) Add(ctx context.Context, r *pb.AddRequest) (*pb.AddResponse, error) {
+	if err := c.needAdmin(ctx); err != nil {
+		return nil, err
+	}
 	ch := raft.Change{Kind: raft.ChangeAdd, ID: raft.NodeID(r.GetReplaces()), Member: raft.Member{
 		Ident: raft.Ident{ID: raft.NodeID(r.GetId())}, PeerAddr: r.GetPeerAddress(), ClientAddr: r.GetClientAddress()}}
 	if ch.ID != 0 {
@@ -73,13 +80,13 @@ func (c *cluster) Add(ctx context.Context, r *pb.AddRequest) (*pb.AddResponse, e
 	}
 	switch {
 	case r.GetId() == 0:
-		return nil, convert.RequestError("a node's id starts at 1")
+		return nil, fieldError("id", "A node's id starts at 1.")
 	case ch.ID == ch.Member.ID:
-		return nil, convert.RequestError("a node can't replace itself: give the new one an id of its own")
+		return nil, fieldError("replaces", "A node can't replace itself: give the new one an id of its own.")
 	}
-	for _, addr := range []string{ch.Member.PeerAddr, ch.Member.ClientAddr} {
-		if _, port, err := net.SplitHostPort(addr); err != nil || port == "" || len(addr) > addressBytesMax {
-			return nil, convert.RequestError("%.100q is not HOST:PORT", addr)
+	for _, a := range []struct{ field, addr string }{{"peer_address", ch.Member.PeerAddr}, {"client_address", ch.Member.ClientAddr}} {
+		if _, port, err := net.SplitHostPort(a.addr); err != nil || port == "" || len(a.addr) > addressBytesMax {
+			return nil, fieldError(a.field, fmt.Sprintf("%.60q is not HOST:PORT.", a.addr))
 		}
 	}
 	at, err := c.change(ctx, ch)
@@ -87,8 +94,23 @@ func (c *cluster) Add(ctx context.Context, r *pb.AddRequest) (*pb.AddResponse, e
 }
 
 func (c *cluster) Remove(ctx context.Context, r *pb.RemoveRequest) (*pb.RemoveResponse, error) {
+	if err := c.needAdmin(ctx); err != nil {
+		return nil, err
+	}
 	at, err := c.change(ctx, raft.Change{Kind: raft.ChangeRemove, ID: raft.NodeID(r.GetId())})
 	return &pb.RemoveResponse{Position: at}, err
+}
+
+// needAdmin refuses who is no admin of the cluster, as far as this node knows.
+func (c *cluster) needAdmin(ctx context.Context) error {
+	var me account.Me
+	if _, err := c.ask(ctx, pb.Consistency_CONSISTENCY_STALE, &account.WhoAmI{}, &me); err != nil {
+		return err
+	}
+	if !me.Person.Admin {
+		return convert.RejectionError(state.Refusef(state.NotPermitted, "NOT_CLUSTER_ADMIN", "Only an admin of the cluster may do that."))
+	}
+	return nil
 }
 
 // change waits until a change of the membership is committed, and returns where.

@@ -241,3 +241,6 @@ func TestSomebodySignsUpLogsInAndIsReadOnEveryNode(t *testing.T) {
 	_, err := c.nobody().chat().History(t.Context(), &pb.HistoryRequest{Place: "#general"})
 	refused(t, err, codes.Unauthenticated, "TOKEN_MISSING")
 }
+
+// cancelable is a user's context that ends when it is told to.
+func cancelable(u *user) (context.Context, func()) { return context.WithCancel(u.ctx()) }

@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	pb "parley/rpc/proto/parley/v1"
-
 	"parley/raft"
 	"parley/raft/node"
+	pb "parley/rpc/proto/parley/v1"
 	"parley/statemachine"
 	"parley/statemachine/presence"
 	"parley/statemachine/state"
@@ -48,7 +47,7 @@ func (d *duties) missing(ctx context.Context, s *node.Status) error {
 		switch {
 		case !known:
 			d.seen[id] = now
-		case now.Sub(last) >= goneAfter && id != s.Self.ID:
+		case now.Sub(last) >= d.cfg.GoneAfter && id != s.Self.ID:
 			d.sayAll(&presence.NodeGone{Node: id})
 		}
 	}

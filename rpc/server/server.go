@@ -16,7 +16,7 @@
 //	file.go      FileService; upload.go and download.go the bytes
 //	duties.go    keys, first decisions, dev mode; streams.go and present.go who is online
 //	cluster.go   ClusterService; session.go SessionService; health.go grpc.health.v1 and reflection
-//	guard.go     a handler that panics is one failed call; log.go a line for each call
+//	guard.go     a handler that panics is one failed call; log.go a line for each call; codec.go what is no request
 //	limits.go    every bound, with the reason for its number
 //
 // It checks requests, turns them into events and answers into responses, and
@@ -25,6 +25,7 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -63,6 +64,8 @@ type Config struct {
 	BcryptCost       int
 	TokenLifetime    time.Duration
 	PasswordRunesMin int
+	// GoneAfter is how long the leader hears nothing of a node before the users there are offline; zero is 15 s.
+	GoneAfter time.Duration
 	// Rates says how often somebody may do something.
 	Rates Rates
 	// Now is the wall clock; nil is time.Now.
@@ -96,6 +99,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	cfg.GoneAfter = cmp.Or(cfg.GoneAfter, goneAfter)
 	if cfg.SignUp == 0 {
 		cfg.SignUp = state.SignUpInvite
 		if cfg.Loopback {
@@ -117,8 +121,9 @@ func New(cfg Config) (*Server, error) {
 		grpc.ConnectionTimeout(handshakeMax),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingAfter, Timeout: pingMax}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: clientPingMin, PermitWithoutStream: true}),
-		grpc.ChainUnaryInterceptor(l.unary, g.unary, e.authUnary),
-		grpc.ChainStreamInterceptor(l.stream, g.stream, e.authStream),
+		grpc.ForceServerCodecV2(newCodec()),
+		grpc.ChainUnaryInterceptor(l.unary, g.unary, e.authUnary, readUnary),
+		grpc.ChainStreamInterceptor(l.stream, g.stream, e.authStream, readStream),
 	)}
 	pb.RegisterSessionServiceServer(s.grpc, &sessions{edge: e})
 	pb.RegisterAccountServiceServer(s.grpc, &accounts{edge: e})

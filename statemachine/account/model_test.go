@@ -1,6 +1,7 @@
 package account_test
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -118,7 +119,7 @@ func (b *book) logIn(p *person, version uint64, now raft.LogTime) (ended *entry,
 		}
 	}
 	if len(mine) >= b.limits.LoginsPerUserMax {
-		ended = slices.MinFunc(mine, func(x, y *entry) int { return int(x.deadline - y.deadline) })
+		ended = slices.MinFunc(mine, func(x, y *entry) int { return cmp.Compare(x.deadline, y.deadline) })
 		b.end(func(e *entry) bool { return e != ended })
 	}
 	return ended, ""
