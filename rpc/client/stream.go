@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -27,9 +28,11 @@ type StreamOptions struct {
 	// OnTrouble is told of every interruption, before the next node is
 	// tried. Nil is nobody.
 	OnTrouble func(error)
-	// OnStanding is told when a stream stands, at which address, and up to which position everything that
-	// happened was delivered. Nil is nobody.
-	OnStanding func(addr string, through raft.Position)
+	// OnProgress is told about once a second, and at first when a stream stands, which node streams, and up to which
+	// position everything that happened was delivered. Nil is nobody.
+	OnProgress func(addr string, through raft.Position)
+	// Avoid is the address of a node that is asked last.
+	Avoid string
 }
 
 // errStopped: whoever reads the stream wants no more.
@@ -56,7 +59,6 @@ type follower struct {
 	placed  bool   // last means something: there was a From, or place found one
 	cluster uint64
 	stood   bool // a stream stood once
-	stands  bool // this one does
 	refused int  // how often nodes have refused since one stood
 }
 
@@ -82,6 +84,9 @@ func (f *follower) run(ctx context.Context) error {
 	start := time.Now()
 	backoff := streamBackoffMin
 	addrs := f.client.addrs
+	if i := slices.Index(addrs, f.o.Avoid); i >= 0 {
+		addrs = slices.Concat(addrs[i+1:], addrs[:i+1])
+	}
 	for tries := 0; ; tries++ {
 		before := f.last
 		f.addr = addrs[tries%len(addrs)]
@@ -184,7 +189,6 @@ func (f *follower) stream(parent context.Context) error {
 	if err != nil {
 		return err
 	}
-	f.stands = false
 	take, err := f.connect(ctx, conn)
 	for err == nil {
 		err = take()
@@ -205,10 +209,9 @@ func (f *follower) stream(parent context.Context) error {
 func (f *follower) progress(p *pb.Progress) error {
 	f.last, f.cluster = max(f.last, p.GetPosition()), p.GetCluster()
 	f.stood, f.refused = true, 0
-	if !f.stands && f.o.OnStanding != nil {
-		f.o.OnStanding(f.addr, raft.Position(f.last))
+	if f.o.OnProgress != nil {
+		f.o.OnProgress(f.addr, raft.Position(f.last))
 	}
-	f.stands = true
 	if quiet := time.Duration(p.GetLeaderQuietMs()) * time.Millisecond; quiet > leaderQuietMax {
 		return fmt.Errorf("%s has heard no leader for %v", f.addr, quiet)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
 
+	"parley/cmd/parley/fetch"
 	"parley/cmd/parley/keep"
 	"parley/raft/node"
 	"parley/rpc/client"
@@ -75,7 +76,7 @@ func TestExitCodesAreThoseOfTheContract(t *testing.T) {
 		{&client.Error{Outcome: node.Done, Code: codes.InvalidArgument, Reason: "TEXT_EMPTY"}, 1, "TEXT_EMPTY"},
 		{&client.Error{Outcome: node.Refused, Code: codes.InvalidArgument, Reason: "TEXT_NOT_UTF8"}, 1, "TEXT_NOT_UTF8"},
 		{&client.Error{Outcome: node.Refused, Code: codes.Unavailable, Reason: client.ReasonUnavailable}, 7, "UNAVAILABLE"},
-		{&existsError{"x"}, 6, "FILE_EXISTS"},
+		{&fetch.ExistsError{Path: "x"}, 6, "FILE_EXISTS"},
 		{&keep.OpenError{Path: "x"}, 1, "CREDENTIALS_OPEN"},
 		{&keep.UnknownError{Name: "x"}, 3, "CONTEXT_NOT_FOUND"},
 		{&client.Error{Outcome: node.Unknown, Reason: client.ReasonOutcomeUnknown}, 8, "OUTCOME_UNKNOWN"},
