@@ -107,7 +107,7 @@ func (a *actor) claim(c *auth.Claims) error {
 	user, ok1 := state.ParseUserID(c.User)
 	login, ok2 := state.ParseLoginID(c.Login)
 	if !ok1 || !ok2 {
-		return convert.AuthError(&auth.Refusal{Code: auth.Unauthenticated, Reason: auth.ReasonTokenInvalid, Text: "this is no valid token: log in again"})
+		return convert.AuthError(&auth.Refusal{Code: auth.Unauthenticated, Reason: auth.ReasonTokenInvalid, Text: "This is no valid token. Log in again."})
 	}
 	a.principal, a.user, a.secret, a.expires = user.String(), user, c.Secret, c.Expires
 	a.head = state.Head{Login: login, Proof: state.Proof(c.Proof)}

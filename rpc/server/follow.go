@@ -147,7 +147,7 @@ func (w *follower[R]) ended(err error) error {
 	}
 	if errors.Is(err, context.DeadlineExceeded) && w.out.Context().Err() == nil {
 		return convert.AuthError(&auth.Refusal{Code: auth.Unauthenticated, Reason: auth.ReasonTokenExpired,
-			Text: "the token of this stream has expired: go on with a renewed one"})
+			Text: "The token of this stream has expired. Go on with a renewed one."})
 	}
 	return convert.ContextError(err)
 }
