@@ -92,7 +92,7 @@ func TestATailOutlivesTheNodeItReadsFrom(t *testing.T) {
 	send(t, clients, "one")
 
 	seen := make(chan string, 10)
-	go tailTexts(t, clients, seen)
+	go tailTexts(t, asAlice(t, strings.Split(clients, ",")...), seen)
 	require.Equal(t, "one", <-seen)
 
 	require.NoError(t, syscall.Kill(pidOf(t, dir, leader), syscall.SIGKILL))
@@ -139,14 +139,9 @@ func TestGarbageAndStrangersHarmNothing(t *testing.T) {
 }
 
 // tailTexts reads the channel from its beginning for as long as the test runs.
-func tailTexts(t *testing.T, clients string, seen chan<- string) {
-	c, err := client.New(client.Config{Addrs: strings.Split(clients, ",")})
-	if err != nil {
-		return
-	}
-	defer c.Close()
+func tailTexts(t *testing.T, c *client.Client, seen chan<- string) {
 	beginning := raft.Position(0)
-	for m, err := range c.Tail(t.Context(), client.TailOptions{Channel: "general", From: &beginning}) {
+	for m, err := range c.Tail(t.Context(), client.TailOptions{Place: "general", StreamOptions: client.StreamOptions{From: &beginning}}) {
 		if err != nil {
 			return
 		}
@@ -247,9 +242,7 @@ func TestAHistoryThatIsLongerThanAPageIsShownWhole(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	d, _, clients := dev(t, dir, append([]string{"--nodes", "1"}, freePorts...)...)
-	c, err := client.New(client.Config{Addrs: []string{clients}})
-	require.NoError(t, err)
-	defer c.Close()
+	c := asAlice(t, clients)
 	long := strings.Repeat("x", 16<<10-3)
 	var want []string
 	for i := range 70 { // a little more than the 1 MiB of one page

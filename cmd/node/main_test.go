@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,6 +22,7 @@ import (
 
 	"parley/cmd/node/internal/process"
 	"parley/cmd/parley/cli"
+	"parley/rpc/client"
 )
 
 // asNode makes the test binary behave as the node command, so that tests start
@@ -95,6 +97,9 @@ func (o *output) await(t *testing.T, pattern string) []string {
 // launch starts the node command as a process of its own.
 func launch(t *testing.T, args ...string) *proc {
 	t.Helper()
+	if args[0] == "start" && slices.Contains(args, "--cluster") { // a first start; later ones know it
+		args = append(args, "--demo-users", "--bcrypt-cost", "4")
+	}
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Env = append(os.Environ(), asNode+"=1")
 	p := &proc{t: t, cmd: cmd, exit: make(chan int, 1),
@@ -142,7 +147,7 @@ func (p *proc) wait() int {
 // dev starts a local cluster on free ports and waits until it is ready.
 func dev(t *testing.T, dir string, args ...string) (p *proc, leader, clients string) {
 	t.Helper()
-	p = launch(t, append([]string{"dev", "--dir", dir}, args...)...)
+	p = launch(t, append([]string{"dev", "--dir", dir, "--bcrypt-cost", "4"}, args...)...)
 	t.Cleanup(func() { stopAll(t, dir) })
 	ready := p.stdout.await(t, `(?m)^ready leader=(\d+) clients=(\S+)$`)
 	return p, ready[1], ready[2]
@@ -183,16 +188,59 @@ func pidOf(t *testing.T, dir, id string) int {
 	return pid
 }
 
-// parley runs the client command in this process and returns what it printed.
+// parley runs the client command in this process, as alice, and returns what it printed.
 func parley(t *testing.T, clients string, args ...string) (stdout string, code int) {
+	t.Helper()
+	stdout, code = parleyOnce(t, "", clients, args...)
+	const notLoggedIn = 4
+	for tries := 0; code == notLoggedIn && tries < 200; tries++ {
+		if _, in := parleyOnce(t, "alice123", clients, "login", "alice", "--password-stdin"); in != 0 {
+			time.Sleep(50 * time.Millisecond) // a cluster that was just formed makes its users
+			continue
+		}
+		stdout, code = parleyOnce(t, "", clients, args...)
+	}
+	return stdout, code
+}
+
+func parleyOnce(t *testing.T, stdin, clients string, args ...string) (stdout string, code int) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	args = append([]string{"--addrs", clients, "--timeout", "20s"}, args...)
-	code = cli.Run(context.Background(), args, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
+	home := homeOf(t)
+	code = cli.Run(context.Background(), args, cli.Streams{In: strings.NewReader(stdin), Out: &out, Err: &errs, Getenv: func(name string) string {
+		if name == "PARLEY_CONFIG_DIR" {
+			return home
+		}
+		return os.Getenv(name)
+	}})
 	if errs.Len() > 0 {
 		t.Logf("parley %s: %s", strings.Join(args, " "), &errs)
 	}
 	return out.String(), code
+}
+
+// homes are where each test's client keeps its credentials.
+var homes sync.Map
+
+func homeOf(t *testing.T) string {
+	if home, ok := homes.Load(t.Name()); ok {
+		return home.(string)
+	}
+	home := t.TempDir()
+	homes.Store(t.Name(), home)
+	return home
+}
+
+// asAlice returns a client that alice is logged in with.
+func asAlice(t *testing.T, addrs ...string) *client.Client {
+	t.Helper()
+	c, err := client.New(client.Config{Addrs: addrs})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	_, err = c.LogIn(t.Context(), "alice", "alice123")
+	require.NoError(t, err)
+	return c
 }
 
 func send(t *testing.T, clients, text string) {

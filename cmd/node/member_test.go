@@ -128,8 +128,8 @@ func TestMistakesInAChangeOfTheMembershipAreNamed(t *testing.T) {
 		{[]string{"remove", "x"}, 2, "USAGE"},
 		{[]string{"add", "--id", "2", "--peer-addr", "127.0.0.1:1", "--client-addr", "127.0.0.1:2"}, 6, "IS_MEMBER"},
 		{[]string{"add", "--id", "4"}, 2, "USAGE"},
-		{[]string{"add", "--id", "4", "--peer-addr", "nowhere", "--client-addr", "127.0.0.1:2"}, 7, "MALFORMED"},
-		{[]string{"replace", "9", "--id", "9", "--peer-addr", "127.0.0.1:1", "--client-addr", "127.0.0.1:2"}, 7, "MALFORMED"},
+		{[]string{"add", "--id", "4", "--peer-addr", "nowhere", "--client-addr", "127.0.0.1:2"}, 1, "FIELD_INVALID"},
+		{[]string{"replace", "9", "--id", "9", "--peer-addr", "127.0.0.1:1", "--client-addr", "127.0.0.1:2"}, 1, "FIELD_INVALID"},
 	} {
 		out, code := parley(t, clients, append([]string{"cluster", "--json"}, c.args...)...)
 		require.Equal(t, c.exit, code, "%v: %s", c.args, out)

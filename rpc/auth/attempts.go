@@ -140,7 +140,7 @@ func tooMany(which string, d time.Duration, trying int) *Refusal {
 	if trying > 0 {
 		d = min(d, delayMin)
 	}
-	return wait(ReasonLoginLimited, d, "too many failed log-ins %s: try again in %s", which, inSeconds(d))
+	return wait(ReasonLoginLimited, d, "Too many log-ins %s have failed. Try again in %s.", which, inSeconds(d))
 }
 
 // charge counts the attempt as a failure.

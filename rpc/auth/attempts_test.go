@@ -151,6 +151,24 @@ func TestAttemptsAtOnceAreCountedBeforeTheyEnd(t *testing.T) {
 	require.False(t, try(t, a, "alice", "192.0.2.1"))
 }
 
+// A house at nine o'clock: whoever comes too many waits a second for those before him, not for the bucket to fill.
+func TestWhoIsRefusedWhileOthersAreAtItComesAgainSoon(t *testing.T) {
+	a := NewAttempts(newClock().now)
+	var open []*Attempt
+	for n := range addressBurst {
+		attempt, err := a.Begin(fmt.Sprint("user", n), "192.0.2.1")
+		require.NoError(t, err)
+		open = append(open, attempt)
+	}
+	_, err := a.Begin("alice", "192.0.2.1")
+	require.Equal(t, delayMin, refused(t, err).RetryAfter)
+	for _, attempt := range open {
+		attempt.Failed()
+	}
+	_, err = a.Begin("alice", "192.0.2.1")
+	require.Equal(t, addressEvery, refused(t, err).RetryAfter)
+}
+
 func TestASuccessIsTakenBackAndALotOfThemAreFree(t *testing.T) {
 	a := NewAttempts(newClock().now)
 	for n := range 1000 { // one house, many people, one moment
@@ -213,6 +231,13 @@ func TestAbandoningDoesNotTakeBackWhatOthersFailed(t *testing.T) {
 	ended(t, a, "alice", "192.0.2.1", (*Attempt).Failed)
 	first.Abandoned()
 	require.False(t, try(t, a, "alice", "192.0.2.1"))
+
+	// And the abandoned one itself is taken back, though it was not the last.
+	first, err = a.Begin("bob", "192.0.2.1")
+	require.NoError(t, err)
+	require.True(t, try(t, a, "bob", "192.0.2.1"))
+	first.Abandoned()
+	require.Equal(t, 1, a.pairs.get(pair{"bob", "192.0.2.1"}).failed.failures)
 }
 
 func TestAnAttemptEndsOnce(t *testing.T) {

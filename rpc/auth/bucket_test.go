@@ -61,7 +61,10 @@ func TestADelayDoublesToAMinuteAndIsForgotten(t *testing.T) {
 		b.fail(2, c.now())
 	}
 	require.Equal(t, delayMax, b.wait(c.now()))
+	b.fail(2, c.now())
+	require.Equal(t, delayMax/2, b.wait(c.now().Add(delayMax/2)), "counted from the failure, not from the question")
 	require.Equal(t, delayMax, b.wait(c.now().Add(-time.Hour)), "a clock that is set back adds nothing")
+	b.fail(2, c.now())
 	c.move(forgetAfter)
 	require.Zero(t, b.wait(c.now()))
 	b.fail(2, c.now())

@@ -12,7 +12,7 @@ type Door struct {
 // Check returns nil if the password is right. A wrong one and an account that is not there get the same refusal after
 // the same work; one that may not try now is refused before anything is read or hashed.
 //
-// A wrong password is Unauthenticated with LOGIN_WRONG; what else goes wrong is refused, or an error of hashOf or of the
+// A wrong password is Unauthenticated with WRONG_CREDENTIALS; what else goes wrong is refused, or an error of hashOf or of the
 // context.
 //
 // hashOf reads the account's hash from the state, nil if there is no such account.
@@ -32,7 +32,7 @@ func (d *Door) Check(ctx context.Context, username, address, password string, ha
 		return err
 	case !fits:
 		attempt.Failed()
-		return unauthenticated(ReasonLoginWrong, "username or password is wrong")
+		return unauthenticated(ReasonCredentials, "The username or the password is wrong.")
 	}
 	attempt.Succeeded()
 	return nil

@@ -102,7 +102,7 @@ func TestAWrongPasswordAndAnUnknownAccountAreTheSameAnswerAfterTheSameWork(t *te
 	unknown, sameWork := answers("nobody")
 	require.Equal(t, known, unknown)
 	require.Equal(t, work, sameWork)
-	require.Contains(t, known[0], ReasonLoginWrong)
+	require.Contains(t, known[0], ReasonCredentials)
 }
 
 func TestTheLimitAnswersBeforeAnythingIsReadOrHashed(t *testing.T) {

@@ -55,7 +55,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (hash []byte, err er
 		return err
 	})
 	if errors.Is(err, bcrypt.ErrPasswordTooLong) {
-		return nil, refuse(Invalid, ReasonPasswordTooLong, "password", "is %d bytes long, at most %d are taken", len(password), PasswordBytesMax)
+		return nil, refuse(Invalid, ReasonPasswordTooLong, "password", tooLongText, PasswordBytesMax, len(password))
 	}
 	if err != nil {
 		return nil, err
@@ -105,7 +105,7 @@ func (h *Hasher) inTurn(ctx context.Context, work func() error) error {
 	case h.places <- struct{}{}:
 		defer func() { <-h.places }()
 	default:
-		return wait(ReasonHasherBusy, h.patience(), "too many people log in at this moment: try again shortly")
+		return wait(ReasonHasherBusy, h.patience(), "Too many people log in at this moment. Try again in %s.", inSeconds(h.patience()))
 	}
 	select {
 	case h.turn <- struct{}{}:

@@ -230,6 +230,37 @@ func TestNothingIsHashedForACallerWhoHasGone(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
+// leaving is a context that ends while its caller enters the queue: after the first look at it.
+type leaving struct {
+	context.Context
+	looked bool
+}
+
+func (l *leaving) Err() error {
+	if !l.looked {
+		l.looked = true
+		return nil
+	}
+	return l.Context.Err()
+}
+
+// Whoever leaves at the very moment of his turn has left. The runtime chooses between the two by chance, so this
+// asks often enough to see both.
+func TestNothingIsHashedForACallerWhoLeavesAtHisTurn(t *testing.T) {
+	h := cheap(t)
+	h.compare = func([]byte, []byte) error { panic("hashed") }
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 100 {
+		_, err := h.Compare(ctx, nil, "x")
+		require.ErrorIs(t, err, context.Canceled)
+		_, err = h.Compare(&leaving{Context: ctx}, nil, "x")
+		require.ErrorIs(t, err, context.Canceled)
+	}
+	require.Empty(t, h.places)
+	require.Empty(t, h.turn)
+}
+
 func TestTheProposedDelayFollowsTheCost(t *testing.T) {
 	var last time.Duration
 	for cost := 8; cost <= CostMax; cost++ {

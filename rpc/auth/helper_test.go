@@ -32,7 +32,7 @@ func refused(t require.TestingT, err error) *Refusal {
 	var r *Refusal
 	require.ErrorAs(t, err, &r)
 	require.NotEmpty(t, r.Reason)
-	require.NotEmpty(t, r.Text)
+	require.Regexp(t, `^[A-Z].*\.\)?$`, r.Text)
 	require.Equal(t, r.Code == Exhausted || r.Code == Unavailable, r.RetryAfter > 0, "a delay with %s", r.Code)
 	return r
 }

@@ -22,6 +22,9 @@ func (p Policy) Validate() error {
 	return nil
 }
 
+// tooLongText wants the bound and what it is.
+const tooLongText = "A password has at most %d bytes, and this one has %d. (A letter with an accent takes two, an emoji four.)"
+
 // Check judges a new password of the account with that name. field is the request's field, for the refusal.
 func (p Policy) Check(field, username, password string) error {
 	runesMin := p.RunesMin
@@ -30,16 +33,15 @@ func (p Policy) Check(field, username, password string) error {
 	}
 	switch {
 	case len(password) > PasswordBytesMax:
-		return refuse(Invalid, ReasonPasswordTooLong, field,
-			"is %d bytes long, at most %d are taken (a letter with an accent counts 2, an emoji 4): take a shorter one", len(password), PasswordBytesMax)
+		return refuse(Invalid, ReasonPasswordTooLong, field, tooLongText, PasswordBytesMax, len(password))
 	case !utf8.ValidString(password):
-		return refuse(Invalid, ReasonPasswordNotUTF8, field, "must be text in UTF-8")
+		return refuse(Invalid, ReasonPasswordNotUTF8, field, "A password is text in UTF-8.")
 	case utf8.RuneCountInString(password) < runesMin:
-		return refuse(Invalid, ReasonPasswordTooShort, field, "must have at least %d characters", runesMin)
+		return refuse(Invalid, ReasonPasswordTooShort, field, "A password has at least %d characters.", runesMin)
 	case strings.EqualFold(password, username):
-		return refuse(Invalid, ReasonPasswordIsUsername, field, "must not be the username: choose something that others do not know")
+		return refuse(Invalid, ReasonPasswordIsUsername, field, "A password is not the username. Choose something that others don't know.")
 	case isCommon(password):
-		return refuse(Invalid, ReasonPasswordCommon, field, "is one of the passwords that everybody tries first: choose another, several words for instance")
+		return refuse(Invalid, ReasonPasswordCommon, field, "This password is one of those that everybody tries first. Choose another one: several words, for instance.")
 	}
 	return nil
 }

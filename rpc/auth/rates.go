@@ -29,7 +29,7 @@ func NewRates(what string, burst int, every time.Duration, now func() time.Time)
 // whole bucket never goes through.
 func (r *Rates) Allow(key string, n int) error {
 	if n > r.rate.burst {
-		return refuse(Invalid, ReasonTooMany, "", "%d %s in one call, at most %d are taken: send fewer at a time", n, r.what, r.rate.burst)
+		return refuse(Invalid, ReasonTooLarge, "", "One call takes at most %d %s, and these are %d. Send fewer at a time.", r.rate.burst, r.what, n)
 	}
 	now := r.now()
 	r.mu.Lock()
@@ -39,7 +39,7 @@ func (r *Rates) Allow(key string, n int) error {
 		b = r.keys.make(bounded(key))
 	}
 	if d := b.wait(r.rate, n, now); d > 0 {
-		return wait(ReasonRateLimited, d, "too many %s: try again in %s", r.what, inSeconds(d))
+		return wait(ReasonRateLimited, d, "Too many %s. Try again in %s.", r.what, inSeconds(d))
 	}
 	b.take(r.rate, n, now)
 	return nil

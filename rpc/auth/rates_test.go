@@ -38,7 +38,7 @@ func TestMoreThanABucketNeverGoesThroughAndSaysSo(t *testing.T) {
 	require.NoError(t, err)
 	refusal := refused(t, r.Allow("alice", 6))
 	require.Equal(t, Invalid, refusal.Code)
-	require.Equal(t, ReasonTooMany, refusal.Reason)
+	require.Equal(t, ReasonTooLarge, refusal.Reason)
 	require.Contains(t, refusal.Text, "at most 5")
 	require.NoError(t, r.Allow("alice", 5))
 }

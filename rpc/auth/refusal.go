@@ -48,11 +48,11 @@ const (
 	ReasonPasswordIsUsername = "PASSWORD_IS_USERNAME"
 	ReasonPasswordNotUTF8    = "PASSWORD_NOT_UTF8"
 
-	ReasonLoginWrong   = "LOGIN_WRONG"
+	ReasonCredentials  = "WRONG_CREDENTIALS"
 	ReasonLoginLimited = "LOGIN_LIMITED"
 	ReasonHasherBusy   = "PASSWORD_CHECKS_BUSY"
 	ReasonRateLimited  = "RATE_LIMITED"
-	ReasonTooMany      = "TOO_MANY_AT_ONCE"
+	ReasonTooLarge     = "TOO_LARGE"
 
 	ReasonSecretMalformed = "SECRET_MALFORMED"
 	ReasonTicketMalformed = "CODE_MALFORMED"
@@ -65,16 +65,12 @@ type Refusal struct {
 	Code       Code
 	Reason     string        // for programs: upper-case words, stable
 	Field      string        // the request's field, if one is to blame
-	Text       string        // for a person: one sentence, and what to do
+	Text       string        // for a person: what is wrong, and what to do
 	RetryAfter time.Duration // with Exhausted and Unavailable: earlier is in vain
 }
 
-func (r *Refusal) Error() string {
-	if r.Field == "" {
-		return r.Text
-	}
-	return r.Field + ": " + r.Text
-}
+// Error returns the sentence.
+func (r *Refusal) Error() string { return r.Text }
 
 func refuse(code Code, reason, field, format string, args ...any) *Refusal {
 	return &Refusal{Code: code, Reason: reason, Field: field, Text: fmt.Sprintf(format, args...)}

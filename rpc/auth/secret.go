@@ -59,7 +59,7 @@ func SecretFrom(field string, b []byte) (Secret, error) {
 
 func malformedSecret(field string) error {
 	return refuse(Invalid, ReasonSecretMalformed, field,
-		"must be %d random bytes (as text: base64url without padding)", len(Secret{}))
+		"The secret of a login has %d bytes, drawn at random. (As text it is base64url without padding.)", len(Secret{}))
 }
 
 // Encode writes the secret as 43 characters of base64url.

@@ -50,16 +50,26 @@ func NewTicket(kind TicketKind) Ticket {
 	return t
 }
 
+// TicketFrom makes a code of bits that a client drew, so that whoever repeats the request gets the same code. Zeros are
+// refused, as with secrets.
+func TicketFrom(kind TicketKind, field string, bits []byte) (Ticket, error) {
+	t := Ticket{Kind: kind}
+	if copy(t.bits[:], bits); len(bits) != len(t.bits) || t.bits == [16]byte{} {
+		return Ticket{}, refuse(Invalid, ReasonSecretMalformed, field, "The secret of a code has %d bytes, drawn at random.", len(t.bits))
+	}
+	return t, nil
+}
+
 // ParseTicket reads a code of one kind, as a person typed it. The kind in front may be missing.
 func ParseTicket(kind TicketKind, field, text string) (Ticket, error) {
 	if len(text) > ticketTextBytesMax {
-		return Ticket{}, refuse(Invalid, ReasonTicketMalformed, field, "is too long for a code: copy it anew")
+		return Ticket{}, refuse(Invalid, ReasonTicketMalformed, field, "This is too long for a code. Copy it anew.")
 	}
 	text = strings.ToLower(strings.TrimSpace(text))
 	for _, k := range ticketKinds {
 		if rest, found := strings.CutPrefix(text, string(k)+"-"); found {
 			if k != kind {
-				return Ticket{}, refuse(Invalid, ReasonTicketOtherKind, field, "is a code for another purpose (%s): this needs one that begins with %s-", k, kind)
+				return Ticket{}, refuse(Invalid, ReasonTicketOtherKind, field, "This is a code for something else: it begins with %s-, and the one that is needed here with %s-.", k, kind)
 			}
 			text = rest
 			break
@@ -75,7 +85,7 @@ func ParseTicket(kind TicketKind, field, text string) (Ticket, error) {
 		}
 	}
 	return Ticket{}, refuse(Invalid, ReasonTicketMalformed, field,
-		"is mistyped: a code looks like %s-xxxx-xxxx-xxxx-xxxx-xxxx-xxxx-xxxx; copy it anew", kind)
+		"The code is mistyped. Copy it anew: it looks like %s-xxxx-xxxx-xxxx-xxxx-xxxx-xxxx-xxxx.", kind)
 }
 
 // Text writes the code for the person who passes it on.

@@ -47,6 +47,24 @@ func TestTheFormOfATicketStaysWhatItIs(t *testing.T) {
 	require.Equal(t, "5eaae84964d8e56da05a7cc1b433a10af9c893382a14c1462e2cdba00ce69785", fmt.Sprintf("%x", [32]byte(c.Hash())))
 }
 
+func TestARepeatedRequestGetsTheSameCode(t *testing.T) {
+	bits := []byte("sixteen  letters")
+	first, err := TicketFrom(Reset, "secret", bits)
+	require.NoError(t, err)
+	again, err := TicketFrom(Reset, "secret", bits)
+	require.NoError(t, err)
+	require.Equal(t, first.Text(), again.Text())
+	read, err := ParseTicket(Reset, "code", first.Text())
+	require.NoError(t, err)
+	require.Equal(t, first.Hash(), read.Hash())
+	for _, wrong := range [][]byte{nil, bits[:15], append(bits[:16:16], 'x'), make([]byte, 16)} {
+		_, err := TicketFrom(Reset, "secret", wrong)
+		r := refused(t, err)
+		require.Equal(t, ReasonSecretMalformed, r.Reason)
+		require.Equal(t, "secret", r.Field)
+	}
+}
+
 func TestATicketOfAnotherKindIsRefusedAndHasAnotherHash(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawTicket(t)

@@ -100,7 +100,7 @@ func (r *Keyring) Verify(token string) (Claims, error) {
 	case s == nil:
 		return Claims{}, noSigningKey()
 	case token == "":
-		return Claims{}, unauthenticated(ReasonTokenMissing, "log in first: this call needs a token")
+		return Claims{}, unauthenticated(ReasonTokenMissing, "This call needs a token. Log in first.")
 	case len(token) > tokenBytesMax:
 		return Claims{}, invalidToken()
 	}
@@ -157,13 +157,13 @@ func (s *keySet) secretOf(t *jwt.Token) (any, error) {
 func tokenRefusal(err error) error {
 	switch {
 	case errors.Is(err, errKeyUnknown):
-		return unauthenticated(ReasonTokenKeyUnknown, "the key of this token is not in use: log in again")
+		return unauthenticated(ReasonTokenKeyUnknown, "The key that signed this token is not in use. Log in again.")
 	case errors.Is(err, jwt.ErrTokenInvalidAudience):
-		return unauthenticated(ReasonTokenOtherPlace, "this token is for another cluster: log in here")
+		return unauthenticated(ReasonTokenOtherPlace, "This token is for another cluster. Log in here.")
 	case errors.Is(err, jwt.ErrTokenExpired):
 		return expiredToken()
 	case errors.Is(err, jwt.ErrTokenNotValidYet):
-		return unauthenticated(ReasonTokenNotYetValid, "this token is not valid yet: compare the clocks of nodes and client")
+		return unauthenticated(ReasonTokenNotYetValid, "This token is not valid yet. Compare the clocks.")
 	}
 	return invalidToken()
 }
@@ -185,16 +185,16 @@ func unauthenticated(reason, text string) *Refusal {
 }
 
 func invalidToken() error {
-	return unauthenticated(ReasonTokenInvalid, "this is no valid token: log in again")
+	return unauthenticated(ReasonTokenInvalid, "This is no valid token. Log in again.")
 }
 
 func expiredToken() error {
-	return unauthenticated(ReasonTokenExpired, "the token has expired: log in again")
+	return unauthenticated(ReasonTokenExpired, "The token has expired. Log in again.")
 }
 
 // noSigningKey is no Unauthenticated: a client would throw its good token away because a node has just started.
 func noSigningKey() error {
-	r := refuse(Unavailable, ReasonNoSigningKey, "", "this node has not learned the cluster's signing key yet: try again")
+	r := refuse(Unavailable, ReasonNoSigningKey, "", "This node has not learned yet with which key the cluster signs. Try again.")
 	r.RetryAfter = time.Second
 	return r
 }
@@ -204,12 +204,12 @@ func noSigningKey() error {
 func ParseBearer(values []string) (string, error) {
 	switch len(values) {
 	case 0:
-		return "", unauthenticated(ReasonTokenMissing, "log in first: this call needs a token")
+		return "", unauthenticated(ReasonTokenMissing, "This call needs a token. Log in first.")
 	case 1:
 		scheme, token, found := strings.Cut(values[0], " ")
 		if token = strings.TrimSpace(token); found && token != "" && strings.EqualFold(scheme, "Bearer") {
 			return token, nil
 		}
 	}
-	return "", unauthenticated(ReasonTokenInvalid, "the authorization metadata must be one value: Bearer TOKEN")
+	return "", unauthenticated(ReasonTokenInvalid, "The authorization metadata is one value: Bearer TOKEN.")
 }

@@ -2,7 +2,6 @@ package convert
 
 import (
 	"strconv"
-	"strings"
 
 	"google.golang.org/grpc/codes"
 
@@ -79,10 +78,9 @@ var authReasons = map[string]string{
 	auth.ReasonTokenKeyUnknown:  "TOKEN_INVALID",
 	auth.ReasonNoSigningKey:     "NOT_FORMED",
 	auth.ReasonPasswordNotUTF8:  "NOT_UTF8",
-	auth.ReasonLoginWrong:       "CREDENTIALS_WRONG",
+	auth.ReasonCredentials:      "CREDENTIALS_WRONG",
 	auth.ReasonLoginLimited:     "TOO_MANY_ATTEMPTS",
 	auth.ReasonHasherBusy:       "BUSY",
-	auth.ReasonTooMany:          "FIELD_INVALID",
 	auth.ReasonSecretMalformed:  "FIELD_INVALID",
 	auth.ReasonTicketMalformed:  "FIELD_INVALID",
 	auth.ReasonTicketOtherKind:  "FIELD_INVALID",
@@ -95,16 +93,7 @@ func AuthError(r *auth.Refusal) error {
 		meta[keyField] = r.Field
 	}
 	code := authCodes[r.Code]
-	return buildAfter(rule{authReason(r.Reason), code, code == codes.ResourceExhausted || code == codes.Unavailable}, r.RetryAfter, sentence(r), meta)
-}
-
-// sentence makes one of a refusal that begins with its field, or with a small letter.
-func sentence(r *auth.Refusal) string {
-	text := r.Text
-	if r.Field != "" {
-		text = "the " + strings.ReplaceAll(r.Field, "_", " ") + " " + text
-	}
-	return strings.ToUpper(text[:1]) + text[1:] + "."
+	return buildAfter(rule{authReason(r.Reason), code, code == codes.ResourceExhausted || code == codes.Unavailable}, r.RetryAfter, r.Text, meta)
 }
 
 func authReason(reason string) string {
