@@ -79,6 +79,7 @@ func (p *processes) plan(nodes int) error {
 		p.args = append(p.args, []string{
 			"start", "--id", fmt.Sprint(i + 1), "--dir", filepath.Join(p.dir, fmt.Sprint("node-", i+1)),
 			"--client-addr", p.addrs[i], "--peer-addr", peers[i], "--cluster", strings.Join(members, ","),
+			"--demo-users",
 		})
 	}
 	return nil
@@ -109,14 +110,16 @@ func (p *processes) kill(i int) {
 }
 
 // settle waits until a leader is known, every node answers and has applied
-// everything, and a write succeeds.
+// everything, and a write succeeds: that of a user of dev mode.
 func (p *processes) settle(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
 		if s, err := p.client.Status(ctx); err == nil && settled(&s, len(p.run)) {
-			_, err := p.client.Send(ctx, channel, "settled")
-			return err
+			if _, err := p.client.LogIn(ctx, "alice", "alice123"); err == nil { // not before the leader has made her
+				_, err := p.client.Send(ctx, channel, "settled")
+				return err
+			}
 		}
 		if err := pause(ctx, 50*time.Millisecond); err != nil {
 			return errors.Join(errors.New("the cluster did not come up in a minute"), err, p.exited())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"strconv"
 	"testing"
 
@@ -36,3 +37,5 @@ func atoi(t *testing.T, s string) int {
 	require.NoError(t, err)
 	return n
 }
+
+func writeFile(path, text string) error { return os.WriteFile(path, []byte(text), 0o600) }

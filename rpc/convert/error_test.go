@@ -68,11 +68,11 @@ func TestABadFieldIsNamedInABadRequest(t *testing.T) {
 	}
 }
 
-func TestWhatCredentialsAreRefusedForIsASentence(t *testing.T) {
-	f := ParseError(AuthError(&auth.Refusal{Code: auth.Invalid, Reason: auth.ReasonPasswordTooShort, Field: "new_password", Text: "must be longer"}))
+func TestWhatCredentialsAreRefusedForHasOneWordOfTheTable(t *testing.T) {
+	f := ParseError(AuthError(&auth.Refusal{Code: auth.Invalid, Reason: auth.ReasonPasswordTooShort, Field: "new_password", Text: "Make it longer."}))
 	require.Equal(t, Failure{Outcome: node.Refused, Status: codes.InvalidArgument, Reason: "PASSWORD_TOO_SHORT", Field: "new_password",
-		Text: "The new password must be longer."}, f)
-	f = ParseError(AuthError(&auth.Refusal{Code: auth.Exhausted, Reason: auth.ReasonLoginLimited, Text: "too many", RetryAfter: time.Minute}))
+		Text: "Make it longer."}, f)
+	f = ParseError(AuthError(&auth.Refusal{Code: auth.Exhausted, Reason: auth.ReasonLoginLimited, Text: "Too many.", RetryAfter: time.Minute}))
 	require.Equal(t, Failure{Outcome: node.Refused, Status: codes.ResourceExhausted, Reason: "TOO_MANY_ATTEMPTS", Text: "Too many.", Retry: time.Minute}, f)
 }
 

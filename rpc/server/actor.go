@@ -39,50 +39,45 @@ func actorOf(ctx context.Context) *actor {
 	return a
 }
 
-// open are the methods that need no token, as common.proto says; with one, a session is its user's.
-var open = map[string]bool{
-	pb.AccountService_SignUp_FullMethodName:        true,
-	pb.AccountService_LogIn_FullMethodName:         true,
-	pb.AccountService_ResetPassword_FullMethodName: true,
-	pb.SessionService_Open_FullMethodName:          true,
-	pb.SessionService_Close_FullMethodName:         true,
+// tokenUse is what a method does with a token.
+type tokenUse uint8
+
+const (
+	tokenNeeded           tokenUse = iota // without one the call is refused
+	tokenNeededOffHost                    // as long as strangers can't reach this process, one is not needed
+	tokenOptional                         // a session is its user's, or nobody's
+	tokenIgnored                          // one that has expired keeps nobody from logging in
+	tokenIsNobodysConcern                 // gRPC's own services
+)
+
+// tokenUses has the methods of which a token is not simply needed: the list that common.proto gives.
+var tokenUses = map[string]tokenUse{
+	pb.AccountService_SignUp_FullMethodName:        tokenIgnored,
+	pb.AccountService_LogIn_FullMethodName:         tokenIgnored,
+	pb.AccountService_ResetPassword_FullMethodName: tokenIgnored,
+	pb.SessionService_Open_FullMethodName:          tokenOptional,
+	pb.SessionService_Close_FullMethodName:         tokenOptional,
+	pb.ClusterService_Status_FullMethodName:        tokenNeededOffHost,
 }
 
-// openOnLoopback are open as long as strangers can't reach this process.
-var openOnLoopback = map[string]bool{
-	pb.ClusterService_Status_FullMethodName: true,
-}
-
-// openPrefixes are the services of gRPC itself.
-var openPrefixes = [...]string{"/grpc.health.v1.", "/grpc.reflection."}
-
-// needsToken says whether a method is for users only.
-func (e *edge) needsToken(method string) bool {
-	for _, prefix := range openPrefixes {
-		if strings.HasPrefix(method, prefix) {
-			return false
-		}
+// tokenUseOf returns what a method does with a token.
+func tokenUseOf(method string) tokenUse {
+	if strings.HasPrefix(method, "/grpc.health.v1.") || strings.HasPrefix(method, "/grpc.reflection.") {
+		return tokenIsNobodysConcern
 	}
-	return !open[method] && !(e.loopback && openOnLoopback[method])
-}
-
-// anonymous are the methods of which it does not matter who calls: a token is not looked at, so that one that has
-// expired keeps nobody from logging in.
-var anonymous = map[string]bool{
-	pb.AccountService_SignUp_FullMethodName:        true,
-	pb.AccountService_LogIn_FullMethodName:         true,
-	pb.AccountService_ResetPassword_FullMethodName: true,
+	return tokenUses[method]
 }
 
 // authenticate finds out who calls.
 func (e *edge) authenticate(ctx context.Context, method string) (context.Context, error) {
 	a := &actor{address: addressOf(ctx)}
 	ctx = context.WithValue(ctx, actorKey{}, a)
-	if anonymous[method] {
+	use := tokenUseOf(method)
+	if use >= tokenIgnored {
 		return ctx, nil
 	}
 	values := metadata.ValueFromIncomingContext(ctx, "authorization")
-	if len(values) == 0 && !e.needsToken(method) {
+	if len(values) == 0 && (use == tokenOptional || use == tokenNeededOffHost && e.loopback) {
 		return ctx, nil
 	}
 	text, err := auth.ParseBearer(values)

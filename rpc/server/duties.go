@@ -33,6 +33,8 @@ type duties struct {
 	term raft.Term                 // in which it is looking
 	told string                    // what went wrong last, so that it is said once
 	demo bool                      // the users of dev mode were seen
+
+	ticket *auth.Ticket // of the first admin, of which it is not known whether the cluster has its hash
 }
 
 func newDuties(e *edge, cfg Config) *duties {
@@ -138,7 +140,7 @@ func (d *duties) bootstrap(ctx context.Context) error {
 		}
 		c.Offer = hash
 	}
-	return errors.Join(d.order(ctx, c, &account.Done{}), d.keys.refresh(ctx, node.Stale))
+	return errors.Join(d.orderToken(ctx, c, &account.Done{}), d.keys.refresh(ctx, node.Stale))
 }
 
 // offer leaves another token for the first admin, when the one before was lost or its day is over.
@@ -150,17 +152,29 @@ func (d *duties) offer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.order(ctx, &account.OfferAdmin{Hash: hash}, &account.Until{})
+	return d.orderToken(ctx, &account.OfferAdmin{Hash: hash}, &account.Until{})
 }
 
-// newToken draws a token and leaves it where the operator finds it, before the cluster hears of its hash: one that
-// comes too late for that is good for nothing, and the next takes its place.
+// newToken draws a token and leaves it where the operator finds it, before the cluster hears of its hash. As long as it
+// is not known whether the cluster has, it is the same: the one of a command that comes late must not be lost.
 func (d *duties) newToken() ([32]byte, error) {
-	ticket := auth.NewTicket(auth.Bootstrap)
-	if err := d.cfg.Token.Write(ticket.Text()); err != nil {
+	if d.ticket == nil {
+		ticket := auth.NewTicket(auth.Bootstrap)
+		d.ticket = &ticket
+	}
+	if err := d.cfg.Token.Write(d.ticket.Text()); err != nil {
 		return [32]byte{}, fmt.Errorf("leave the token of the first admin: %w", err)
 	}
-	return [32]byte(ticket.Hash()), nil
+	return [32]byte(d.ticket.Hash()), nil
+}
+
+// orderToken is order for a command with the token's hash: once it was answered the next token is another.
+func (d *duties) orderToken(ctx context.Context, c state.Command, answer state.Coded) error {
+	settled, err := d.order(ctx, c, answer)
+	if settled {
+		d.ticket = nil
+	}
+	return err
 }
 
 // demoPasswords are those of the users of dev mode, in the order of account.DemoUsers: everybody knows them.
@@ -177,20 +191,22 @@ func (d *duties) demoUsers(ctx context.Context) error {
 			return fmt.Errorf("hash the passwords of dev mode: %w", err)
 		}
 	}
-	return d.order(ctx, c, &account.Done{})
+	_, err := d.order(ctx, c, &account.Done{})
+	return err
 }
 
-// order has a command carried out in the server's own name. What another leader did first is done.
-func (d *duties) order(ctx context.Context, c state.Command, answer state.Coded) error {
+// order has a command carried out in the server's own name. What another leader did first is done. settled says that
+// nothing more comes of it.
+func (d *duties) order(ctx context.Context, c state.Command, answer state.Coded) (settled bool, err error) {
 	h := state.Head{Wall: raft.Wall(d.now().UnixNano())}
 	a, err := d.host.Do(ctx, node.Event{Kind: node.EventCommand, Command: node.Command{
 		RequestID: rand.Text(), Body: statemachine.AppendCommand(nil, h, c)}})
 	if err != nil || a.Outcome != node.Done {
-		return err // another round finds out what came of it
+		return false, err // another round finds out what came of it
 	}
 	err = state.DecodeReply(a.Reply, answer)
 	if refusal, ok := errors.AsType[*state.Refusal](err); ok && (refusal.Code == state.Exists || refusal.Code == state.Precondition) {
-		return nil
+		return true, nil
 	}
-	return err
+	return true, err
 }

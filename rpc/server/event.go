@@ -49,6 +49,7 @@ func (s *events) Watch(r *pb.WatchRequest, out grpc.ServerStreamingServer[pb.Wat
 	}
 	return follow(s.edge, out, followed[pb.WatchResponse]{
 		from: r.From, at: at, cluster: r.GetCluster(), take: w.take,
+		join:     func(first, next *pb.WatchResponse) { first.Frames = append(first.Frames, next.GetFrames()...) },
 		progress: func(p *pb.Progress) *pb.WatchResponse { return &pb.WatchResponse{Progress: p} },
 	})
 }

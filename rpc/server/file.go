@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"net/http"
 
-	"parley/raft/blob"
 	"parley/raft/node"
 	"parley/rpc/convert"
 	pb "parley/rpc/proto/parley/v1"
@@ -46,7 +45,7 @@ func (s *files) PostFile(ctx context.Context, r *pb.PostFileRequest) (*pb.PostFi
 const unknownType = "application/octet-stream"
 
 // typeOf returns the media type that content looks like (https://mimesniff.spec.whatwg.org).
-func (s *files) typeOf(ctx context.Context, sum blob.Sum) string {
+func (s *files) typeOf(ctx context.Context, sum [32]byte) string {
 	const looked = 512
 	a, err := s.host.Do(ctx, node.Event{Kind: node.EventReadBlob, Blob: &node.BlobRequest{Sum: sum, Bytes: looked}})
 	if err != nil || a.Outcome != node.Done {
@@ -83,10 +82,10 @@ func (s *files) DeleteFile(ctx context.Context, r *pb.DeleteFileRequest) (*pb.De
 }
 
 // sumOf reads a SHA-256 as the wire has it.
-func sumOf(field, text string) (sum blob.Sum, err error) {
+func sumOf(field, text string) (sum [32]byte, err error) {
 	b, err := hex.DecodeString(text)
 	if err != nil || len(b) != len(sum) || hex.EncodeToString(b) != text {
 		return sum, fieldError(field, "A SHA-256 is 64 hexadecimal digits in lower case.")
 	}
-	return blob.Sum(b), nil
+	return [32]byte(b), nil
 }

@@ -24,6 +24,7 @@ type followed[R any] struct {
 	cluster   uint64        // that from is of; zero: not known
 	audiences []string
 	take      func(*node.Frame) ([]*R, error) // what a frame holds for it
+	join      func(first, next *R)            // makes one of two responses that are ready; nil: each goes by itself
 	progress  func(*pb.Progress) *R
 }
 
@@ -74,6 +75,7 @@ type follower[R any] struct {
 	out     grpc.ServerStreamingServer[R]
 	ctx     context.Context // ends with the call, and with the token
 	wroteAt time.Time
+	ready   *R // to be written
 
 	next chan *R    // to the goroutine
 	sent chan error // its answer; of capacity 1, as nobody may be there to take it
@@ -110,6 +112,9 @@ func (w *follower[R]) run() error {
 				return err
 			}
 		}
+		if err := w.flush(); err != nil {
+			return err
+		}
 		if last := frames[len(frames)-1]; time.Since(w.wroteAt) > progressEvery {
 			// Much happens, and nothing of it is for this stream.
 			if err := w.tell(last.Position, 0); err != nil {
@@ -125,18 +130,39 @@ func (w *follower[R]) frame(f *node.Frame) error {
 	}
 	responses, err := w.take(f)
 	if err != nil {
+		if err := w.flush(); err != nil {
+			return err
+		}
 		return err
 	}
 	for _, r := range responses {
-		if err := w.write(r); err != nil {
+		if w.ready != nil && w.join != nil {
+			w.join(w.ready, r)
+			continue
+		}
+		if err := w.flush(); err != nil {
 			return err
 		}
+		w.ready = r
 	}
 	return nil
 }
 
+// flush writes what is ready. Next hands out a bounded number of bytes at a time, and so much is ready at most.
+func (w *follower[R]) flush() error {
+	r := w.ready
+	if r == nil {
+		return nil
+	}
+	w.ready = nil
+	return w.write(r)
+}
+
 // tell says how far the stream has come.
 func (w *follower[R]) tell(at raft.Position, quiet time.Duration) error {
+	if err := w.flush(); err != nil {
+		return err
+	}
 	return w.write(w.progress(progressOf(w.id, at, quiet)))
 }
 

@@ -30,7 +30,7 @@ type Rates struct {
 
 func (r Rates) withDefaults() Rates {
 	return Rates{
-		Calls: cmp.Or(r.Calls, 20_000), CallsEvery: cmp.Or(r.CallsEvery, 200*time.Microsecond),
+		Calls: cmp.Or(r.Calls, 50_000), CallsEvery: cmp.Or(r.CallsEvery, 50*time.Microsecond),
 		Messages: cmp.Or(r.Messages, 100_000), MessagesEvery: cmp.Or(r.MessagesEvery, 10*time.Microsecond),
 		Makes: cmp.Or(r.Makes, 100), MakesEvery: cmp.Or(r.MakesEvery, 10*time.Second),
 		Strangers: cmp.Or(r.Strangers, 1000), StrangersEvery: cmp.Or(r.StrangersEvery, 100*time.Millisecond),
@@ -67,8 +67,8 @@ func (r *rates) allow(ctx context.Context, method string) error {
 	a := actorOf(ctx)
 	switch {
 	case a.principal != "":
-	case !open[method]:
-		return nil // it costs nothing that a login would
+	case tokenUses[method] < tokenOptional:
+		return nil // it costs nothing: looking at the cluster, health
 	default:
 		return r.strangers.Allow(auth.AddressKey(a.address), 1)
 	}

@@ -10,7 +10,6 @@ import (
 
 	"google.golang.org/grpc"
 
-	"parley/raft/blob"
 	"parley/raft/node"
 	"parley/rpc/convert"
 	pb "parley/rpc/proto/parley/v1"
@@ -87,7 +86,7 @@ type upload struct {
 	*files
 	in     grpc.ClientStreamingServer[pb.UploadRequest, pb.UploadResponse]
 	header *pb.UploadHeader
-	sum    blob.Sum // zero: what comes
+	sum    [32]byte // zero: what comes
 	offset uint64
 	hash   hash.Hash // of what came, if all of it came in this call
 }
@@ -98,7 +97,7 @@ func (u *upload) from(have uint64) error {
 	if u.offset > have {
 		return convert.AnswerError(node.Answer{Outcome: node.Refused, Code: node.CodeOffset, Offset: int64(have)}, "")
 	}
-	if u.sum == (blob.Sum{}) {
+	if u.sum == ([32]byte{}) {
 		if u.offset != 0 {
 			return fieldError("header.sha256", "An upload that goes on names the sum of the whole: what came before is not looked at again.")
 		}
@@ -168,7 +167,7 @@ func (u *upload) append(ctx context.Context, chunk []byte) error {
 // commit has the content kept by a majority, for the caller.
 func (u *upload) commit(ctx context.Context) error {
 	if u.hash != nil {
-		u.sum = blob.Sum(u.hash.Sum(nil))
+		u.sum = [32]byte(u.hash.Sum(nil))
 	}
 	a, err := do(ctx, u.host, node.Event{Kind: node.EventUploadCommit, Blob: &node.BlobRequest{
 		Upload: u.uploadOf(ctx, u.header.GetUpload()), Sum: u.sum, Principal: actorOf(ctx).principal}})

@@ -10,8 +10,10 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc/codes"
 
+	"parley/cmd/parley/fetch"
 	"parley/cmd/parley/keep"
 	"parley/cmd/parley/plain"
+	"parley/cmd/parley/shell"
 	"parley/raft/node"
 	"parley/rpc/client"
 )
@@ -64,7 +66,9 @@ func describe(err error) failure {
 	if errors.Is(err, ErrInterrupted) || errors.Is(err, context.Canceled) {
 		return failure{Code: "INTERRUPTED", Message: "interrupted", Hint: "what was being sent may have been sent", exit: exitInterrupted}
 	}
-	switch e, exists, open, unknown := (*client.Error)(nil), (*existsError)(nil), (*keep.OpenError)(nil), (*keep.UnknownError)(nil); {
+	switch e, exists, open, unknown := (*client.Error)(nil), (*fetch.ExistsError)(nil), (*keep.OpenError)(nil), (*keep.UnknownError)(nil); {
+	case errors.As(err, new(*shell.Error)):
+		return describeShell(err)
 	case errors.As(err, &e):
 		return describeAnswer(e)
 	case errors.As(err, &exists):
@@ -77,6 +81,17 @@ func describe(err error) failure {
 		f.Code = "FILE"
 	}
 	return f
+}
+
+// describeShell is describe for how a shell ended, or a line of it.
+func describeShell(err error) failure {
+	var e *shell.Error
+	errors.As(err, &e)
+	codes := [...]string{
+		shell.Failed: "FAILED", shell.Usage: "USAGE", shell.NotFound: "NOT_FOUND", shell.NotLoggedIn: "NOT_LOGGED_IN", shell.NotPermitted: "NOT_PERMITTED",
+		shell.Conflict: "CONFLICT", shell.Unavailable: "UNAVAILABLE", shell.Unknown: "OUTCOME_UNKNOWN", shell.NotAvailable: "NOT_AVAILABLE",
+	}
+	return failure{Code: codes[e.Kind], Message: e.Text, Hint: e.Hint, exit: shell.ExitCode(err)}
 }
 
 // describeAnswer is describe for what the cluster, or the client in its place, answered. The code gives the exit; reasons about which there

@@ -68,26 +68,30 @@ func (a *app) typed(cmd *cobra.Command, prompt string) (string, error) {
 	if !ok || a.noInput || !term.IsTerminal(int(in.Fd())) {
 		return "", usageOf(cmd, "there is nobody to ask for the password: use --password-stdin or --password-file")
 	}
-	before, err := term.GetState(int(in.Fd()))
+	// The terminal is silent before the question stands on it: nobody types faster than that.
+	before, err := term.MakeRaw(int(in.Fd()))
 	if err != nil {
 		return "", fmt.Errorf("ask for the password: %w", err)
 	}
-	// An interrupt ends the command while it waits here: the terminal must show again what is typed.
+	defer term.Restore(int(in.Fd()), before)
+	// A signal ends the command while it waits here: the terminal must show again what is typed.
 	defer context.AfterFunc(cmd.Context(), func() {
 		_ = term.Restore(int(in.Fd()), before)
-		fmt.Fprintln(a.Err)
 		os.Exit(exitInterrupted)
 	})()
-	fmt.Fprint(a.Err, prompt)
-	b, err := term.ReadPassword(int(in.Fd()))
-	fmt.Fprintln(a.Err)
-	if err != nil {
+	password, err := term.NewTerminal(struct {
+		io.Reader
+		io.Writer
+	}{in, a.Err}, "").ReadPassword(prompt)
+	switch {
+	case errors.Is(err, io.EOF): // Ctrl-C, or Ctrl-D
+		return "", ErrInterrupted
+	case err != nil:
 		return "", fmt.Errorf("ask for the password: %w", err)
-	}
-	if len(b) == 0 {
+	case password == "":
 		return "", usageOf(cmd, "no password was given")
 	}
-	return string(b), nil
+	return password, nil
 }
 
 // newPassword reads a password that is to be set; a person types it twice.

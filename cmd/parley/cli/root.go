@@ -9,6 +9,7 @@
 //	send.go, message.go, history.go, tail.go, dm.go    messages
 //	file.go, get.go             files
 //	watch.go, event.go, who.go  what happens, and who is there
+//	shell.go                    the screen
 //	cluster.go, member.go       operators
 //	completion.go               what a shell completes
 //	output.go, errors.go        text that is safe to show, JSON; exit codes and hints
@@ -95,7 +96,7 @@ Begin with parley signup NAME, then parley login NAME.`
 	root.AddCommand(a.channelCommand(), a.sendCommand())
 	root.AddCommand(a.messageCommands()...)
 	root.AddCommand(a.historyCommand(), a.tailCommand(), a.searchCommand(), a.dmCommand(), a.fileCommand())
-	root.AddCommand(a.watchCommand(), a.whoCommand(), a.clusterCommand(), a.contextCommand(), a.completionCommand(root))
+	root.AddCommand(a.watchCommand(), a.whoCommand(), a.shellCommand(), a.clusterCommand(), a.contextCommand(), a.completionCommand(root))
 	return root
 }
 

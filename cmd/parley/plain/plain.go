@@ -35,7 +35,7 @@ func clean(s, newline string) string {
 	b.Grow(len(s))
 	marks := 0
 	for _, r := range s {
-		if unicode.Is(unicode.M, r) {
+		if unicode.Is(unicode.M, r) && !Hidden(r) {
 			marks++
 			if marks > marksMax || b.Len() == 0 {
 				continue // the first character of a text has nothing to stand on, and would stand on what is before it

@@ -33,6 +33,7 @@ func TestR99_NothingInATextMovesTheCursorOrTurnsTheLine(t *testing.T) {
 		{"Hebrew and Arabic letters", "שלום مرحبا", "שלום مرحبا", "שלום مرحبا"},
 		{"Persian with its non-joiner", "می\u200cخواهم", "می\u200cخواهم", "می\u200cخواهم"},
 		{"a family", "👨\u200d👩\u200d👧", "👨\u200d👩\u200d👧", "👨\u200d👩\u200d👧"},
+		{"selectors of rare variants", "A\U000e0100\u034fB", "AB", "AB"},
 		{"a heart in red", "❤\ufe0f", "❤\ufe0f", "❤\ufe0f"},
 		{"wide characters", "漢字", "漢字", "漢字"},
 		{"no UTF-8", "a\xffb", "a\ufffdb", "a\ufffdb"},

@@ -45,7 +45,7 @@ type Accounts interface {
 	Users(ctx context.Context) ([]User, error)
 }
 
-// Places are channels and conversations. PlaceIDs are unique over both.
+// Places are channels and conversations. PlaceIDs are unique over both, and the same in lists, messages and events.
 type Places interface {
 	Channels(ctx context.Context) ([]Place, error) // those that the user may see
 	CreateChannel(ctx context.Context, c NewChannel) (Place, error)
@@ -70,6 +70,8 @@ type Messages interface {
 	Edit(ctx context.Context, id, text string) error
 	Delete(ctx context.Context, id string) error
 	React(ctx context.Context, id, emoji string, on bool) error
+	// Message is a message as it is now.
+	Message(ctx context.Context, id string) (Message, error)
 	// History is a page of a place; older messages first.
 	History(ctx context.Context, place PlaceID, p Page) (History, error)
 	Thread(ctx context.Context, id string) ([]Message, error)
@@ -192,8 +194,9 @@ type Message struct {
 	Deleted   Deletion
 	Reactions []Reaction
 	File      *File
-	// Changed is the position of the last change: the message itself, an edit, a deletion, a reaction.
-	Changed Position
+	// AsOf is a position up to which all that happened to the message is in it: of an event its own, of an answer the one
+	// that it was read at.
+	AsOf Position
 }
 
 // Deletion says whether a message was deleted, and by whom.
@@ -206,10 +209,11 @@ const (
 	ByAdmin
 )
 
-// Reaction is an emoji and who chose it.
+// Reaction is an emoji, how many have chosen it, and whether this user has.
 type Reaction struct {
 	Emoji string
-	Users []string
+	Count int
+	Mine  bool
 }
 
 // Revision is a text that a message once had.
@@ -285,14 +289,12 @@ type Event struct {
 	Kind     Kind
 	Position Position
 	Place    PlaceID
-	User     string    // who did it, or whom it happened to
-	Message  Message   // Posted, Edited, Deleted: the message as it is now
-	Channel  Place     // ChannelCreated, ChannelChanged, Invited: the place
-	Emoji    string    // Reacted
-	On       bool      // Reacted: added, or taken back
+	User     string    // whom it happened to, or who did it
+	By       string    // Joined: who added him, if it was not himself
+	Message  Message   // Posted, Edited: the message. Deleted: its ID, and Deleted. Reacted: its ID
 	Through  Position  // WasRead
 	Text     string    // Lost: why. Connected: the node
-	Time     time.Time // when
+	Time     time.Time // Offline: when
 }
 
 // Kind is a kind of event.
@@ -303,15 +305,14 @@ const (
 	Posted         Kind = iota + 1 // Message is new in Place
 	Edited                         // Message has another text
 	Deleted                        // Message is deleted
-	Reacted                        // User added Emoji to Message.ID, or took it back
+	Reacted                        // the reactions to Message.ID have changed
 	Joined                         // User is in Place
 	Left                           // User left Place by himself
 	Removed                        // User was removed from Place; if it is this user, Place is gone for him
 	Online                         // User has come
 	Offline                        // User has gone
-	ChannelCreated                 // Channel is new and may be seen
-	ChannelChanged                 // Channel has other properties (archived, another description)
-	Invited                        // this user was added to Channel, or somebody began a conversation with him
+	ChannelCreated                 // Place is new
+	ChannelChanged                 // Place has another description, policy or admin, or is archived
 	WasRead                        // this user has read Place up to Through, here or elsewhere
 	Typing                         // User writes in Place
 	Revoked                        // this login has ended

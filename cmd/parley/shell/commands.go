@@ -280,7 +280,7 @@ func (m *Model) table(rows [][]piece) {
 			if i == len(widths) {
 				widths = append(widths, 0)
 			}
-			widths[i] = max(widths[i], min(m.ruler.width(row[i].text), 32))
+			widths[i] = max(widths[i], min(m.ruler.width(row[i].text), 44))
 		}
 	}
 	var pieces []piece
@@ -295,7 +295,14 @@ func (m *Model) table(rows [][]piece) {
 			}
 		}
 	}
-	m.say(pieces...)
+	hang := 0
+	for _, w := range widths {
+		hang += w + 2
+	}
+	n := note{pieces: pieces, hang: hang}
+	m.note(m.open, n)
+	// What is longer than the screen is read from its beginning.
+	m.scroll = max(len(m.noteLines(n))-m.paneHeight(), 0)
 }
 
 func clearNotes(m *Model, _ []string) ([]effect, error) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+
+	"parley/cmd/parley/plain"
 )
 
 // An offer is what a model has proposed to answer in a place.
@@ -89,15 +91,15 @@ func askModel(m *Model, args []string) ([]effect, error) {
 			})
 		})
 		return func(m *Model) []effect {
+			if m.login != login {
+				return nil
+			}
 			m.busy--
 			m.progress = ""
-			switch {
-			case m.login != login:
-			case err != nil:
+			if err != nil {
 				return m.trouble(where, err)
-			default:
-				m.note(where, note{pieces: append(from("answer", source), piece{normal, "\n"}, say(normal, text))})
 			}
+			m.note(where, note{pieces: append(from("answer", source), piece{normal, "\n  "}, piece{normal, plain.Indented(text, "  ")})})
 			return nil
 		}
 	}}}, nil

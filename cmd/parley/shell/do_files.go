@@ -58,13 +58,16 @@ func download(m *Model, args []string) ([]effect, error) {
 // transfer moves a file and shows how far it is.
 func transfer[T any](m *Model, what string, f func(ctx context.Context, b Backend, progress func(done, all int64)) (T, error), then func(m *Model, v T)) []effect {
 	var report func(answer)
+	login := m.login
 	effects := call(m, fileTime, func(ctx context.Context, b Backend) (T, error) {
 		percent := int64(-1)
 		return f(ctx, b, func(done, all int64) {
 			if p := done * 100 / max(all, 1); p != percent {
 				percent = p
 				report(func(m *Model) []effect {
-					m.progress = fmt.Sprintf("%s %d%%", what, p)
+					if m.login == login {
+						m.progress = fmt.Sprintf("%s %d%%", what, p)
+					}
 					return nil
 				})
 			}

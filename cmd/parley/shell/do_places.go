@@ -8,9 +8,7 @@ import (
 )
 
 func channels(m *Model, _ []string) ([]effect, error) {
-	return call(m, callTime, readPlaces, func(m *Model, l placeLists) []effect {
-		m.places = append(l.channels, l.conversations...)
-		m.sortPlaces()
+	return m.readLists(func(m *Model) []effect {
 		rows := [][]piece{{name(heading, "  CHANNEL"), name(heading, "MEMBERS"), name(heading, "UNREAD"), name(heading, "DESCRIPTION")}}
 		for _, p := range m.places {
 			if p.Direct {
@@ -162,9 +160,7 @@ func back(m *Model, _ []string) ([]effect, error) {
 }
 
 func conversations(m *Model, _ []string) ([]effect, error) {
-	return call(m, callTime, readPlaces, func(m *Model, l placeLists) []effect {
-		m.places = append(l.channels, l.conversations...)
-		m.sortPlaces()
+	return m.readLists(func(m *Model) []effect {
 		rows := [][]piece{{name(heading, "WITH"), name(heading, "NAME"), name(heading, "UNREAD"), name(heading, "LAST")}}
 		for _, p := range m.places {
 			if !p.Direct {

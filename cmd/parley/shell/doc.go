@@ -23,7 +23,7 @@
 //	complete.go  completion
 //	keys.go      which key does what
 //	text.go      pieces of text: cleaned, measured, wrapped, painted
-//	view.go      the screen as lines
+//	view.go      the screen as lines; pane.go, messages and notes in it
 //
 // Text of others becomes part of a line in one way only, through text.go, which cleans it.
 package shell

@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"context"
 	"fmt"
 	"slices"
 )
@@ -31,8 +32,10 @@ func (m *Model) event(e Event) []effect {
 	switch e.Kind {
 	case Posted:
 		return m.posted(e)
-	case Edited, Deleted, Reacted:
+	case Edited, Deleted:
 		m.steady(e.Place, func() { m.room(e.Place).apply(e) })
+	case Reacted:
+		return m.lookAgain(e.Place, e.Message.ID)
 	case WasRead:
 		return m.wasRead(e)
 	case Typing:
@@ -41,8 +44,8 @@ func (m *Model) event(e Event) []effect {
 		m.presence(e.User, e.Kind == Online, e)
 	case Joined, Left, Removed:
 		return m.membership(e)
-	case ChannelCreated, ChannelChanged, Invited:
-		return m.channelEvent(e)
+	case ChannelCreated, ChannelChanged:
+		return m.refreshSoon()
 	case Revoked:
 		return m.loggedOut("This login was ended elsewhere; log in again with /login " + m.me.Username)
 	}
@@ -55,19 +58,20 @@ func (m *Model) linkEvent(e Event) []effect {
 	switch e.Kind {
 	case Connected:
 		m.link = link{known: true, up: true, node: e.Text}
+		if !m.asked {
+			return m.start()
+		}
 	case Lost:
 		m.link = link{known: true, why: e.Text}
 	case Reconnecting:
 		m.link.up = false
 		m.link.tries++
 	case CaughtUp:
-		return m.refreshSoon()
+		return slices.Concat(m.refreshSoon(), m.ascertain(), m.opened())
 	case Resync:
 		// What is shown may lack something, and nothing will say what.
-		for id, r := range m.rooms {
-			if id != "" && !r.loading {
-				r.messages, r.loaded, r.more = nil, false, false
-			}
+		for _, r := range m.rooms {
+			r.anew()
 		}
 		return append(m.refreshSoon(), m.opened()...)
 	}
@@ -82,17 +86,18 @@ func (m *Model) posted(e Event) []effect {
 		return m.refreshSoon() // a conversation that somebody has begun
 	}
 	mine := e.Message.Sender == m.user()
+	var effects []effect
 	if mine {
-		m.recognise(e.Message)
+		effects = m.recognise(e.Message)
 	}
 	if p.Direct && (p.Last == nil || p.Last.Position < e.Position) {
 		last := e.Message
 		p.Last = &last
 	}
-	if e.Position > p.AsOf && !mine {
-		p.Unread++
-		if e.Message.Mentioned {
-			p.Mentions++
+	if !mine {
+		p.count(e)
+		if m.lists.reading > 0 {
+			m.lists.posted = append(m.lists.posted, e)
 		}
 	}
 	r := m.room(e.Place)
@@ -105,7 +110,7 @@ func (m *Model) posted(e Event) []effect {
 		m.news = append(m.news, entry{message: &msg})
 	}
 	m.sortPlaces()
-	return nil
+	return effects
 }
 
 // wasRead takes in that this user has read a place, perhaps on another machine.
@@ -174,13 +179,12 @@ func (m *Model) remark(format string, args ...any) {
 // membership takes in who comes and goes.
 func (m *Model) membership(e Event) []effect {
 	p := m.place(e.Place)
-	if p == nil {
-		return m.refreshSoon()
-	}
 	if e.User == m.user() {
 		switch {
+		case e.Kind == Joined && e.By != "" && e.By != e.User:
+			m.lists.added = append(m.lists.added, addition{e.Place, e.By})
 		case e.Kind == Joined:
-			return m.refreshSoon()
+		case p == nil:
 		case e.Kind == Removed:
 			was := label(*p)
 			m.drop(e.Place)
@@ -188,6 +192,9 @@ func (m *Model) membership(e Event) []effect {
 		case p.Joined:
 			m.drop(e.Place)
 		}
+		return m.refreshSoon()
+	}
+	if p == nil {
 		return m.refreshSoon()
 	}
 	if e.Position > p.AsOf {
@@ -203,20 +210,25 @@ func (m *Model) membership(e Event) []effect {
 	return nil
 }
 
-// channelEvent takes in a place that is new to this user, or another description of one.
-func (m *Model) channelEvent(e Event) []effect {
-	have := m.place(e.Channel.ID)
-	if e.Kind == ChannelChanged && have != nil {
-		have.Name, have.Description, have.Archived, have.Private = e.Channel.Name, e.Channel.Description, e.Channel.Archived, e.Channel.Private
-		m.sortPlaces()
+// lookAgain reads a message that is shown, once for all that happens to it in a moment.
+func (m *Model) lookAgain(place PlaceID, id string) []effect {
+	r := m.room(place)
+	if r.loading {
+		r.again = append(r.again, id) // its page may be older than what has happened
+	}
+	if m.pipe || r.find(id) == nil || slices.Contains(r.looking, id) {
 		return nil
 	}
-	if e.Kind == Invited && !e.Channel.Direct {
-		m.note(m.open, note{pieces: []piece{name(good, "You were added to "+label(e.Channel)), name(dim, "; /switch "+e.Channel.Name+" opens it")}})
-	}
-	if have == nil {
-		m.put(e.Channel)
-		return m.refreshSoon()
-	}
-	return nil
+	r.looking = append(r.looking, id)
+	return later(refreshAfter, func(m *Model) []effect {
+		r.looking = slices.DeleteFunc(r.looking, func(l string) bool { return l == id })
+		return quietly(m,
+			func(ctx context.Context, b Backend) (Message, error) { return b.Message(ctx, id) },
+			func(m *Model, msg Message, err error) []effect {
+				if have := r.find(id); err == nil && have != nil && msg.AsOf >= have.AsOf {
+					m.steady(place, func() { *have = msg })
+				}
+				return nil
+			})
+	})
 }

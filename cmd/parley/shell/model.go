@@ -28,6 +28,7 @@ type Model struct {
 	offer  offer     // what a model has suggested
 	hush   bool      // a typing notice was sent a moment ago
 	stale  bool      // the list of places is to be read anew
+	lists  lists     // lists of places that are being read
 	read   readMarks // how far is read, and who was told
 
 	width, height int
@@ -37,6 +38,7 @@ type Model struct {
 	busy          int // calls under way that somebody waits for
 	login         int // counts log-ins and log-outs: an answer to an earlier one is nobody's
 
+	asked    bool          // who is logged in
 	newKey   func() string // keys of drafts
 	zone     *time.Location
 	pipe     bool    // lines in, lines out: what would only be painted is not read
@@ -94,11 +96,11 @@ func call[T any](m *Model, limit time.Duration, f func(ctx context.Context, b Ba
 	return []effect{{limit: limit, run: func(ctx context.Context, b Backend, _ func(answer)) answer {
 		v, err := f(ctx, b)
 		return func(m *Model) []effect {
-			m.busy--
-			switch {
-			case m.login != login:
+			if m.login != login {
 				return nil
-			case err != nil:
+			}
+			m.busy--
+			if err != nil {
 				return m.trouble(where, err)
 			}
 			return then(m, v)
@@ -191,23 +193,23 @@ func (m *Model) room(id PlaceID) *room {
 	return r
 }
 
-// start finds out who is logged in.
+// start finds out who is logged in. If nobody can say, it is asked again when there is a connection.
 func (m *Model) start() []effect {
-	return call(m, callTime, func(ctx context.Context, b Backend) (*Account, error) {
-		a, err := b.Account(ctx)
-		if e, ok := errors.AsType[*Error](err); ok && e.Kind == NotLoggedIn {
-			return nil, nil // nobody is
+	m.asked = true
+	return quietly(m, func(ctx context.Context, b Backend) (Account, error) { return b.Account(ctx) }, func(m *Model, a Account, err error) []effect {
+		e, ok := errors.AsType[*Error](err)
+		switch {
+		case err == nil:
+			return m.loggedIn(a)
+		case !ok || e.Kind != NotLoggedIn:
+			m.asked = false
+			return m.trouble("", err)
 		}
-		return &a, err
-	}, func(m *Model, a *Account) []effect {
-		if a == nil {
-			if !m.pipe {
-				m.say(name(heading, "Welcome to Parley."))
-			}
-			m.tell("Nobody is logged in here. /login USER, or /signup USER EMAIL NAME; /help shows all commands.")
-			return nil
+		if !m.pipe {
+			m.say(name(heading, "Welcome to Parley."))
 		}
-		return m.loggedIn(*a)
+		m.tell("Nobody is logged in here. /login USER, or /signup USER EMAIL NAME; /help shows all commands.")
+		return nil
 	})
 }
 
@@ -240,7 +242,7 @@ func (m *Model) forget() {
 	m.places, m.users, m.typing, m.came = nil, nil, nil, nil
 	m.rooms = map[PlaceID]*room{"": lobby}
 	m.open, m.scroll, m.prompt, m.stale = "", 0, nil, false
-	m.read, m.offer, m.progress = readMarks{}, offer{}, ""
+	m.read, m.offer, m.progress, m.lists = readMarks{}, offer{}, "", lists{}
 	m.choice = choice{}
 }
 

@@ -30,8 +30,8 @@ type desk struct {
 func newDesk(t *testing.T, v *visitor, width, height int) *desk {
 	n := 0
 	d := &desk{t: t, v: v, Model: newModel(config{zone: time.UTC, newKey: func() string { n++; return fmt.Sprintf("%p-%d", v, n) }})}
-	d.put(tea.WindowSizeMsg{Width: width, Height: height})
 	d.do(d.start())
+	d.put(tea.WindowSizeMsg{Width: width, Height: height})
 	return d
 }
 

@@ -16,6 +16,7 @@ type letter struct {
 	state letterState
 	why   string // failed: what was wrong
 	seen  bool   // the event of this very message has come, before the answer
+	again bool   // it was tried again by itself
 }
 
 type letterState uint8
@@ -55,7 +56,7 @@ func (m *Model) pump() []effect {
 	if i < 0 {
 		return nil
 	}
-	m.outbox[i].state, m.outbox[i].seen = sending, false
+	m.outbox[i].state = sending
 	d := m.outbox[i].Draft
 	return []effect{{limit: sendTime, run: func(ctx context.Context, b Backend, _ func(answer)) answer {
 		sent, err := b.Send(ctx, d)
@@ -74,6 +75,10 @@ func (m *Model) sent(d Draft, s Sent, err error) []effect {
 		e, ok := errors.AsType[*Error](err)
 		if !ok || e.Kind == Unknown {
 			m.outbox[i].state = unclear // who doesn't know must not say that it was not sent
+			if !m.outbox[i].again && m.outbox[i].seen {
+				m.outbox[i].state, m.outbox[i].again = waiting, true // it has come back as an event: the cluster will say so
+				return nil
+			}
 		}
 		if m.pipe || ok && e.Kind == NotLoggedIn {
 			return m.trouble(d.Place, err)
@@ -82,7 +87,8 @@ func (m *Model) sent(d Draft, s Sent, err error) []effect {
 	}
 	from := m.outbox[i].from
 	m.outbox = slices.Delete(m.outbox, i, i+1)
-	mine := Message{ID: s.ID, Place: d.Place, Position: s.Position, Sender: from, Text: d.Text, Time: s.Time, ReplyTo: d.ReplyTo, Changed: s.Position}
+	// The event of it knows more, and replaces this one whenever it comes.
+	mine := Message{ID: s.ID, Place: d.Place, Position: s.Position, Sender: from, Text: d.Text, Time: s.Time, ReplyTo: d.ReplyTo}
 	if from != m.user() {
 		return nil
 	}
@@ -95,14 +101,20 @@ func (m *Model) sent(d Draft, s Sent, err error) []effect {
 	return m.follow()
 }
 
-// recognise notes that a message that has come is the one under way: it is shown once.
-func (m *Model) recognise(msg Message) {
+// recognise notes that a message that has come is one of the outbox: it is shown once. If it was not known to be sent, the
+// cluster is asked by trying again.
+func (m *Model) recognise(msg Message) []effect {
 	for i := range m.outbox {
-		if l := &m.outbox[i]; l.state != waiting && l.Place == msg.Place && l.from == msg.Sender && l.Text == msg.Text {
+		if l := &m.outbox[i]; (l.state == sending || l.state == unclear) && l.Place == msg.Place && l.from == msg.Sender && l.Text == msg.Text && !l.seen {
 			l.seen = true
-			return
+			if l.state == unclear && !l.again {
+				l.state, l.why, l.again = waiting, "", true
+				return m.pump()
+			}
+			return nil
 		}
 	}
+	return nil
 }
 
 // undelivered counts the letters that somebody has to look after.
@@ -126,6 +138,16 @@ func (m *Model) retry() []effect {
 	}
 	if n == 0 {
 		m.tell("Nothing has failed.")
+	}
+	return m.pump()
+}
+
+// ascertain tries again what may have been sent, once the connection stands: by its key the cluster knows whether it was.
+func (m *Model) ascertain() []effect {
+	for i := range m.outbox {
+		if m.outbox[i].state == unclear {
+			m.outbox[i].state, m.outbox[i].why = waiting, ""
+		}
 	}
 	return m.pump()
 }

@@ -10,15 +10,80 @@ import (
 // placeLists are both lists of places, read one after the other.
 type placeLists struct{ channels, conversations []Place }
 
+// lists counts the lists of places that are being read, and keeps what is posted meanwhile: the list may be older.
+type lists struct {
+	reading int
+	posted  []Event
+	added   []addition // places that this user was added to, of which the list will tell the names
+}
+
+// addition is a place that somebody has put this user into.
+type addition struct {
+	place PlaceID
+	by    string
+}
+
+// readLists reads the lists of places.
+func (m *Model) readLists(then func(m *Model) []effect) []effect {
+	m.lists.reading++
+	login := m.login
+	effects := call(m, callTime, readPlaces, func(m *Model, l placeLists) []effect {
+		m.takeLists(l)
+		return append(then(m), m.follow()...)
+	})
+	run := effects[0].run
+	effects[0].run = func(ctx context.Context, b Backend, tell func(answer)) answer {
+		after := run(ctx, b, tell)
+		return func(m *Model) []effect {
+			follow := after(m)
+			if m.login == login {
+				if m.lists.reading--; m.lists.reading == 0 {
+					m.lists.posted = nil
+				}
+			}
+			return follow
+		}
+	}
+	return effects
+}
+
+// takeLists puts the lists that were read in the place of those that are shown. Of a place that is no longer there nothing
+// is kept.
+func (m *Model) takeLists(l placeLists) {
+	m.places = append(l.channels, l.conversations...)
+	for _, e := range m.lists.posted {
+		if p := m.place(e.Place); p != nil {
+			p.count(e)
+		}
+	}
+	m.sortPlaces()
+	for _, a := range m.lists.added {
+		if p := m.place(a.place); p != nil && p.Joined {
+			m.note(m.open, note{pieces: []piece{name(good, a.by+" has added you to "+label(*p)), name(dim, "; /switch "+p.Name+" opens it")}, remark: true})
+		}
+	}
+	m.lists.added = nil
+	for id := range m.rooms {
+		if p := m.place(id); id != "" && (p == nil || !p.Joined) {
+			m.leave(id)
+		}
+	}
+}
+
+// count counts a message of somebody else, unless the place's numbers hold it already.
+func (p *Place) count(e Event) {
+	if e.Position > p.AsOf {
+		p.Unread++
+		if e.Message.Mentioned {
+			p.Mentions++
+		}
+	}
+}
+
 // refresh reads the lists of places and of users anew. Rooms stay as they are.
 func (m *Model) refresh() []effect {
 	m.stale = false
-	effects := call(m, callTime, readPlaces, func(m *Model, l placeLists) []effect {
-		m.places = append(l.channels, l.conversations...)
-		m.sortPlaces()
-		if p := m.place(m.open); m.open != "" && (p == nil || !p.Joined) {
-			m.enter("")
-		}
+	effects := m.readLists(func(m *Model) []effect {
 		if first := m.first; first != "" {
 			m.first = ""
 			return m.run("switch", first)
@@ -101,11 +166,20 @@ func (m *Model) put(p Place) {
 	m.sortPlaces()
 }
 
-// drop takes a place from the list, and what is known of it. Whoever was there is in the lobby.
+// drop takes a place from the list.
 func (m *Model) drop(id PlaceID) {
 	m.places = slices.DeleteFunc(m.places, func(p Place) bool { return p.ID == id })
+	m.leave(id)
+}
+
+// leave forgets a place's messages. Whoever was there is in the lobby, with what he was writing.
+func (m *Model) leave(id PlaceID) {
 	if m.open == id {
-		m.enter("")
+		text := m.input.text()
+		m.show("")
+		if m.input.empty() {
+			m.input.set(text)
+		}
 	}
 	delete(m.rooms, id)
 	m.came = slices.DeleteFunc(m.came, func(c PlaceID) bool { return c == id })
@@ -198,19 +272,29 @@ func (m *Model) opened() []effect {
 
 // load reads a page of a place.
 func (m *Model) load(id PlaceID, p Page) []effect {
-	m.room(id).loading = true
-	effects := quietly(m,
+	at := m.room(id)
+	at.loading = true
+	reading := at.reading
+	return quietly(m,
 		func(ctx context.Context, b Backend) (History, error) { return b.History(ctx, id, p) },
 		func(m *Model, h History, err error) []effect {
-			r := m.room(id)
+			r := m.rooms[id]
+			if r != at || r.reading != reading {
+				return nil // the place is gone, or is read anew
+			}
 			if err != nil {
-				r.loading, r.late = false, nil
+				r.loading, r.late, r.again = false, nil, nil
 				return m.trouble(id, err)
 			}
 			m.steady(id, func() { r.page(h) })
-			return m.follow()
+			again := r.again
+			r.again = nil
+			effects := m.follow()
+			for _, msg := range again {
+				effects = append(effects, m.lookAgain(id, msg)...)
+			}
+			return effects
 		})
-	return effects
 }
 
 // older reads the page before the oldest message that is there.

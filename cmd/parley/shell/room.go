@@ -13,8 +13,11 @@ type room struct {
 	more     bool      // there are older messages than the first
 	loaded   bool      // messages is such a run
 	loading  bool      // a page is on its way
+	reading  int       // counts how often everything was read anew: a page of an earlier time is not taken
 	// late are events that met a page on its way: the page may be older than they are.
-	late []Event
+	late    []Event
+	again   []string // messages to be read again when the page is there
+	looking []string // messages that are going to be read again
 	// unread says that there were new messages when the place was opened: those after unreadFrom.
 	unread     bool
 	unreadFrom Position
@@ -25,6 +28,7 @@ type room struct {
 type note struct {
 	after  Position // stands behind the message of this position
 	pieces []piece
+	hang   int // columns before what goes on with the line above
 	err    error
 	remark bool // nobody has asked for it: a pipe prints it beside its output
 }
@@ -41,7 +45,7 @@ func (r *room) add(m Message) bool {
 		return 0
 	})
 	if found {
-		if m.Changed > r.messages[i].Changed {
+		if m.AsOf >= r.messages[i].AsOf {
 			r.messages[i] = m
 		}
 		return false
@@ -84,37 +88,22 @@ func (r *room) apply(e Event) {
 		if r.loaded {
 			r.add(e.Message)
 		}
-	case Edited, Deleted:
-		if m := r.find(e.Message.ID); m != nil && e.Message.Changed > m.Changed {
+	case Edited:
+		if m := r.find(e.Message.ID); m != nil && e.Position > m.AsOf {
 			*m = e.Message
+			m.AsOf = e.Position
 		}
-	case Reacted:
-		if m := r.find(e.Message.ID); m != nil && e.Position > m.Changed {
-			m.Reactions, m.Changed = react(m.Reactions, e), e.Position
+	case Deleted:
+		if m := r.find(e.Message.ID); m != nil && e.Position > m.AsOf {
+			m.Text, m.File, m.Reactions, m.Deleted, m.AsOf = "", nil, nil, e.Message.Deleted, e.Position
 		}
 	}
 }
 
-// react returns the reactions after an event. The old ones may be shown elsewhere and stay as they are.
-func react(have []Reaction, e Event) (now []Reaction) {
-	found := false
-	for _, r := range have {
-		if r.Emoji == e.Emoji {
-			found = true
-			users := slices.DeleteFunc(slices.Clone(r.Users), func(u string) bool { return u == e.User })
-			if e.On {
-				users = append(users, e.User)
-			}
-			r.Users = users
-		}
-		if len(r.Users) > 0 {
-			now = append(now, r)
-		}
-	}
-	if !found && e.On {
-		now = append(now, Reaction{e.Emoji, []string{e.User}})
-	}
-	return now
+// anew forgets all messages, so that they are read again.
+func (r *room) anew() {
+	r.messages, r.late, r.again, r.loaded, r.loading, r.more = nil, nil, nil, false, false, false
+	r.reading++
 }
 
 // trim forgets the oldest messages of a place that is followed at its end.

@@ -88,7 +88,36 @@ var graphemes = ruler{ansi.GraphemeWidth}
 // A ruler measures text as the terminal will: some take an emoji of several parts for one, others count each part.
 type ruler struct{ ansi.Method }
 
-func (r ruler) width(s string) int { return r.StringWidth(s) }
+func (r ruler) width(s string) int { return r.StringWidth(r.tame(s)) }
+
+// tame takes apart what a terminal that counts each part would show in more cells than anybody can tell: an emoji of
+// several people becomes several emoji, a colour of skin is left away. A terminal that takes it for one gets it as it is.
+func (r ruler) tame(s string) string {
+	if r == graphemes || !strings.ContainsFunc(s, binds) {
+		return s
+	}
+	var b strings.Builder
+	runes := []rune(s)
+	for i, c := range runes {
+		switch {
+		case c == joiner && (i == len(runes)-1 || !pictured(runes[i+1])):
+			b.WriteRune(c) // it joins letters
+		case !binds(c):
+			b.WriteRune(c)
+		}
+	}
+	return b.String()
+}
+
+const joiner = '\u200d'
+
+// binds reports whether a character makes one emoji of several, or another one of an emoji.
+func binds(c rune) bool {
+	return c == joiner || c == 0xfe0f || c == 0xfe0e || c >= 0x1f3fb && c <= 0x1f3ff
+}
+
+// pictured reports whether a character is a picture.
+func pictured(c rune) bool { return c >= 0x2600 && c <= 0x27bf || c >= 0x1f000 && c <= 0x1faff }
 
 func (r ruler) lineWidth(l line) (n int) {
 	for _, p := range l {
@@ -106,7 +135,7 @@ type glyph struct {
 
 func (r ruler) glyphs(pieces []piece) (gs []glyph) {
 	for _, p := range pieces {
-		for s := p.text; s != ""; {
+		for s := r.tame(p.text); s != ""; {
 			if c := s[0]; c < 0x80 && (len(s) == 1 || s[1] < 0x80) { // ASCII before ASCII
 				gs, s = append(gs, glyph{s[:1], 1, p.style}), s[1:]
 				continue
@@ -131,25 +160,28 @@ func join(gs []glyph) (l line) {
 }
 
 // wrap breaks pieces into lines of at most width cells: at new lines, between words, and inside a word that is longer than
-// a line. All lines but the first begin with hang blanks.
-func (r ruler) wrap(pieces []piece, width, hang int) (lines []line) {
+// a line. A line that goes on with the one before begins with hang blanks, one behind a new line with indent.
+func (r ruler) wrap(pieces []piece, width, hang, indent int) (lines []line) {
 	if hang > width/2 {
-		hang = 0
+		hang = min(indent+4, width/2)
 	}
 	gs := r.glyphs(pieces)
-	indent := ""
+	blanks := 0
 	for {
-		room := max(width-len(indent), 2) // a wide character fits
+		room := max(width-blanks, 2) // a wide character fits
 		end, next := breakAt(gs, room)
 		l := join(gs[:end])
-		if indent != "" && end > 0 {
-			l = append(line{{normal, indent}}, l...)
+		if blanks > 0 && end > 0 {
+			l = append(line{{normal, strings.Repeat(" ", blanks)}}, l...)
 		}
 		lines = append(lines, l)
 		if next < 0 {
 			return lines
 		}
-		gs, indent = gs[next:], strings.Repeat(" ", hang)
+		if blanks = hang; gs[next-1].text == "\n" {
+			blanks = indent
+		}
+		gs = gs[next:]
 	}
 }
 
@@ -167,7 +199,7 @@ func breakAt(gs []glyph, room int) (end, next int) {
 			case blank > 0:
 				return blank, blank + 1
 			}
-			return i, i
+			return max(i, 1), max(i, 1)
 		}
 		if g.text == " " && i > 0 && gs[i-1].text != " " {
 			blank = i
