@@ -193,12 +193,13 @@ func (s *server) run() {
 	s.inbox = s.inbox[:0]
 	out := &s.out
 	w.judgeStrays(s, out)
-	before := w.claimed(s.id)
+	before, log := w.claimed(s.id), w.logBefore(s, out)
 	for i := range out.Store {
 		w.judgeStore(s, &out.Store[i])
 	}
 	s.judgeNotes(out.Notes)
 	w.judgeVotes(s, out, before)
+	w.judgeWords(s, out, log)
 	for i := range out.Send {
 		w.judgePromise(&out.Send[i])
 		w.send(&out.Send[i])
