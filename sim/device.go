@@ -147,7 +147,10 @@ func (w *World) strikeDisk(s *server, f *Fault, draw uint64) {
 		s.fs.Arrange(memfs.Failure{Kind: memfs.OpWrite, Times: 1, Err: &memfs.ShortWrite{N: int(below(draw, 2048)), Err: vfs.ErrIO}})
 	case SyncError:
 		v.failing, v.down = true, f.For
-		s.fs.Arrange(memfs.Failure{Kind: memfs.OpSync, Times: 1, Err: vfs.ErrIO})
+		s.fs.Arrange(memfs.Failure{Kind: memfs.OpSync, Under: f.File.dir(), Times: 1, Err: vfs.ErrIO})
+	case DirError:
+		v.failing, v.down = true, f.For
+		s.fs.Arrange(memfs.Failure{Kind: memfs.OpSyncDir, Under: f.File.dir(), Times: 1, Err: vfs.ErrIO})
 	case Full:
 		v.full, v.down = true, f.For
 		s.fs.SetCapacity(max(s.fs.Used(), 1) + int64(below(draw, uint64(w.plan.Node.Segment))))
@@ -180,7 +183,7 @@ func (s *server) mend() {
 	v := &s.device
 	v.failing, v.full, v.lie, v.told = false, false, nil, nil
 	s.fs.SetCapacity(0)
-	for _, kind := range []memfs.OpKind{memfs.OpRead, memfs.OpWrite, memfs.OpSync} {
+	for _, kind := range failingKinds {
 		s.fs.Mend(kind, false)
 	}
 }

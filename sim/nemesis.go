@@ -43,10 +43,14 @@ func (w *World) fault(e *event) {
 	w.endLater(int(e.arg))
 }
 
-// waits reports whether the fault cuts off the next leader, or the next to hand over,
-// instead of somebody now.
+// waits reports whether the fault cuts off the next leader, the next to hand over or to end a change of the membership, or the
+// next that downloads a snapshot, instead of somebody now.
 func (f *Fault) waits() bool {
-	return (f.On == StageElected || f.On == StageTransfer) && (f.Kind == Isolate || f.Kind == Deaf || f.Kind == Mute)
+	switch f.On {
+	case StageElected, StageTransfer, StageLeave, StageDownload:
+		return f.Kind == Isolate || f.Kind == Deaf || f.Kind == Mute
+	}
+	return false
 }
 
 // reaches lets faults strike that wait for this node to get there: to become leader, before
@@ -90,7 +94,7 @@ type live struct {
 func (f *Fault) lasts() bool {
 	switch f.Kind {
 	case CrashProcess, CrashMachine, Drift, Jump, DiskError, Pause, Stall, AddNode, RemoveNode, PromoteNode, Transfer,
-		CorruptState, Upgrade, Rot, LostWrite, Misdirect, WriteError, SyncError, Wipe:
+		CorruptState, Upgrade, Rot, LostWrite, Misdirect, WriteError, SyncError, DirError, Wipe:
 		return false
 	case ReadError:
 		return f.For > 0
@@ -121,7 +125,7 @@ func (w *World) strike(s *server, f *Fault, draw uint64) {
 		if s.up {
 			s.crash(CrashProcess, f.For)
 		}
-	case Rot, LostWrite, Misdirect, ReadError, WriteError, SyncError, Full, Wipe:
+	case Rot, LostWrite, Misdirect, ReadError, WriteError, SyncError, DirError, Full, Wipe:
 		w.strikeDisk(s, f, draw)
 	}
 }

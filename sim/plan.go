@@ -238,7 +238,12 @@ const (
 	Flap       // links are cut and come back, once in each Period
 	Ring       // the nodes of Side, in their order, see each a majority of them, and no two the same
 	Bridge     // Side and the others don't reach each other, but Node reaches and hears all
+
+	DirError // Node's next sync of a directory fails, the one after it would not: the node must stop
 )
+
+// LastEntry stands for the index of the last entry that a node has.
+const LastEntry raft.Index = 1<<63 - 1
 
 // Target says whom a fault hits. Positive: the node with this id. The others
 // are resolved when the fault begins.
@@ -269,6 +274,8 @@ const (
 	StageRecovery               // at once, and again in the midst of the recovery
 	StageTransfer               // it has just told another node to take over (Isolate, Deaf, Mute)
 	StageDownload               // it is about to write a piece of a snapshot that came from a peer, or to decode all of it
+	StageFailure                // at the file operation behind one that failed
+	StageLeave                  // it has just appended C_new, the end of a joint configuration, and said so
 )
 
 // Fault is one line of trouble. Which fields are meant depends on the kind.
@@ -291,7 +298,7 @@ type Fault struct {
 	File   FileKind
 	Off    int64      // of the first byte in the file
 	Bits   int64      // of Rot and Corrupt: how many bits of one sector or message turn; zero: a burst
-	Index  raft.Index // of Rot: in the payload of this entry
+	Index  raft.Index // of Rot: in the payload of this entry; LastEntry: of the last in the log
 	Beyond bool       // strikes even if the cluster can't recover from it
 
 	Packets int64

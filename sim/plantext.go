@@ -19,9 +19,9 @@ var (
 		"pause", "drift", "freeze", "jump", "loss", "slow", "stall", "disk-error",
 		"add-node", "remove-node", "promote-node", "transfer", "corrupt-state", "upgrade",
 		"rot", "lost-write", "misdirect", "read-error", "write-error", "sync-error", "full", "wipe",
-		"corrupt", "substitute", "clog", "capacity", "flap", "ring", "bridge"}
+		"corrupt", "substitute", "clog", "capacity", "flap", "ring", "bridge", "dir-error"}
 	fileNames   = []string{"", "log", "seal", "identity", "snapshot", "blob", "other"}
-	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery", "transfer", "download"}
+	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery", "transfer", "download", "failure", "leave"}
 	restNames   = []string{"", "well", "down", "cut", "deaf", "mute", "stuck"}
 	targetNames = []string{"", "leader", "all", "follower", "majority"} // of -1, -2, …
 
@@ -90,7 +90,7 @@ func valueOf(names []string, name string) (int, bool) {
 //	client every=40ms pipeline=2 read=300 stale=100 text=64 patience=2s timeout=1s quit=20 close=10 nap=20 once=300 again=200 clash=100 lock=300 names=2 ttl=1.5s user=1 anywhere=yes
 //	subscriber stay=5s
 //	blobs chunk=256 pin=8s grace=1s
-//	uploader every=500ms bytes=3000 piece=700 read=300 patience=3s timeout=800ms
+//	uploader every=500ms bytes=3000 piece=700 read=300 patience=3s timeout=800ms again=950 files=3
 //	locks expiries=1 max=3
 //	scheduler priority points=3 within=30000 window=2ms wait=60ms
 //	fault at=2.1s isolate node=leader for=800ms
@@ -193,8 +193,12 @@ func (p *Plan) Format() string {
 		line("blobs chunk=%d pin=%s grace=%s", b.Chunk, formatDuration(b.Pin), formatDuration(b.Grace))
 	}
 	for _, u := range p.Uploaders {
-		line("uploader every=%s bytes=%d piece=%d read=%d patience=%s timeout=%s",
-			formatDuration(u.Every), u.Bytes, u.Piece, u.Read, formatDuration(u.Patience), formatDuration(u.Timeout))
+		more := ""
+		if u.Again > 0 {
+			more = fmt.Sprintf(" again=%d files=%d", u.Again, u.Files)
+		}
+		line("uploader every=%s bytes=%d piece=%d read=%d patience=%s timeout=%s%s",
+			formatDuration(u.Every), u.Bytes, u.Piece, u.Read, formatDuration(u.Patience), formatDuration(u.Timeout), more)
 	}
 	if l := &p.Locks; *l != (LockPlan{}) {
 		line("locks expiries=%d max=%d", l.Expiries, l.Max)
@@ -254,7 +258,11 @@ func (f *Fault) String() string {
 	if f.Bits != 0 {
 		fmt.Fprintf(&b, " bits=%d", f.Bits)
 	}
-	if f.Index != 0 {
+	switch f.Index {
+	case 0:
+	case LastEntry:
+		b.WriteString(" index=last")
+	default:
 		fmt.Fprintf(&b, " index=%d", f.Index)
 	}
 	if f.Beyond {
@@ -373,7 +381,7 @@ func (p *Plan) parseLine(w *words) {
 	case "uploader":
 		p.Uploaders = append(p.Uploaders, UploaderPlan{
 			Every: w.durationOf("every"), Bytes: w.integerOf("bytes"), Piece: w.integerOf("piece"), Read: w.integerOf("read"),
-			Patience: w.durationOf("patience"), Timeout: w.durationOf("timeout"),
+			Patience: w.durationOf("patience"), Timeout: w.durationOf("timeout"), Again: w.integerOf("again"), Files: w.integerOf("files"),
 		})
 	case "locks":
 		p.Locks = LockPlan{Expiries: w.integerOf("expiries"), Max: w.integerOf("max")}
@@ -410,7 +418,12 @@ func parseFault(w *words) Fault {
 	if v := w.value("file"); v != "" {
 		f.File = FileKind(w.name(fileNames, v))
 	}
-	f.Off, f.Bits, f.Index = w.integerOf("off"), w.integerOf("bits"), raft.Index(w.integerOf("index"))
+	f.Off, f.Bits = w.integerOf("off"), w.integerOf("bits")
+	if v := w.value("index"); v == "last" {
+		f.Index = LastEntry
+	} else if v != "" {
+		f.Index = raft.Index(w.unsigned(v))
+	}
 	f.Beyond = w.value("beyond") == "yes"
 	f.Packets, f.Period = w.integerOf("packets"), w.durationOf("period")
 	return f

@@ -263,6 +263,9 @@ func (s *server) judgeNotes(notes []raft.Note) {
 			w.judgeChange(s, n.Index)
 			w.judges.logs.mirrors[s.id].config = n.Index
 			w.judgeBlobs()
+			if _, leads := w.leads(s.id); leads && len(w.waiting) > 0 && w.leaves(s, n.Index) {
+				w.reaches(s, StageLeave)
+			}
 		case raft.NoteFormed:
 			w.judgeFormed(s)
 		case raft.NoteRemoved:

@@ -37,6 +37,9 @@ func (w *World) task(e *event) {
 		return
 	}
 	t := s.tasks[0]
+	if t.Kind == node.TaskPut {
+		w.reaches(s, StageDownload)
+	}
 	s.tasks[0] = node.Task{}
 	s.tasks = s.tasks[1:]
 	s.working = false

@@ -89,6 +89,7 @@ type faults struct {
 	astray   []misdirection
 	lies     []Lie
 	failures []Failure
+	struck   int
 }
 
 // misdirection sends the next write of a file elsewhere.
