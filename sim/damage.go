@@ -129,7 +129,7 @@ func (w *World) rot(s *server, f *Fault, draw uint64) {
 func (w *World) unreadable(s *server, f *Fault, draw uint64) {
 	if f.For > 0 {
 		s.device.failing = true
-		s.fs.Arrange(memfs.Failure{Kind: memfs.OpRead, Times: 1 + int(below(draw, 3)), Err: vfs.ErrIO})
+		s.fs.Arrange(memfs.Failure{Kind: memfs.OpRead, Under: f.File.dir(), Times: 1 + int(below(draw, 3)), Err: vfs.ErrIO})
 		return
 	}
 	if p, ok := w.place(s, f, draw); ok {
@@ -309,7 +309,7 @@ func (w *World) damage(s *server, f *Fault, bites []bite) {
 	}
 	was := *v
 	boot, err := s.tryOpen(copied)
-	w.judgeCopy(s, bites, &boot, err)
+	w.judgeCopies(s, copied, &boot, err)
 	v.struck, v.trial = append(v.struck, what), &trial{boot, err, copied}
 	v.excluded = v.excluded || err != nil
 	for _, b := range bites {

@@ -17,13 +17,13 @@ type scene struct {
 
 var scenes = []scene{
 	{shape: (*generator).metronome},
-	{shape: (*generator).calm, play: (*generator).silentSource, every: [2]int64{6000, 9000}},
-	{shape: (*generator).calm, play: (*generator).unreadSnapshot, every: [2]int64{4000, 9000}},
+	{shape: (*generator).silentSource},
+	{shape: (*generator).unreadSnapshot},
 	{shape: (*generator).lossAtTheEnd},
 	{shape: (*generator).pair},
 	{shape: (*generator).four, play: (*generator).doubtfulEntry, every: [2]int64{5000, 7000}},
 	{play: (*generator).lostTwice, every: [2]int64{3000, 6000}},
-	{play: (*generator).lostEnd, every: [2]int64{2000, 5000}},
+	{shape: (*generator).someSnapshots, play: (*generator).lostEnd, every: [2]int64{2000, 5000}},
 	{play: (*generator).unreadStart, every: [2]int64{1500, 4000}},
 	{play: (*generator).tornHeaders, every: [2]int64{700, 1500}},
 	{shape: (*generator).smallState, play: (*generator).longTail, every: [2]int64{4000, 8000}},

@@ -241,6 +241,10 @@ func (w *World) judgeHoles(s *server, boot *node.Boot) {
 			d.holes, d.bad = append(d.holes, e.Index), append(d.bad, e.Index)
 		}
 	}
+	if owed := lastOf(d.claim); lastOf(w.judges.logs.mirrors[s.id].durable).Before(owed) && boot.Hard.Floor.Before(owed) {
+		w.violate(Absence, "Node %d restarts with a log that ends with entry %d, and has forgotten that it had acknowledged entry %d.",
+			s.id, len(w.judges.logs.mirrors[s.id].durable), owed.Index)
+	}
 	if len(d.bad) > 0 && len(s.device.struck) == 0 {
 		w.violate(Recovery, "Node %d takes entry %d for damaged, and nothing happened to its disk.", s.id, d.bad[0])
 	}

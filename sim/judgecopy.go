@@ -1,47 +1,60 @@
 package sim
 
 import (
+	"bytes"
+
 	"parley/raft/node"
 	"parley/raft/vfs/memfs"
 )
 
-// The header of a segment stands there twice, in different blocks (docs/storage.md), so that no single fault takes it. What damage a
+// The header of a segment stands there twice, in different blocks, so that no single fault takes it (docs/storage.md). What damage a
 // log survives the simulator learns by opening a copy of it, with the code that it judges: a recovery that gave up too early would be
-// believed. So what must survive whatever recovery says is judged apart: damage to one copy of one header, on a disk to which
-// nothing happened before, costs nothing.
+// believed. But the copies are worth the same. So a disk on which one copy of a header is damaged is opened once more with the other
+// in its place, and nothing may get better by that.
 
-// headerAgain is where the second copy of a segment's header stands, and headerBytes bounds both.
+// headerAgain is where the second copy of a segment's header stands, and headerBytes is how long one is.
 const (
 	headerAgain = 4096
 	headerBytes = 236
 )
 
-// judgeCopy looks at what opening a copy of a disk says behind the first damage to it.
-func (w *World) judgeCopy(s *server, bites []bite, boot *node.Boot, err error) {
-	if len(s.device.struck) > 0 || s.device.lie != nil || s.device.told != nil || len(bites) == 0 {
-		return
-	}
-	for _, b := range bites {
-		if b.place.Name != bites[0].place.Name || !inHeader(b.place, bites[0].place.Off/headerAgain*headerAgain) {
-			return
+// judgeCopies looks at what opening a disk said whose headers are not all alike.
+func (w *World) judgeCopies(s *server, fs *memfs.FS, boot *node.Boot, err error) {
+	for _, file := range fs.Files() {
+		b, readErr := fs.Contents(file.Name)
+		if kindOf(file.Name) != FileLog || readErr != nil || len(b) < headerAgain+headerBytes {
+			continue
 		}
-	}
-	if err != nil {
-		w.violate(Recovery, "Node %d would not start with one of two copies of a header damaged (%s): %v.", s.id, bites[0].place, err)
-		return
-	}
-	for i := range boot.Entries {
-		if boot.Entries[i].Kind == 0 {
-			w.violate(Recovery, "Node %d takes entry %d for lost, with one of two copies of a header damaged (%s).", s.id, boot.Entries[i].Index, bites[0].place)
-			return
+		first, again := b[:headerBytes], b[headerAgain:][:headerBytes]
+		if bytes.Equal(first, again) {
+			continue
 		}
-	}
-	if d := boot.Found.Decided; d.Reset || d.Cut != 0 {
-		w.violate(Recovery, "Node %d would cut its log, with one of two copies of a header damaged (%s).", s.id, bites[0].place)
+		for _, good := range []struct {
+			header []byte
+			to     int64
+		}{{again, 0}, {first, headerAgain}} {
+			mended := fs.Clone()
+			if mended.Overwrite(file.Name, good.to, good.header) != nil {
+				continue
+			}
+			better, betterErr := s.tryOpen(mended)
+			if betterErr == nil && (err != nil || lostIn(&better) < lostIn(boot)) {
+				w.violate(Recovery, "Node %d loses more with one copy of a header damaged than with the other one in its place (%s).", s.id, file.Name)
+			}
+		}
 	}
 }
 
-// inHeader reports whether a place lies in the copy of a segment's header that begins at an offset.
-func inHeader(p memfs.Place, at int64) bool {
-	return kindOf(p.Name) == FileLog && at <= headerAgain && p.Off >= at && p.Off+p.Len <= at+headerBytes
+// lostIn counts what a start found to be lost: entries, and the log if it was cut or given up.
+func lostIn(boot *node.Boot) int {
+	lost := 0
+	for i := range boot.Entries {
+		if boot.Entries[i].Kind == 0 {
+			lost++
+		}
+	}
+	if d := boot.Found.Decided; d.Reset || d.Cut != 0 {
+		lost += 1 << 20
+	}
+	return lost
 }

@@ -160,6 +160,7 @@ type ClientPlan struct {
 	Lock     int64         // rate per 1,000 operations of those on locks
 	Names    int64         // of how many locks
 	TTL      time.Duration // the longest for which it takes one
+	Until    time.Duration // it wants nothing from then on; zero: it does as long as there is time
 	User     int64         // not zero: whose session it is, so that several clients are one user's
 }
 

@@ -87,7 +87,7 @@ func valueOf(names []string, name string) (int, bool) {
 //	bulk delay=3ms spread=1ms capacity=8
 //	disk write=20us..90us sync=100us..2ms slow=3 slowmax=80ms
 //	clock 1 ppm=120 wall=-3s
-//	client every=40ms pipeline=2 read=300 stale=100 text=64 patience=2s timeout=1s quit=20 close=10 nap=20 once=300 again=200 clash=100 lock=300 names=2 ttl=1.5s user=1 anywhere=yes
+//	client every=40ms pipeline=2 read=300 stale=100 text=64 patience=2s timeout=1s quit=20 close=10 nap=20 once=300 again=200 clash=100 lock=300 names=2 ttl=1.5s user=1 until=30s anywhere=yes
 //	subscriber stay=5s
 //	blobs chunk=256 pin=8s grace=1s
 //	uploader every=500ms bytes=3000 piece=700 read=300 patience=3s timeout=800ms again=950 files=3
@@ -176,6 +176,9 @@ func (p *Plan) Format() string {
 		}
 		if c.User > 0 {
 			more += " user=" + formatUint(uint64(c.User))
+		}
+		if c.Until > 0 {
+			more += " until=" + formatDuration(c.Until)
 		}
 		if c.Anywhere {
 			more += " anywhere=yes"
@@ -371,7 +374,7 @@ func (p *Plan) parseLine(w *words) {
 			Every: w.durationOf("every"), Pipeline: int(w.integerOf("pipeline")), Read: w.integerOf("read"), Stale: w.integerOf("stale"),
 			Text: w.integerOf("text"), Patience: w.durationOf("patience"), Timeout: w.durationOf("timeout"), Quit: w.integerOf("quit"),
 			Close: w.integerOf("close"), Once: w.integerOf("once"), Again: w.integerOf("again"), Clash: w.integerOf("clash"), Nap: w.integerOf("nap"),
-			Lock: w.integerOf("lock"), Names: w.integerOf("names"), TTL: w.durationOf("ttl"), User: w.integerOf("user"),
+			Lock: w.integerOf("lock"), Names: w.integerOf("names"), TTL: w.durationOf("ttl"), User: w.integerOf("user"), Until: w.durationOf("until"),
 			Anywhere: w.value("anywhere") == "yes", At: raft.NodeID(w.integerOf("at")),
 		})
 	case "subscriber":

@@ -71,13 +71,21 @@ func (g *generator) doubtfulEntry(s *stream) []Fault {
 	}
 }
 
-// lostEnd has a node lose much of its log, and start twice before anybody can give it back.
+// someSnapshots is a world in which logs begin behind snapshots.
+func (g *generator) someSnapshots(s *stream) {
+	if g.plan.Node.Snapshot == 0 {
+		g.plan.Node.Snapshot = s.between(1000, 8000)
+	}
+}
+
+// lostEnd has a node lose much of its log, or the snapshots that it begins behind, and start twice before anybody can give it back.
 func (g *generator) lostEnd(s *stream) []Fault {
 	who := g.member(s)
+	file := []FileKind{FileLog, FileSnapshot}[s.below(2)]
 	faults := []Fault{{Kind: Isolate, Node: who, For: 900 * time.Millisecond}}
 	at := sealedAfter
-	for range s.between(2, 8) {
-		faults = append(faults, Fault{Kind: []FaultKind{Rot, Rot, Rot, LostWrite, Misdirect}[s.below(5)], Node: who, File: FileLog, At: at})
+	for range s.between(4, 10) {
+		faults = append(faults, Fault{Kind: []FaultKind{Rot, Rot, Rot, LostWrite, Misdirect}[s.below(5)], Node: who, File: file, At: at})
 		at += time.Millisecond
 	}
 	for range 3 {
@@ -91,13 +99,15 @@ func (g *generator) lostEnd(s *stream) []Fault {
 func (g *generator) unreadStart(s *stream) []Fault {
 	who := g.member(s)
 	return []Fault{{Kind: []FaultKind{CrashProcess, CrashMachine}[s.below(2)], Node: who, For: 100 * time.Millisecond},
-		{Kind: ReadError, Node: who, At: 50 * time.Millisecond, For: time.Duration(s.between(60, 400)) * time.Millisecond}}
+		{Kind: ReadError, Node: who, File: FileLog, At: 50 * time.Millisecond, For: time.Duration(s.between(60, 400)) * time.Millisecond}}
 }
 
 // tornHeaders hits what stands on a log's first pages, which everything behind it hangs on.
 func (g *generator) tornHeaders(s *stream) []Fault {
 	who := g.member(s)
-	off := []int64{s.between(1, 511), s.between(4096, 4607)}[s.below(2)]
-	return []Fault{{Kind: Rot, Node: who, File: FileLog, Off: off, Bits: s.between(0, 3)},
-		{Kind: CrashProcess, Node: who, At: 50 * time.Millisecond, For: 50 * time.Millisecond}}
+	faults := []Fault{{Kind: Rot, Node: who, File: FileLog, Off: s.between(1, 200) + s.between(0, 1)*headerAgain, Bits: s.between(1, 3)}}
+	for i := range s.between(0, 5) {
+		faults = append(faults, Fault{Kind: Rot, Node: who, File: FileLog, Off: 2*headerAgain + s.between(8, 1500), At: time.Duration(i+1) * time.Millisecond})
+	}
+	return append(faults, Fault{Kind: CrashProcess, Node: who, At: 50 * time.Millisecond, For: 50 * time.Millisecond})
 }

@@ -4,40 +4,55 @@ import "time"
 
 // Scenes of snapshots.
 
-// calm is a world in which little is written, so that one snapshot stays the newest for long.
-func (g *generator) calm(s *stream) {
-	p := g.plan
+// lull is a world of a small state in which nobody wants anything from some time on, so that one snapshot stays the newest. It returns
+// that time.
+func (g *generator) lull(s *stream) time.Duration {
+	g.smallState(s)
 	g.allWell()
-	for i := range p.Clients {
-		c := &p.Clients[i]
-		if c.At == 0 {
-			c.Every = time.Duration(s.between(700, 2500)) * time.Millisecond * time.Duration(len(p.Clients))
-			c.Text = 1000
-		}
+	p := g.plan
+	quiet := p.Heal - time.Duration(s.between(4500, 6000))*time.Millisecond
+	if quiet < 3*time.Second {
+		quiet = p.Heal / 2
 	}
-	p.Node.Snapshot = s.between(600, 3000)
-	p.Uploaders = nil
+	p.Node.Snapshot = s.between(600, 2000)
+	p.Blobs = BlobPlan{}
+	for i := range p.Clients {
+		p.Clients[i].Until = quiet
+		p.Clients[i].Lock = min(p.Clients[i].Lock, 600)
+	}
+	g.until(quiet - 2*time.Second)
+	return quiet
 }
 
 // silentSource keeps a node away until it needs a snapshot, and cuts off who downloads it in the midst of that, for so long that
-// it gives its source up. Nobody writes, so that the same snapshot is offered again.
-func (g *generator) silentSource(s *stream) []Fault {
-	who := g.member(s)
-	away := Fault{Kind: CrashProcess, Node: who, For: time.Duration(s.between(1500, 3000)) * time.Millisecond}
-	kind := []FaultKind{Isolate, Mute, Deaf}[s.below(3)]
-	return []Fault{away, {Kind: kind, Node: who, On: StageDownload, At: time.Millisecond, For: time.Duration(s.between(2500, 4500)) * time.Millisecond}}
+// it gives its source up. Nobody writes any more, so that it is the same snapshot that is offered again.
+func (g *generator) silentSource(s *stream) {
+	quiet, who := g.lull(s), g.member(s)
+	p := g.plan
+	back := quiet + 200*time.Millisecond
+	p.Bulk = BulkPlan{Delay: time.Duration(s.between(5, 40)) * time.Millisecond}
+	away := time.Duration(s.between(1200, 2500)) * time.Millisecond
+	g.add(Fault{Kind: CrashProcess, Node: who, At: max(back-away, time.Second), For: min(away, back-time.Second)},
+		Fault{Kind: []FaultKind{Mute, Isolate, Deaf}[s.below(3)], Node: who, On: StageDownload, At: back,
+			For: time.Duration(s.between(2600, 3500)) * time.Millisecond})
 }
 
-// unreadSnapshot has the snapshot of a leader's disk not be readable any more while somebody is away who will need it.
-func (g *generator) unreadSnapshot(s *stream) []Fault {
-	ids := g.shuffled(s)
-	leader := Target(ids[0])
-	faults := []Fault{{Kind: Transfer, Node: leader},
-		{Kind: CrashProcess, Node: Target(ids[1]), At: 300 * time.Millisecond, For: time.Duration(s.between(2500, 5000)) * time.Millisecond}}
-	for at := 1000 * time.Millisecond; at < 2500*time.Millisecond; at += 500 * time.Millisecond {
-		faults = append(faults, Fault{Kind: ReadError, Node: leader, File: FileSnapshot, At: at})
+// unreadSnapshot has the snapshots of leaders' disks not be readable any more while somebody is away who will need one. No
+// newer one takes their place.
+func (g *generator) unreadSnapshot(s *stream) {
+	quiet, who := g.lull(s), g.member(s)
+	p := g.plan
+	back := quiet + 600*time.Millisecond
+	leader := g.other(s, who)
+	g.add(Fault{Kind: Transfer, Node: leader, At: max(quiet-1500*time.Millisecond, time.Second)})
+	away := time.Duration(s.between(1200, 2000)) * time.Millisecond
+	g.add(Fault{Kind: CrashProcess, Node: who, At: max(back-away, time.Second), For: min(away, back-time.Second)})
+	for at := quiet + 100*time.Millisecond; at < back; at += 50 * time.Millisecond {
+		g.add(Fault{Kind: ReadError, Node: leader, File: FileSnapshot, At: at})
 	}
-	return faults
+	if s.perMille(300) {
+		g.until(p.Heal - time.Second)
+	}
 }
 
 // smallState is a world whose state hardly grows, so that a snapshot takes few entries: locks come and go, and

@@ -259,6 +259,7 @@ func (s *server) judgeNotes(notes []raft.Note) {
 			moved = true
 		case raft.NoteCompact:
 			w.cover.Compactions++
+			w.judgeTerms(s)
 		case raft.NoteConfig:
 			w.judgeChange(s, n.Index)
 			w.judges.logs.mirrors[s.id].config = n.Index
