@@ -41,6 +41,7 @@ type Plan struct {
 	Blobs       BlobPlan
 	Uploaders   []UploaderPlan
 	Locks       LockPlan
+	Events      int64 // frames that the backlog of events keeps; zero: as in production
 	Faults      []Fault
 	Scheduler   SchedulerPlan
 }
@@ -168,6 +169,7 @@ type ClientPlan struct {
 // node whenever its own goes away, and after about Stay.
 type SubscriberPlan struct {
 	Stay time.Duration
+	Slow time.Duration // it takes up to so long over each frame before it takes the next
 }
 
 // RestKind says how a node outside the core lives in the liveness phase.

@@ -88,7 +88,8 @@ func valueOf(names []string, name string) (int, bool) {
 //	disk write=20us..90us sync=100us..2ms slow=3 slowmax=80ms
 //	clock 1 ppm=120 wall=-3s
 //	client every=40ms pipeline=2 read=300 stale=100 text=64 patience=2s timeout=1s quit=20 close=10 nap=20 once=300 again=200 clash=100 lock=300 names=2 ttl=1.5s user=1 until=30s anywhere=yes
-//	subscriber stay=5s
+//	subscriber stay=5s slow=300ms
+//	events max=40
 //	blobs chunk=256 pin=8s grace=1s
 //	uploader every=500ms bytes=3000 piece=700 read=300 patience=3s timeout=800ms again=950 files=3
 //	locks expiries=1 max=3
@@ -190,7 +191,11 @@ func (p *Plan) Format() string {
 			formatDuration(c.Every), c.Pipeline, c.Read, c.Stale, c.Text, formatDuration(c.Patience), formatDuration(c.Timeout), c.Quit, more)
 	}
 	for _, s := range p.Subscribers {
-		line("subscriber stay=%s", formatDuration(s.Stay))
+		slow := ""
+		if s.Slow > 0 {
+			slow = " slow=" + formatDuration(s.Slow)
+		}
+		line("subscriber stay=%s%s", formatDuration(s.Stay), slow)
 	}
 	if b := &p.Blobs; b.Chunk+int64(b.Pin)+int64(b.Grace) > 0 {
 		line("blobs chunk=%d pin=%s grace=%s", b.Chunk, formatDuration(b.Pin), formatDuration(b.Grace))
@@ -205,6 +210,9 @@ func (p *Plan) Format() string {
 	}
 	if l := &p.Locks; *l != (LockPlan{}) {
 		line("locks expiries=%d max=%d", l.Expiries, l.Max)
+	}
+	if p.Events > 0 {
+		line("events max=%d", p.Events)
 	}
 	if s := &p.Scheduler; s.Kind != SchedulerUniform {
 		line("scheduler %s points=%d within=%d window=%s wait=%s", s.Kind, s.Points, s.Within, formatDuration(s.Window), formatDuration(s.Wait))
@@ -378,7 +386,7 @@ func (p *Plan) parseLine(w *words) {
 			Anywhere: w.value("anywhere") == "yes", At: raft.NodeID(w.integerOf("at")),
 		})
 	case "subscriber":
-		p.Subscribers = append(p.Subscribers, SubscriberPlan{Stay: w.durationOf("stay")})
+		p.Subscribers = append(p.Subscribers, SubscriberPlan{Stay: w.durationOf("stay"), Slow: w.durationOf("slow")})
 	case "blobs":
 		p.Blobs = BlobPlan{Chunk: w.integerOf("chunk"), Pin: w.durationOf("pin"), Grace: w.durationOf("grace")}
 	case "uploader":
@@ -388,6 +396,8 @@ func (p *Plan) parseLine(w *words) {
 		})
 	case "locks":
 		p.Locks = LockPlan{Expiries: w.integerOf("expiries"), Max: w.integerOf("max")}
+	case "events":
+		p.Events = w.integerOf("max")
 	case "scheduler":
 		p.Scheduler = SchedulerPlan{
 			Kind: SchedulerKind(w.name(schedulerNames, w.word())), Points: w.integerOf("points"), Within: w.integerOf("within"),

@@ -18,7 +18,7 @@ func (g *generator) lull(s *stream) time.Duration {
 	p.Blobs = BlobPlan{}
 	for i := range p.Clients {
 		p.Clients[i].Until = quiet
-		p.Clients[i].Lock = min(p.Clients[i].Lock, 600)
+		p.Clients[i].Lock = min(p.Clients[i].Lock, 950)
 	}
 	g.until(quiet - 2*time.Second)
 	return quiet
@@ -60,11 +60,16 @@ func (g *generator) unreadSnapshot(s *stream) {
 func (g *generator) smallState(s *stream) {
 	p := g.plan
 	p.Node.Snapshot = s.between(200, 900)
-	p.Node.Uncommitted, p.Uploaders = 0, nil
+	p.Node.Uncommitted, p.Uploaders, p.Events = 0, nil, s.between(4, 40)
+	for i := range p.Subscribers {
+		if s.perMille(500) {
+			p.Subscribers[i].Slow = time.Duration(s.between(20, 1500)) * time.Millisecond
+		}
+	}
 	names, ttl := s.between(2, 4), time.Duration(s.between(300, 2000))*time.Millisecond
 	for i := range p.Clients {
 		if c := &p.Clients[i]; c.At == 0 {
-			c.Lock, c.Names, c.TTL, c.Text, c.Read = 900, names, ttl, 20, 100
+			c.Lock, c.Names, c.TTL, c.Text, c.Read = 985, names, ttl, 20, 100
 			c.Every, c.Pipeline, c.Nap, c.Once = c.Every/3, 8+int(s.below(12)), 0, 0
 		}
 	}
