@@ -28,7 +28,7 @@ var scenes = []scene{
 	{play: (*generator).tornHeaders, every: [2]int64{700, 1500}},
 	{shape: (*generator).smallState, play: (*generator).longTail, every: [2]int64{4000, 8000}},
 	{shape: (*generator).smallState, play: (*generator).overtakenSnapshot, every: [2]int64{3000, 6000}},
-	{shape: (*generator).smallState, play: (*generator).halfSyncedSnapshot, every: [2]int64{4000, 7000}},
+	{shape: (*generator).fewSnapshots, play: (*generator).halfSyncedSnapshot, every: [2]int64{4000, 7000}},
 	{shape: (*generator).bigEntries, play: (*generator).restarts, every: [2]int64{400, 1500}},
 	{shape: (*generator).turnover, play: (*generator).unfinishedRemoval, every: [2]int64{3000, 6000}},
 	{shape: (*generator).files, play: (*generator).latePin, every: [2]int64{2500, 5000}},

@@ -50,6 +50,7 @@ const (
 	Fences             = "fences"
 	Corruption         = "corruption"
 	Addresses          = "addresses"
+	Upkeep             = "upkeep"
 )
 
 // invariants says each in a sentence, those of Figure 3 as the paper has them.
@@ -84,6 +85,7 @@ var invariants = []struct{ name, sentence string }{
 	{Fences, "The fences of a lock rise with every grant, so that what was written under an older one is refused."},
 	{Corruption, "A message in which bits turned on its way is refused."},
 	{Addresses, "A message that is for another node is refused."},
+	{Upkeep, "A snapshot is made when it is due, and reaches to where the log begins."},
 	{Runaway, "A run ends: no node works without end."},
 	{Panicked, "The impossible does not happen."},
 }

@@ -57,6 +57,9 @@ func (w *World) heal(e *event) {
 		case RestStuck:
 			s.disk.stallTo = never
 		}
+		if s.up && s.device.ailing {
+			s.crash(CrashProcess, forGood) // its log says that the disk is to be looked after
+		}
 		if !s.up {
 			s.epoch++
 			w.heap.push(event{at: w.now + 1, priority: priorityNormal, kind: eventStart, who: int32(s.id), epoch: s.epoch})
@@ -87,6 +90,7 @@ func (w *World) judgeLiveness() {
 	for _, s := range w.unnoticed() {
 		w.violate(StateRot, "Node %d answers from a state that rotted at position %d, and nobody noticed.", s.id, s.rot.at)
 	}
+	w.judgeUpkeep()
 	pending := w.pending()
 	if w.plan.Lost {
 		w.judgeLost(pending)

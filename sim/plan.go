@@ -290,7 +290,7 @@ type Fault struct {
 	From   raft.NodeID
 	To     raft.NodeID
 	On     Stage
-	After  int64         // with StageOperation and StageRecovery: the file operation that is refused; with StageDownload: the piece; zero: drawn
+	After  int64         // with StageOperation and StageRecovery: the file operation that is refused; with StageDownload: the piece; zero: drawn. Of SyncError and DirError: how many go well before
 	For    time.Duration // how long; for crashes: until the restart
 	Rate   int64
 	Factor int64

@@ -95,16 +95,29 @@ func (g *generator) overtakenSnapshot(s *stream) []Fault {
 	return []Fault{away, again}
 }
 
+// fewSnapshots is such a world in which one snapshot stays the newest for a while.
+func (g *generator) fewSnapshots(s *stream) {
+	g.smallState(s)
+	g.plan.Node.Snapshot = s.between(1500, 4000)
+}
+
 // halfSyncedSnapshot has a sync of a snapshot fail, or of its name, the process end there and then, and the machine lose its power when the
 // next one has gone on from what it found: the cache showed it, and the disk never had it.
 func (g *generator) halfSyncedSnapshot(s *stream) []Fault {
 	who := g.member(s)
 	away := Fault{Kind: CrashProcess, Node: who, For: time.Duration(s.between(800, 2500)) * time.Millisecond}
 	back := away.For + time.Millisecond
-	fails := Fault{Kind: []FaultKind{SyncError, SyncError, DirError}[s.below(3)], Node: who, File: FileSnapshot, At: back, For: 20 * time.Millisecond}
+	fails := Fault{Kind: []FaultKind{SyncError, DirError, DirError}[s.below(3)], Node: who, File: FileSnapshot, At: back, For: 20 * time.Millisecond}
+	if fails.Kind == DirError {
+		fails.After = []int64{0, 1, 1, 1, 2}[s.below(5)] // the first is for the name of the download
+	}
 	ends := Fault{Kind: CrashProcess, Node: who, On: StageFailure, At: back + time.Millisecond, For: 20 * time.Millisecond}
-	power := Fault{Kind: CrashMachine, Node: who, At: back + time.Duration(s.between(60, 900))*time.Millisecond, For: 50 * time.Millisecond}
-	return []Fault{away, fails, ends, power}
+	faults := []Fault{away, fails, ends}
+	for at := back; len(faults) < 5; {
+		at += time.Duration(s.between(100, 1000)) * time.Millisecond
+		faults = append(faults, Fault{Kind: CrashMachine, Node: who, At: at, For: 50 * time.Millisecond})
+	}
+	return faults
 }
 
 // bigEntries is a world in which few entries fill a segment, and many snapshots are made.

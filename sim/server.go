@@ -28,7 +28,8 @@ type server struct {
 	old   bool // it runs an older release
 	rot   rot
 
-	device device           // what is wrong with it
+	device device // what is wrong with it
+	upkeep upkeep
 	inc    raft.Incarnation // of its directory
 	strays int              // messages in the inbox that are not for it
 
@@ -107,7 +108,7 @@ func (w *World) start(e *event) {
 	if w.trace.on() {
 		w.trace.say("starts with term %d, a vote for %v and %d entries", boot.Hard.Term, boot.Hard.Vote, len(boot.Entries))
 	}
-	s.dir, s.up = dir, true
+	s.dir, s.up, s.upkeep = dir, true, upkeep{}
 	s.clock.reboot(w.now, raft.Mono(1+below(draw(purposeNodeSeed), uint64(time.Hour))))
 	seeds := w.seeds
 	if int(s.id) > w.plan.Nodes || s.device.joins {
@@ -235,6 +236,7 @@ func (s *server) judgeNotes(notes []raft.Note) {
 		n := &notes[i]
 		w.trace.note(n)
 		w.coverNote(s, n)
+		s.noteUpkeep(n)
 		switch n.Kind {
 		case raft.NoteRole:
 			w.coverRole(s, n)

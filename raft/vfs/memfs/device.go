@@ -149,6 +149,7 @@ type Failure struct {
 	Under string // only files of this directory, or the directory itself; empty: any
 	Off   int64  // reads and writes: only those that touch this stretch,
 	Len   int64  // or all if it is zero
+	Skip  int    // how many such operations go well before
 	Times int    // how often; negative: always, a read until the place is written anew
 	Err   error  // what the operation says; may be a ShortWrite
 }
@@ -178,6 +179,10 @@ func (f *FS) arranged(op Op) error {
 		x := &f.failures[i]
 		if x.Kind != op.Kind || x.Name != "" && x.Name != op.Name || x.Under != "" && x.Under != op.Name && x.Under != parent(op.Name) ||
 			x.Len > 0 && !(Place{op.Name, x.Off, x.Len}).Overlaps(Place{op.Name, op.Off, int64(op.Len)}) {
+			continue
+		}
+		if x.Skip > 0 {
+			x.Skip--
 			continue
 		}
 		err := x.Err
