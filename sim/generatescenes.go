@@ -25,7 +25,7 @@ var scenes = []scene{
 	{play: (*generator).lostTwice, every: [2]int64{3000, 6000}},
 	{shape: (*generator).someSnapshots, play: (*generator).lostEnd, every: [2]int64{2000, 5000}},
 	{play: (*generator).unreadStart, every: [2]int64{1500, 4000}},
-	{play: (*generator).tornHeaders, every: [2]int64{700, 1500}},
+	{shape: (*generator).someSnapshots, play: (*generator).tornHeaders, every: [2]int64{700, 1500}},
 	{shape: (*generator).smallState, play: (*generator).longTail, every: [2]int64{4000, 8000}},
 	{shape: (*generator).smallState, play: (*generator).overtakenSnapshot, every: [2]int64{3000, 6000}},
 	{shape: (*generator).fewSnapshots, play: (*generator).halfSyncedSnapshot, every: [2]int64{4000, 7000}},

@@ -77,7 +77,7 @@ var invariants = []struct{ name, sentence string }{
 	{Breaches, "Nodes that keep to the protocol never see it broken."},
 	{Codecs, "What one node encodes another decodes."},
 	{Stopped, "A node stops only when its disk failed, or its state is not that of the others."},
-	{StateRot, "A node whose state is not that of the others finds out and stops."},
+	{StateRot, "A node whose state is not that of the others finds out, tells them and stops."},
 	{BlobDurability, "A confirmed file is on a majority until its pin has expired."},
 	{BlobContent, "A file that is read is the one that was uploaded."},
 	{Survivor, "Of any one node a new cluster can be made that has all that its disk had synced."},

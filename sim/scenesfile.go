@@ -33,7 +33,7 @@ func (g *generator) latePin(s *stream) []Fault {
 	return []Fault{{Kind: Transfer, Node: Target(leader)}, clog}
 }
 
-// turnoverOfFiles is a world in which files are uploaded while members come and go.
+// turnoverOfFiles is a world in which files are uploaded while members come and go, and what a node tells the leader arrives behind that.
 func (g *generator) turnoverOfFiles(s *stream) {
 	g.files(s)
 	g.turnover(s)
@@ -50,14 +50,18 @@ func (g *generator) turnoverOfFiles(s *stream) {
 	p.Link.Tail, p.Link.TailMax = s.between(10, 100), time.Duration(s.between(20, 200))*time.Millisecond
 	p.Link.FIFO = false
 	at := time.Duration(s.between(2500, 4000)) * time.Millisecond
-	in, out := append([]raft.NodeID(nil), g.shuffled(s)...), []raft.NodeID(nil)
+	p.Spares = nodesMax - p.Nodes
+	in, out := g.shuffled(s), []raft.NodeID(nil)
 	for id := p.Nodes + 1; id <= p.servers(); id++ {
 		out = append(out, raft.NodeID(id))
 	}
-	for len(out) > 0 && len(in) > 0 && at < g.lastTrouble() {
-		g.add(Fault{Kind: AddNode, Node: Target(out[0]), From: in[0], At: at})
-		in, out = in[1:], out[1:]
-		at += time.Duration(s.between(3000, 8000)) * time.Millisecond
+	for len(out) > 0 && at < g.lastTrouble() {
+		leader, who := in[len(in)-1], in[len(in)-2]
+		late := Fault{Kind: Clog, From: who, To: leader, At: at + 700*time.Millisecond, For: time.Duration(s.between(200, 1000)) * time.Millisecond}
+		change := Fault{Kind: AddNode, Node: Target(out[0]), From: in[0], At: late.At + time.Duration(s.between(1, 200))*time.Millisecond}
+		in, out = append(in[1:], out[0]), out[1:]
+		g.add(Fault{Kind: Transfer, Node: Target(leader), At: at}, late, change)
+		at += time.Duration(s.between(3000, 6000)) * time.Millisecond
 	}
 }
 

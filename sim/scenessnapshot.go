@@ -31,7 +31,7 @@ func (g *generator) silentSource(s *stream) {
 	p := g.plan
 	back := quiet + 200*time.Millisecond
 	p.Bulk = BulkPlan{Delay: time.Duration(s.between(5, 40)) * time.Millisecond}
-	away := time.Duration(s.between(1200, 2500)) * time.Millisecond
+	away := time.Duration(s.between(3000, 9000)) * time.Millisecond
 	g.add(Fault{Kind: CrashProcess, Node: who, At: max(back-away, time.Second), For: min(away, back-time.Second)},
 		Fault{Kind: []FaultKind{Mute, Isolate, Deaf}[s.below(3)], Node: who, On: StageDownload, At: back,
 			For: time.Duration(s.between(2600, 3500)) * time.Millisecond})
@@ -45,7 +45,7 @@ func (g *generator) unreadSnapshot(s *stream) {
 	back := quiet + 600*time.Millisecond
 	leader := g.other(s, who)
 	g.add(Fault{Kind: Transfer, Node: leader, At: max(quiet-1500*time.Millisecond, time.Second)})
-	away := time.Duration(s.between(1200, 2000)) * time.Millisecond
+	away := time.Duration(s.between(3000, 9000)) * time.Millisecond
 	g.add(Fault{Kind: CrashProcess, Node: who, At: max(back-away, time.Second), For: min(away, back-time.Second)})
 	for at := quiet + 100*time.Millisecond; at < back; at += 50 * time.Millisecond {
 		g.add(Fault{Kind: ReadError, Node: leader, File: FileSnapshot, At: at})
