@@ -34,6 +34,11 @@ var scenes = []scene{
 	{shape: (*generator).files, play: (*generator).latePin, every: [2]int64{2500, 5000}},
 	{shape: (*generator).turnoverOfFiles, play: (*generator).jointPin, every: [2]int64{1500, 4000}},
 	{shape: (*generator).sameFiles},
+	{play: (*generator).longPause, every: [2]int64{2500, 6000}},
+	{shape: (*generator).turnover, play: (*generator).twoOperators, every: [2]int64{2500, 6000}},
+	{play: (*generator).slowLoops, every: [2]int64{1500, 5000}},
+	{shape: (*generator).crowd},
+	{shape: (*generator).slowReaders},
 	{shape: (*generator).faithless, play: (*generator).forgetfulStranger, every: [2]int64{2000, 3500}},
 }
 

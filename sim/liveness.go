@@ -39,7 +39,7 @@ func (w *World) heal(e *event) {
 		s.rot.due = false
 		s.mend()
 		s.disk.stallTo = min(s.disk.stallTo, w.now)
-		s.pausedUntil = min(s.pausedUntil, w.now)
+		s.pausedUntil, s.busyUntil = min(s.pausedUntil, w.now), min(s.busyUntil, w.now)
 		switch w.restOf(s.id) {
 		case RestDown:
 			if s.up {

@@ -111,6 +111,10 @@ func (w *World) strike(s *server, f *Fault, draw uint64) {
 		w.pause(s, f)
 	case Stall:
 		s.disk.stallTo = w.until(f)
+	case SlowApply:
+		s.applyTakes = int64(f.Period)
+	case LyingDisk:
+		s.fs.SetLying(true)
 	case Drift:
 		s.clock.bend(w.now, f.PPM, s.clock.still)
 		s.rearm()
@@ -160,6 +164,14 @@ func (w *World) lift(i int) {
 			s := w.node(id)
 			s.clock.bend(w.now, s.clock.ppm, false)
 			s.rearm()
+		}
+	case SlowApply:
+		for _, id := range l.nodes {
+			w.node(id).applyTakes = 0
+		}
+	case LyingDisk:
+		for _, id := range l.nodes {
+			w.node(id).fs.SetLying(false)
 		}
 	case Full, ReadError:
 		for _, id := range l.nodes {

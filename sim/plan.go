@@ -242,7 +242,9 @@ const (
 	Ring       // the nodes of Side, in their order, see each a majority of them, and no two the same
 	Bridge     // Side and the others don't reach each other, but Node reaches and hears all
 
-	DirError // Node's next sync of a directory fails, the one after it would not: the node must stop
+	DirError  // Node's next sync of a directory fails, the one after it would not
+	SlowApply // each entry that Node applies keeps its loop busy for Period
+	LyingDisk // Node's syncs succeed and store nothing: what no log can survive, and no seed draws
 )
 
 // LastEntry stands for the index of the last entry that a node has.

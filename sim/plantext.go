@@ -19,7 +19,7 @@ var (
 		"pause", "drift", "freeze", "jump", "loss", "slow", "stall", "disk-error",
 		"add-node", "remove-node", "promote-node", "transfer", "corrupt-state", "upgrade",
 		"rot", "lost-write", "misdirect", "read-error", "write-error", "sync-error", "full", "wipe",
-		"corrupt", "substitute", "clog", "capacity", "flap", "ring", "bridge", "dir-error"}
+		"corrupt", "substitute", "clog", "capacity", "flap", "ring", "bridge", "dir-error", "slow-apply", "lying-disk"}
 	fileNames   = []string{"", "log", "seal", "identity", "snapshot", "blob", "other"}
 	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery", "transfer", "download", "failure", "leave"}
 	restNames   = []string{"", "well", "down", "cut", "deaf", "mute", "stuck"}
@@ -531,6 +531,8 @@ func (p *Plan) checkFault(f *Fault) error {
 		return fmt.Errorf("plan: %s: want an offset that is not negative and at most %d bits", f, bitsMax)
 	case f.Beyond && !f.destroys():
 		return fmt.Errorf("plan: %s: it destroys nothing", f)
+	case f.Kind == SlowApply && f.Period <= 0:
+		return fmt.Errorf("plan: %s: want period=, what an entry takes", f)
 	case f.needsNode() && f.Node == 0:
 		return fmt.Errorf("plan: %s: want node=", f)
 	}

@@ -106,7 +106,7 @@ func (g *generator) unreadStart(s *stream) []Fault {
 func (g *generator) tornHeaders(s *stream) []Fault {
 	who := g.member(s)
 	faults := []Fault{{Kind: Rot, Node: who, File: FileLog, Off: s.between(1, 200) + s.between(0, 1)*headerAgain, Bits: s.between(1, 3)}}
-	for i := range s.between(4, 10) {
+	for i := range s.between(10, 24) {
 		off := 2*headerAgain + 512*s.between(0, 3) + s.between(8, 200)
 		faults = append(faults, Fault{Kind: Rot, Node: who, File: FileLog, Off: off, At: time.Duration(i+1) * time.Millisecond})
 	}

@@ -9,7 +9,7 @@ import (
 
 // Scenes of changes of the membership, and of who may be believed.
 
-// turnover is a world with five founding members at least and spares, so that there are always some to remove.
+// turnover is a world with spares, so that there are always some to add, and some to remove.
 func (g *generator) turnover(*stream) {
 	g.allWell()
 	g.plan.Spares = max(g.plan.Spares, 2)
@@ -28,6 +28,28 @@ func (g *generator) unfinishedRemoval(s *stream) []Fault {
 		faults[1] = Fault{Kind: AddNode, Node: Target(g.plan.Nodes + 1 + int(s.below(uint64(g.plan.servers()-g.plan.Nodes)))), From: raft.NodeID(who), At: time.Millisecond}
 	}
 	return faults
+}
+
+// twoOperators has two of them wish at once, for what goes together or doesn't: one adds and one removes, both remove, or one moves
+// leadership to whom the other takes away.
+func (g *generator) twoOperators(s *stream) []Fault {
+	who := g.member(s)
+	wish := func() Fault {
+		spare := Target(g.plan.Nodes + 1 + int(s.below(uint64(g.plan.Spares))))
+		at := time.Duration(s.between(0, 20)) * time.Millisecond
+		switch s.below(5) {
+		case 0:
+			return Fault{Kind: AddNode, Node: spare, At: at}
+		case 1:
+			return Fault{Kind: AddNode, Node: spare, From: raft.NodeID(g.member(s)), At: at}
+		case 2:
+			return Fault{Kind: PromoteNode, Node: spare, At: at}
+		case 3:
+			return Fault{Kind: RemoveNode, Node: []Target{who, spare}[s.below(2)], At: at}
+		}
+		return Fault{Kind: Transfer, Node: []Target{who, g.member(s), spare}[s.below(3)], At: at}
+	}
+	return []Fault{wish(), wish()}
 }
 
 // other draws another founding member.

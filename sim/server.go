@@ -49,6 +49,8 @@ type server struct {
 	wakes  uint64    // its number; earlier ones are void
 
 	pausedUntil int64
+	applyTakes  int64 // for which each entry that is applied keeps the loop busy
+	busyUntil   int64 // the loop takes nothing before
 	trap        trap
 	crashes     uint64
 }
@@ -231,7 +233,7 @@ func (s *server) run() {
 // judgeNotes records the notes and hands each to the judge it concerns.
 func (s *server) judgeNotes(notes []raft.Note) {
 	w := s.w
-	moved := false
+	moved, applied := false, int64(0)
 	for i := range notes {
 		n := &notes[i]
 		w.trace.note(n)
@@ -255,6 +257,7 @@ func (s *server) judgeNotes(notes []raft.Note) {
 			w.judgeApplied(s, n)
 			w.judgeLocks(n.Index)
 			moved = true
+			applied++
 		case raft.NoteInstall:
 			w.judgeInstall(s, n.Index)
 			s.rot.at = 0 // the state is a snapshot's now, and judged as such
@@ -302,6 +305,9 @@ func (s *server) judgeNotes(notes []raft.Note) {
 	}
 	if moved {
 		w.judgeState(s)
+	}
+	if applied > 0 && s.applyTakes > 0 {
+		s.busyUntil = min(w.now+applied*s.applyTakes, int64(w.plan.Heal))
 	}
 }
 
@@ -383,7 +389,7 @@ func (s *server) crash(kind FaultKind, down time.Duration) {
 	s.crashes++
 	w.cover.Crashes++
 	s.node, s.dir = nil, nil
-	s.pausedUntil = 0
+	s.pausedUntil, s.busyUntil = 0, 0
 	s.trap = trap{}
 	s.device.told = nil
 	s.fs.SetHook(nil)

@@ -109,6 +109,10 @@ type Lie struct {
 // Lie arranges one.
 func (f *FS) Lie(l Lie) { f.lies = append(f.lies, l) }
 
+// SetLying has every Sync and SyncDir report success from now on and store nothing, or ends that. What was written meanwhile
+// waits for a Sync that is none.
+func (f *FS) SetLying(lying bool) { f.lying = lying }
+
 // lie takes sectors back to what the disk held, and puts what they should have been
 // somewhere else, if the device is to.
 func (f *FS) lie(in *inode, name string) {

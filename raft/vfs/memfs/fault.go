@@ -90,6 +90,7 @@ type faults struct {
 	lies     []Lie
 	failures []Failure
 	struck   int
+	lying    bool
 }
 
 // misdirection sends the next write of a file elsewhere.
