@@ -23,6 +23,8 @@ type UploaderPlan struct {
 	Read     int64         // rate of reads per 1,000
 	Patience time.Duration // after which an upload is given up, before Heal
 	Timeout  time.Duration // after which a request is repeated
+	Again    int64         // rate per 1,000 uploads of those of a content that was uploaded before; zero: 125
+	Files    int64         // of how many contents those are, the first ones; zero: of all
 }
 
 // blobOptions are small, so that a file has many pieces and a run sees the end of every wait.

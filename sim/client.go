@@ -90,7 +90,7 @@ func (c *client) next() {
 // operation has a client want something, unless its hands are full.
 func (w *World) operation(e *event) {
 	c := w.clients[e.who-1]
-	if w.now >= w.lastOrders() || w.healed && c.plan.At != 0 {
+	if w.now >= w.lastOrders() || w.healed && c.plan.At != 0 || c.plan.Until > 0 && w.now >= int64(c.plan.Until) {
 		return
 	}
 	c.next()

@@ -17,6 +17,7 @@ type Cover struct {
 	Closed      uint64 // sessions that their clients closed
 	Frames      uint64 // events that subscribers saw
 	Resumed     uint64 // streams that went on at another node
+	Missed      uint64 // streams whose next events were not kept any more
 	Added       uint64 // nodes whose addition was answered
 	Left        uint64 // removals that were answered
 	Removed     uint64 // nodes that learned that they were removed
@@ -110,6 +111,7 @@ func (c *Cover) fields() []coverField {
 		{"sessions closed", &c.Closed},
 		{"events seen by subscribers", &c.Frames},
 		{"streams resumed elsewhere", &c.Resumed},
+		{"streams whose next events are gone", &c.Missed},
 		{"nodes added", &c.Added},
 		{"nodes removed", &c.Left},
 		{"nodes that learned of their removal", &c.Removed},

@@ -43,6 +43,22 @@ func kindOf(name string) FileKind {
 	return FileOther
 }
 
+// dir is where files of a kind are; empty for those that have no directory of their own.
+func (k FileKind) dir() string {
+	switch k {
+	case FileLog, FileSeal:
+		return dataDir + "/wal"
+	case FileSnapshot:
+		return dataDir + "/snapshots"
+	case FileBlob:
+		return dataDir + "/blobs"
+	}
+	return ""
+}
+
+// failingKinds are the operations that faults let fail.
+var failingKinds = []memfs.OpKind{memfs.OpRead, memfs.OpWrite, memfs.OpSync, memfs.OpSyncDir}
+
 // newestSegment returns the name of the segment that is written.
 func newestSegment(fs *memfs.FS) string {
 	newest := ""
@@ -76,8 +92,11 @@ type bite struct {
 
 // rot turns bits: a few of one sector, or a burst.
 func (w *World) rot(s *server, f *Fault, draw uint64) {
-	if f.Index != 0 {
-		if bites := w.bitesOf(s, f.Index); len(bites) > 0 {
+	if i := f.Index; i != 0 {
+		if i == LastEntry {
+			i = raft.Index(len(w.judges.logs.mirrors[s.id].durable))
+		}
+		if bites := w.bitesOf(s, i); len(bites) > 0 {
 			w.damage(s, f, bites)
 			return
 		}
@@ -110,7 +129,7 @@ func (w *World) rot(s *server, f *Fault, draw uint64) {
 func (w *World) unreadable(s *server, f *Fault, draw uint64) {
 	if f.For > 0 {
 		s.device.failing = true
-		s.fs.Arrange(memfs.Failure{Kind: memfs.OpRead, Times: 1 + int(below(draw, 3)), Err: vfs.ErrIO})
+		s.fs.Arrange(memfs.Failure{Kind: memfs.OpRead, Under: f.File.dir(), Times: 1 + int(below(draw, 3)), Err: vfs.ErrIO})
 		return
 	}
 	if p, ok := w.place(s, f, draw); ok {
@@ -290,6 +309,7 @@ func (w *World) damage(s *server, f *Fault, bites []bite) {
 	}
 	was := *v
 	boot, err := s.tryOpen(copied)
+	w.judgeCopies(s, copied, &boot, err)
 	v.struck, v.trial = append(v.struck, what), &trial{boot, err, copied}
 	v.excluded = v.excluded || err != nil
 	for _, b := range bites {

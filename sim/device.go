@@ -28,6 +28,7 @@ type device struct {
 	trial    *trial   // the disk as it would be; nil: as it is
 	excluded bool     // since the last start something was destroyed without which it did not open
 	failing  bool     // operations were arranged to fail
+	ailing   bool     // the process makes and takes no snapshots any more, since its disk failed: it wants to be started again
 	full     bool
 	wiped    bool  // the directory was emptied: it must not start as itself
 	joins    bool  // the directory is an operator's new one
@@ -50,7 +51,7 @@ type device struct {
 // starts forgets what belonged to the process before.
 func (v *device) starts() {
 	v.tail, v.before, v.told = nil, nil, nil
-	v.sealed, v.fresh, v.excluded = false, true, false
+	v.sealed, v.fresh, v.excluded, v.ailing = false, true, false, false
 }
 
 // syncs looks at what a sync is to store.
@@ -147,7 +148,10 @@ func (w *World) strikeDisk(s *server, f *Fault, draw uint64) {
 		s.fs.Arrange(memfs.Failure{Kind: memfs.OpWrite, Times: 1, Err: &memfs.ShortWrite{N: int(below(draw, 2048)), Err: vfs.ErrIO}})
 	case SyncError:
 		v.failing, v.down = true, f.For
-		s.fs.Arrange(memfs.Failure{Kind: memfs.OpSync, Times: 1, Err: vfs.ErrIO})
+		s.fs.Arrange(memfs.Failure{Kind: memfs.OpSync, Under: f.File.dir(), Skip: int(f.After), Times: 1, Err: vfs.ErrIO})
+	case DirError:
+		v.failing, v.down = true, f.For
+		s.fs.Arrange(memfs.Failure{Kind: memfs.OpSyncDir, Under: f.File.dir(), Skip: int(f.After), Times: 1, Err: vfs.ErrIO})
 	case Full:
 		v.full, v.down = true, f.For
 		s.fs.SetCapacity(max(s.fs.Used(), 1) + int64(below(draw, uint64(w.plan.Node.Segment))))
@@ -180,7 +184,7 @@ func (s *server) mend() {
 	v := &s.device
 	v.failing, v.full, v.lie, v.told = false, false, nil, nil
 	s.fs.SetCapacity(0)
-	for _, kind := range []memfs.OpKind{memfs.OpRead, memfs.OpWrite, memfs.OpSync} {
+	for _, kind := range failingKinds {
 		s.fs.Mend(kind, false)
 	}
 }

@@ -46,6 +46,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.shapes()
 	g.scheduler()
 	g.stuckDisks()
+	g.scenes()
 	return g.plan
 }
 
@@ -89,6 +90,7 @@ const (
 	ideaShapes
 	ideaScheduler
 	ideaStuckDisks
+	ideaScenes
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }

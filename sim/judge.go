@@ -50,6 +50,7 @@ const (
 	Fences             = "fences"
 	Corruption         = "corruption"
 	Addresses          = "addresses"
+	Upkeep             = "upkeep"
 )
 
 // invariants says each in a sentence, those of Figure 3 as the paper has them.
@@ -76,7 +77,7 @@ var invariants = []struct{ name, sentence string }{
 	{Breaches, "Nodes that keep to the protocol never see it broken."},
 	{Codecs, "What one node encodes another decodes."},
 	{Stopped, "A node stops only when its disk failed, or its state is not that of the others."},
-	{StateRot, "A node whose state is not that of the others finds out and stops."},
+	{StateRot, "A node whose state is not that of the others finds out, tells them and stops."},
 	{BlobDurability, "A confirmed file is on a majority until its pin has expired."},
 	{BlobContent, "A file that is read is the one that was uploaded."},
 	{Survivor, "Of any one node a new cluster can be made that has all that its disk had synced."},
@@ -84,6 +85,7 @@ var invariants = []struct{ name, sentence string }{
 	{Fences, "The fences of a lock rise with every grant, so that what was written under an older one is refused."},
 	{Corruption, "A message in which bits turned on its way is refused."},
 	{Addresses, "A message that is for another node is refused."},
+	{Upkeep, "A snapshot is made when it is due, and reaches to where the log begins."},
 	{Runaway, "A run ends: no node works without end."},
 	{Panicked, "The impossible does not happen."},
 }

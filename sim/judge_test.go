@@ -306,6 +306,64 @@ func TestEveryJudgeSpeaksWhenItMust(t *testing.T) {
 			w.meetsStray(s, &raft.Message{Kind: raft.MsgHeartbeat, From: raft.Ident{ID: 1}, To: raft.Ident{ID: 2, Inc: 6}})
 			w.judgeStrays(s, &node.Output{})
 		}},
+		{"a leader that says another term of the entry before its entries", LogMatching, func(w *World) {
+			role(w, 1, raft.Leader, 2)
+			store(w, 1, in(2), 0, entry(1, 1, "a"), entry(2, 2, "b"))
+			said := raft.Message{Kind: raft.MsgAppend, Term: 2, PrevIndex: 1, PrevTerm: 1}
+			w.judgeWords(w.node(1), &node.Output{Send: []raft.Message{said}}, nil)
+			require.Nil(t, w.violation)
+			said.PrevTerm = 2
+			w.judgeWords(w.node(1), &node.Output{Send: []raft.Message{said}}, nil)
+		}},
+		{"a node that is told of its removal by an entry that may yet be cut", Membership, func(w *World) {
+			synced(w, 1, in(1), 0, entry(1, 1, "a"), entry(2, 1, "b"))
+			synced(w, 2, in(1), 0, entry(1, 1, "a"))
+			commit(w, 1, 1, 1)
+			w.judgeWords(w.node(1), &node.Output{Send: []raft.Message{{Kind: raft.MsgRemoved, Commit: 1}}}, nil)
+			require.Nil(t, w.violation)
+			w.judgeWords(w.node(1), &node.Output{Send: []raft.Message{{Kind: raft.MsgRemoved, Commit: 2}}}, nil)
+		}},
+		{"a node that denies what it lost", Absence, func(w *World) {
+			s := w.node(1)
+			store(w, 1, in(1), 0, entry(1, 1, "a"), entry(2, 1, "b"))
+			out := &node.Output{Store: []raft.Store{{Then: []raft.Message{{Kind: raft.MsgRepairReply, PrevIndex: 2, LastTerm: 1, Holding: raft.HoldingNone}}}}}
+			w.judgeWords(s, out, w.logBefore(s, out))
+			require.Nil(t, w.violation, "entry 3 it never had")
+			out.Store[0].Then[0].PrevIndex = 1
+			w.judgeWords(s, out, w.logBefore(s, out))
+		}},
+		{"an entry that is given up on the word of nodes that may yet acknowledge it", Absence, func(w *World) {
+			synced(w, 1, in(4), 0, entry(1, 3, "a"))
+			w.judges.logs.mirrors[1].debt.since = 4
+			synced(w, 2, in(5), 0)
+			synced(w, 3, in(5), 0)
+			w.judgeFarewell(w.node(1), 1)
+			require.Nil(t, w.violation)
+			synced(w, 3, in(4), 0)
+			w.judgeFarewell(w.node(1), 1)
+		}},
+		{"a restart that forgets where a lost log ended", Absence, func(w *World) {
+			s := w.node(1)
+			s.device.struck = []string{"rot"}
+			w.judges.logs.mirrors[1].debt.claim = []raft.Term{1, 1}
+			w.judgeHoles(s, &node.Boot{Hard: raft.HardState{Term: 1, Floor: raft.EntryID{Index: 2, Term: 1}}})
+			require.Nil(t, w.violation)
+			w.judgeHoles(s, &node.Boot{Hard: in(1)})
+		}},
+		{"a log that grows behind a snapshot and is never made another one of", Upkeep, func(w *World) {
+			s := w.node(1)
+			w.plan.Core, w.plan.Rest, w.plan.Node.Snapshot = []raft.NodeID{1, 2, 3}, nil, 100
+			w.now = int64(w.plan.Duration)
+			for i := raft.Index(1); i <= 9; i++ {
+				store(w, 1, in(1), 0, entry(i, 1, string(make([]byte, 100))))
+			}
+			w.judges.logs.mirrors[1].applied = 9
+			s.upkeep = upkeep{at: 8, size: 50}
+			w.judgeUpkeep()
+			require.Nil(t, w.violation)
+			s.upkeep = upkeep{at: 1, size: 50}
+			w.judgeUpkeep()
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(Generate(7, time.Minute), Options{})

@@ -24,6 +24,7 @@ type debt struct {
 	claim []raft.Term
 	holes []raft.Index // damaged entries within the log, as the node hands over their repair
 	bad   []raft.Index // the same, as its disk has it
+	since raft.Term    // in which the node found out: it acknowledged nothing in later ones
 }
 
 func (d *debt) any() bool { return d.claim != nil || len(d.holes) > 0 || len(d.bad) > 0 }
@@ -197,6 +198,7 @@ func (w *World) judgeCut(s *server, st *raft.Store) {
 	if uint64(st.Truncate) <= uint64(len(c)) && c[st.Truncate-1].term == termAt(m.handed, st.Truncate) {
 		w.violate(Absence, "Node %d gives up entry %d of term %d, which is committed.", s.id, st.Truncate, c[st.Truncate-1].term)
 	}
+	w.judgeFarewell(s, st.Truncate)
 }
 
 // judgeDamaged reports whether a restart from a damaged disk accounts for all that
@@ -233,11 +235,15 @@ func accounts(boot *node.Boot, found, log []raft.Term, hard raft.HardState) bool
 // judgeHoles takes down which entries a restarted node knows to be damaged.
 func (w *World) judgeHoles(s *server, boot *node.Boot) {
 	d := &w.judges.logs.mirrors[s.id].debt
-	d.holes, d.bad = nil, nil
+	d.holes, d.bad, d.since = nil, nil, boot.Hard.Term
 	for i := range boot.Entries {
 		if e := &boot.Entries[i]; e.Kind == 0 {
 			d.holes, d.bad = append(d.holes, e.Index), append(d.bad, e.Index)
 		}
+	}
+	if owed := lastOf(d.claim); lastOf(w.judges.logs.mirrors[s.id].durable).Before(owed) && boot.Hard.Floor.Before(owed) {
+		w.violate(Absence, "Node %d restarts with a log that ends with entry %d, and has forgotten that it had acknowledged entry %d.",
+			s.id, len(w.judges.logs.mirrors[s.id].durable), owed.Index)
 	}
 	if len(d.bad) > 0 && len(s.device.struck) == 0 {
 		w.violate(Recovery, "Node %d takes entry %d for damaged, and nothing happened to its disk.", s.id, d.bad[0])

@@ -8,6 +8,7 @@ import (
 
 	"parley/raft"
 	"parley/raft/blob"
+	"parley/raft/node"
 	"parley/raft/vfs/memfs"
 )
 
@@ -33,11 +34,30 @@ func (w *World) judgeConfirmed(s *server, f *file, at raft.Position) {
 		if !bytes.Contains(r.entry.Payload, f.sum[:]) {
 			w.violate(BlobDurability, "Node %d confirms file %s at position %d, where no entry pins it.", s.id, f.sum.Short(), at)
 		}
+		w.judgePin(s, &r.entry)
 		if f.position < at {
 			f.position, f.until, f.at = at, r.entry.Time.Add(w.pinFor()), w.now
 		}
 	}
 	w.judgeBlobs()
+}
+
+// judgePin looks at what a pin rests on: a confirmation by a majority of the very configuration that is in force at its entry, which those
+// who gave it have not begun to forget by then.
+func (w *World) judgePin(s *server, e *raft.Entry) {
+	c, ok := node.ConfirmationIn(e)
+	if !ok {
+		return
+	}
+	l := &w.judges.logs
+	at := e.Index - 1
+	for at > 0 && len(w.configOf(at, l.committed[at-1].term).Members) == 0 {
+		at--
+	}
+	if c.Config != at || e.Time > c.NotAfter {
+		w.violate(BlobDurability, "Node %d confirms file %s at position %d by the word of the configuration of entry %d until log time %d, and that of entry %d is in force at log time %d.",
+			s.id, c.Sum.Short(), e.Index, c.Config, c.NotAfter, at, e.Time)
+	}
 }
 
 // judgeBlobs looks whether every confirmed file is where it must be.

@@ -24,6 +24,20 @@ func (w *World) judgeBase(s *server, st *raft.Store) {
 	}
 }
 
+// judgeTerms compares what a node remembers of its log with its mirror when the log begins elsewhere: what stands behind the
+// base is what stood there before.
+func (w *World) judgeTerms(s *server) {
+	m := &w.judges.logs.mirrors[s.id]
+	r := s.node.Raft()
+	for i := r.BaseEntry().Index + 1; i <= r.LastIndex() && uint64(i) <= uint64(len(m.handed)); i++ {
+		if term, _ := r.TermAt(i); term != termAt(m.handed, i) {
+			w.violate(LogMatching, "Node %d, whose log begins behind %d now, takes entry %d for one of term %d, and it is of term %d.",
+				s.id, r.BaseEntry().Index, i, term, termAt(m.handed, i))
+			return
+		}
+	}
+}
+
 // judgeCovered checks that what a snapshot covers was committed.
 func (w *World) judgeCovered(s *server, base raft.EntryID) {
 	l := &w.judges.logs

@@ -39,7 +39,7 @@ func (w *World) heal(e *event) {
 		s.rot.due = false
 		s.mend()
 		s.disk.stallTo = min(s.disk.stallTo, w.now)
-		s.pausedUntil = min(s.pausedUntil, w.now)
+		s.pausedUntil, s.busyUntil = min(s.pausedUntil, w.now), min(s.busyUntil, w.now)
 		switch w.restOf(s.id) {
 		case RestDown:
 			if s.up {
@@ -56,6 +56,9 @@ func (w *World) heal(e *event) {
 			w.cut(s.id, nil, 1, 0)
 		case RestStuck:
 			s.disk.stallTo = never
+		}
+		if s.up && s.device.ailing {
+			s.crash(CrashProcess, forGood) // its log says that the disk is to be looked after
 		}
 		if !s.up {
 			s.epoch++
@@ -87,6 +90,7 @@ func (w *World) judgeLiveness() {
 	for _, s := range w.unnoticed() {
 		w.violate(StateRot, "Node %d answers from a state that rotted at position %d, and nobody noticed.", s.id, s.rot.at)
 	}
+	w.judgeUpkeep()
 	pending := w.pending()
 	if w.plan.Lost {
 		w.judgeLost(pending)

@@ -29,6 +29,7 @@ func (w *World) newMachine() *statemachine.Machine { return statemachine.NewLimi
 func (w *World) limits() statemachine.Limits {
 	l, p := statemachine.DefaultLimits(), &w.plan.Locks
 	l.LockTTLMin = lockTTLMin
+	l.EventsMax = int(orElse(w.plan.Events, int64(l.EventsMax)))
 	l.LockExpiriesMax = int(max(0, orElse(p.Expiries, int64(l.LockExpiriesMax))))
 	l.LocksPerPrincipalMax = int(orElse(p.Max, int64(l.LocksPerPrincipalMax)))
 	return l

@@ -43,10 +43,14 @@ func (w *World) fault(e *event) {
 	w.endLater(int(e.arg))
 }
 
-// waits reports whether the fault cuts off the next leader, or the next to hand over,
-// instead of somebody now.
+// waits reports whether the fault cuts off the next leader, the next to hand over or to end a change of the membership, or the
+// next that downloads a snapshot, instead of somebody now.
 func (f *Fault) waits() bool {
-	return (f.On == StageElected || f.On == StageTransfer) && (f.Kind == Isolate || f.Kind == Deaf || f.Kind == Mute)
+	switch f.On {
+	case StageElected, StageTransfer, StageLeave, StageDownload:
+		return f.Kind == Isolate || f.Kind == Deaf || f.Kind == Mute
+	}
+	return false
 }
 
 // reaches lets faults strike that wait for this node to get there: to become leader, before
@@ -90,7 +94,7 @@ type live struct {
 func (f *Fault) lasts() bool {
 	switch f.Kind {
 	case CrashProcess, CrashMachine, Drift, Jump, DiskError, Pause, Stall, AddNode, RemoveNode, PromoteNode, Transfer,
-		CorruptState, Upgrade, Rot, LostWrite, Misdirect, WriteError, SyncError, Wipe:
+		CorruptState, Upgrade, Rot, LostWrite, Misdirect, WriteError, SyncError, DirError, Wipe:
 		return false
 	case ReadError:
 		return f.For > 0
@@ -107,6 +111,10 @@ func (w *World) strike(s *server, f *Fault, draw uint64) {
 		w.pause(s, f)
 	case Stall:
 		s.disk.stallTo = w.until(f)
+	case SlowApply:
+		s.applyTakes = int64(f.Period)
+	case LyingDisk:
+		s.fs.SetLying(true)
 	case Drift:
 		s.clock.bend(w.now, f.PPM, s.clock.still)
 		s.rearm()
@@ -121,7 +129,7 @@ func (w *World) strike(s *server, f *Fault, draw uint64) {
 		if s.up {
 			s.crash(CrashProcess, f.For)
 		}
-	case Rot, LostWrite, Misdirect, ReadError, WriteError, SyncError, Full, Wipe:
+	case Rot, LostWrite, Misdirect, ReadError, WriteError, SyncError, DirError, Full, Wipe:
 		w.strikeDisk(s, f, draw)
 	}
 }
@@ -156,6 +164,14 @@ func (w *World) lift(i int) {
 			s := w.node(id)
 			s.clock.bend(w.now, s.clock.ppm, false)
 			s.rearm()
+		}
+	case SlowApply:
+		for _, id := range l.nodes {
+			w.node(id).applyTakes = 0
+		}
+	case LyingDisk:
+		for _, id := range l.nodes {
+			w.node(id).fs.SetLying(false)
 		}
 	case Full, ReadError:
 		for _, id := range l.nodes {

@@ -41,6 +41,7 @@ type Plan struct {
 	Blobs       BlobPlan
 	Uploaders   []UploaderPlan
 	Locks       LockPlan
+	Events      int64 // frames that the backlog of events keeps; zero: as in production
 	Faults      []Fault
 	Scheduler   SchedulerPlan
 }
@@ -160,6 +161,7 @@ type ClientPlan struct {
 	Lock     int64         // rate per 1,000 operations of those on locks
 	Names    int64         // of how many locks
 	TTL      time.Duration // the longest for which it takes one
+	Until    time.Duration // it wants nothing from then on; zero: it does as long as there is time
 	User     int64         // not zero: whose session it is, so that several clients are one user's
 }
 
@@ -167,6 +169,7 @@ type ClientPlan struct {
 // node whenever its own goes away, and after about Stay.
 type SubscriberPlan struct {
 	Stay time.Duration
+	Slow time.Duration // it takes up to so long over each frame before it takes the next
 }
 
 // RestKind says how a node outside the core lives in the liveness phase.
@@ -238,7 +241,14 @@ const (
 	Flap       // links are cut and come back, once in each Period
 	Ring       // the nodes of Side, in their order, see each a majority of them, and no two the same
 	Bridge     // Side and the others don't reach each other, but Node reaches and hears all
+
+	DirError  // Node's next sync of a directory fails, the one after it would not
+	SlowApply // each entry that Node applies keeps its loop busy for Period
+	LyingDisk // Node's syncs succeed and store nothing: what no log can survive, and no seed draws
 )
+
+// LastEntry stands for the index of the last entry that a node has.
+const LastEntry raft.Index = 1<<63 - 1
 
 // Target says whom a fault hits. Positive: the node with this id. The others
 // are resolved when the fault begins.
@@ -269,6 +279,8 @@ const (
 	StageRecovery               // at once, and again in the midst of the recovery
 	StageTransfer               // it has just told another node to take over (Isolate, Deaf, Mute)
 	StageDownload               // it is about to write a piece of a snapshot that came from a peer, or to decode all of it
+	StageFailure                // at the file operation behind one that failed
+	StageLeave                  // it has just appended C_new, the end of a joint configuration, and said so
 )
 
 // Fault is one line of trouble. Which fields are meant depends on the kind.
@@ -280,7 +292,7 @@ type Fault struct {
 	From   raft.NodeID
 	To     raft.NodeID
 	On     Stage
-	After  int64         // with StageOperation and StageRecovery: the file operation that is refused; with StageDownload: the piece; zero: drawn
+	After  int64         // with StageOperation and StageRecovery: the file operation that is refused; with StageDownload: the piece; zero: drawn. Of SyncError and DirError: how many go well before
 	For    time.Duration // how long; for crashes: until the restart
 	Rate   int64
 	Factor int64
@@ -291,7 +303,7 @@ type Fault struct {
 	File   FileKind
 	Off    int64      // of the first byte in the file
 	Bits   int64      // of Rot and Corrupt: how many bits of one sector or message turn; zero: a burst
-	Index  raft.Index // of Rot: in the payload of this entry
+	Index  raft.Index // of Rot: in the payload of this entry; LastEntry: of the last in the log
 	Beyond bool       // strikes even if the cluster can't recover from it
 
 	Packets int64

@@ -19,9 +19,9 @@ var (
 		"pause", "drift", "freeze", "jump", "loss", "slow", "stall", "disk-error",
 		"add-node", "remove-node", "promote-node", "transfer", "corrupt-state", "upgrade",
 		"rot", "lost-write", "misdirect", "read-error", "write-error", "sync-error", "full", "wipe",
-		"corrupt", "substitute", "clog", "capacity", "flap", "ring", "bridge"}
+		"corrupt", "substitute", "clog", "capacity", "flap", "ring", "bridge", "dir-error", "slow-apply", "lying-disk"}
 	fileNames   = []string{"", "log", "seal", "identity", "snapshot", "blob", "other"}
-	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery", "transfer", "download"}
+	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery", "transfer", "download", "failure", "leave"}
 	restNames   = []string{"", "well", "down", "cut", "deaf", "mute", "stuck"}
 	targetNames = []string{"", "leader", "all", "follower", "majority"} // of -1, -2, …
 
@@ -87,10 +87,11 @@ func valueOf(names []string, name string) (int, bool) {
 //	bulk delay=3ms spread=1ms capacity=8
 //	disk write=20us..90us sync=100us..2ms slow=3 slowmax=80ms
 //	clock 1 ppm=120 wall=-3s
-//	client every=40ms pipeline=2 read=300 stale=100 text=64 patience=2s timeout=1s quit=20 close=10 nap=20 once=300 again=200 clash=100 lock=300 names=2 ttl=1.5s user=1 anywhere=yes
-//	subscriber stay=5s
+//	client every=40ms pipeline=2 read=300 stale=100 text=64 patience=2s timeout=1s quit=20 close=10 nap=20 once=300 again=200 clash=100 lock=300 names=2 ttl=1.5s user=1 until=30s anywhere=yes
+//	subscriber stay=5s slow=300ms
+//	events max=40
 //	blobs chunk=256 pin=8s grace=1s
-//	uploader every=500ms bytes=3000 piece=700 read=300 patience=3s timeout=800ms
+//	uploader every=500ms bytes=3000 piece=700 read=300 patience=3s timeout=800ms again=950 files=3
 //	locks expiries=1 max=3
 //	scheduler priority points=3 within=30000 window=2ms wait=60ms
 //	fault at=2.1s isolate node=leader for=800ms
@@ -177,6 +178,9 @@ func (p *Plan) Format() string {
 		if c.User > 0 {
 			more += " user=" + formatUint(uint64(c.User))
 		}
+		if c.Until > 0 {
+			more += " until=" + formatDuration(c.Until)
+		}
 		if c.Anywhere {
 			more += " anywhere=yes"
 		}
@@ -187,17 +191,28 @@ func (p *Plan) Format() string {
 			formatDuration(c.Every), c.Pipeline, c.Read, c.Stale, c.Text, formatDuration(c.Patience), formatDuration(c.Timeout), c.Quit, more)
 	}
 	for _, s := range p.Subscribers {
-		line("subscriber stay=%s", formatDuration(s.Stay))
+		slow := ""
+		if s.Slow > 0 {
+			slow = " slow=" + formatDuration(s.Slow)
+		}
+		line("subscriber stay=%s%s", formatDuration(s.Stay), slow)
 	}
 	if b := &p.Blobs; b.Chunk+int64(b.Pin)+int64(b.Grace) > 0 {
 		line("blobs chunk=%d pin=%s grace=%s", b.Chunk, formatDuration(b.Pin), formatDuration(b.Grace))
 	}
 	for _, u := range p.Uploaders {
-		line("uploader every=%s bytes=%d piece=%d read=%d patience=%s timeout=%s",
-			formatDuration(u.Every), u.Bytes, u.Piece, u.Read, formatDuration(u.Patience), formatDuration(u.Timeout))
+		more := ""
+		if u.Again > 0 {
+			more = fmt.Sprintf(" again=%d files=%d", u.Again, u.Files)
+		}
+		line("uploader every=%s bytes=%d piece=%d read=%d patience=%s timeout=%s%s",
+			formatDuration(u.Every), u.Bytes, u.Piece, u.Read, formatDuration(u.Patience), formatDuration(u.Timeout), more)
 	}
 	if l := &p.Locks; *l != (LockPlan{}) {
 		line("locks expiries=%d max=%d", l.Expiries, l.Max)
+	}
+	if p.Events > 0 {
+		line("events max=%d", p.Events)
 	}
 	if s := &p.Scheduler; s.Kind != SchedulerUniform {
 		line("scheduler %s points=%d within=%d window=%s wait=%s", s.Kind, s.Points, s.Within, formatDuration(s.Window), formatDuration(s.Wait))
@@ -254,7 +269,11 @@ func (f *Fault) String() string {
 	if f.Bits != 0 {
 		fmt.Fprintf(&b, " bits=%d", f.Bits)
 	}
-	if f.Index != 0 {
+	switch f.Index {
+	case 0:
+	case LastEntry:
+		b.WriteString(" index=last")
+	default:
 		fmt.Fprintf(&b, " index=%d", f.Index)
 	}
 	if f.Beyond {
@@ -363,20 +382,22 @@ func (p *Plan) parseLine(w *words) {
 			Every: w.durationOf("every"), Pipeline: int(w.integerOf("pipeline")), Read: w.integerOf("read"), Stale: w.integerOf("stale"),
 			Text: w.integerOf("text"), Patience: w.durationOf("patience"), Timeout: w.durationOf("timeout"), Quit: w.integerOf("quit"),
 			Close: w.integerOf("close"), Once: w.integerOf("once"), Again: w.integerOf("again"), Clash: w.integerOf("clash"), Nap: w.integerOf("nap"),
-			Lock: w.integerOf("lock"), Names: w.integerOf("names"), TTL: w.durationOf("ttl"), User: w.integerOf("user"),
+			Lock: w.integerOf("lock"), Names: w.integerOf("names"), TTL: w.durationOf("ttl"), User: w.integerOf("user"), Until: w.durationOf("until"),
 			Anywhere: w.value("anywhere") == "yes", At: raft.NodeID(w.integerOf("at")),
 		})
 	case "subscriber":
-		p.Subscribers = append(p.Subscribers, SubscriberPlan{Stay: w.durationOf("stay")})
+		p.Subscribers = append(p.Subscribers, SubscriberPlan{Stay: w.durationOf("stay"), Slow: w.durationOf("slow")})
 	case "blobs":
 		p.Blobs = BlobPlan{Chunk: w.integerOf("chunk"), Pin: w.durationOf("pin"), Grace: w.durationOf("grace")}
 	case "uploader":
 		p.Uploaders = append(p.Uploaders, UploaderPlan{
 			Every: w.durationOf("every"), Bytes: w.integerOf("bytes"), Piece: w.integerOf("piece"), Read: w.integerOf("read"),
-			Patience: w.durationOf("patience"), Timeout: w.durationOf("timeout"),
+			Patience: w.durationOf("patience"), Timeout: w.durationOf("timeout"), Again: w.integerOf("again"), Files: w.integerOf("files"),
 		})
 	case "locks":
 		p.Locks = LockPlan{Expiries: w.integerOf("expiries"), Max: w.integerOf("max")}
+	case "events":
+		p.Events = w.integerOf("max")
 	case "scheduler":
 		p.Scheduler = SchedulerPlan{
 			Kind: SchedulerKind(w.name(schedulerNames, w.word())), Points: w.integerOf("points"), Within: w.integerOf("within"),
@@ -410,7 +431,12 @@ func parseFault(w *words) Fault {
 	if v := w.value("file"); v != "" {
 		f.File = FileKind(w.name(fileNames, v))
 	}
-	f.Off, f.Bits, f.Index = w.integerOf("off"), w.integerOf("bits"), raft.Index(w.integerOf("index"))
+	f.Off, f.Bits = w.integerOf("off"), w.integerOf("bits")
+	if v := w.value("index"); v == "last" {
+		f.Index = LastEntry
+	} else if v != "" {
+		f.Index = raft.Index(w.unsigned(v))
+	}
 	f.Beyond = w.value("beyond") == "yes"
 	f.Packets, f.Period = w.integerOf("packets"), w.durationOf("period")
 	return f
@@ -505,6 +531,8 @@ func (p *Plan) checkFault(f *Fault) error {
 		return fmt.Errorf("plan: %s: want an offset that is not negative and at most %d bits", f, bitsMax)
 	case f.Beyond && !f.destroys():
 		return fmt.Errorf("plan: %s: it destroys nothing", f)
+	case f.Kind == SlowApply && f.Period <= 0:
+		return fmt.Errorf("plan: %s: want period=, what an entry takes", f)
 	case f.needsNode() && f.Node == 0:
 		return fmt.Errorf("plan: %s: want node=", f)
 	}

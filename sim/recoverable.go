@@ -148,7 +148,7 @@ type trial struct {
 // all that passes has passed.
 func (s *server) tryOpen(fs *memfs.FS) (node.Boot, error) {
 	c := fs.Clone()
-	for _, kind := range []memfs.OpKind{memfs.OpRead, memfs.OpWrite, memfs.OpSync} {
+	for _, kind := range failingKinds {
 		c.Mend(kind, false)
 	}
 	c.SetCapacity(0)

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,9 +76,26 @@ func (w *World) diverged(s *server, why error) bool {
 	case len(w.rotten) == 0 || d.Majority && !w.oneVoter():
 		return false
 	}
+	w.judgeLastWord(s)
 	s.rot.stopped = w.now
 	s.crash(CrashProcess, rotDown)
 	return true
+}
+
+// judgeLastWord looks at the Step in which a node stops for its state: with it leaves a report to every other member. Who differs
+// from this node may never hear of it otherwise, and answer from a wrong state for ever.
+func (w *World) judgeLastWord(s *server) {
+	c := s.node.Raft().Config()
+	if !c.Has(raft.Ident{ID: s.id, Inc: s.inc}) {
+		return
+	}
+	for i := range c.Members {
+		who := c.Members[i].Ident
+		told := slices.ContainsFunc(s.out.Send, func(m raft.Message) bool { return m.Kind == raft.MsgReport && m.To == who })
+		if who.ID != s.id && !told {
+			w.violate(StateRot, "Node %d stops because its state is not that of the others, and does not tell node %d what it has.", s.id, who.ID)
+		}
+	}
 }
 
 // wouldBeAlone reports whether some node decides alone, or would if one more was removed: of a state that rots there nobody

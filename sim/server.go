@@ -28,7 +28,8 @@ type server struct {
 	old   bool // it runs an older release
 	rot   rot
 
-	device device           // what is wrong with it
+	device device // what is wrong with it
+	upkeep upkeep
 	inc    raft.Incarnation // of its directory
 	strays int              // messages in the inbox that are not for it
 
@@ -48,6 +49,8 @@ type server struct {
 	wakes  uint64    // its number; earlier ones are void
 
 	pausedUntil int64
+	applyTakes  int64 // for which each entry that is applied keeps the loop busy
+	busyUntil   int64 // the loop takes nothing before
 	trap        trap
 	crashes     uint64
 }
@@ -107,7 +110,7 @@ func (w *World) start(e *event) {
 	if w.trace.on() {
 		w.trace.say("starts with term %d, a vote for %v and %d entries", boot.Hard.Term, boot.Hard.Vote, len(boot.Entries))
 	}
-	s.dir, s.up = dir, true
+	s.dir, s.up, s.upkeep = dir, true, upkeep{}
 	s.clock.reboot(w.now, raft.Mono(1+below(draw(purposeNodeSeed), uint64(time.Hour))))
 	seeds := w.seeds
 	if int(s.id) > w.plan.Nodes || s.device.joins {
@@ -193,12 +196,13 @@ func (s *server) run() {
 	s.inbox = s.inbox[:0]
 	out := &s.out
 	w.judgeStrays(s, out)
-	before := w.claimed(s.id)
+	before, log := w.claimed(s.id), w.logBefore(s, out)
 	for i := range out.Store {
 		w.judgeStore(s, &out.Store[i])
 	}
 	s.judgeNotes(out.Notes)
 	w.judgeVotes(s, out, before)
+	w.judgeWords(s, out, log)
 	for i := range out.Send {
 		w.judgePromise(&out.Send[i])
 		w.send(&out.Send[i])
@@ -229,11 +233,12 @@ func (s *server) run() {
 // judgeNotes records the notes and hands each to the judge it concerns.
 func (s *server) judgeNotes(notes []raft.Note) {
 	w := s.w
-	moved := false
+	moved, applied := false, int64(0)
 	for i := range notes {
 		n := &notes[i]
 		w.trace.note(n)
 		w.coverNote(s, n)
+		s.noteUpkeep(n)
 		switch n.Kind {
 		case raft.NoteRole:
 			w.coverRole(s, n)
@@ -252,16 +257,21 @@ func (s *server) judgeNotes(notes []raft.Note) {
 			w.judgeApplied(s, n)
 			w.judgeLocks(n.Index)
 			moved = true
+			applied++
 		case raft.NoteInstall:
 			w.judgeInstall(s, n.Index)
 			s.rot.at = 0 // the state is a snapshot's now, and judged as such
 			moved = true
 		case raft.NoteCompact:
 			w.cover.Compactions++
+			w.judgeTerms(s)
 		case raft.NoteConfig:
 			w.judgeChange(s, n.Index)
 			w.judges.logs.mirrors[s.id].config = n.Index
 			w.judgeBlobs()
+			if _, leads := w.leads(s.id); leads && len(w.waiting) > 0 && w.leaves(s, n.Index) {
+				w.reaches(s, StageLeave)
+			}
 		case raft.NoteFormed:
 			w.judgeFormed(s)
 		case raft.NoteRemoved:
@@ -295,6 +305,9 @@ func (s *server) judgeNotes(notes []raft.Note) {
 	}
 	if moved {
 		w.judgeState(s)
+	}
+	if applied > 0 && s.applyTakes > 0 {
+		s.busyUntil = min(w.now+applied*s.applyTakes, int64(w.plan.Heal))
 	}
 }
 
@@ -376,7 +389,7 @@ func (s *server) crash(kind FaultKind, down time.Duration) {
 	s.crashes++
 	w.cover.Crashes++
 	s.node, s.dir = nil, nil
-	s.pausedUntil = 0
+	s.pausedUntil, s.busyUntil = 0, 0
 	s.trap = trap{}
 	s.device.told = nil
 	s.fs.SetHook(nil)

@@ -137,7 +137,7 @@ func (w *World) frame(e *event) {
 			w.trace.say("stream ends: %s", d.answer.Code)
 		}
 		if d.answer.Code == node.CodeCompacted {
-			w.violate(Streams, "Subscriber %d is told that events after %d are compacted, and nothing was trimmed.", s.number, s.from)
+			s.compacted(d.answer.Position)
 		}
 		s.at = 0
 		s.connectAt(w.now + s.chance.between(20_000_000, 200_000_000))
@@ -149,10 +149,31 @@ func (w *World) frame(e *event) {
 		w.trace.say("sees %s", describeFrame(f))
 	}
 	s.judge(f)
-	w.heap.push(event{at: w.now + s.delay(), priority: priorityNormal, kind: eventTaken, who: int32(s.at), arg: uint64(s.stream), epoch: w.node(s.at).epoch})
+	taken := w.now + s.delay()
+	if s.plan.Slow > 0 && !w.healed {
+		taken += s.chance.between(0, int64(s.plan.Slow))
+	}
+	w.heap.push(event{at: taken, priority: priorityNormal, kind: eventTaken, who: int32(s.at), arg: uint64(s.stream), epoch: w.node(s.at).epoch})
 	if f.LeaderQuiet > quietMax {
 		s.connectAt(w.now + 1)
 	}
+}
+
+// compacted judges the word that what comes next is not kept any more, and goes on behind it, as one does who has read the
+// state there.
+func (s *subscriber) compacted(at raft.Position) {
+	w := s.w
+	missed := int64(0)
+	for _, f := range w.judges.applied.frames {
+		if f.at > s.from && f.at <= at {
+			missed++
+		}
+	}
+	if kept := int64(w.limits().EventsMax); missed <= kept {
+		w.violate(Streams, "Subscriber %d is told at %d that events after %d are compacted, and of the %d there are %d are kept.", s.number, at, s.from, missed, kept)
+	}
+	s.from = at
+	w.cover.Missed++
 }
 
 // judge compares a frame with the next event of the agreed log.

@@ -28,7 +28,7 @@ func (w *World) judgeSurvivor() {
 	v := &s.device
 	hurt := len(v.struck) > 0 || v.lie != nil || v.told != nil || v.wiped || v.lost != nil
 	fs := s.fs.Clone()
-	for _, kind := range []memfs.OpKind{memfs.OpRead, memfs.OpWrite, memfs.OpSync} {
+	for _, kind := range failingKinds {
 		fs.Mend(kind, true)
 	}
 	fs.SetCapacity(0)

@@ -37,6 +37,14 @@ func (t *trap) set(s *server) {
 			}
 			return nil
 		})
+	case t.kind != 0 && t.on == StageFailure:
+		struck := s.fs.Struck()
+		s.fs.SetHook(func(op memfs.Op) error {
+			if t.sprung = t.sprung || s.fs.Struck() > struck && op.Kind.Changes(); t.sprung {
+				return errCrash
+			}
+			return nil
+		})
 	case t.kind != 0 && (t.on == StageOperation || t.on == StageRecovery && !s.up):
 		s.fs.SetHook(func(op memfs.Op) error { return t.operation(s, op) })
 	}
@@ -83,15 +91,30 @@ func (s *server) springsAt(task node.TaskKind) bool {
 
 // springsOn crashes the node if its trap waits for what the notes tell.
 func (s *server) springsOn(notes []raft.Note) bool {
-	if s.trap.kind == 0 || s.trap.on != StageElected && s.trap.on != StageCommit {
+	if s.trap.kind == 0 || s.trap.on != StageElected && s.trap.on != StageCommit && s.trap.on != StageLeave {
 		return false
 	}
 	_, leads := s.w.leads(s.id)
 	for i := range notes {
 		n := &notes[i]
 		if n.Kind == raft.NoteRole && raft.Role(n.A) == raft.Leader && s.springs(StageElected) ||
-			n.Kind == raft.NoteCommit && leads && s.springs(StageCommit) {
+			n.Kind == raft.NoteCommit && leads && s.springs(StageCommit) ||
+			n.Kind == raft.NoteConfig && leads && s.w.leaves(s, n.Index) && s.springs(StageLeave) {
 			return true
+		}
+	}
+	return false
+}
+
+// leaves reports whether a leader's entry is C_new, behind which the joint configuration is over.
+func (w *World) leaves(s *server, at raft.Index) bool {
+	log := w.judges.logs.mirrors[s.id].handed
+	if c := w.configOf(at, termAt(log, at)); at == 0 || len(c.Members) == 0 || c.Joint() {
+		return false
+	}
+	for at--; at > 0; at-- {
+		if c := w.configOf(at, termAt(log, at)); len(c.Members) > 0 {
+			return c.Joint()
 		}
 	}
 	return false

@@ -135,7 +135,10 @@ func (u *uploader) begin() {
 		u.ask()
 		return
 	}
-	if n := uint64(len(w.files)); n > 0 && below(raft.Mix(what, 3), 8) == 0 {
+	if n := uint64(len(w.files)); n > 0 && u.repeats(n, raft.Mix(what, 3)) {
+		if u.plan.Files > 0 {
+			n = min(n, uint64(u.plan.Files))
+		}
 		u.file = int(below(raft.Mix(what, 4), n)) // the same content again
 	} else {
 		u.file = len(w.files)
@@ -143,6 +146,14 @@ func (u *uploader) begin() {
 	}
 	u.anew()
 	u.ask()
+}
+
+// repeats draws whether a content that was uploaded before is uploaded again.
+func (u *uploader) repeats(files, draw uint64) bool {
+	if u.plan.Again == 0 {
+		return below(draw, 8) == 0
+	}
+	return files >= uint64(u.plan.Files) && int64(below(draw, 1000)) < u.plan.Again
 }
 
 // newFile draws a content of a size.

@@ -37,6 +37,9 @@ func (w *World) task(e *event) {
 		return
 	}
 	t := s.tasks[0]
+	if t.Kind == node.TaskPut {
+		w.reaches(s, StageDownload)
+	}
 	s.tasks[0] = node.Task{}
 	s.tasks = s.tasks[1:]
 	s.working = false
@@ -49,9 +52,14 @@ func (w *World) task(e *event) {
 		s.crash(s.trap.kind, s.trap.down)
 		return
 	}
+	if done.Err != nil && s.device.failing && s.springs(StageFailure) {
+		return
+	}
 	w.coverTask(&done)
+	s.device.ailing = s.device.ailing || s.device.passes(done.Err)
 	if t.Kind == node.TaskMake && done.Err == nil {
 		w.judgeSnapshot(s, &done.Info.Base)
+		w.judgeMade(s, &done.Info.Base)
 	}
 	epoch := s.epoch
 	s.tell(node.Event{Kind: node.EventTask, Done: &done})

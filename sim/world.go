@@ -240,7 +240,7 @@ func (w *World) run() {
 	w.coverOutcomes()
 }
 
-// deferred puts an event off if its process is paused.
+// deferred puts an event off if its process is paused, or the loop that it is for is busy.
 func (w *World) deferred(e *event) bool {
 	switch e.kind {
 	case eventMessage, eventPeerLost, eventWake, eventWrite, eventSync, eventStored, eventSeal, eventTask, eventBlob, eventStep, eventRequest, eventFileRequest, eventTaken, eventCancel:
@@ -248,11 +248,17 @@ func (w *World) deferred(e *event) bool {
 		return false
 	}
 	s := w.node(raft.NodeID(e.who))
-	if s.pausedUntil <= w.now {
+	until := s.pausedUntil
+	switch e.kind {
+	case eventWrite, eventSync, eventSeal: // the disk has a goroutine of its own
+	default:
+		until = max(until, s.busyUntil)
+	}
+	if until <= w.now {
 		return false
 	}
 	later := *e
-	later.at = s.pausedUntil
+	later.at = until
 	w.heap.push(later)
 	return true
 }

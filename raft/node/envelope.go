@@ -158,6 +158,12 @@ func encodePin(id uint64, c *blob.Confirmation, principal string) []byte {
 	return append(p, principal...)
 }
 
+// ConfirmationIn returns the confirmation in a command entry that pins a blob, for whoever reads a log.
+func ConfirmationIn(e *raft.Entry) (blob.Confirmation, bool) {
+	c, err := decodeEnvelope(e.Payload)
+	return c.pin, err == nil && e.Kind == raft.EntryCommand && c.kind == envelopePin
+}
+
 // decodePin reads what encodePin wrote.
 func decodePin(p []byte) envelope {
 	le := binary.LittleEndian

@@ -109,6 +109,10 @@ type Lie struct {
 // Lie arranges one.
 func (f *FS) Lie(l Lie) { f.lies = append(f.lies, l) }
 
+// SetLying has every Sync and SyncDir report success from now on and store nothing, or ends that. What was written meanwhile
+// waits for a Sync that is none.
+func (f *FS) SetLying(lying bool) { f.lying = lying }
+
 // lie takes sectors back to what the disk held, and puts what they should have been
 // somewhere else, if the device is to.
 func (f *FS) lie(in *inode, name string) {
@@ -146,14 +150,19 @@ func (f *FS) lie(in *inode, name string) {
 type Failure struct {
 	Kind  OpKind
 	Name  string // of the file; empty: any
+	Under string // only files of this directory, or the directory itself; empty: any
 	Off   int64  // reads and writes: only those that touch this stretch,
 	Len   int64  // or all if it is zero
+	Skip  int    // how many such operations go well before
 	Times int    // how often; negative: always, a read until the place is written anew
 	Err   error  // what the operation says; may be a ShortWrite
 }
 
 // Arrange adds a failure to those that lie in wait.
 func (f *FS) Arrange(x Failure) { f.failures = append(f.failures, x) }
+
+// Struck returns how many operations failed because it was arranged.
+func (f *FS) Struck() int { return f.struck }
 
 // Mend takes back the failures of a kind that end by themselves, with Times above
 // zero, or all of that kind.
@@ -172,11 +181,16 @@ func (f *FS) Mend(kind OpKind, all bool) {
 func (f *FS) arranged(op Op) error {
 	for i := range f.failures {
 		x := &f.failures[i]
-		if x.Kind != op.Kind || x.Name != "" && x.Name != op.Name ||
+		if x.Kind != op.Kind || x.Name != "" && x.Name != op.Name || x.Under != "" && x.Under != op.Name && x.Under != parent(op.Name) ||
 			x.Len > 0 && !(Place{op.Name, x.Off, x.Len}).Overlaps(Place{op.Name, op.Off, int64(op.Len)}) {
 			continue
 		}
+		if x.Skip > 0 {
+			x.Skip--
+			continue
+		}
 		err := x.Err
+		f.struck++
 		if x.Times > 0 {
 			if x.Times--; x.Times == 0 {
 				f.failures = append(f.failures[:i], f.failures[i+1:]...)

@@ -89,6 +89,8 @@ type faults struct {
 	astray   []misdirection
 	lies     []Lie
 	failures []Failure
+	struck   int
+	lying    bool
 }
 
 // misdirection sends the next write of a file elsewhere.

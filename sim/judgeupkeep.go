@@ -1,0 +1,68 @@
+package sim
+
+import (
+	"time"
+
+	"parley/raft"
+	"parley/raft/node"
+)
+
+// Snapshots keep a log short: one is made whenever the log behind the last has grown by a snapshot's size, or a minimum. A log that
+// grows for ever breaks no promise and stops nobody, until it fills a disk. So at the end of a run the judge measures what
+// stands behind each node's newest snapshot; and whenever one was made, it must reach to where the log begins.
+
+// upkeep is what the judge knows of the snapshots of one process.
+type upkeep struct {
+	at     raft.Index // the newest that it made or installed; zero: none yet
+	size   int64
+	failed bool // its disk failed it, and it waits before it tries again
+}
+
+// upkeepMax is how many times as much as makes a snapshot due may stand behind one: a snapshot waits until a majority has the
+// same state, and while one is made another may come due.
+const upkeepMax = 4
+
+// upkeepTime is how long good times last before the judge looks: the nodes may have to compare their states first.
+const upkeepTime = noticeMax + 2*time.Second
+
+// judgeMade looks at a snapshot that a node has just made of its own state.
+func (w *World) judgeMade(s *server, base *raft.Base) {
+	if begins := s.node.Raft().BaseEntry().Index; base.Entry.Index < begins {
+		w.violate(Upkeep, "Node %d makes a snapshot up to entry %d, and its log begins behind entry %d.", s.id, base.Entry.Index, begins)
+	}
+}
+
+// noteUpkeep takes down what a process says of its snapshots.
+func (s *server) noteUpkeep(n *raft.Note) {
+	switch n.Kind {
+	case node.NoteSnapshot:
+		s.upkeep = upkeep{at: n.Index, size: int64(n.A), failed: s.upkeep.failed}
+	case node.NoteSnapshotFailed:
+		s.upkeep.failed = true
+	}
+}
+
+// judgeUpkeep looks at the ends of the logs when a run is over.
+func (w *World) judgeUpkeep() {
+	if w.plan.Node.Snapshot == 0 || w.now-int64(w.plan.Heal) < int64(upkeepTime) {
+		return
+	}
+	for _, s := range w.servers {
+		u := &s.upkeep
+		if !s.up || u.at == 0 || u.failed || !w.staysWell(s.id) {
+			continue
+		}
+		bytes := int64(0)
+		for i := u.at + 1; i <= w.judges.logs.mirrors[s.id].applied; i++ {
+			for _, r := range w.judges.logs.registry[i-1] {
+				if r.entry.Term == termAt(w.judges.logs.mirrors[s.id].handed, i) {
+					bytes += int64(len(r.entry.Payload) + raft.EntryOverhead)
+				}
+			}
+		}
+		if due := max(w.plan.Node.Snapshot, u.size); bytes > upkeepMax*due {
+			w.violate(Upkeep, "After %s of good times node %d has applied %d bytes of log behind its snapshot up to entry %d, and %d make another one due.",
+				time.Duration(w.now-int64(w.plan.Heal)), s.id, bytes, u.at, due)
+		}
+	}
+}

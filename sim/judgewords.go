@@ -1,0 +1,82 @@
+package sim
+
+import (
+	"slices"
+
+	"parley/raft"
+	"parley/raft/node"
+)
+
+// What nodes say of their logs. Each of these words is believed by somebody who can't look for himself: a follower takes
+// prevLogTerm for what the leader's log has, a node that is told that it was removed never campaigns again, and of a
+// lost entry that enough voters deny another node takes its leave. So each is compared with the speaker's own mirror, in
+// the Step that makes it: by the time it leaves the log may have grown.
+
+// judgeWords looks at the messages of a Step. Before is the log at the beginning of the Step; nil where none of them
+// needs it.
+func (w *World) judgeWords(s *server, out *node.Output, before []raft.Term) {
+	for i := range out.Send {
+		w.judgeWord(s, &out.Send[i], before)
+	}
+	for i := range out.Store {
+		for j := range out.Store[i].Then {
+			w.judgeWord(s, &out.Store[i].Then[j], before)
+		}
+	}
+}
+
+// logBefore keeps the log as it is for judgeWords, if a message of the Step will have to be compared with it.
+func (w *World) logBefore(s *server, out *node.Output) []raft.Term {
+	denies := func(m raft.Message) bool { return m.Kind == raft.MsgRepairReply && m.Holding == raft.HoldingNone }
+	if !slices.ContainsFunc(out.Send, denies) &&
+		!slices.ContainsFunc(out.Store, func(st raft.Store) bool { return slices.ContainsFunc(st.Then, denies) }) {
+		return nil
+	}
+	return slices.Clone(w.judges.logs.mirrors[s.id].handed)
+}
+
+func (w *World) judgeWord(s *server, m *raft.Message, before []raft.Term) {
+	mirror := &w.judges.logs.mirrors[s.id]
+	switch m.Kind {
+	case raft.MsgAppend:
+		if term, leads := w.leads(s.id); leads && term == m.Term && m.PrevTerm != termAt(mirror.handed, m.PrevIndex) {
+			w.violate(LogMatching, "Node %d says that entry %d, behind which it appends, is of term %d, and its log has %s there.",
+				s.id, m.PrevIndex, m.PrevTerm, describeTerm(termAt(mirror.handed, m.PrevIndex)))
+		}
+	case raft.MsgRemoved:
+		if m.Commit > mirror.commit {
+			w.violate(Membership, "Node %d tells node %d that entry %d removed it, and knows of no commitment behind entry %d.", s.id, m.To.ID, m.Commit, mirror.commit)
+		}
+	case raft.MsgRepairReply:
+		k := m.PrevIndex + 1
+		if m.Holding == raft.HoldingNone && termAt(before, k) == m.LastTerm && termAt(mirror.handed, k) == m.LastTerm {
+			w.violate(Absence, "Node %d says that it does not hold entry %d of term %d, and has acknowledged it.", s.id, k, m.LastTerm)
+		}
+	}
+}
+
+// judgeFarewell looks at an entry that is given up because nobody can have committed it: enough voters of the
+// configuration in force before it must by then be beyond the term in which this node lost it, or what it had acknowledged may
+// count for a leader yet.
+func (w *World) judgeFarewell(s *server, lost raft.Index) {
+	m := &w.judges.logs.mirrors[s.id]
+	at := lost - 1
+	for at > 0 && len(w.configOf(at, termAt(m.handed, at)).Members) == 0 {
+		at--
+	}
+	c := w.configOf(at, termAt(m.handed, at))
+	voters, beyond := 0, 0
+	for i := range c.Members {
+		v := &c.Members[i]
+		if !v.Voter {
+			continue
+		}
+		voters++
+		if v.ID != s.id && (w.judges.logs.mirrors[v.ID].hard.Term > m.debt.since || v.Inc != 0 && v.Inc != w.node(v.ID).inc) {
+			beyond++
+		}
+	}
+	if quorum := voters/2 + 1; beyond < voters-quorum+1 {
+		w.violate(Absence, "Node %d gives up entry %d, which it lost in term %d, and %d of %d voters are beyond that term.", s.id, lost, m.debt.since, beyond, voters)
+	}
+}
