@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/cmd/bench/load"
 	"parley/raft"
 	"parley/raft/node"
 )
@@ -182,7 +183,7 @@ func runMember(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 		if err := h.Err(); err != nil {
 			return err
 		}
-		if pause(ctx, statusEvery) != nil {
+		if load.Pause(ctx, statusEvery) != nil {
 			return nil
 		}
 	}

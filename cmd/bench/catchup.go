@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/cmd/bench/load"
 	"parley/raft"
 )
 
@@ -111,7 +112,7 @@ on a real disk, and let nothing else run.`,
 
 func (o *catchupOptions) check() error {
 	switch {
-	case o.payload < keyLen:
+	case o.payload < load.KeyLen:
 		return fmt.Errorf("--payload must be at least %d, for the key", keyLen)
 	case o.keys < 1 || o.keys > keysMax:
 		return fmt.Errorf("--keys must be from 1 to %d", keysMax)
@@ -199,7 +200,7 @@ type round struct {
 }
 
 // marks are the moments between which samples are looked at.
-type marks struct{ makeFrom, makeTo, beforeFrom, start, end, afterTo meter }
+type marks struct{ makeFrom, makeTo, beforeFrom, start, end, afterTo load.Meter }
 
 // leader is the member that the writers write to.
 func (r *round) leader() *member { return r.c.nodes[r.w.leader()] }
@@ -228,10 +229,10 @@ func (r *round) run(ctx context.Context) (catchup, error) {
 	r.line.During = between(samples, m.start, m.end)
 	r.line.After = between(samples, m.end, m.afterTo)
 	if r.line.Before.P99 > 0 {
-		r.line.Ratio = roundTo(r.line.During.P99/r.line.Before.P99, 3)
+		r.line.Ratio = load.Round(r.line.During.P99/r.line.Before.P99, 3)
 	}
 	r.line.Repeated = r.w.failed.Load() - failed
-	return r.line, r.received(samples, m.start.at, m.end.at)
+	return r.line, r.received(samples, m.start.At, m.end.At)
 }
 
 // fill writes what the follower misses, and goes on until the next snapshot is near.
@@ -249,7 +250,7 @@ func (r *round) fill(ctx context.Context) error {
 	})
 	_, after := r.leader().told.newest()
 	r.line.Entries, r.line.FillMade = done, after-before
-	r.line.FillPerS = roundTo(float64(done)/time.Since(start).Seconds(), 1)
+	r.line.FillPerS = load.Round(float64(done)/time.Since(start).Seconds(), 1)
 	return err
 }
 
@@ -270,7 +271,7 @@ func (r *round) nearSnapshot() bool {
 // phases goes through what is measured while the open loop runs.
 func (r *round) phases(ctx context.Context, p *paced) (m marks, err error) {
 	leader := r.leader()
-	if err := awaitQuiet(ctx, r.o.quiet); err != nil {
+	if err := load.AwaitQuiet(ctx, r.o.quiet); err != nil {
 		return m, err
 	}
 	say("%d a second: until the next snapshot is made", r.o.rate)
@@ -280,18 +281,18 @@ func (r *round) phases(ctx context.Context, p *paced) (m marks, err error) {
 		return m, err
 	}
 	made, _ = leader.told.newest()
-	m.makeTo = read()
-	m.makeTo.at = made.at
-	m.makeFrom.at, _ = leader.told.began(made.index)
-	if err := pause(ctx, 3*time.Second); err != nil { // the other one may be slower
+	m.makeTo = load.ReadMeter()
+	m.makeTo.At = made.at
+	m.makeFrom.At, _ = leader.told.began(made.index)
+	if err := load.Pause(ctx, 3*time.Second); err != nil { // the other one may be slower
 		return m, err
 	}
-	if err := awaitQuiet(ctx, r.o.quiet); err != nil {
+	if err := load.AwaitQuiet(ctx, r.o.quiet); err != nil {
 		return m, err
 	}
 	say("%d a second: with node %d down, for %v", r.o.rate, r.follower+1, r.o.baseline)
-	m.beforeFrom = read()
-	if err := pause(ctx, r.o.baseline); err != nil {
+	m.beforeFrom = load.ReadMeter()
+	if err := load.Pause(ctx, r.o.baseline); err != nil {
 		return m, err
 	}
 	say("%d a second: node %d starts", r.o.rate, r.follower+1)
@@ -299,7 +300,7 @@ func (r *round) phases(ctx context.Context, p *paced) (m marks, err error) {
 	if err != nil {
 		return m, err
 	}
-	m.start = read()
+	m.start = load.ReadMeter()
 	err = r.c.restart(r.follower)
 	if err == nil {
 		var stopped error
@@ -309,16 +310,16 @@ func (r *round) phases(ctx context.Context, p *paced) (m marks, err error) {
 		})
 		err = errors.Join(err, stopped)
 	}
-	m.end = read()
+	m.end = load.ReadMeter()
 	end()
 	if err != nil {
 		return m, err
 	}
 	say("%d a second: node %d has caught up, for %v", r.o.rate, r.follower+1, r.o.after)
-	if err := pause(ctx, r.o.after); err != nil {
+	if err := load.Pause(ctx, r.o.after); err != nil {
 		return m, err
 	}
-	m.afterTo = read()
+	m.afterTo = load.ReadMeter()
 	return m, r.agreed(ctx, p)
 }
 
@@ -358,7 +359,7 @@ func (r *round) record() (end func(), err error) {
 // until waits for a condition, as long as the open loop is well.
 func (r *round) until(ctx context.Context, p *paced, reached func() bool) error {
 	for !reached() {
-		if err := errors.Join(p.err(), pause(ctx, 5*time.Millisecond)); err != nil {
+		if err := errors.Join(p.err(), load.Pause(ctx, 5*time.Millisecond)); err != nil {
 			return err
 		}
 	}
@@ -381,10 +382,10 @@ func (r *round) received(samples []sample, start, end time.Time) error {
 	l := &r.line
 	l.SnapshotBytes, l.SnapshotEntry = last.of-first.bytes, install.index
 	l.CatchupS = seconds(start, end)
-	stretch := func(from, to time.Time) window { return between(samples, meter{at: from}, meter{at: to}) }
+	stretch := func(from, to time.Time) window { return between(samples, load.Meter{At: from}, load.Meter{At: to}) }
 	l.Start, l.Fetch = stretch(start, first.at), stretch(first.at, last.at)
 	l.Load, l.Log = stretch(last.at, install.at), stretch(install.at, end)
 	return nil
 }
 
-func seconds(from, to time.Time) float64 { return roundTo(to.Sub(from).Seconds(), 2) }
+func seconds(from, to time.Time) float64 { return load.Round(to.Sub(from).Seconds(), 2) }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"parley/cmd/bench/load"
+
 	"parley/raft/node"
 )
 
@@ -68,12 +70,12 @@ func TestAWindowHoldsWhatWasDueInItHoweverLateItWasDone(t *testing.T) {
 		samples = append(samples, sample{due: at(ms), took: time.Millisecond})
 	}
 	samples[50].took = time.Second
-	w := between(samples, meter{at: at(10)}, meter{at: at(60)})
+	w := between(samples, load.Meter{At: at(10)}, load.Meter{At: at(60)})
 	require.Equal(t, 50, w.Writes)
 	require.InDelta(t, 1_000, w.P50, 1)
 	require.InDelta(t, 1_000_000, w.Max, 1)
 	require.InDelta(t, 1_000_000, w.P99, 1)
-	require.Zero(t, between(samples, meter{at: at(200)}, meter{at: at(300)}).Writes)
+	require.Zero(t, between(samples, load.Meter{At: at(200)}, load.Meter{At: at(300)}).Writes)
 }
 
 func TestFlagsOfCatchupThatMakeNoSenseAreRefusedWithTheWayOut(t *testing.T) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"parley/cmd/bench/load"
 )
 
 // channel is where the checks write.
@@ -164,9 +166,9 @@ func failover(ctx context.Context, p *processes, o checkOptions) (checked, error
 	median := (took[(len(took)-1)/2] + took[len(took)/2]) / 2
 	return checked{
 		Bench: "check", What: "failover", Kills: len(took),
-		MedianMS: roundTo(median.Seconds()*1000, 1),
-		WorstMS:  roundTo(took[len(took)-1].Seconds()*1000, 1),
-		Seconds:  roundTo(time.Since(start).Seconds(), 1), Elections: last - first, Errors: w.failed.Load(),
+		MedianMS: load.Round(median.Seconds()*1000, 1),
+		WorstMS:  load.Round(took[len(took)-1].Seconds()*1000, 1),
+		Seconds:  load.Round(time.Since(start).Seconds(), 1), Elections: last - first, Errors: w.failed.Load(),
 	}, err
 }
 
@@ -267,8 +269,8 @@ func underLoad(ctx context.Context, p *processes, o checkOptions) (checked, erro
 	seconds := time.Since(start).Seconds()
 	last, _, err := p.term(ctx)
 	return checked{
-		Bench: "check", What: "load", Seconds: roundTo(seconds, 1), Elections: last - first,
-		Callers: o.callers, Payload: o.payload, OpsPerS: roundTo(float64(ops.Load())/seconds, 1), Errors: failed.Load(),
+		Bench: "check", What: "load", Seconds: load.Round(seconds, 1), Elections: last - first,
+		Callers: o.callers, Payload: o.payload, OpsPerS: load.Round(float64(ops.Load())/seconds, 1), Errors: failed.Load(),
 	}, err
 }
 
@@ -285,7 +287,7 @@ func idle(ctx context.Context, p *processes, o checkOptions) (checked, error) {
 	start := time.Now()
 	last := first
 	for left := o.idle; left > 0; left = o.idle - time.Since(start) {
-		if err := pause(ctx, min(left, time.Second)); err != nil {
+		if err := load.Pause(ctx, min(left, time.Second)); err != nil {
 			return checked{}, err
 		}
 		term, _, err := p.term(ctx)
@@ -298,6 +300,6 @@ func idle(ctx context.Context, p *processes, o checkOptions) (checked, error) {
 		last = term
 	}
 	return checked{
-		Bench: "check", What: "idle", Seconds: roundTo(time.Since(start).Seconds(), 1), Elections: last - first,
+		Bench: "check", What: "idle", Seconds: load.Round(time.Since(start).Seconds(), 1), Elections: last - first,
 	}, nil
 }

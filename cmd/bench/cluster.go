@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"parley/cmd/bench/load"
 	"parley/raft"
 	"parley/raft/host"
 	"parley/raft/node"
@@ -187,11 +188,26 @@ func (c *benchCluster) leader(ctx context.Context) (int, error) {
 				return 0, err
 			}
 		}
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
+		if err := load.Pause(ctx, 50*time.Millisecond); err != nil {
 			return 0, err
 		}
 	}
 	return 0, errors.New("no leader in 30 s")
+}
+
+// resetDisks forgets the syncs of all nodes in this process.
+func (c *benchCluster) resetDisks() {
+	for _, m := range c.nodes {
+		m.disk.reset()
+	}
+}
+
+// syncs is how many there were since.
+func (c *benchCluster) syncs() (n int) {
+	for _, m := range c.nodes {
+		n += m.disk.count()
+	}
+	return n
 }
 
 func (c *benchCluster) stop() {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 
+	"parley/cmd/bench/load"
 	"parley/raft"
 	"parley/raft/node"
 )
@@ -45,7 +46,7 @@ type page struct {
 }
 
 const (
-	keyLen      = 8
+	keyLen      = load.KeyLen
 	pageKeys    = 32
 	branchPages = 512
 	// keysMax bounds the keys: what lies beyond is no command of a benchmark.
@@ -55,14 +56,6 @@ const (
 )
 
 func newTable() *table { return &table{} }
-
-func appendPut(dst []byte, key uint64, payload int) []byte {
-	dst = binary.LittleEndian.AppendUint64(dst, key)
-	for len(dst) < payload {
-		dst = append(dst, byte(len(dst)))
-	}
-	return dst
-}
 
 func (t *table) Apply(_ node.Applied, command []byte) []byte {
 	if key, ok := keyOf(command); ok && len(command) <= keyLen+valueMax {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"parley/cmd/bench/load"
 	"parley/raft/node"
 )
 
@@ -37,12 +38,12 @@ func TestTheTableIsAMapWhoseClonesNeverChange(t *testing.T) {
 			}
 			key := rapid.SampledFrom([]uint64{0, 1, 31, 32, 33, 16_383, 16_384, 100_000}).Draw(t, "key")
 			value := rapid.SliceOfN(rapid.Byte(), 0, 9).Draw(t, "value")
-			m.Apply(node.Applied{}, append(appendPut(nil, key, 0), value...))
+			m.Apply(node.Applied{}, append(load.AppendPut(nil, key, 0), value...))
 			want[key] = value
 		}
 		require.EqualValues(t, len(want), m.keys)
 		for key, value := range want {
-			require.True(t, bytes.Equal(value, m.Query(appendPut(nil, key, 0))))
+			require.True(t, bytes.Equal(value, m.Query(load.AppendPut(nil, key, 0))))
 		}
 		for _, f := range kept {
 			require.Equal(t, f.want, snapshotOf(t, f.clone))

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"parley/cmd/bench/load"
 	"parley/rpc/client"
 )
 
@@ -121,7 +122,7 @@ func (p *processes) settle(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
+		if err := load.Pause(ctx, 50*time.Millisecond); err != nil {
 			return errors.Join(errors.New("the cluster did not come up in a minute"), err, p.exited())
 		}
 	}

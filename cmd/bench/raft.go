@@ -6,15 +6,15 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"runtime/pprof"
 	"runtime/trace"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"parley/cmd/bench/load"
 )
 
 // raftOptions are the flags of bench raft.
@@ -29,30 +29,9 @@ type raftOptions struct {
 }
 
 // point is one line of bench raft.
-type point struct {
-	Bench       string  `json:"bench"`
-	Op          string  `json:"op"`
-	Callers     int     `json:"callers"`
-	Payload     int     `json:"payload"`
-	OpsPerS     float64 `json:"ops_per_s"`
-	P50         float64 `json:"p50_us"`
-	P99         float64 `json:"p99_us"`
-	P999        float64 `json:"p999_us"`
-	CPUPer10k   float64 `json:"cpu_s_per_10k"`
-	AllocsPerOp float64 `json:"allocs_per_op"`
-	Sync        string  `json:"sync"`
-	SyncP50     float64 `json:"disk_sync_p50_us"`
-	Errors      int     `json:"errors"`
-	Nodes       int     `json:"nodes"`
-	Transport   string  `json:"transport"`
-	Elections   int     `json:"elections"`
-	Seconds     float64 `json:"seconds"`
-}
+type point struct{ load.Point }
 
-func (p point) line() string {
-	return fmt.Sprintf("raft %-4s  %4d callers  %4d bytes  %8.0f ops/s  p50 %7.0f us  p99 %7.0f us  p999 %7.0f us  %5.2f cpu s/10k  %5.1f allocs/op  sync %s %.0f us  errors %d  elections %d",
-		p.Op, p.Callers, p.Payload, p.OpsPerS, p.P50, p.P99, p.P999, p.CPUPer10k, p.AllocsPerOp, p.Sync, p.SyncP50, p.Errors, p.Elections)
-}
+func (p point) line() string { return fmt.Sprintf("%-4s ", p.Bench) + p.Line() }
 
 func raftCommand(show reporter) *cobra.Command {
 	var o raftOptions
@@ -124,20 +103,20 @@ func (o *raftOptions) check() error {
 			return fmt.Errorf("--callers must be at least 1, not %d", n)
 		}
 	}
-	if o.payload < keyLen {
-		return fmt.Errorf("--payload must be at least %d, for the key", keyLen)
+	if o.payload < load.KeyLen {
+		return fmt.Errorf("--payload must be at least %d, for the key", load.KeyLen)
 	}
 	return errors.Join(o.clusterOptions.check(), oneOf("op", o.op, "put", "read"))
 }
 
 // measureRaft runs a cluster for one point.
-func measureRaft(ctx context.Context, o raftOptions, callers int) (point, error) {
+func measureRaft(ctx context.Context, o raftOptions, count int) (point, error) {
 	dir, err := os.MkdirTemp(o.dir, "bench-raft-")
 	if err != nil {
 		return point{}, err
 	}
 	defer os.RemoveAll(dir)
-	say("%d nodes in %s, %d callers, %s of %d bytes", o.nodes, dir, callers, o.op, o.payload)
+	say("%d nodes in %s, %d callers, %s of %d bytes", o.nodes, dir, count, o.op, o.payload)
 	c := &benchCluster{options: o.clusterOptions, dir: dir}
 	defer c.stop()
 	if err := c.start(); err != nil {
@@ -147,46 +126,35 @@ func measureRaft(ctx context.Context, o raftOptions, callers int) (point, error)
 	if err != nil {
 		return point{}, err
 	}
-	l := newLoad(c.nodes[leader].host.Load(), o, callers)
-	if err := l.open(ctx); err != nil {
-		return point{}, err
-	}
-
-	run, cancel := context.WithCancel(ctx)
-	defer cancel()
-	l.begin(run)
-	if err := pause(ctx, o.warm); err != nil {
-		return point{}, err
-	}
-	endProfile, err := beginProfile(o.profile)
+	callers, err := openCallers(ctx, c.nodes[leader].host.Load(), o, count)
 	if err != nil {
 		return point{}, err
 	}
-	defer endProfile()
-	before := takeUsage()
-	elections := c.elections.Load()
-	c.nodes[leader].disk.reset()
-	l.measuring.Store(true)
-	if err := pause(ctx, o.measure); err != nil {
+	var elections, syncs int
+	result, err := load.Run(ctx, callers, load.Plan{Warm: o.warm, Measure: o.measure, Begin: func() (func(), error) {
+		endProfile, err := beginProfile(o.profile)
+		if err != nil {
+			return nil, err
+		}
+		elections = int(c.elections.Load())
+		c.resetDisks()
+		return func() {
+			endProfile()
+			elections = int(c.elections.Load()) - elections
+			syncs = c.syncs()
+		}, nil
+	}})
+	if err != nil {
 		return point{}, err
 	}
-	l.measuring.Store(false)
-	after := takeUsage()
-	cancel()
-	ops, failed, took := l.end()
-
-	seconds := after.at.Sub(before.at).Seconds()
-	n := max(1, float64(ops))
-	return point{
-		Bench: "raft", Op: o.op, Callers: callers, Payload: o.payload,
-		OpsPerS: roundTo(float64(ops)/seconds, 1),
-		P50:     micros(took.at(0.5)), P99: micros(took.at(0.99)), P999: micros(took.at(0.999)),
-		CPUPer10k:   roundTo((after.cpu-before.cpu).Seconds()/n*10_000, 3),
-		AllocsPerOp: roundTo(float64(after.mallocs-before.mallocs)/n, 1),
-		Sync:        o.sync, SyncP50: micros(c.nodes[leader].disk.median()), Errors: failed,
-		Nodes: o.nodes, Transport: o.transport,
-		Elections: int(c.elections.Load() - elections), Seconds: roundTo(seconds, 2),
-	}, nil
+	p := load.Point{
+		Bench: "raft", Op: o.op, Callers: count, Payload: o.payload,
+		Sync: o.sync, SyncP50: load.Micros(c.nodes[leader].disk.median()),
+		SyncsPerS: load.Round(float64(syncs)/result.Seconds, 1),
+		Nodes:     o.nodes, Transport: o.transport, Elections: elections,
+	}
+	p.Take(result)
+	return point{p}, nil
 }
 
 // beginProfile profiles the process into a file, if there is a name for one, until
@@ -215,44 +183,4 @@ func record(name string, start func(io.Writer) error, stop func()) (end func(), 
 			say("%s: %v", name, err)
 		}
 	}, nil
-}
-
-// usage is what the process has used up to a moment.
-type usage struct {
-	at      time.Time
-	cpu     time.Duration
-	mallocs uint64
-}
-
-func takeUsage() usage {
-	var r syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r) // fails only for a bad argument
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return usage{
-		at:      time.Now(),
-		cpu:     time.Duration(r.Utime.Nano() + r.Stime.Nano()),
-		mallocs: m.Mallocs,
-	}
-}
-
-// pause waits, unless the context ends first.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// roundTo keeps some digits behind the point.
-func roundTo(v float64, digits int) float64 {
-	scale := 1.0
-	for range digits {
-		scale *= 10
-	}
-	return float64(int64(v*scale+0.5)) / scale
 }

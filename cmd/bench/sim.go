@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/cmd/bench/load"
 	"parley/sim"
 )
 
@@ -114,7 +115,7 @@ func pace(p *sim.Plan, perSecond float64) {
 
 func measureSim(plans []*sim.Plan, round int) simulation {
 	s := simulation{Bench: "sim", Round: round, Nodes: plans[0].Nodes, Runs: len(plans)}
-	before := takeUsage()
+	before := load.TakeUsage()
 	var simulated time.Duration
 	for _, p := range plans {
 		r := sim.Run(p, sim.Options{})
@@ -126,12 +127,12 @@ func measureSim(plans []*sim.Plan, round int) simulation {
 			s.Failed++
 		}
 	}
-	after := takeUsage()
-	cpu, long, events := (after.cpu - before.cpu).Seconds(), simulated.Seconds(), float64(s.Events)
-	s.SimulatedS, s.CPUS = roundTo(long, 1), roundTo(cpu, 2)
-	s.EventsPerS, s.NsPerEvent = roundTo(events/cpu, 0), roundTo(cpu*1e9/events, 0)
-	s.EventsPerSim, s.OpsPerSim = roundTo(events/long, 1), roundTo(float64(s.Ops)/long, 2)
-	s.HoursPerMin = roundTo(long/3600/(cpu/60), 3)
-	s.AllocsPer = roundTo(float64(after.mallocs-before.mallocs)/events, 2)
+	after := load.TakeUsage()
+	cpu, long, events := (after.CPU - before.CPU).Seconds(), simulated.Seconds(), float64(s.Events)
+	s.SimulatedS, s.CPUS = load.Round(long, 1), load.Round(cpu, 2)
+	s.EventsPerS, s.NsPerEvent = load.Round(events/cpu, 0), load.Round(cpu*1e9/events, 0)
+	s.EventsPerSim, s.OpsPerSim = load.Round(events/long, 1), load.Round(float64(s.Ops)/long, 2)
+	s.HoursPerMin = load.Round(long/3600/(cpu/60), 3)
+	s.AllocsPer = load.Round(float64(after.Mallocs-before.Mallocs)/events, 2)
 	return s
 }

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"parley/cmd/bench/load"
 	"parley/raft/vfs"
 )
 
@@ -14,7 +15,7 @@ type syncTimes struct {
 	skip bool
 
 	mu   sync.Mutex
-	took histogram
+	took load.Histogram
 }
 
 func (s *syncTimes) Open(name string) (vfs.File, error) {
@@ -38,13 +39,20 @@ func (s *syncTimes) wrap(f vfs.File) vfs.File {
 func (s *syncTimes) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.took = histogram{}
+	s.took = load.Histogram{}
 }
 
 func (s *syncTimes) median() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.took.at(0.5)
+	return s.took.At(0.5)
+}
+
+// count is how many syncs were measured since the reset.
+func (s *syncTimes) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.took.Count()
 }
 
 type timedFile struct {
@@ -60,7 +68,7 @@ func (f *timedFile) Sync() error {
 	err := f.File.Sync()
 	took := time.Since(start)
 	f.times.mu.Lock()
-	f.times.took.add(took)
+	f.times.took.Add(took)
 	f.times.mu.Unlock()
 	return err
 }

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"os"
 	"slices"
-	"strconv"
-	"strings"
-	"syscall"
 	"time"
+
+	"parley/cmd/bench/load"
 )
 
 // window is the latencies of an open loop in a stretch of time.
@@ -30,78 +27,23 @@ func (w window) String() string {
 }
 
 // between looks at the samples that were due between two moments.
-func between(samples []sample, from, to meter) window {
+func between(samples []sample, from, to load.Meter) window {
 	var took []time.Duration
 	for _, s := range samples {
-		if !s.due.Before(from.at) && s.due.Before(to.at) {
+		if !s.due.Before(from.At) && s.due.Before(to.At) {
 			took = append(took, s.took)
 		}
 	}
-	w := window{Writes: len(took), Seconds: seconds(from.at, to.at)}
+	w := window{Writes: len(took), Seconds: seconds(from.At, to.At)}
 	if len(took) == 0 {
 		return w
 	}
 	slices.Sort(took)
-	at := func(part float64) float64 { return micros(took[min(len(took)-1, int(part*float64(len(took))))]) }
-	w.P50, w.P99, w.P999, w.Max = at(0.5), at(0.99), at(0.999), micros(took[len(took)-1])
-	if from.own > 0 && w.Seconds > 0 {
-		w.CPU = roundTo((to.own-from.own).Seconds()/w.Seconds, 2)
-		w.OtherCPU = roundTo(to.others(from), 2)
+	at := func(part float64) float64 { return load.Micros(took[min(len(took)-1, int(part*float64(len(took))))]) }
+	w.P50, w.P99, w.P999, w.Max = at(0.5), at(0.99), at(0.999), load.Micros(took[len(took)-1])
+	if from.Own > 0 && w.Seconds > 0 {
+		w.CPU = load.Round((to.Own-from.Own).Seconds()/w.Seconds, 2)
+		w.OtherCPU = load.Round(to.Others(from), 2)
 	}
 	return w
-}
-
-// meter is a moment, and what the processors had done until then.
-type meter struct {
-	at  time.Time
-	own time.Duration // by this process
-	all time.Duration // by all; zero where nobody tells
-}
-
-func read() meter {
-	var r syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r) // fails only for a bad argument
-	return meter{time.Now(), time.Duration(r.Utime.Nano() + r.Stime.Nano()), machineCPU()}
-}
-
-// others is how many processors everything else on the machine used since an earlier moment.
-func (m meter) others(since meter) float64 {
-	return max(0, ((m.all-since.all)-(m.own-since.own)).Seconds()/m.at.Sub(since.at).Seconds())
-}
-
-// quietBelow is what an idle machine uses for itself.
-const quietBelow = 0.15
-
-// awaitQuiet waits until nothing else has run for two seconds, or for as long as the patience lasts: who else
-// uses the machine stands beside the figures.
-func awaitQuiet(ctx context.Context, patience time.Duration) error {
-	for end := time.Now().Add(patience); time.Now().Before(end); {
-		before := read()
-		if err := pause(ctx, 2*time.Second); err != nil {
-			return err
-		}
-		if read().others(before) < quietBelow {
-			break
-		}
-	}
-	return nil
-}
-
-// machineCPU adds up what Linux says in /proc/stat: user, nice, system, irq, softirq and steal, in hundredths of
-// a second.
-func machineCPU() time.Duration {
-	b, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return 0
-	}
-	line, _, _ := strings.Cut(string(b), "\n")
-	fields := strings.Fields(line)
-	total := time.Duration(0)
-	for _, i := range []int{1, 2, 3, 6, 7, 8} {
-		if i < len(fields) {
-			ticks, _ := strconv.ParseInt(fields[i], 10, 64) // what is no number counts nothing
-			total += time.Duration(ticks) * 10 * time.Millisecond
-		}
-	}
-	return total
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"parley/cmd/bench/load"
 	"parley/raft/node"
 )
 
@@ -53,7 +54,7 @@ func (w *writers) write(ctx context.Context, c *caller, chance *rand.Rand) error
 			return err
 		}
 		w.failed.Add(1)
-		if err := pause(ctx, time.Millisecond); err != nil {
+		if err := load.Pause(ctx, time.Millisecond); err != nil {
 			return err
 		}
 		if a.Code == node.CodeNotLeader || a.Code == node.CodeLeaderLost {
@@ -86,7 +87,7 @@ func (w *writers) fill(ctx context.Context, enough func(done int64) bool) (done 
 		})
 	}
 	for begin, last := time.Now(), time.Now(); !enough(count.Load()); {
-		if pause(ctx, 10*time.Millisecond) != nil {
+		if load.Pause(ctx, 10*time.Millisecond) != nil {
 			break
 		}
 		if time.Since(last) >= 10*time.Second {

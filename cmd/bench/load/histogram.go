@@ -1,15 +1,15 @@
-package main
+package load
 
 import (
 	"math/bits"
 	"time"
 )
 
-// histogram counts durations in buckets whose width is a fixed part of their
+// Histogram counts durations in buckets whose width is a fixed part of their
 // value, as HdrHistogram does: every power of two is cut into 64, so that a
 // percentile is off by less than 1.6 %, whether it is a microsecond or a minute.
 // The zero value is ready.
-type histogram struct {
+type Histogram struct {
 	counts [buckets]uint64
 	total  uint64
 }
@@ -22,7 +22,8 @@ const (
 	buckets   = (rangeBits - subBits + 1) * sub
 )
 
-func (h *histogram) add(d time.Duration) {
+// Add counts one duration.
+func (h *Histogram) Add(d time.Duration) {
 	h.counts[bucketOf(uint64(max(d, 0)))]++
 	h.total++
 }
@@ -47,15 +48,19 @@ func upperOf(bucket int) uint64 {
 	return uint64(bucket%sub+sub+1)<<shift - 1
 }
 
-func (h *histogram) merge(o *histogram) {
+// Merge adds what another one counted.
+func (h *Histogram) Merge(o *Histogram) {
 	for i, n := range o.counts {
 		h.counts[i] += n
 	}
 	h.total += o.total
 }
 
-// at returns the duration below or at which the given part of all lies, 0 to 1.
-func (h *histogram) at(part float64) time.Duration {
+// Count returns how many durations were counted.
+func (h *Histogram) Count() int { return int(h.total) }
+
+// At returns the duration below or at which the given part of all lies, 0 to 1.
+func (h *Histogram) At(part float64) time.Duration {
 	if h.total == 0 {
 		return 0
 	}
@@ -69,7 +74,7 @@ func (h *histogram) at(part float64) time.Duration {
 	return time.Duration(upperOf(buckets - 1))
 }
 
-// micros is a duration in microseconds, with one digit behind the point.
-func micros(d time.Duration) float64 {
+// Micros is a duration in microseconds, with one digit behind the point.
+func Micros(d time.Duration) float64 {
 	return float64(d.Nanoseconds()/100) / 10
 }

@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"slices"
@@ -23,29 +23,29 @@ func TestEveryDurationIsInTheBucketThatEndsAtOrAboveIt(t *testing.T) {
 
 func TestPercentilesAreThoseOfTheSortedList(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var a, b histogram
+		var a, b Histogram
 		all := rapid.SliceOfN(rapid.Int64Range(0, int64(time.Minute)), 1, 500).Draw(t, "durations")
 		for i, v := range all {
 			h := &a
 			if i%2 == 1 {
 				h = &b
 			}
-			h.add(time.Duration(v))
+			h.Add(time.Duration(v))
 		}
-		a.merge(&b)
+		a.Merge(&b)
 		slices.Sort(all)
 		for _, part := range []float64{0, 0.5, 0.99, 1} {
 			rank := max(1, min(len(all), int(part*float64(len(all))+0.5)))
 			exact := float64(all[rank-1])
-			require.GreaterOrEqual(t, float64(a.at(part)), exact)
-			require.LessOrEqual(t, float64(a.at(part)), exact*(1+1.0/sub))
+			require.GreaterOrEqual(t, float64(a.At(part)), exact)
+			require.LessOrEqual(t, float64(a.At(part)), exact*(1+1.0/sub))
 		}
 	})
 }
 
 func TestAnEmptyHistogramAnswersZero(t *testing.T) {
-	var h histogram
-	require.Zero(t, h.at(0.5))
-	h.add(1000 * time.Hour)
-	require.Positive(t, h.at(0.5), "what is beyond the range counts as its end")
+	var h Histogram
+	require.Zero(t, h.At(0.5))
+	h.Add(1000 * time.Hour)
+	require.Positive(t, h.At(0.5), "what is beyond the range counts as its end")
 }

@@ -1,0 +1,162 @@
+package load
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// A Caller is one closed loop: its next operation begins when the last one was answered.
+type Caller interface {
+	// Do does one operation. One that is not done counts as an error, and the loop goes on: what the caller does
+	// next, say repeat it, is its own affair. An error is final for the loop.
+	Do(ctx context.Context) (done bool, err error)
+}
+
+// Plan is how long to drive callers.
+type Plan struct {
+	Warm    time.Duration
+	Measure time.Duration
+	// Begin is called when it has been warm, and returns what is called when it was measured. It resets and reads
+	// what is counted elsewhere, and profiles.
+	Begin func() (end func(), err error)
+}
+
+// Result is what came of a run.
+type Result struct {
+	Ops     int
+	Errors  int
+	Took    Histogram
+	Seconds float64
+	CPU     time.Duration // of this process
+	Mallocs uint64
+	Others  float64 // processors that everything else on the machine used
+}
+
+// loop is a caller and what it measured.
+type loop struct {
+	caller Caller
+	took   Histogram
+	ops    int
+	failed int
+	err    error
+}
+
+// Run drives all callers until the plan ends.
+func Run(ctx context.Context, callers []Caller, p Plan) (Result, error) {
+	run, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var measuring atomic.Bool
+	var all sync.WaitGroup
+	loops := make([]*loop, len(callers))
+	for i, c := range callers {
+		l := &loop{caller: c}
+		loops[i] = l
+		all.Go(func() { l.run(run, &measuring) })
+	}
+	r, err := p.measure(ctx, &measuring)
+	cancel()
+	all.Wait()
+	for _, l := range loops {
+		r.Ops += l.ops
+		r.Errors += l.failed
+		r.Took.Merge(&l.took)
+		err = errors.Join(err, l.err)
+	}
+	return r, err
+}
+
+// measure lets the loops run, and says between which moments they count.
+func (p *Plan) measure(ctx context.Context, measuring *atomic.Bool) (r Result, err error) {
+	if err := Pause(ctx, p.Warm); err != nil {
+		return r, err
+	}
+	if p.Begin != nil {
+		end, err := p.Begin()
+		if err != nil {
+			return r, err
+		}
+		defer end()
+	}
+	before, meter := TakeUsage(), ReadMeter()
+	measuring.Store(true)
+	err = Pause(ctx, p.Measure)
+	measuring.Store(false)
+	after := TakeUsage()
+	r.Seconds = after.At.Sub(before.At).Seconds()
+	r.CPU, r.Mallocs = after.CPU-before.CPU, after.Mallocs-before.Mallocs
+	r.Others = ReadMeter().Others(meter)
+	return r, err
+}
+
+func (l *loop) run(ctx context.Context, measuring *atomic.Bool) {
+	for ctx.Err() == nil {
+		start := time.Now()
+		done, err := l.caller.Do(ctx)
+		took := time.Since(start)
+		switch {
+		case ctx.Err() != nil:
+			return // what the end of the run cut off says nothing
+		case err != nil:
+			l.err = err
+			return
+		case !measuring.Load():
+		case !done:
+			l.failed++
+		default:
+			l.ops++
+			l.took.Add(took)
+		}
+	}
+}
+
+// KeyLen is the bytes of a key.
+const KeyLen = 8
+
+// AppendPut appends a command of some bytes: a key, and a value that fills the rest.
+func AppendPut(dst []byte, key uint64, payload int) []byte {
+	dst = binary.LittleEndian.AppendUint64(dst, key)
+	for len(dst) < payload {
+		dst = append(dst, byte(len(dst)))
+	}
+	return dst
+}
+
+// Usage is what the process has used up to a moment.
+type Usage struct {
+	At      time.Time
+	CPU     time.Duration
+	Mallocs uint64
+}
+
+// TakeUsage looks at it now.
+func TakeUsage() Usage {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	cpu := ownCPU()
+	return Usage{At: time.Now(), CPU: cpu, Mallocs: m.Mallocs}
+}
+
+// ownCPU is the processor time of this process.
+func ownCPU() time.Duration {
+	var r syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r) // fails only for a bad argument
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+// Pause waits, unless the context ends first.
+func Pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
