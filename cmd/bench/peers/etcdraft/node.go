@@ -14,6 +14,8 @@ import (
 
 	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
+
+	"parley/cmd/bench/peers/kv"
 )
 
 const (
@@ -56,11 +58,11 @@ type Node struct {
 	Errors chan error   // one, if the node had to stop: its disk failed
 
 	// The loop's own.
-	table    table
+	table    kv.Table
 	voters   *pb.ConfState
 	applied  uint64
 	snapshot uint64 // the index of the newest
-	writes   fifo   // by index
+	writes   fifo
 	waiting  []*call
 	rounds   []readRound // under way, oldest first
 	round    uint64
@@ -72,8 +74,7 @@ type call struct {
 	command []byte // nil: a read
 	key     uint64
 	value   []byte
-	index   uint64
-	term    uint64
+	term    uint64 // of its proposal
 	answer  chan error
 }
 
@@ -87,7 +88,7 @@ type readRound struct {
 // start opens a node's directory and runs it.
 func start(id uint64, dir string, peers map[uint64]string, net *network) (*Node, error) {
 	n := &Node{
-		id: id, net: net, table: table{}, done: make(chan struct{}), stop: make(chan struct{}), Errors: make(chan error, 1),
+		id: id, net: net, table: kv.Table{}, done: make(chan struct{}), stop: make(chan struct{}), Errors: make(chan error, 1),
 	}
 	n.in.init()
 	var voters []uint64
@@ -100,7 +101,7 @@ func start(id uint64, dir string, peers map[uint64]string, net *network) (*Node,
 		return nil, err
 	}
 	n.disk = d
-	if err := n.table.restore(snapshot.GetData()); err != nil {
+	if err := n.table.Restore(snapshot.GetData()); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
 	n.applied = snapshot.GetMetadata().GetIndex()
@@ -229,8 +230,9 @@ func (n *Node) propose(calls []*call) {
 		}
 		return
 	}
-	for i, c := range calls { // raft has numbered them in place
-		c.index, c.term = entries[i].GetIndex(), entries[i].GetTerm()
+	term := n.raw.BasicStatus().GetTerm()
+	for _, c := range calls {
+		c.term = term
 		n.writes.push(c)
 	}
 }
@@ -302,9 +304,9 @@ func (n *Node) apply(m *pb.Message) {
 		if len(e.GetData()) == 0 {
 			continue // a leader's first
 		}
-		n.table.apply(e.GetData())
-		if c := n.writes.pop(e.GetIndex()); c != nil {
-			c.answer <- outcome(c, e)
+		n.table.Apply(e.GetData())
+		if c := n.writes.pop(e.GetTerm()); c != nil {
+			c.answer <- nil
 		}
 	}
 	for _, r := range m.GetResponses() {
@@ -312,20 +314,13 @@ func (n *Node) apply(m *pb.Message) {
 	}
 	if n.applied-n.snapshot >= snapshotEvery {
 		n.snapshot = n.applied
-		n.disk.keep(n.applied, n.table.bytes())
+		n.disk.keep(n.applied, n.table.Bytes())
 	}
-}
-
-func outcome(c *call, e *pb.Entry) error {
-	if c.term != e.GetTerm() {
-		return ErrUnknown
-	}
-	return nil
 }
 
 // install takes over a snapshot that the leader sent.
 func (n *Node) install(s *pb.Snapshot) {
-	if err := n.table.restore(s.GetData()); err != nil {
+	if err := n.table.Restore(s.GetData()); err != nil {
 		n.end(fmt.Errorf("a snapshot of the leader: %w", err))
 		return
 	}
@@ -348,14 +343,15 @@ func (n *Node) confirmed(s raft.ReadState) {
 func (n *Node) answerReads() {
 	for len(n.ready) > 0 && n.ready[0].index <= n.applied {
 		for _, c := range n.ready[0].calls {
-			c.value = n.table.get(c.key)
+			c.value = n.table.Get(c.key)
 			c.answer <- nil
 		}
 		n.ready = n.ready[1:]
 	}
 }
 
-// fifo is the writes under way, by rising index.
+// fifo is the writes under way, in the order of their proposals. raft does not tell their indexes, and need not:
+// the entries of a term are its leader's alone, in its order, so that the next one of the term is the next one here.
 type fifo struct {
 	calls []*call
 	first int
@@ -369,9 +365,9 @@ func (f *fifo) push(c *call) {
 	f.calls = append(f.calls, c)
 }
 
-// pop takes the write of an index; nil if it is not one of this node's.
-func (f *fifo) pop(index uint64) *call {
-	if f.first == len(f.calls) || f.calls[f.first].index != index {
+// pop takes the write that an entry of a term belongs to; nil if it is not one of this node's.
+func (f *fifo) pop(term uint64) *call {
+	if f.first == len(f.calls) || f.calls[f.first].term != term {
 		return nil
 	}
 	c := f.calls[f.first]

@@ -1,18 +1,20 @@
-package etcdraft
+package kv
 
 import (
 	"encoding/binary"
 	"errors"
 	"slices"
+
+	"parley/cmd/bench/load"
 )
 
-// table is the state machine: a map.
-type table map[uint64][]byte
+// Table is the state machine of peers that have none: a map.
+type Table map[uint64][]byte
 
-const keyLen = 8
+const keyLen = load.KeyLen
 
-// apply puts a value. It copies, so that the map does not hold on to the log; values of one length reuse their memory.
-func (t table) apply(command []byte) {
+// Apply puts a value. It copies, so that the map does not hold on to the log; values of one length reuse their memory.
+func (t Table) Apply(command []byte) {
 	if len(command) < keyLen {
 		return
 	}
@@ -24,10 +26,11 @@ func (t table) apply(command []byte) {
 	t[key] = append(make([]byte, 0, len(value)), value...)
 }
 
-func (t table) get(key uint64) []byte { return slices.Clone(t[key]) }
+// Get returns a copy of a value; nil if there is none.
+func (t Table) Get(key uint64) []byte { return slices.Clone(t[key]) }
 
-// bytes are all pairs: key 8 bytes, length 4, value.
-func (t table) bytes() []byte {
+// Bytes are all pairs: key 8 bytes, length 4, value.
+func (t Table) Bytes() []byte {
 	var out []byte
 	for key, value := range t {
 		out = binary.LittleEndian.AppendUint64(out, key)
@@ -37,10 +40,10 @@ func (t table) bytes() []byte {
 	return out
 }
 
-var errTable = errors.New("etcdraft: malformed snapshot")
+var errTable = errors.New("kv: malformed snapshot")
 
-// restore takes over what bytes wrote.
-func (t table) restore(from []byte) error {
+// Restore takes over what Bytes wrote.
+func (t Table) Restore(from []byte) error {
 	clear(t)
 	for len(from) > 0 {
 		if len(from) < keyLen+4 {
