@@ -38,7 +38,7 @@ type disk struct {
 
 	mu    sync.Mutex
 	some  *sync.Cond
-	queue []*pb.Message
+	queue []pb.Message
 	save  *pb.Snapshot // one that is to be made
 	shut  bool
 	idle  chan struct{} // closed when the goroutine has ended; nil: it was never started
@@ -79,11 +79,11 @@ func (d *disk) create(dir string) (s *pb.Snapshot, err error) {
 	if d.wal, err = wal.Create(zap.NewNop(), dir, nil); err != nil {
 		return nil, err
 	}
-	s = &pb.Snapshot{Metadata: &pb.SnapshotMetadata{Index: new(uint64(1)), Term: new(uint64(1)), ConfState: d.voters}}
-	hard := &pb.HardState{Term: new(uint64(1)), Vote: new(uint64(0)), Commit: new(uint64(1))}
+	s = &pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: 1, Term: 1, ConfState: *d.voters}}
+	hard := pb.HardState{Term: 1, Commit: 1}
 	return s, errors.Join(
-		d.files.SaveSnap(s), d.wal.SaveSnapshot(record(s)), d.wal.Save(hard, nil),
-		d.storage.ApplySnapshot(s), d.storage.SetHardState(hard),
+		d.files.SaveSnap(*s), d.wal.SaveSnapshot(record(s)), d.wal.Save(hard, nil),
+		d.storage.ApplySnapshot(*s), d.storage.SetHardState(hard),
 	)
 }
 
@@ -103,17 +103,17 @@ func (d *disk) reopen(dir string) (*pb.Snapshot, error) {
 	if err != nil {
 		return nil, errors.Join(err, d.wal.Close())
 	}
-	return s, errors.Join(d.storage.ApplySnapshot(s), d.storage.SetHardState(hard), d.storage.Append(entries))
+	return s, errors.Join(d.storage.ApplySnapshot(*s), d.storage.SetHardState(hard), d.storage.Append(entries))
 }
 
 // record is what the log says about a snapshot.
-func record(s *pb.Snapshot) *walpb.Snapshot {
-	m := s.GetMetadata()
-	return &walpb.Snapshot{Index: new(m.GetIndex()), Term: new(m.GetTerm()), ConfState: m.GetConfState()}
+func record(s *pb.Snapshot) walpb.Snapshot {
+	m := s.Metadata
+	return walpb.Snapshot{Index: m.Index, Term: m.Term, ConfState: &m.ConfState}
 }
 
 // submit queues what raft wants stored.
-func (d *disk) submit(m *pb.Message) {
+func (d *disk) submit(m pb.Message) {
 	d.mu.Lock()
 	d.queue = append(d.queue, m)
 	d.mu.Unlock()
@@ -123,7 +123,7 @@ func (d *disk) submit(m *pb.Message) {
 // keep has a snapshot of the table at an index made.
 func (d *disk) keep(index uint64, data []byte) {
 	d.mu.Lock()
-	d.save = &pb.Snapshot{Data: data, Metadata: &pb.SnapshotMetadata{Index: &index}}
+	d.save = &pb.Snapshot{Data: data, Metadata: pb.SnapshotMetadata{Index: index}}
 	d.mu.Unlock()
 	d.some.Signal()
 }
@@ -135,7 +135,7 @@ func (d *disk) run(n *Node) {
 	d.idle = idle
 	d.mu.Unlock()
 	defer close(idle)
-	var take []*pb.Message
+	var take []pb.Message
 	for {
 		d.mu.Lock()
 		for len(d.queue) == 0 && d.save == nil && !d.shut {
@@ -163,22 +163,22 @@ func (d *disk) run(n *Node) {
 }
 
 // store makes messages durable: one write and one sync for all of them, unless one brings a snapshot.
-func (d *disk) store(messages []*pb.Message) error {
-	var entries []*pb.Entry
-	var hard *pb.HardState
+func (d *disk) store(messages []pb.Message) error {
+	var entries []pb.Entry
+	var hard pb.HardState
 	for _, m := range messages {
-		if s := m.GetSnapshot(); s != nil {
+		if s := m.Snapshot; s != nil {
 			if err := d.install(s); err != nil {
 				return err
 			}
 		}
-		if m.Term != nil { // raft sets all three or none
-			hard = &pb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}
+		if m.Term != 0 { // raft sets all three or none
+			hard = pb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}
 		}
 		if entries == nil {
-			entries = m.GetEntries()
+			entries = m.Entries
 		} else {
-			entries = append(entries[:len(entries):len(entries)], m.GetEntries()...)
+			entries = append(entries[:len(entries):len(entries)], m.Entries...)
 		}
 	}
 	start := time.Now()
@@ -192,11 +192,11 @@ func (d *disk) store(messages []*pb.Message) error {
 		d.timing.Unlock()
 	}
 	for _, m := range messages { // each for itself: a later one may replace the end of an earlier one
-		if err := d.storage.Append(m.GetEntries()); err != nil {
+		if err := d.storage.Append(m.Entries); err != nil {
 			return err
 		}
 	}
-	if hard != nil {
+	if !raft.IsEmptyHardState(hard) {
 		return d.storage.SetHardState(hard)
 	}
 	return nil
@@ -204,11 +204,11 @@ func (d *disk) store(messages []*pb.Message) error {
 
 // answer sends what raft wanted sent when its messages are stored. Of several acknowledgements to one node in one term the
 // last says it all.
-func answer(n *Node, messages []*pb.Message) {
-	var here, there []*pb.Message
+func answer(n *Node, messages []pb.Message) {
+	var here, there []pb.Message
 	for _, m := range messages {
-		for _, r := range m.GetResponses() {
-			if r.GetTo() == n.id {
+		for _, r := range m.Responses {
+			if r.To == n.id {
 				here = append(here, r)
 				continue
 			}
@@ -223,15 +223,15 @@ func answer(n *Node, messages []*pb.Message) {
 	n.in.deliver(here...)
 }
 
-func supersedes(m, earlier *pb.Message) bool {
-	return isAck(m) && isAck(earlier) && m.GetTo() == earlier.GetTo() && m.GetTerm() == earlier.GetTerm() && m.GetIndex() >= earlier.GetIndex()
+func supersedes(m, earlier pb.Message) bool {
+	return isAck(m) && isAck(earlier) && m.To == earlier.To && m.Term == earlier.Term && m.Index >= earlier.Index
 }
 
-func isAck(m *pb.Message) bool { return m.GetType() == pb.MsgAppResp && !m.GetReject() }
+func isAck(m pb.Message) bool { return m.Type == pb.MsgAppResp && !m.Reject }
 
 // install stores a snapshot that the leader sent.
 func (d *disk) install(s *pb.Snapshot) error {
-	return errors.Join(d.files.SaveSnap(s), d.wal.SaveSnapshot(record(s)), d.wal.Sync(), d.storage.ApplySnapshot(s))
+	return errors.Join(d.files.SaveSnap(*s), d.wal.SaveSnapshot(record(s)), d.wal.Sync(), d.storage.ApplySnapshot(*s))
 }
 
 // snapshot makes one that the loop asked for, and lets go of the log behind it.
@@ -239,7 +239,7 @@ func (d *disk) snapshot(s *pb.Snapshot) error {
 	if s == nil {
 		return nil
 	}
-	index := s.GetMetadata().GetIndex()
+	index := s.Metadata.Index
 	made, err := d.storage.CreateSnapshot(index, d.voters, s.Data)
 	if errors.Is(err, raft.ErrSnapOutOfDate) {
 		return nil // the leader has sent a newer one
@@ -247,7 +247,7 @@ func (d *disk) snapshot(s *pb.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(d.files.SaveSnap(made), d.wal.SaveSnapshot(record(made)), d.wal.ReleaseLockTo(index)); err != nil {
+	if err := errors.Join(d.files.SaveSnap(made), d.wal.SaveSnapshot(record(&made)), d.wal.ReleaseLockTo(index)); err != nil {
 		return err
 	}
 	first, err := d.storage.FirstIndex()

@@ -17,7 +17,7 @@ type inbox struct {
 // batch is what one turn of the loop takes. It is bounded by what is under way: callers wait for their answers, and
 // peers for acknowledgements.
 type batch struct {
-	messages []*pb.Message
+	messages []pb.Message
 	writes   []*call
 	reads    []*call
 	reports  []func(*raft.RawNode)
@@ -38,7 +38,7 @@ func (in *inbox) ask(c *call) {
 }
 
 // deliver hands in messages of peers and of the disk.
-func (in *inbox) deliver(messages ...*pb.Message) {
+func (in *inbox) deliver(messages ...pb.Message) {
 	if len(messages) == 0 {
 		return
 	}

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
 	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
-	"google.golang.org/protobuf/proto"
 )
 
 const (
@@ -42,7 +42,7 @@ type peer struct {
 	addr string
 	wake chan struct{}
 	mu   sync.Mutex
-	wait []*pb.Message
+	wait []pb.Message
 }
 
 func listen() (*network, error) {
@@ -70,12 +70,12 @@ func (t *network) run(addrs map[uint64]string, n *Node) {
 }
 
 // send queues messages for peers; those to this node's own threads are not for here.
-func (t *network) send(messages []*pb.Message) {
+func (t *network) send(messages []pb.Message) {
 	for _, m := range messages {
-		if isLocal(m.GetTo()) {
+		if isLocal(m.To) {
 			continue
 		}
-		p := t.peers[m.GetTo()]
+		p := t.peers[m.To]
 		if p == nil {
 			continue
 		}
@@ -112,7 +112,7 @@ func (t *network) feed(p *peer) {
 
 func (t *network) write(p *peer, c net.Conn) error {
 	var buf []byte
-	var take []*pb.Message
+	var take []pb.Message
 	for {
 		select {
 		case <-p.wake:
@@ -135,25 +135,26 @@ func (t *network) write(p *peer, c net.Conn) error {
 	}
 }
 
-func appendFrames(buf []byte, messages []*pb.Message) (_ []byte, err error) {
-	for _, m := range messages {
+func appendFrames(buf []byte, messages []pb.Message) ([]byte, error) {
+	for i := range messages {
+		size := messages[i].Size()
+		buf = binary.LittleEndian.AppendUint32(buf, uint32(size))
 		at := len(buf)
-		buf = append(buf, 0, 0, 0, 0)
-		if buf, err = (proto.MarshalOptions{}).MarshalAppend(buf, m); err != nil {
+		buf = slices.Grow(buf, size)[:at+size]
+		if _, err := messages[i].MarshalToSizedBuffer(buf[at:]); err != nil {
 			return nil, err
 		}
-		binary.LittleEndian.PutUint32(buf[at:], uint32(len(buf)-at-4))
 	}
 	return buf, nil
 }
 
 // sent tells raft what became of snapshots, for which it waits.
-func (t *network) sent(messages []*pb.Message, err error) {
+func (t *network) sent(messages []pb.Message, err error) {
 	for _, m := range messages {
-		if m.GetType() != pb.MsgSnap {
+		if m.Type != pb.MsgSnap {
 			continue
 		}
-		to, status := m.GetTo(), raft.SnapshotFinish
+		to, status := m.To, raft.SnapshotFinish
 		if err != nil {
 			status = raft.SnapshotFailure
 		}
@@ -179,7 +180,7 @@ func (t *network) accept() {
 // read delivers what a peer sends: whatever one read of the socket brought goes to the loop together.
 func (t *network) read(c net.Conn) error {
 	r := bufio.NewReaderSize(c, socketSize)
-	var batch []*pb.Message
+	var batch []pb.Message
 	var head [4]byte
 	var body []byte // protobuf copies what it keeps
 	for {
@@ -196,8 +197,8 @@ func (t *network) read(c net.Conn) error {
 		if _, err := io.ReadFull(r, body[:n]); err != nil {
 			return err
 		}
-		m := new(pb.Message)
-		if err := proto.Unmarshal(body[:n], m); err != nil {
+		var m pb.Message
+		if err := m.Unmarshal(body[:n]); err != nil {
 			return err
 		}
 		batch = append(batch, m)

@@ -101,10 +101,10 @@ func start(id uint64, dir string, peers map[uint64]string, net *network) (*Node,
 		return nil, err
 	}
 	n.disk = d
-	if err := n.table.Restore(snapshot.GetData()); err != nil {
+	if err := n.table.Restore(snapshot.Data); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
-	n.applied = snapshot.GetMetadata().GetIndex()
+	n.applied = snapshot.Metadata.Index
 	n.snapshot = n.applied
 	n.raw, err = raft.NewRawNode(&raft.Config{
 		ID: id, ElectionTick: electionTicks, HeartbeatTick: 1,
@@ -217,20 +217,18 @@ func (n *Node) propose(calls []*call) {
 	if len(calls) == 0 {
 		return
 	}
-	values := make([]pb.Entry, len(calls))
-	entries := make([]*pb.Entry, len(calls))
+	entries := make([]pb.Entry, len(calls))
 	for i, c := range calls {
-		values[i].Data = c.command
-		entries[i] = &values[i]
+		entries[i].Data = c.command
 	}
-	err := n.raw.Step(&pb.Message{Type: pb.MsgProp.Enum(), From: new(n.id), Entries: entries})
+	err := n.raw.Step(pb.Message{Type: pb.MsgProp, From: n.id, Entries: entries})
 	if err != nil {
 		for _, c := range calls {
 			c.answer <- ErrNotLeader
 		}
 		return
 	}
-	term := n.raw.BasicStatus().GetTerm()
+	term := n.raw.BasicStatus().Term
 	for _, c := range calls {
 		c.term = term
 		n.writes.push(c)
@@ -263,9 +261,9 @@ func (n *Node) handle(rd raft.Ready) {
 	}
 	n.net.send(rd.Messages)
 	for _, m := range rd.Messages {
-		switch m.GetTo() {
+		switch m.To {
 		case raft.LocalAppendThread:
-			if s := m.GetSnapshot(); s != nil {
+			if s := m.Snapshot; s != nil {
 				n.install(s)
 			}
 			n.disk.submit(m)
@@ -298,18 +296,18 @@ func fail(calls []*call, err error) {
 }
 
 // apply applies committed entries and answers their callers.
-func (n *Node) apply(m *pb.Message) {
-	for _, e := range m.GetEntries() {
-		n.applied = e.GetIndex()
-		if len(e.GetData()) == 0 {
+func (n *Node) apply(m pb.Message) {
+	for _, e := range m.Entries {
+		n.applied = e.Index
+		if len(e.Data) == 0 {
 			continue // a leader's first
 		}
-		n.table.Apply(e.GetData())
-		if c := n.writes.pop(e.GetTerm()); c != nil {
+		n.table.Apply(e.Data)
+		if c := n.writes.pop(e.Term); c != nil {
 			c.answer <- nil
 		}
 	}
-	for _, r := range m.GetResponses() {
+	for _, r := range m.Responses {
 		_ = n.raw.Step(r) // never fails for a local message
 	}
 	if n.applied-n.snapshot >= snapshotEvery {
@@ -320,11 +318,11 @@ func (n *Node) apply(m *pb.Message) {
 
 // install takes over a snapshot that the leader sent.
 func (n *Node) install(s *pb.Snapshot) {
-	if err := n.table.Restore(s.GetData()); err != nil {
+	if err := n.table.Restore(s.Data); err != nil {
 		n.end(fmt.Errorf("a snapshot of the leader: %w", err))
 		return
 	}
-	n.applied = s.GetMetadata().GetIndex()
+	n.applied = s.Metadata.Index
 	n.snapshot = n.applied
 }
 

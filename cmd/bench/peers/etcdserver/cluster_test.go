@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/etcd/server/v3/storage/wal"
+	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
 	"go.uber.org/zap"
 
 	"parley/cmd/bench/load"
@@ -40,7 +41,7 @@ func TestWhatWasAcknowledgedIsInTheLogsOfAMajority(t *testing.T) {
 
 	holding := 0
 	for _, m := range c.members {
-		w, err := wal.OpenForRead(zap.NewNop(), m.Config().Dir+"/member/wal", nil)
+		w, err := wal.OpenForRead(zap.NewNop(), m.Config().Dir+"/member/wal", walpb.Snapshot{})
 		require.NoError(t, err)
 		_, _, entries, err := w.ReadAll() // and closes what it read
 		require.NoError(t, err)
