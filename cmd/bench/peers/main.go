@@ -61,13 +61,12 @@ Use a directory on a real disk: syncs on tmpfs cost nothing and say nothing.`,
 	}
 	f := root.Flags()
 	r.addTo(f)
-	f.StringSliceVar(&r.peers, "peer", []string{"all"}, strings.Join(peerNames(), ", ")+", or all")
+	f.StringSliceVar(&r.peers, "peer", []string{"all"}, strings.Join(peerNames(), ", ")+", all, or none (Parley alone)")
 	f.IntSliceVar(&r.counts, "callers", []int{256}, "closed loops; a list measures one point each")
 	f.IntVar(&r.rounds, "rounds", 1, "turns to keep of each")
 	f.Float64Var(&r.foreignMax, "foreign-max", 0.35, "processors that others may use during a turn")
 	f.IntVar(&r.discardsMax, "discards-max", 10, "turns of each point to discard before giving up")
-	f.StringArrayVar(&r.parley, "with-parley", nil, "also run cmd/bench with these arguments, as in --with-parley 'raft --transport grpc'; can be repeated")
-	f.Lookup("with-parley").NoOptDefVal = "raft"
+	f.StringArrayVar(&r.parley, "with-parley", nil, "also run cmd/bench with these arguments: raft, or 'raft --transport memory'; can be repeated")
 	f.BoolVar(&r.each, "each", false, "also print every turn, kept or not")
 	f.BoolVar(&r.json, "json", false, "print JSON, one object a line")
 	root.AddCommand(pointCommand())
