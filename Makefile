@@ -10,7 +10,7 @@ MUTANT_SEEDS ?= 200
 TOOL      = $(GO) tool -modfile=.ci/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help test format vet race soak histories variants bench mutants fuzz crash flip generate lint check-generated
+.PHONY: help test format vet race soak histories variants bench mutants fuzz crash flip generate lint check-generated peers
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ variants: ## the same hashes whatever the processors, the collector, the race de
 bench: ## throughput and latency, then fail-over and idle elections, one JSON object a line
 	$(GO) run ./cmd/bench raft --json
 	$(GO) run ./cmd/bench check --json
+
+peers: ## vet and test cmd/bench/peers, what Parley is compared with (a module of its own: two minutes of processor time to build at first)
+	$(GO) -C cmd/bench/peers vet ./...
+	$(GO) -C cmd/bench/peers test -timeout 5m ./...
 
 mutants: ## plant each bug of testdata/mutants and count the seeds that find it (MUTANT_SEEDS=200)
 	$(GO) run ./cmd/sim mutants --seeds $(MUTANT_SEEDS)
