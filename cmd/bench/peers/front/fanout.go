@@ -3,7 +3,7 @@ package front
 import (
 	"context"
 	"encoding/binary"
-	"io"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,6 +38,8 @@ type shared struct {
 // queueMax is how many messages may wait for a stream; one that falls further behind is cut off.
 const queueMax = 256
 
+var errBehind = errors.New("front: the stream fell behind and was cut off")
+
 // NewFanout makes one.
 func NewFanout() *Fanout { return &Fanout{streams: map[*listener]bool{}} }
 
@@ -58,7 +60,7 @@ func (f *Fanout) serve(stream grpc.ServerStream) error {
 		select {
 		case m, ok := <-l.queue:
 			if !ok {
-				return io.ErrShortBuffer
+				return errBehind
 			}
 			if err := m.send(stream); err != nil {
 				return err
