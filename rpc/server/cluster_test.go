@@ -70,20 +70,25 @@ func startCluster(t testing.TB, n int, cfg Config) *testCluster {
 		c.conns = append(c.conns, conn)
 	}
 	t.Cleanup(func() {
+		var stopped sync.WaitGroup
 		for i := range c.hosts {
 			_ = c.conns[i].Close()
-			c.stop(i)
+			stopped.Go(func() { c.stop(i) })
 		}
+		stopped.Wait()
 	})
 	c.leader()
 	return c
 }
 
+// patientElections keeps a busy machine from changing leaders under tests that are about something else.
+const patientElections = time.Second
+
 func (c *testCluster) run(i int, l net.Listener) {
 	h, err := host.Start(host.Config{
 		ID:        raft.NodeID(i + 1),
 		Dir:       c.dirs[i],
-		Settings:  node.Settings{Seeds: c.seeds},
+		Settings:  node.Settings{Seeds: c.seeds, ElectionTimeout: patientElections},
 		Machine:   statemachine.NewLimited(c.cfg.Limits),
 		Transport: c.network.End(host.QueueLimits{}),
 		Logger:    slog.New(slog.DiscardHandler),
