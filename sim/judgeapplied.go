@@ -123,10 +123,15 @@ func (w *World) happened(m *machine, at raft.Position) {
 
 // Apply applies the command and compares the outcome.
 func (m *machine) Apply(at node.Applied, command []byte) []byte {
+	return m.ApplyNaming(at, nil, command)
+}
+
+// ApplyNaming is Apply with a place to name the contents of files.
+func (m *machine) ApplyNaming(at node.Applied, blobs node.Names, command []byte) []byte {
 	if m.restored {
 		m.place(at.Position)
 	}
-	reply := m.Machine.Apply(at, command)
+	reply := m.Machine.ApplyNaming(at, blobs, command)
 	a := &m.w.judges.applied
 	if m.next == len(a.log) {
 		m.w.judgeFirst(m, at, command, reply)

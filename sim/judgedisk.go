@@ -83,11 +83,17 @@ func (w *World) judgeBoot(s *server, boot *node.Boot, flight []raft.Store) {
 		}
 	}
 	if boot.Hard != m.hard || !sameTerms(found, m.durable) {
+		// What was under way is there or not. A write that moves the base begins a batch of its own (node.Disk.Write); the
+		// one before it may be there alone.
 		log, hard := append([]raft.Term(nil), m.durable...), m.hard
+		met := false
 		for i := range flight {
 			log, hard = w.storedBy(log, hard, &flight[i])
+			if i == len(flight)-1 || flight[i+1].Base.Index != 0 {
+				met = met || boot.Hard == hard && sameTerms(found, log)
+			}
 		}
-		if (boot.Hard != hard || !sameTerms(found, log)) && !w.judgeDamaged(s, boot, found, log, hard) {
+		if !met && !w.judgeDamaged(s, boot, found, log, hard) {
 			w.violate(Recovery, "Node %d had synced term %d, a vote for %v and %d entries, and restarts with term %d, a vote for %v and %d entries.",
 				s.id, m.hard.Term, m.hard.Vote, len(m.durable), boot.Hard.Term, boot.Hard.Vote, len(found))
 			return

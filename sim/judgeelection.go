@@ -62,7 +62,8 @@ func (w *World) judgeElected(s *server, term raft.Term) {
 			}
 			voters++
 			hard := &l.mirrors[m.ID].hard
-			if hard.Term > term || hard.Term == term && hard.Vote.ID == s.id || m.Inc != 0 && m.Inc != w.node(m.ID).inc {
+			gone := w.node(m.ID).device.wiped || m.Inc != 0 && m.Inc != w.node(m.ID).inc
+			if hard.Term > term || hard.Term == term && hard.Vote.ID == s.id || gone {
 				voted++
 			}
 		}

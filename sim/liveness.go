@@ -27,7 +27,7 @@ func (w *World) heal(e *event) {
 			w.lift(i)
 		}
 	}
-	w.net.calm = true
+	w.net.calmDown(w.now)
 	w.bendLinks()
 	for _, s := range w.subscribers {
 		if s.at != 0 && w.unheard(s.at) {

@@ -34,6 +34,7 @@ type network struct {
 	worn    []byte  // the frame that is damaged on its way
 	slow    int64   // factor on delays, of clients' links too
 	calm    bool    // the liveness phase: no more losses
+	staleAt int64   // from then on what was sent before that is lost
 }
 
 // packet is a message on its way.
@@ -42,6 +43,7 @@ type packet struct {
 	kind     raft.MessageKind
 	from, to raft.NodeID // the ends of the link
 	copies   uint8
+	rough    bool // it was sent before the network became calm
 }
 
 func newNetwork(c chance, p *Plan) network {
@@ -101,7 +103,7 @@ func (w *World) send(m *raft.Message) {
 		copies = 2
 	}
 	p := n.packet()
-	n.packets[p].kind, n.packets[p].from, n.packets[p].to, n.packets[p].copies = m.Kind, from, to, copies
+	n.packets[p].kind, n.packets[p].from, n.packets[p].to, n.packets[p].copies, n.packets[p].rough = m.Kind, from, to, copies, !n.calm
 	n.packets[p].bytes = raft.AppendFramed(n.packets[p].bytes[:0], m)
 	if n.past != nil {
 		m = w.substitute(&n.packets[p], m)
@@ -189,7 +191,7 @@ func (w *World) arrive(e *event) {
 		return
 	}
 	s := w.node(p.to)
-	there := n.open(p.from, p.to) && s.up
+	there := n.open(p.from, p.to) && s.up && !n.stale(w.now, p)
 	n.lanes[laneOf(p.kind)][p.from][p.to].under--
 	p.copies--
 	w.trace.begin(e)
@@ -221,6 +223,26 @@ func (w *World) arrive(e *event) {
 	w.meetsStray(s, &m)
 	s.tell(node.Event{Kind: node.EventMessage, Message: &m})
 }
+
+// calmDown ends what faults do to links. Connections that are held up break: what is on them after staleAfter is lost,
+// and what is sent from now on waits for it no longer.
+func (n *network) calmDown(now int64) {
+	n.calm, n.staleAt = true, now+int64(staleAfter)
+	for on := range n.lanes {
+		for from := range n.lanes[on] {
+			for to := range n.lanes[on][from] {
+				l := &n.lanes[on][from][to]
+				l.last = min(l.last, n.staleAt)
+			}
+		}
+	}
+}
+
+// staleAfter is well above the delay of a calm link and well below what a run has of good times.
+const staleAfter = 100 * time.Millisecond
+
+// stale says whether a packet was on a connection that broke.
+func (n *network) stale(now int64, p *packet) bool { return p.rough && n.calm && now > n.staleAt }
 
 // misses is the end of a packet that nobody takes.
 func (w *World) misses(p *packet, damaged bool) {

@@ -254,6 +254,7 @@ func (s *server) judgeNotes(notes []raft.Note) {
 			moved = true
 		case raft.NoteInstall:
 			w.judgeInstall(s, n.Index)
+			s.rot.at = 0 // the state is a snapshot's now, and judged as such
 			moved = true
 		case raft.NoteCompact:
 			w.cover.Compactions++

@@ -509,5 +509,5 @@ func TestALockSurvivesASnapshotWithItsFenceAndItsTime(t *testing.T) {
 	back.lead(7 * second)
 	require.Equal(t, "a:ann/1/10s", back.list(), "a new cluster is a new term")
 	require.Equal(t, "false ann 1 10s", back.release("ann", 0, "a", 1))
-	require.Equal(t, fmt.Sprintf("true bob %d 1s", 1<<40+5), back.acquire("bob", 0, "a", second))
+	require.Equal(t, fmt.Sprintf("true bob %d 1s", uint64(1<<40+5)), back.acquire("bob", 0, "a", second))
 }

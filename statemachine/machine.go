@@ -194,8 +194,8 @@ func (m *Machine) MayRead(reader, audience string) bool {
 	return reader != "" && state.Decode([]byte(audience), &a) == nil && m.State.MayRead(state.UserID(state.KeyPart(reader, 0)), a)
 }
 
-// Dismissed changes whenever a login ends.
-func (m *Machine) Dismissed() uint64 { return uint64(m.RevokedAt) }
+// Dismissed changes whenever a login ends or a member is removed.
+func (m *Machine) Dismissed() uint64 { return m.Revocations }
 
 // EventsAfter returns the frames of positions above from: the body of each is a list of events.
 //
@@ -230,6 +230,6 @@ func (m *Machine) Clone() node.StateMachine { return &Machine{m.State.Clone()} }
 // the snapshot does not say.
 func (m *Machine) Restore(r io.Reader) error {
 	err := m.Tables.Restore(r)
-	m.RevokedAt++
+	m.Revocations++
 	return err
 }

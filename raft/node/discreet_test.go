@@ -10,7 +10,7 @@ import (
 	"parley/raft"
 )
 
-// A line "for ann,bob,…: …" has a part for each of them, of equal length, and "dismiss ann" ends ann's streams. All
+// A line "for ann,bob,…: …" has a part for each of them, of equal length, and "dismiss ann" ends ann's streams, "dismiss ann from ann" those of this audience alone. All
 // others are for everybody.
 
 func partsOf(line string) (parts []EventPart) {
@@ -37,7 +37,14 @@ func (m *toy) Admits(reader string) bool {
 	return true
 }
 
-func (m *toy) MayRead(reader, audience string) bool { return reader == audience }
+func (m *toy) MayRead(reader, audience string) bool {
+	for _, l := range m.lines {
+		if l == "dismiss "+reader+" from "+audience {
+			return false
+		}
+	}
+	return reader == audience
+}
 
 func (m *toy) Dismissed() (n uint64) {
 	for _, l := range m.lines {
@@ -60,9 +67,9 @@ func discreetCluster(t *testing.T) (m *member, write func(line string) raft.Posi
 	}
 }
 
-func (m *member) subscribeAs(reader string, audiences ...string) *stream {
+func (m *member) subscribeAs(reader, audience string) *stream {
 	s := &stream{m: m, eager: true, seen: len(m.frames)}
-	s.ticket = m.ask(Event{Kind: EventSubscribe, Reader: reader, Audiences: audiences})
+	s.ticket = m.ask(Event{Kind: EventSubscribe, Reader: reader, Audience: audience})
 	s.read()
 	return s
 }
@@ -70,7 +77,7 @@ func (m *member) subscribeAs(reader string, audiences ...string) *stream {
 // What is at stake: a line that somebody sees who may not.
 func TestASubscriberGetsThePartsThatHeMayRead(t *testing.T) {
 	m, write := discreetCluster(t)
-	ann, bob, nobody, only := m.subscribeAs("ann"), m.subscribeAs("bob"), m.subscribeAs(""), m.subscribeAs("ann", "ann")
+	ann, bob, nobody, only := m.subscribeAs("ann", ""), m.subscribeAs("bob", ""), m.subscribeAs("", ""), m.subscribeAs("ann", "ann")
 	write("hello all")
 	write("for ann: A")
 	write("for bob: B")
@@ -94,7 +101,7 @@ func TestASubscriberGetsThePartsThatHeMayRead(t *testing.T) {
 // A stream on which only others' things happen says how far it has come, so that its reader resumes from there.
 func TestWhatAReaderMayNotSeeMovesHisStreamOn(t *testing.T) {
 	m, write := discreetCluster(t)
-	ann := m.subscribeAs("ann")
+	ann := m.subscribeAs("ann", "")
 	var last raft.Position
 	for i := range 300 {
 		last = write(fmt.Sprintf("for bob: %d", i))
@@ -108,7 +115,7 @@ func TestWhatAReaderMayNotSeeMovesHisStreamOn(t *testing.T) {
 
 func TestAReaderWhoIsDismissedLosesHisStreamsAndGetsNoOther(t *testing.T) {
 	m, write := discreetCluster(t)
-	ann, bob := m.subscribeAs("ann"), m.subscribeAs("bob")
+	ann, bob := m.subscribeAs("ann", ""), m.subscribeAs("bob", "")
 	at := write("for ann: the last")
 	ann.read()
 	write("dismiss ann")
@@ -122,6 +129,22 @@ func TestAReaderWhoIsDismissedLosesHisStreamsAndGetsNoOther(t *testing.T) {
 	require.Equal(t, Refused, a.Outcome)
 	require.Equal(t, CodeReaderGone, a.Code)
 	require.Equal(t, at, a.Position)
-	a, _ = m.answer(m.subscribeAs("ann").ticket)
+	a, _ = m.answer(m.subscribeAs("ann", "").ticket)
 	require.Equal(t, CodeReaderGone, a.Code)
+}
+
+func TestAStreamOfOneAudienceEndsWhenItIsNoMoreForItsReader(t *testing.T) {
+	m, write := discreetCluster(t)
+	only, all := m.subscribeAs("ann", "ann"), m.subscribeAs("ann", "")
+	write("for ann: one")
+	write("dismiss ann from ann")
+	write("for ann: two")
+	only.read()
+	all.read()
+	require.Equal(t, []string{"e:for ann: one"}, only.got)
+	require.Equal(t, []string{"e:for ann: one", "e:dismiss ann from ann"}, all.got, "the others go on")
+	a, _ := m.answer(only.ticket)
+	require.Equal(t, CodeNotForReader, a.Code)
+	a, _ = m.answer(m.subscribeAs("bob", "ann").ticket)
+	require.Equal(t, CodeNotForReader, a.Code)
 }

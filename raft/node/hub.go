@@ -32,7 +32,7 @@ type hub struct {
 type subscriber struct {
 	ticket   Ticket
 	reader   string
-	only     []string      // the audiences that it is about; none: all that the reader may see
+	audience string        // empty: all that the reader may see
 	cursor   raft.Position // everything up to here was pushed
 	taken    raft.Position // everything up to here was taken
 	untaken  []int32       // the body bytes of each frame pushed and not taken, oldest first
@@ -50,10 +50,10 @@ func (n *Node) subscribe(ev *Event) {
 		n.refuse(ev.Ticket, CodeNotFormed)
 	case len(n.hub.subs) >= n.settings.Limits.SubscribersMax:
 		n.refuse(ev.Ticket, CodeBusy)
-	case !n.admits(ev.Reader):
-		n.refuse(ev.Ticket, CodeReaderGone)
+	case n.dismisses(ev.Reader, ev.Audience) != CodeNone:
+		n.refuse(ev.Ticket, n.dismisses(ev.Reader, ev.Audience))
 	default:
-		n.hub.add(subscriber{ticket: ev.Ticket, reader: ev.Reader, only: ev.Audiences,
+		n.hub.add(subscriber{ticket: ev.Ticket, reader: ev.Reader, audience: ev.Audience,
 			cursor: ev.From, taken: ev.From, movedAt: n.now, noteAt: n.now})
 	}
 }
@@ -179,7 +179,7 @@ func (n *Node) show(s *subscriber, f *EventFrame) []byte {
 	from, shown := 0, 0
 	for i := range f.Parts {
 		p := &f.Parts[i]
-		if (len(s.only) == 0 || slices.Contains(s.only, p.Audience)) && m.MayRead(s.reader, p.Audience) {
+		if (s.audience == "" || s.audience == p.Audience) && m.MayRead(s.reader, p.Audience) {
 			if shown++; shown == len(f.Parts) {
 				return f.Body
 			}
@@ -190,14 +190,22 @@ func (n *Node) show(s *subscriber, f *EventFrame) []byte {
 	return some
 }
 
-// admits says whether a stream on behalf of the reader may be.
-func (n *Node) admits(reader string) bool {
+// dismisses says why a stream on behalf of the reader, of what concerns the audience, may not be; CodeNone if it may.
+func (n *Node) dismisses(reader, audience string) Code {
 	m, ok := n.sm.(Discreet)
-	return !ok || m.Admits(reader)
+	switch {
+	case !ok:
+		return CodeNone
+	case !m.Admits(reader):
+		return CodeReaderGone
+	case audience != "" && !m.MayRead(reader, audience):
+		return CodeNotForReader
+	}
+	return CodeNone
 }
 
-// dismiss ends the streams of readers who are admitted no more, and says whether there were any. It looks only
-// after somebody was dismissed.
+// dismiss ends the streams that may not be any more, and says whether there were any. It looks only after somebody was
+// dismissed.
 func (n *Node) dismiss() (finished bool) {
 	h := &n.hub
 	m, ok := n.sm.(Discreet)
@@ -206,8 +214,8 @@ func (n *Node) dismiss() (finished bool) {
 	}
 	h.dismissed = m.Dismissed()
 	for i := range h.subs {
-		if s := &h.subs[i]; !m.Admits(s.reader) {
-			n.finish(s, CodeReaderGone, s.taken)
+		if s := &h.subs[i]; n.dismisses(s.reader, s.audience) != CodeNone {
+			n.finish(s, n.dismisses(s.reader, s.audience), s.taken)
 			finished = true
 		}
 	}

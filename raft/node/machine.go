@@ -71,6 +71,7 @@ type Discreet interface {
 	Admits(reader string) bool
 	// MayRead says whether a reader who is admitted may see what concerns the audience, as things are.
 	MayRead(reader, audience string) bool
-	// Dismissed returns a number that changes whenever somebody may have ceased to be admitted.
+	// Dismissed returns a number that changes whenever somebody may have ceased to be admitted, or to read what
+	// concerns some audience.
 	Dismissed() uint64
 }

@@ -134,5 +134,5 @@ func join(t *state.Txn, id state.PlaceID, user state.UserID, admin bool) {
 	place, _ := t.Place(id)
 	t.PutMember(&place, user, &state.Member{Admin: admin, Since: t.At.Position, Read: place.Last, Number: place.Messages})
 	t.PutPlace(&place)
-	t.Record(t.At.Position, &state.Event{Kind: state.EventJoined, Audience: state.ForSeers(id), Place: id, User: user, Other: user})
+	t.Record(t.At.Position, &state.Event{Kind: state.EventJoined, Audience: state.ForPlace(id), Place: id, User: user, Other: user})
 }

@@ -50,7 +50,7 @@ func (s *State) EndLogin(at raft.Position, l *Login) {
 	s.Remove(TableLogins, Key(uint64(l.ID)))
 	s.Remove(TableUserLogins, Key(uint64(l.User), uint64(l.ID)))
 	s.Remove(TableLoginDeadlines, Key(uint64(l.Deadline), uint64(l.ID)))
-	s.RevokedAt = at
+	s.Revocations++
 	s.Record(at, &Event{Kind: EventLoginEnded, User: l.User, Login: l.ID, Audience: ForUser(l.User)})
 }
 

@@ -174,6 +174,7 @@ func (s *State) RemoveMember(p *Place, user UserID) {
 	if was.Admin {
 		p.Admins--
 	}
+	s.Revocations++
 	s.Remove(TableMembers, Key(uint64(p.ID), uint64(user)))
 	s.Remove(TableUserPlaces, Key(uint64(user), uint64(p.ID)))
 }

@@ -11,14 +11,14 @@ type State struct {
 	Tables
 	Limits Limits
 
-	// RevokedAt is the position at which some login ended last, as far as this process applied it; it only spares
-	// the event hub the question whether readers are still who they were.
-	RevokedAt raft.Position
+	// Revocations counts how often a login ended or a member was removed, as far as this process applied it. It is no
+	// replicated state: it only spares the event hub the question whether readers are still who they were.
+	Revocations uint64
 }
 
 // Clone returns an independent copy in a few words; both share their rows until one of them changes.
 func (s *State) Clone() *State {
-	return &State{Tables: s.Tables.Clone(), Limits: s.Limits, RevokedAt: s.RevokedAt}
+	return &State{Tables: s.Tables.Clone(), Limits: s.Limits, Revocations: s.Revocations}
 }
 
 // Head is what every command and query begins with: under which login it comes.

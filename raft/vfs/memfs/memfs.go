@@ -244,6 +244,7 @@ func (f *FS) SyncDir(dir string) error {
 	for _, op := range f.pending {
 		if parent(op.name) == dir && !op.stuck {
 			f.durable = apply(f.durable, op)
+			kept = slices.DeleteFunc(kept, op.settles)
 		} else {
 			kept = append(kept, op)
 		}
@@ -252,6 +253,12 @@ func (f *FS) SyncDir(dir string) error {
 	f.pending = kept
 	f.collect()
 	return nil
+}
+
+// settles says whether a change that is on disk leaves nothing of an earlier one that never got there: both are of the
+// same name, or the earlier one was in a directory of that name, which is gone or another now.
+func (op nameOp) settles(earlier nameOp) bool {
+	return earlier.name == op.name || op.gone != "" && earlier.name == op.gone || op.ino == none && strings.HasPrefix(earlier.name, op.name+"/")
 }
 
 // Lock takes a lock on a name, making the file if there is none.
@@ -336,8 +343,9 @@ func apply(names []entry, op nameOp) []entry {
 	}
 	at, ok := find(names, op.name)
 	switch {
-	case op.ino == none && ok:
-		return slices.Delete(names, at, at+1)
+	case op.ino == none && ok: // of a directory: with all that it held
+		names = slices.Delete(names, at, at+1)
+		return slices.DeleteFunc(names, func(in entry) bool { return strings.HasPrefix(in.name, op.name+"/") })
 	case op.ino == none:
 		return names
 	case ok:

@@ -197,6 +197,61 @@ func TestADirectoryThatIsLostTakesItsFilesAlong(t *testing.T) {
 	require.Empty(t, names)
 }
 
+func TestADirectoryThatIsMadeAnewHasNothingOfTheOldOne(t *testing.T) {
+	fs := memfs.New(1)
+	require.NoError(t, fs.MkdirAll("d"))
+	require.NoError(t, fs.SyncDir("."))
+	require.NoError(t, put(t, fs, "d/a", "old").Sync())
+	fs.SetHook(func(op memfs.Op) error {
+		if op.Kind == memfs.OpSyncDir {
+			return vfs.ErrIO
+		}
+		return nil
+	})
+	require.ErrorIs(t, fs.SyncDir("d"), vfs.ErrIO)
+	fs.SetHook(nil)
+	require.NoError(t, fs.Remove("d/a"))
+	require.NoError(t, fs.Remove("d"))
+	require.NoError(t, fs.MkdirAll("d"))
+	require.NoError(t, fs.SyncDir("."))
+	empty := fs.Clone()
+	require.NoError(t, put(t, fs, "d/a", "new").Sync())
+	require.NoError(t, fs.SyncDir("d"))
+	for _, choose := range []memfs.Chooser{memfs.DropAll, memfs.KeepAll} {
+		crashed := fs.Clone()
+		crashed.CrashMachine(choose)
+		require.Equal(t, "new", contents(t, crashed, "d/a"))
+		crashed = empty.Clone()
+		crashed.CrashMachine(choose)
+		names, err := crashed.List("d")
+		require.NoError(t, err)
+		require.Empty(t, names)
+	}
+}
+
+func TestWhatFailedToBeSyncedIsSettledByALaterSyncOfTheSameName(t *testing.T) {
+	fs := memfs.New(1)
+	fail := func(op memfs.Op) error {
+		if op.Kind == memfs.OpSyncDir {
+			return vfs.ErrIO
+		}
+		return nil
+	}
+	require.NoError(t, fs.MkdirAll("d"))
+	require.NoError(t, fs.Remove("d"))
+	require.NoError(t, fs.MkdirAll("d"))
+	fs.SetHook(fail)
+	require.ErrorIs(t, fs.SyncDir("."), vfs.ErrIO)
+	fs.SetHook(nil)
+	require.NoError(t, fs.Remove("d"))
+	require.NoError(t, fs.MkdirAll("d"))
+	require.NoError(t, fs.SyncDir("."))
+	require.NoError(t, put(t, fs, "d/a", "abc").Sync())
+	require.NoError(t, fs.SyncDir("d"))
+	fs.CrashMachine(memfs.KeepAll)
+	require.Equal(t, "abc", contents(t, fs, "d/a"))
+}
+
 // The kernel reports a failed write-back once and calls the pages clean; a
 // second sync that succeeds proves nothing.
 func TestASyncThatFailedIsNotRepairedByALaterOne(t *testing.T) {
