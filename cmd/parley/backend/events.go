@@ -131,10 +131,8 @@ func (f *feed) stream(ctx context.Context) {
 			}
 			return
 		}
-		for _, e := range frame.GetEvents() {
-			if event, ok := f.b.event(frame.GetPosition(), e); ok {
-				f.tell(ctx, event)
-			}
+		for _, e := range f.b.eventsOf(frame) {
+			f.tell(ctx, e)
 		}
 		f.through(ctx, raft.Position(frame.GetPosition()))
 	}
@@ -235,6 +233,23 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
+// eventsOf are the events of a frame. Messages of streams do not say whom they mention: an event beside them does.
+func (b *Backend) eventsOf(frame *pb.Frame) (all []shell.Event) {
+	mentioned := ""
+	for _, e := range frame.GetEvents() {
+		if m := e.GetMention(); m != nil {
+			mentioned = m.GetMessageId()
+		}
+	}
+	for _, e := range frame.GetEvents() {
+		if event, ok := b.event(frame.GetPosition(), e); ok {
+			event.Message.Mentioned = event.Message.Mentioned || mentioned != "" && event.Message.ID == mentioned
+			all = append(all, event)
+		}
+	}
+	return all
+}
+
 // event is an event as the shell has it; ok is false for those that the shell does not show.
 func (b *Backend) event(position uint64, e *pb.Event) (out shell.Event, ok bool) {
 	out = shell.Event{Position: shell.Position(position)}
@@ -281,7 +296,7 @@ func (b *Backend) event(position uint64, e *pb.Event) (out shell.Event, ok bool)
 			out.Kind = shell.Online
 		}
 	default:
-		// Mentions are in the messages, the end of the login is the end of the stream, and accounts are read when they are shown.
+		// Mentions are put into the messages, the end of the login is the end of the stream, and accounts are read when they are shown.
 		return shell.Event{}, false
 	}
 	return out, true

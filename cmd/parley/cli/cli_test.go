@@ -193,3 +193,58 @@ func TestEveryNodeHasOneStateInTheStatus(t *testing.T) {
 	require.JSONEq(t, `{"leader":1,"term":2,"nodes":[{"id":3,"address":"a:1","role":"unknown","state":"unreachable",
 		"commit":0,"applied":0,"lag":0,"version":"","alive":false}]}`, string(b))
 }
+
+// The names that scripts and other people's tools rely on.
+func TestR97_EveryCommandIsThereAndTellsHowItIsCalled(t *testing.T) {
+	for line := range strings.Lines(`
+signup login logout whoami passwd shell who watch tail history search send edit unsend edits thread react mentions read sessions
+profile set
+sessions revoke
+user list disable enable grant-admin revoke-admin reset-password
+invite create
+admin claim sign-up
+channel list create join leave members archive unarchive add remove promote demote set
+dm send history list
+file put get list delete
+cluster status add remove replace transfer
+context list use add remove
+completion
+`) {
+		words := strings.Fields(line)
+		var calls [][]string
+		switch {
+		case len(words) == 0:
+			continue
+		case len(words) > 12 && words[0] == "signup":
+			for _, w := range words {
+				calls = append(calls, []string{w})
+			}
+		default:
+			for _, w := range words[1:] {
+				calls = append(calls, []string{words[0], w})
+			}
+			calls = append(calls, words[:1])
+		}
+		for _, call := range calls {
+			stdout, stderr, code := run("", append(call, "--help")...)
+			require.Zero(t, code, call)
+			require.Empty(t, stderr, call)
+			require.Contains(t, stdout, "Usage:\n  parley "+strings.Join(call, " "), call)
+			require.Contains(t, stdout, "--json", call)
+		}
+	}
+}
+
+// Whoever asks for nothing that a cluster has to say needs no cluster, and where nobody is logged in no node is asked.
+func TestWhereNobodyIsLoggedInNoNodeIsAsked(t *testing.T) {
+	nobody := t.TempDir()
+	for _, args := range []string{
+		"whoami", "channel list", "send general x", "history general", "tail general", "watch", "who", "dm list", "file list general", "logout",
+		"user list", "invite create", "search x", "sessions", "read general", "mentions",
+	} {
+		var out, errs bytes.Buffer
+		code := Run(context.Background(), strings.Fields(args), Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Getenv: env(nobody)})
+		require.Equal(t, 4, code, args)
+		require.Equal(t, "parley: Nobody is logged in.\n  log in with: parley login NAME\n", errs.String(), args)
+	}
+}
