@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -19,7 +20,6 @@ import (
 	"parley/raft"
 	"parley/raft/host"
 	"parley/raft/node"
-	"parley/raft/vfs/memfs"
 	"parley/rpc/convert"
 	pb "parley/rpc/proto/parley/v1"
 	"parley/statemachine"
@@ -31,7 +31,7 @@ type testCluster struct {
 	t       testing.TB
 	cfg     Config
 	addrs   []string
-	fs      []*memfs.FS
+	dirs    []string
 	seeds   []node.Seed
 	hosts   []*host.Host
 	servers []*Server
@@ -58,7 +58,7 @@ func startCluster(t testing.TB, n int, cfg Config) *testCluster {
 		require.NoError(t, err)
 		listeners = append(listeners, l)
 		c.addrs = append(c.addrs, l.Addr().String())
-		c.fs = append(c.fs, memfs.New(uint64(id)))
+		c.dirs = append(c.dirs, filepath.Join(t.TempDir(), "node"))
 		c.seeds = append(c.seeds, node.Seed{ID: id, PeerAddr: "in memory", ClientAddr: l.Addr().String()})
 	}
 	c.hosts, c.servers = make([]*host.Host, n), make([]*Server, n)
@@ -82,8 +82,7 @@ func startCluster(t testing.TB, n int, cfg Config) *testCluster {
 func (c *testCluster) run(i int, l net.Listener) {
 	h, err := host.Start(host.Config{
 		ID:        raft.NodeID(i + 1),
-		Dir:       "node",
-		FS:        c.fs[i],
+		Dir:       c.dirs[i],
 		Settings:  node.Settings{Seeds: c.seeds},
 		Machine:   statemachine.NewLimited(c.cfg.Limits),
 		Transport: c.network.End(host.QueueLimits{}),
