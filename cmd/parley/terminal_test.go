@@ -22,10 +22,16 @@ type seat struct {
 // sits starts the program on a terminal. Everything that is waited for has two minutes, on the slowest of machines.
 func (p *person) sits(args ...string) *seat {
 	p.t.Helper()
+	return p.sitsIn(nil, args...)
+}
+
+// sitsIn is sits, with more in the environment.
+func (p *person) sitsIn(env []string, args ...string) *seat {
+	p.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	p.t.Cleanup(cancel)
 	cmd := p.command(ctx, args...)
-	cmd.Env = append(cmd.Env, "TERM=xterm-256color")
+	cmd.Env = append(append(cmd.Env, "TERM=xterm-256color"), env...)
 	term, err := shelltest.Start(cmd, 110, 26)
 	require.NoError(p.t, err)
 	p.t.Cleanup(term.Close)

@@ -12,7 +12,6 @@ import (
 	"parley/raft"
 	"parley/raft/host"
 	"parley/raft/node"
-	"parley/raft/vfs/memfs"
 	pb "parley/rpc/proto/parley/v1"
 	"parley/rpc/server"
 	"parley/statemachine"
@@ -51,8 +50,7 @@ func startClusterOf(t *testing.T, limits statemachine.Limits, change func(*serve
 	for i, l := range listeners {
 		h, err := host.Start(host.Config{
 			ID:        raft.NodeID(i + 1),
-			Dir:       "node",
-			FS:        memfs.New(uint64(i)),
+			Dir:       t.TempDir(), // a real one: the log and the files are written at the same time
 			Settings:  node.Settings{Seeds: seeds},
 			Machine:   statemachine.NewLimited(limits),
 			Transport: network.End(host.QueueLimits{}),

@@ -35,7 +35,7 @@ type Error struct {
 	RetryAfter time.Duration
 }
 
-// The reasons that the client itself gives.
+// The reasons that the client itself gives, or looks at.
 const (
 	// ReasonUnavailable: no node was reachable, or none led, until the deadline.
 	ReasonUnavailable = "UNAVAILABLE"
@@ -43,6 +43,8 @@ const (
 	ReasonOutcomeUnknown = convert.ReasonOutcomeUnknown
 	// ReasonTokenMissing: nobody is logged in.
 	ReasonTokenMissing = "TOKEN_MISSING"
+	// ReasonLoginEnded: the login was logged out or revoked.
+	ReasonLoginEnded = "LOGIN_ENDED"
 	// ReasonCompacted: what a stream was to begin with is no longer kept.
 	ReasonCompacted = "COMPACTED"
 )

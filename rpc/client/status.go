@@ -74,6 +74,21 @@ func (c *Client) Status(ctx context.Context) (ClusterStatus, error) {
 	return merge(views), nil
 }
 
+// Reach connects to one node after another and returns the address of the first that takes the connection. It asks
+// nothing, and needs no login: it says that a node is there, not that there is a cluster behind it.
+func (c *Client) Reach(ctx context.Context) (addr string, err error) {
+	for _, addr := range c.addrs {
+		conn, err := c.conns.get(addr)
+		if err != nil {
+			return "", err
+		}
+		if connected(ctx, conn) {
+			return addr, nil
+		}
+	}
+	return "", unavailable("none of the nodes at %v takes a connection", c.addrs)
+}
+
 // askAll returns the answers of those that answered.
 func (c *Client) askAll(ctx context.Context, addrs []string) []*pb.StatusResponse {
 	ctx, cancel := context.WithTimeout(ctx, statusMax)

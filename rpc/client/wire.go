@@ -146,7 +146,7 @@ func answerOf(err error) (a node.Answer, hint string, ok bool) {
 func passing(reason string) bool { return loginReasons[reason] || reason == reasonRateLimited }
 
 // loginReasons are those that say that whoever calls is not logged in.
-var loginReasons = map[string]bool{ReasonTokenMissing: true, "TOKEN_INVALID": true, "TOKEN_EXPIRED": true, "LOGIN_ENDED": true}
+var loginReasons = map[string]bool{ReasonTokenMissing: true, "TOKEN_INVALID": true, "TOKEN_EXPIRED": true, ReasonLoginEnded: true}
 
 const reasonRateLimited = "RATE_LIMITED"
 

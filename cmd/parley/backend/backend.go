@@ -5,7 +5,8 @@
 //	places.go     channels and conversations
 //	messages.go   messages
 //	files.go      files
-//	events.go     what happens, over log-ins and nodes that come and go
+//	events.go     one stream of what happens, over log-ins and nodes that come and go
+//	event.go      one event of the API as the shell has it
 //
 // A place is named as the API names it in all that it says, "#general" or "@bob": names never change, and
 // are never given to another.
@@ -17,6 +18,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -24,25 +26,33 @@ import (
 
 	"parley/cmd/parley/fetch"
 	"parley/cmd/parley/shell"
+	"parley/raft"
 	"parley/raft/node"
 	"parley/rpc/client"
 )
 
 // Backend is a shell's view of one cluster. Its methods are those of shell.Backend.
 type Backend struct {
-	c *client.Client
-	// keep is told of every log-in, and of its end by the zero value.
-	keep func(client.Credentials) error
+	c    *client.Client
+	keep Keep
 
-	login     chan struct{}    // somebody has logged in or out; of capacity 1
-	reconnect chan chan string // whoever asks for another node, told its address
+	changed   chan struct{}   // somebody has logged in or out; of capacity 1
+	reconnect chan chan error // whoever asks for another node, and is told how that went
+
+	mu      sync.Mutex
+	login   string        // the login that from is of
+	from    raft.Position // what happens after it is told; what is read is not older
+	leaving string        // the login that this shell is ending
 }
+
+// Keep remembers for the next time that now is logged in, where before was. Either may be nobody.
+type Keep func(before, now client.Credentials) error
 
 var _ shell.Backend = (*Backend)(nil)
 
-// New returns a Backend over a client. keep is told who is logged in from now on, so that he is next time, too.
-func New(c *client.Client, keep func(client.Credentials) error) *Backend {
-	return &Backend{c: c, keep: keep, login: make(chan struct{}, 1), reconnect: make(chan chan string)}
+// New returns a Backend over a client, which may be logged in already.
+func New(c *client.Client, keep Keep) *Backend {
+	return &Backend{c: c, keep: keep, changed: make(chan struct{}, 1), reconnect: make(chan chan error)}
 }
 
 // Status says how the cluster is.
@@ -76,10 +86,17 @@ func meant(err error) error {
 	if !ok {
 		return err
 	}
-	return &shell.Error{Kind: kindOf(e), Text: e.Text, Hint: hintOf(e)}
+	return &shell.Error{Kind: KindOf(e), Text: e.Text, Hint: hintOf(e)}
 }
 
-func kindOf(e *client.Error) shell.ErrorKind {
+// KindOf is what an error means. The kinds are the exit codes of the command line, too.
+func KindOf(e *client.Error) shell.ErrorKind {
+	switch e.Reason {
+	case "NOT_YET", "REQUESTS_FULL":
+		return shell.Unavailable
+	case client.ReasonCompacted:
+		return shell.Conflict
+	}
 	if e.Outcome == node.Unknown {
 		return shell.Unknown
 	}
@@ -104,16 +121,26 @@ func kindOf(e *client.Error) shell.ErrorKind {
 	return shell.Failed
 }
 
+// hints say what to do, in the shell's words.
+var hints = map[string]string{
+	"CHANNEL_NOT_FOUND":  "/channels lists them",
+	"USER_NOT_FOUND":     "/users lists them",
+	"FILE_NOT_FOUND":     "/files lists those of a place",
+	"LOGIN_NOT_FOUND":    "/sessions lists them",
+	"NOT_A_MEMBER":       "/join it first",
+	"INVITATION_NEEDED":  "an admin of the channel adds you with /add_user",
+	"CREDENTIALS_WRONG":  "no account yet? /signup",
+	"INVITE_NEEDED":      "with a code from a cluster admin: /accept CODE USER EMAIL NAME",
+	"LAST_CHANNEL_ADMIN": "/promote somebody first",
+	"LAST_CLUSTER_ADMIN": "/grant_admin to somebody first",
+}
+
 func hintOf(e *client.Error) string {
-	switch {
-	case e.Reason == "NOT_A_MEMBER":
-		return "/join it first"
-	case e.Reason == "CREDENTIALS_WRONG":
-		return "no account yet? /signup"
+	switch hint := hints[e.Reason]; {
+	case hint != "":
+		return hint
 	case e.Code == codes.Unauthenticated:
-		return "/login"
-	case e.Reason == "INVITATION_NEEDED":
-		return "an admin of the channel adds you"
+		return "/login USER"
 	case e.RetryAfter > time.Second:
 		return fmt.Sprintf("try again in %v", e.RetryAfter.Round(time.Second))
 	}

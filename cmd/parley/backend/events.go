@@ -3,6 +3,8 @@ package backend
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -12,215 +14,272 @@ import (
 	"parley/cmd/parley/shell"
 	"parley/raft"
 	"parley/rpc/client"
-	pb "parley/rpc/proto/parley/v1"
 )
 
 const (
-	// eventsMax is how many events wait for the shell: beyond it, the stream waits, and the node cuts off who waits
-	// too long.
-	eventsMax = 256
-	// againAfter is the wait before a stream that could not begin is tried again.
+	// againAfter is the wait before a stream that could not go on is tried again. Within a stream the client knows better.
 	againAfter = time.Second
+	// While nobody is logged in there is nothing to stream, and a node is looked for every reachEvery; reachMax bounds that.
+	reachEvery = 3 * time.Second
+	reachMax   = 2 * time.Second
 )
 
-// errAnother ends a stream whose user wants another node, or is another one.
+// errAnother ends a stream in whose place another one is wanted: of another user, or at another node.
 var errAnother = errors.New("backend: another stream is wanted")
 
 // Events returns what happens from now on; see shell.Backend.
 func (b *Backend) Events(ctx context.Context) <-chan shell.Event {
-	f := &feed{b: b, out: make(chan shell.Event, eventsMax)}
+	f := &feed{b: b, out: make(chan shell.Event)}
 	go func() {
 		defer close(f.out)
-		f.run(ctx)
+		for ctx.Err() == nil {
+			if who := b.c.Credentials(); who.LoggedIn() {
+				f.follow(ctx, who)
+			} else {
+				f.idle(ctx)
+			}
+		}
 	}()
 	return f.out
 }
 
 // Reconnect gives up the node in use, and returns when another one streams.
 func (b *Backend) Reconnect(ctx context.Context) error {
-	found := make(chan string, 1)
+	found := make(chan error, 1)
+	nobody := &shell.Error{Kind: shell.Unavailable, Text: "No node streams what happens."}
 	select {
 	case b.reconnect <- found:
 	case <-ctx.Done():
-		return meant(errNobody)
+		return nobody
 	}
 	select {
-	case <-found:
-		return nil
+	case err := <-found:
+		return meant(err)
 	case <-ctx.Done():
-		return meant(errNobody)
+		return nobody
 	}
 }
 
-var errNobody = &client.Error{Code: codes.Unavailable, Reason: client.ReasonUnavailable, Text: "No node streams what happens."}
-
-// feed follows what happens over log-ins, log-outs and broken streams. Its fields are of the goroutine that runs it, but for caught.
+// feed follows what happens over log-ins, log-outs and nodes that die. One goroutine at a time runs it.
 type feed struct {
-	b    *Backend
-	out  chan shell.Event
-	user string
+	b   *Backend
+	out chan shell.Event
+	// queue is what the shell has not taken yet. What a stream has brought stays in it when that stream is given up: last
+	// says that it was delivered.
+	queue []shell.Event
 
-	from    *raft.Position // everything up to here was delivered; nil: from now on
-	addr    string         // of the node that streams; "": none does
-	avoid   string         // of the node that was given up
-	lost    bool           // the shell was told that the connection is lost
-	asking  bool           // somebody asks how much it has missed
-	caught  atomic.Uint64  // when everything up to here has come, nothing is missing; 0: not known
-	waiting []chan string  // of Reconnect
+	login   string        // whose position last is
+	last    raft.Position // all up to here is in queue, or was taken
+	addr    string        // of the node in use; "": none
+	avoid   string        // of the node that somebody wanted to leave
+	broken  bool          // the shell was told that there is no connection
+	missed  bool          // the shell may have missed something, and was not told that it has come
+	through *atomic.Uint64
+	waiting []chan<- error // of Reconnect
 }
 
-// run follows one login after the other.
-func (f *feed) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		who := f.b.c.Credentials()
-		if !who.LoggedIn() {
-			select {
-			case <-f.b.login:
-			case found := <-f.b.reconnect:
-				found <- "" // nobody is logged in: there is nothing to stream
-			case <-ctx.Done():
-			}
-			continue
-		}
-		if who.User != f.user {
-			f.user, f.from = who.User, nil
-		}
-		f.follow(ctx)
+// idle passes the time while nobody is logged in: there is nothing to stream, but a person likes to know whether anybody is there.
+func (f *feed) idle(ctx context.Context) {
+	if err := f.reach(ctx); err != nil && ctx.Err() == nil {
+		f.breaks(ctx, err)
+	}
+	timer := time.NewTimer(reachEvery)
+	defer timer.Stop()
+	select {
+	case <-f.b.changed:
+	case found := <-f.b.reconnect:
+		found <- f.reach(ctx)
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
-// follow streams until the login, or the node in use, is to be another one.
-func (f *feed) follow(parent context.Context) {
+func (f *feed) reach(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, reachMax)
+	defer cancel()
+	addr, err := f.b.c.Reach(ctx)
+	if err == nil {
+		f.missed = false // of nobody's
+		f.stands(ctx, addr)
+	}
+	return err
+}
+
+// follow streams under one login, until the stream ends or another one is wanted.
+func (f *feed) follow(parent context.Context, who client.Credentials) {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		f.stream(ctx)
+		if err := f.watch(ctx, who); err != nil && ctx.Err() == nil {
+			f.ended(ctx, who, err)
+		}
 	}()
 	select {
 	case <-watched:
-	case <-f.b.login:
+	case <-f.b.changed:
 	case found := <-f.b.reconnect:
 		cancel(errAnother)
 		<-watched
-		f.waiting = append(f.waiting, found)
-		f.avoid, f.addr = f.addr, ""
-		f.tell(parent, shell.Event{Kind: shell.Lost, Text: "given up"}, shell.Event{Kind: shell.Reconnecting})
-		f.lost = true
-		return
-	case <-parent.Done():
+		f.waiting, f.avoid = append(f.waiting, found), f.addr
+		f.breaks(parent, errors.New("another node is looked for"))
 	}
 	cancel(errAnother)
 	<-watched
 }
 
-// stream is one Watch, to its end.
-func (f *feed) stream(ctx context.Context) {
-	f.asking = false
-	login := f.b.c.Credentials().Login
+// watch streams until it can't go on, and returns why.
+func (f *feed) watch(ctx context.Context, who client.Credentials) error {
+	from, err := f.b.begun(ctx, who.Login)
+	if err != nil {
+		return err
+	}
+	if f.login != who.Login {
+		f.login, f.last = who.Login, from
+	}
+	last := f.last
 	o := client.WatchOptions{StreamOptions: client.StreamOptions{
-		From: f.from, Avoid: f.avoid,
-		OnTrouble:  func(err error) { f.trouble(ctx, err) },
-		OnProgress: func(addr string, through raft.Position) { f.progress(ctx, addr, through) },
+		From: &last, Avoid: f.avoid,
+		OnTrouble: func(err error) { f.breaks(ctx, err) },
+		OnProgress: func(addr string, through raft.Position) {
+			f.stands(ctx, addr)
+			f.came(ctx, through)
+		},
 	}}
 	for frame, err := range f.b.c.Watch(ctx, o) {
 		if err != nil {
-			if f.b.c.Credentials().Login == login { // otherwise it ended because somebody else is logged in
-				f.ended(ctx, err)
-			}
-			return
+			return err
 		}
-		for _, e := range f.b.eventsOf(frame) {
-			f.tell(ctx, e)
+		for _, event := range f.b.events(frame) {
+			event.Reader = who.User
+			f.queue = append(f.queue, event)
 		}
-		f.through(ctx, raft.Position(frame.GetPosition()))
+		f.came(ctx, raft.Position(frame.GetPosition()))
 	}
+	return nil
 }
 
-// tell hands events on, for as long as somebody may want them.
-func (f *feed) tell(ctx context.Context, events ...shell.Event) {
-	for _, e := range events {
-		select {
-		case f.out <- e:
-		case <-ctx.Done():
+// came: everything up to a position is in the queue.
+func (f *feed) came(ctx context.Context, at raft.Position) {
+	f.last = max(f.last, at)
+	if f.missed && f.through != nil {
+		if end := f.through.Load(); end != 0 && uint64(f.last) >= end {
+			f.missed, f.through = false, nil
+			f.queue = append(f.queue, shell.Event{Kind: shell.CaughtUp, Position: shell.Position(f.last)})
 		}
 	}
+	f.flush(ctx)
 }
 
-// trouble: the stream has broken, and the next node is tried.
-func (f *feed) trouble(ctx context.Context, err error) {
-	if f.lost {
+// stands: a node streams, or takes the connection.
+func (f *feed) stands(ctx context.Context, addr string) {
+	if f.addr == addr {
 		return
 	}
-	f.lost, f.addr = true, ""
-	f.tell(ctx, shell.Event{Kind: shell.Lost, Text: sayOf(err)}, shell.Event{Kind: shell.Reconnecting})
-}
-
-// sayOf is what an error says, without gRPC's own framing.
-func sayOf(err error) string {
-	if s, ok := status.FromError(err); ok {
-		return s.Message()
+	f.addr, f.avoid, f.broken = addr, "", false
+	f.queue = append(f.queue, shell.Event{Kind: shell.Connected, Text: addr})
+	for _, found := range f.waiting {
+		found <- nil
 	}
-	return err.Error()
-}
-
-// progress: a node streams, and everything up to a position has come.
-func (f *feed) progress(ctx context.Context, addr string, through raft.Position) {
-	if f.addr != addr {
-		f.addr = addr
-		f.tell(ctx, shell.Event{Kind: shell.Connected, Text: addr})
-		for _, found := range f.waiting {
-			found <- addr
-		}
-		f.waiting = nil
-		if f.lost && !f.asking {
-			f.asking = true
-			f.caught.Store(0)
-			go f.ask(ctx)
-		}
+	f.waiting = nil
+	if f.missed {
+		f.through = new(atomic.Uint64)
+		go f.b.findEnd(ctx, f.through)
 	}
-	f.through(ctx, through)
+	f.flush(ctx)
 }
 
-// ask finds out where everything that was missed ends.
-func (f *feed) ask(ctx context.Context) {
+// findEnd finds out where that ends which was missed: no single node can tell, as the one that streams may lag.
+func (b *Backend) findEnd(ctx context.Context, end *atomic.Uint64) {
 	for ctx.Err() == nil {
-		if me, err := f.b.c.WhoAmI(ctx); err == nil {
-			f.caught.Store(me.GetPosition())
+		if me, err := b.c.WhoAmI(ctx); err == nil {
+			end.Store(me.GetPosition())
 			return
 		}
 		sleep(ctx, againAfter)
 	}
 }
 
-// through: everything up to a position has come.
-func (f *feed) through(ctx context.Context, at raft.Position) {
-	f.from = &at
-	if caught := f.caught.Load(); f.lost && f.asking && caught != 0 && uint64(at) >= caught {
-		f.lost, f.asking = false, false
-		f.tell(ctx, shell.Event{Kind: shell.CaughtUp, Position: shell.Position(at)})
+// breaks: no node streams, or this one no longer.
+func (f *feed) breaks(ctx context.Context, err error) {
+	if !f.broken {
+		text := why(err)
+		if f.addr != "" {
+			text = f.addr + ": " + text
+		}
+		f.queue = append(f.queue, shell.Event{Kind: shell.Lost, Text: text})
 	}
+	f.addr, f.broken, f.missed, f.through = "", true, true, nil
+	f.queue = append(f.queue, shell.Event{Kind: shell.Reconnecting})
+	f.flush(ctx)
 }
 
 // ended: the stream can't go on as it was.
-func (f *feed) ended(ctx context.Context, err error) {
+func (f *feed) ended(ctx context.Context, who client.Credentials, err error) {
 	e, ok := errors.AsType[*client.Error](err)
 	switch {
-	case ctx.Err() != nil || !ok:
+	case f.b.c.Credentials().Login != who.Login:
 		return
-	case e.Reason == client.ReasonCompacted:
-		f.from = &e.Position
-		f.tell(ctx, shell.Event{Kind: shell.Resync, Position: shell.Position(e.Position)})
-		return
-	case e.Code == codes.Unauthenticated:
-		f.tell(ctx, shell.Event{Kind: shell.Revoked})
-		f.b.c.Use(client.Credentials{})
-		_ = f.b.keep(client.Credentials{}) // what is kept is refused next time
+	case ok && e.Reason == client.ReasonCompacted:
+		if err = f.resync(ctx); err == nil {
+			return
+		}
+	case ok && e.Code == codes.Unauthenticated:
+		if !f.b.lost(who, e.Reason) {
+			sleep(ctx, againAfter) // the user logs out, and the answer is on its way
+			return
+		}
+		f.queue = append(f.queue, shell.Event{Kind: shell.Revoked, Reader: who.User})
+		f.flush(ctx)
 		return
 	}
-	f.trouble(ctx, err)
+	f.breaks(ctx, err)
 	sleep(ctx, againAfter)
+}
+
+// resync goes on from now, when what happened before is not kept any more. What the shell reads anew is not older than
+// where the stream goes on.
+func (f *feed) resync(ctx context.Context) error {
+	me, err := f.b.c.WhoAmI(ctx)
+	if err != nil {
+		return err
+	}
+	f.last, f.missed, f.through = raft.Position(me.GetPosition()), false, nil
+	f.queue = append(f.queue, shell.Event{Kind: shell.Resync, Position: shell.Position(f.last)})
+	f.flush(ctx)
+	return nil
+}
+
+// flush hands the queue over. What the shell has not taken when the context ends stays in it.
+func (f *feed) flush(ctx context.Context) {
+	for len(f.queue) > 0 {
+		select {
+		case f.out <- f.queue[0]:
+			f.queue = f.queue[1:]
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// why says why a connection broke, in few words: what gRPC puts around them is of no use to a person.
+func why(err error) string {
+	s, ok := status.FromError(err)
+	if !ok {
+		return err.Error()
+	}
+	text := s.Message()
+	if s.Code() != codes.Unavailable || len(s.Details()) > 0 { // a node has said it
+		return text
+	}
+	if i := strings.LastIndex(text, ": "); i >= 0 {
+		text = strings.Trim(text[i+2:], `"`)
+	}
+	if text == "EOF" || strings.Contains(text, "reset by peer") {
+		return "the connection broke"
+	}
+	return fmt.Sprintf("the node does not answer (%s)", text)
 }
 
 // sleep waits, or until the context ends.
@@ -231,73 +290,4 @@ func sleep(ctx context.Context, d time.Duration) {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-}
-
-// eventsOf are the events of a frame. Messages of streams do not say whom they mention: an event beside them does.
-func (b *Backend) eventsOf(frame *pb.Frame) (all []shell.Event) {
-	mentioned := ""
-	for _, e := range frame.GetEvents() {
-		if m := e.GetMention(); m != nil {
-			mentioned = m.GetMessageId()
-		}
-	}
-	for _, e := range frame.GetEvents() {
-		if event, ok := b.event(frame.GetPosition(), e); ok {
-			event.Message.Mentioned = event.Message.Mentioned || mentioned != "" && event.Message.ID == mentioned
-			all = append(all, event)
-		}
-	}
-	return all
-}
-
-// event is an event as the shell has it; ok is false for those that the shell does not show.
-func (b *Backend) event(position uint64, e *pb.Event) (out shell.Event, ok bool) {
-	out = shell.Event{Position: shell.Position(position)}
-	switch k := e.GetKind().(type) {
-	case *pb.Event_Message:
-		out.Kind, out.Message = shell.Posted, b.message(k.Message, position)
-		out.Place, out.User = out.Message.Place, out.Message.Sender
-	case *pb.Event_Edited:
-		out.Kind, out.Message = shell.Edited, b.message(k.Edited.GetMessage(), position)
-		out.Place, out.User = out.Message.Place, out.Message.Sender
-	case *pb.Event_Deleted:
-		d := k.Deleted
-		out.Kind, out.Place, out.User = shell.Deleted, shell.PlaceID(d.GetPlace()), d.GetUsername()
-		out.Message = shell.Message{ID: d.GetMessageId(), Place: out.Place, Position: shell.Position(d.GetMessagePosition()), Deleted: deletion(d.GetByAdmin()), AsOf: out.Position}
-	case *pb.Event_Reaction:
-		r := k.Reaction
-		out.Kind, out.Place, out.User = shell.Reacted, shell.PlaceID(r.GetPlace()), r.GetUsername()
-		out.Message = shell.Message{ID: r.GetMessageId(), Place: out.Place, Position: shell.Position(r.GetMessagePosition()), AsOf: out.Position}
-	case *pb.Event_Read:
-		out.Kind, out.Place, out.Through = shell.WasRead, shell.PlaceID(k.Read.GetPlace()), shell.Position(k.Read.GetRead())
-	case *pb.Event_ChannelCreated:
-		out.Kind, out.Place, out.User = shell.ChannelCreated, channelID(k.ChannelCreated.GetChannel().GetName()), k.ChannelCreated.GetBy()
-	case *pb.Event_ChannelChanged:
-		out.Kind, out.Place, out.User = shell.ChannelChanged, channelID(k.ChannelChanged.GetChannel().GetName()), k.ChannelChanged.GetBy()
-	case *pb.Event_ChannelArchived:
-		out.Kind, out.Place, out.User = shell.ChannelChanged, channelID(k.ChannelArchived.GetChannel()), k.ChannelArchived.GetBy()
-	case *pb.Event_ChannelUnarchived:
-		out.Kind, out.Place, out.User = shell.ChannelChanged, channelID(k.ChannelUnarchived.GetChannel()), k.ChannelUnarchived.GetBy()
-	case *pb.Event_MemberRoleChanged:
-		out.Kind, out.Place, out.User = shell.ChannelChanged, channelID(k.MemberRoleChanged.GetChannel()), k.MemberRoleChanged.GetUsername()
-	case *pb.Event_MemberJoined:
-		out.Kind, out.Place, out.User = shell.Joined, channelID(k.MemberJoined.GetChannel()), k.MemberJoined.GetUsername()
-		if by := k.MemberJoined.GetBy(); by != out.User {
-			out.By = by
-		}
-	case *pb.Event_MemberLeft:
-		out.Kind, out.Place, out.User = shell.Left, channelID(k.MemberLeft.GetChannel()), k.MemberLeft.GetUsername()
-		if by := k.MemberLeft.GetBy(); by != out.User {
-			out.Kind, out.By = shell.Removed, by
-		}
-	case *pb.Event_Presence:
-		out.Kind, out.User, out.Time = shell.Offline, k.Presence.GetUsername(), timeOf(k.Presence.GetLastSeen())
-		if k.Presence.GetOnline() {
-			out.Kind = shell.Online
-		}
-	default:
-		// Mentions are put into the messages, the end of the login is the end of the stream, and accounts are read when they are shown.
-		return shell.Event{}, false
-	}
-	return out, true
 }

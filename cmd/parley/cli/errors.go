@@ -10,11 +10,11 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc/codes"
 
+	"parley/cmd/parley/backend"
 	"parley/cmd/parley/fetch"
 	"parley/cmd/parley/keep"
 	"parley/cmd/parley/plain"
 	"parley/cmd/parley/shell"
-	"parley/raft/node"
 	"parley/rpc/client"
 )
 
@@ -118,36 +118,7 @@ func describeAnswer(e *client.Error) failure {
 }
 
 // exitOf is the exit code of an answer.
-func exitOf(e *client.Error) int {
-	if exit, ok := exits[e.Reason]; ok {
-		return exit
-	}
-	if e.Outcome == node.Unknown {
-		return exitUnknown
-	}
-	switch e.Code {
-	case codes.NotFound:
-		return exitNotFound
-	case codes.Unauthenticated:
-		return exitNotLoggedIn
-	case codes.PermissionDenied:
-		return exitNotPermitted
-	case codes.AlreadyExists, codes.FailedPrecondition, codes.Aborted:
-		return exitConflict
-	case codes.Unavailable:
-		return exitUnavailable
-	case codes.ResourceExhausted:
-		if e.RetryAfter > 0 {
-			return exitUnavailable
-		}
-	}
-	return exitError
-}
-
-// exits are of reasons whose code says something else to a script than to a client.
-var exits = map[string]int{
-	"NOT_YET": exitUnavailable, "REQUESTS_FULL": exitUnavailable, "COMPACTED": exitConflict,
-}
+func exitOf(e *client.Error) int { return shell.ExitCode(&shell.Error{Kind: backend.KindOf(e)}) }
 
 // hints say what to do.
 var hints = map[string]string{

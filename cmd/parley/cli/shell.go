@@ -16,6 +16,9 @@ func (a *app) shellCommand() *cobra.Command {
 can do. Without a terminal it does the lines that it reads, up to the first one that fails.`,
 		Args: args("[PLACE]"), ValidArgsFunction: completeEach(a.places),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if a.json {
+				return usageOf(cmd, "the shell writes no JSON; the other commands do")
+			}
 			dir, kept, err := a.inUse()
 			if err != nil {
 				return err
@@ -25,8 +28,12 @@ can do. Without a terminal it does the lines that it reads, up to the first one 
 				return err
 			}
 			defer c.Close()
-			b := backend.New(c, func(who client.Credentials) error {
-				return dir.Update(kept.Name, func(k *keep.Context) { k.Credentials = who })
+			b := backend.New(c, func(before, now client.Credentials) error {
+				return dir.Update(kept.Name, func(k *keep.Context) {
+					if now.LoggedIn() || k.Credentials.Login == before.Login { // nobody has logged in meanwhile, by another process
+						k.Credentials = now
+					}
+				})
 			})
 			o := shell.Options{In: a.In, Out: a.Out, Err: a.Err, Color: a.Getenv("NO_COLOR") == "" && a.Getenv("TERM") != "dumb"}
 			if len(args) > 0 {

@@ -131,10 +131,10 @@ type SignUp struct{ Username, Email, DisplayName, Password, Invite string }
 
 // Login is one log-in of a user, on this machine or another.
 type Login struct {
-	ID       string
-	Created  time.Time
-	LastSeen time.Time
-	Current  bool // this shell's
+	ID              string
+	Client, Address string // what was logged in with, and from where
+	Created         time.Time
+	Current         bool // this shell's
 }
 
 // User is anybody. Email addresses are not shown to others.
@@ -288,10 +288,12 @@ type Node struct {
 type Event struct {
 	Kind     Kind
 	Position Position
+	Reader   string // the user whose eyes it is for: to nobody else it is shown. Of a connection: empty
 	Place    PlaceID
 	User     string    // whom it happened to, or who did it
 	By       string    // Joined: who added him, if it was not himself
-	Message  Message   // Posted, Edited: the message. Deleted: its ID, and Deleted. Reacted: its ID
+	Message  Message   // Posted: the message. Edited: its ID and its text. Deleted: its ID, and Deleted. Reacted: its ID
+	File     File      // Filed
 	Through  Position  // WasRead
 	Text     string    // Lost: why. Connected: the node
 	Time     time.Time // Offline: when
@@ -306,6 +308,7 @@ const (
 	Edited                         // Message has another text
 	Deleted                        // Message is deleted
 	Reacted                        // the reactions to Message.ID have changed
+	Filed                          // File is new in Place
 	Joined                         // User is in Place
 	Left                           // User left Place by himself
 	Removed                        // User was removed from Place; if it is this user, Place is gone for him

@@ -111,13 +111,13 @@ func (m *Model) setProfile(displayName, email string) []effect {
 
 func sessions(m *Model, _ []string) ([]effect, error) {
 	return call(m, callTime, func(ctx context.Context, b Backend) ([]Login, error) { return b.Logins(ctx) }, func(m *Model, logins []Login) []effect {
-		rows := [][]piece{{name(heading, "LOGIN"), name(heading, "SINCE"), name(heading, "LAST SEEN")}}
+		rows := [][]piece{{name(heading, "LOGIN"), name(heading, "SINCE"), name(heading, "FROM"), name(heading, "WITH")}}
 		for _, l := range logins {
-			row := []piece{name(normal, l.ID), name(normal, m.when(l.Created)), name(normal, m.when(l.LastSeen))}
+			with := name(normal, l.Client)
 			if l.Current {
-				row[2] = name(good, "this one")
+				with = name(good, strings.TrimSpace(l.Client+" (this one)"))
 			}
-			rows = append(rows, row)
+			rows = append(rows, []piece{name(normal, l.ID), name(normal, m.when(l.Created)), name(normal, l.Address), with})
 		}
 		m.table(rows)
 		return nil

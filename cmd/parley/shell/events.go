@@ -26,16 +26,21 @@ func (m *Model) event(e Event) []effect {
 	case Connected, Lost, Reconnecting, CaughtUp, Resync:
 		return m.linkEvent(e)
 	}
-	if m.me == nil {
-		return nil
+	if m.me == nil || e.Reader != "" && e.Reader != m.me.Username {
+		return nil // it was on its way when its reader logged out
 	}
 	switch e.Kind {
 	case Posted:
 		return m.posted(e)
-	case Edited, Deleted:
+	case Edited:
+		m.steady(e.Place, func() { m.room(e.Place).apply(e) })
+		return m.lookAgain(e.Place, e.Message.ID) // whom it mentions may be others
+	case Deleted:
 		m.steady(e.Place, func() { m.room(e.Place).apply(e) })
 	case Reacted:
 		return m.lookAgain(e.Place, e.Message.ID)
+	case Filed:
+		m.filed(e)
 	case WasRead:
 		return m.wasRead(e)
 	case Typing:
@@ -111,6 +116,19 @@ func (m *Model) posted(e Event) []effect {
 	}
 	m.sortPlaces()
 	return effects
+}
+
+// filed shows that somebody has put a file into a place. Whoever has done so was told already.
+func (m *Model) filed(e Event) {
+	if m.place(e.Place) == nil || e.User == m.user() {
+		return
+	}
+	f := e.File
+	n := note{pieces: []piece{name(nickStyle(e.User), e.User), name(dim, " has put "), name(strong, f.Name), name(dim, fmt.Sprintf(" here (%s): /download %s", size(f.Size), f.ID))}}
+	m.steady(e.Place, func() { m.room(e.Place).say(n) })
+	if m.pipe && e.Place == m.open {
+		m.news = append(m.news, entry{note: &n})
+	}
 }
 
 // wasRead takes in that this user has read a place, perhaps on another machine.

@@ -366,3 +366,57 @@ func TestAPlaceForgetsNothingWhileItsReaderIsFurtherUp(t *testing.T) {
 	d.hear()
 	require.Len(t, d.room("chan_1").messages, roomMessagesMax)
 }
+
+// What was told to one user, and was on its way when another one logged in, is nobody's: "@bob" is another conversation to
+// each of them.
+func TestR8_WhatWasOnItsWayToAnotherUserIsNotShown(t *testing.T) {
+	town := newTown()
+	town.says("bob", "@charlie", "hello charlie")
+	d := newDesk(t, town.visitAs("charlie"), 80, 16)
+	d.types("dm bob<enter>")
+	place := d.open
+	secret := Message{ID: "msg_9", Place: place, Position: 900, Sender: "bob", Text: "between us", AsOf: 900}
+	d.put([]Event{{Kind: Posted, Position: 900, Reader: "alice", Place: place, Message: secret}, {Kind: Revoked, Reader: "alice"}})
+	require.NotContains(t, d.look(), "between us")
+	require.Equal(t, "charlie", d.user())
+	d.put([]Event{{Kind: Posted, Position: 900, Reader: "charlie", Place: place, Message: secret}})
+	require.Contains(t, d.look(), "between us")
+}
+
+// An event tells the new text and no more: what was said of the old one stays until the message is read again.
+func TestR32_AnEditLeavesTheReactionsWhereTheyAre(t *testing.T) {
+	town := newTown()
+	bob := town.visitAs("bob")
+	d := newDesk(t, town.visitAs("alice"), 80, 16)
+	d.types("join general<enter>")
+	town.says("bob", "#general", "shall we, @alice?")
+	d.hear()
+	id := d.room("chan_1").messages[0].ID
+	require.NoError(t, bob.React(context.Background(), id, "🎉", true))
+	d.hear()
+	d.ring()
+	require.Contains(t, d.look(), "🎉 1")
+	d.put([]Event{{Kind: Edited, Position: 900, Place: "chan_1", Message: Message{ID: id, Place: "chan_1", Text: "shall we all?", AsOf: 900}}})
+	require.Contains(t, d.look(), "bob: shall we all? (edited)")
+	require.Contains(t, d.look(), "🎉 1")
+	require.Len(t, d.timers, 1, "it is going to be read again, once")
+}
+
+// Files stand beside the messages of a place: whoever is there learns of them, and how to get them.
+func TestR41_AFileThatSomebodyPutsHereIsShown(t *testing.T) {
+	town := newTown()
+	d := newDesk(t, town.visitAs("alice"), 80, 16)
+	d.types("join general<enter>half a sen")
+	file := File{ID: "file_7", Name: "map\x1b[2J.txt", Uploader: "bob", Size: 2048}
+	d.put([]Event{
+		{Kind: Filed, Position: 900, Place: "chan_1", User: "bob", File: file},
+		{Kind: Filed, Position: 901, Place: "chan_1", User: "alice", File: File{ID: "file_8", Name: "mine.txt", Uploader: "alice"}},
+		{Kind: Filed, Position: 902, Place: "chan_2", User: "bob", File: File{ID: "file_9", Name: "elsewhere.txt", Uploader: "bob"}},
+	})
+	require.Contains(t, d.look(), "bob has put map[2J.txt here (2.0 KiB): /download file_7")
+	require.NotContains(t, d.look(), "mine.txt", "whoever has put it was told so")
+	require.NotContains(t, d.look(), "elsewhere.txt")
+	require.Equal(t, "half a sen", d.input.text())
+	d.types("<ctrl+u>/switch random<enter>")
+	require.Contains(t, d.look(), "elsewhere.txt")
+}

@@ -90,8 +90,7 @@ func (r *room) apply(e Event) {
 		}
 	case Edited:
 		if m := r.find(e.Message.ID); m != nil && e.Position > m.AsOf {
-			*m = e.Message
-			m.AsOf = e.Position
+			m.Text, m.Edited, m.AsOf = e.Message.Text, true, e.Position
 		}
 	case Deleted:
 		if m := r.find(e.Message.ID); m != nil && e.Position > m.AsOf {

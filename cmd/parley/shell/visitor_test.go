@@ -83,7 +83,7 @@ func (v *visitor) SetProfile(ctx context.Context, displayName, email string) err
 
 func (v *visitor) Logins(ctx context.Context) (l []Login, err error) {
 	err = v.as(ctx, func(t *town, me string) error {
-		l = []Login{{ID: "login_1", Created: t.clock(), LastSeen: t.clock(), Current: true}}
+		l = []Login{{ID: "login_1", Client: "parley on a machine", Address: "192.0.2.7", Created: t.clock(), Current: true}}
 		return nil
 	})
 	return l, err
