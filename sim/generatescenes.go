@@ -45,7 +45,7 @@ var scenes = []scene{
 // scenes draws one of them, in half of the worlds; and there half of the time nothing else happens.
 func (g *generator) scenes() {
 	s := g.stream(ideaScenes)
-	if !s.perMille(500) {
+	if !s.perMille(500) || g.plan.Heal < sceneMin {
 		return
 	}
 	what := &scenes[s.below(uint64(len(scenes)))]
@@ -69,6 +69,9 @@ func (g *generator) scenes() {
 		g.add(faults...)
 	}
 }
+
+// sceneMin is for how long faults must strike in a run that has a scene: in shorter ones none would come to its end.
+const sceneMin = 4 * time.Second
 
 // alone takes all faults away.
 func (g *generator) alone() { g.plan.Faults = nil }

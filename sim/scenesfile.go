@@ -12,7 +12,7 @@ import (
 func (g *generator) files(s *stream) {
 	p := g.plan
 	g.allWell()
-	p.Old = nil
+	p.Old, p.OldLevel = nil, 0
 	p.Blobs = BlobPlan{Chunk: 256, Pin: 4 * time.Second, Grace: time.Duration(s.between(300, 900)) * time.Millisecond}
 	p.Uploaders = nil
 	for range 3 {

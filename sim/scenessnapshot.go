@@ -70,7 +70,8 @@ func (g *generator) smallState(s *stream) {
 	for i := range p.Clients {
 		if c := &p.Clients[i]; c.At == 0 {
 			c.Lock, c.Names, c.TTL, c.Text, c.Read = 985, names, ttl, 20, 100
-			c.Every, c.Pipeline, c.Nap, c.Once = c.Every/3, 8+int(s.below(12)), 0, 0
+			c.Every, c.Pipeline, c.Nap = c.Every/3, 8+int(s.below(12)), 0
+			c.Once, c.Again, c.Clash = 0, 0, 0
 		}
 	}
 }
@@ -127,7 +128,8 @@ func (g *generator) bigEntries(s *stream) {
 	p.Node.Snapshot = s.between(2000, 6000)
 	for i := range p.Clients {
 		if c := &p.Clients[i]; c.At == 0 {
-			c.Text, c.Read, c.Lock = 1000, 100, 0
+			c.Text, c.Read = 1000, 100
+			c.Lock, c.Names, c.TTL = 0, 0, 0
 		}
 	}
 }
