@@ -257,18 +257,18 @@ func certain(e *node.Event, a node.Answer) node.Answer {
 // Subscribe begins a stream of the frames after position from: first what is
 // kept, then what happens. If the node refuses it, Next tells.
 func (h *Host) Subscribe(ctx context.Context, from raft.Position) (*Subscription, error) {
-	return h.SubscribeFor(ctx, from, "", "")
+	return h.SubscribeFor(ctx, from, "")
 }
 
-// SubscribeFor is Subscribe on behalf of a reader, who gets what he may see (node.Discreet): only what concerns the
-// audience, if one is named.
-func (h *Host) SubscribeFor(ctx context.Context, from raft.Position, reader, audience string) (*Subscription, error) {
+// SubscribeFor is Subscribe on behalf of a reader, who gets what he may see (node.Discreet): only what concerns one of the
+// audiences, if any are named.
+func (h *Host) SubscribeFor(ctx context.Context, from raft.Position, reader string, audiences ...string) (*Subscription, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	s := newSubscription(h, from)
 	h.subs.add(s)
-	switch h.inbox.call(node.Event{Kind: node.EventSubscribe, Ticket: s.ticket, From: from, Reader: reader, Audience: audience}) {
+	switch h.inbox.call(node.Event{Kind: node.EventSubscribe, Ticket: s.ticket, From: from, Reader: reader, Audiences: audiences}) {
 	case placedFull:
 		h.subs.remove(s.ticket)
 		return nil, ErrBusy

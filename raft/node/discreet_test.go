@@ -60,9 +60,9 @@ func discreetCluster(t *testing.T) (m *member, write func(line string) raft.Posi
 	}
 }
 
-func (m *member) subscribeAs(reader, audience string) *stream {
+func (m *member) subscribeAs(reader string, audiences ...string) *stream {
 	s := &stream{m: m, eager: true, seen: len(m.frames)}
-	s.ticket = m.ask(Event{Kind: EventSubscribe, Reader: reader, Audience: audience})
+	s.ticket = m.ask(Event{Kind: EventSubscribe, Reader: reader, Audiences: audiences})
 	s.read()
 	return s
 }
@@ -70,7 +70,7 @@ func (m *member) subscribeAs(reader, audience string) *stream {
 // What is at stake: a line that somebody sees who may not.
 func TestASubscriberGetsThePartsThatHeMayRead(t *testing.T) {
 	m, write := discreetCluster(t)
-	ann, bob, nobody, only := m.subscribeAs("ann", ""), m.subscribeAs("bob", ""), m.subscribeAs("", ""), m.subscribeAs("ann", "ann")
+	ann, bob, nobody, only := m.subscribeAs("ann"), m.subscribeAs("bob"), m.subscribeAs(""), m.subscribeAs("ann", "ann")
 	write("hello all")
 	write("for ann: A")
 	write("for bob: B")
@@ -94,7 +94,7 @@ func TestASubscriberGetsThePartsThatHeMayRead(t *testing.T) {
 // A stream on which only others' things happen says how far it has come, so that its reader resumes from there.
 func TestWhatAReaderMayNotSeeMovesHisStreamOn(t *testing.T) {
 	m, write := discreetCluster(t)
-	ann := m.subscribeAs("ann", "")
+	ann := m.subscribeAs("ann")
 	var last raft.Position
 	for i := range 300 {
 		last = write(fmt.Sprintf("for bob: %d", i))
@@ -108,7 +108,7 @@ func TestWhatAReaderMayNotSeeMovesHisStreamOn(t *testing.T) {
 
 func TestAReaderWhoIsDismissedLosesHisStreamsAndGetsNoOther(t *testing.T) {
 	m, write := discreetCluster(t)
-	ann, bob := m.subscribeAs("ann", ""), m.subscribeAs("bob", "")
+	ann, bob := m.subscribeAs("ann"), m.subscribeAs("bob")
 	at := write("for ann: the last")
 	ann.read()
 	write("dismiss ann")
@@ -122,6 +122,6 @@ func TestAReaderWhoIsDismissedLosesHisStreamsAndGetsNoOther(t *testing.T) {
 	require.Equal(t, Refused, a.Outcome)
 	require.Equal(t, CodeReaderGone, a.Code)
 	require.Equal(t, at, a.Position)
-	a, _ = m.answer(m.subscribeAs("ann", "").ticket)
+	a, _ = m.answer(m.subscribeAs("ann").ticket)
 	require.Equal(t, CodeReaderGone, a.Code)
 }

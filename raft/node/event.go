@@ -46,23 +46,23 @@ const (
 
 // Event is one thing that happened outside the node.
 type Event struct {
-	Kind     EventKind
-	Ticket   Ticket
-	Message  *raft.Message // the node keeps its payloads, not the struct
-	Command  Command
-	Query    Query
-	From     raft.Position // EventSubscribe, EventTaken: the last position the caller has seen
-	Reader   string        // EventSubscribe: on whose behalf, in the words of the state machine (Discreet)
-	Audience string        // EventSubscribe: only what concerns this audience; empty: all that the reader may see
-	Change   raft.Change   // EventChange; of a new member id and addresses are enough
-	Frames   int           // EventTaken: frames taken since the last EventTaken, progress notes included
-	Stored   raft.WriteSeq
-	Peer     raft.NodeID
-	Err      error
-	Done     *TaskDone // EventTask
-	Blob     *BlobRequest
-	BlobDone *blob.Done // EventBlob
-	Trace    uint64
+	Kind      EventKind
+	Ticket    Ticket
+	Message   *raft.Message // the node keeps its payloads, not the struct
+	Command   Command
+	Query     Query
+	From      raft.Position // EventSubscribe, EventTaken: the last position the caller has seen
+	Reader    string        // EventSubscribe: on whose behalf, in the words of the state machine (Discreet)
+	Audiences []string      // EventSubscribe: only what concerns one of these; none: all that the reader may see
+	Change    raft.Change   // EventChange; of a new member id and addresses are enough
+	Frames    int           // EventTaken: frames taken since the last EventTaken, progress notes included
+	Stored    raft.WriteSeq
+	Peer      raft.NodeID
+	Err       error
+	Done      *TaskDone // EventTask
+	Blob      *BlobRequest
+	BlobDone  *blob.Done // EventBlob
+	Trace     uint64
 }
 
 // Command asks for one change of the state, exactly once: a repetition with the

@@ -32,7 +32,7 @@ type hub struct {
 type subscriber struct {
 	ticket   Ticket
 	reader   string
-	audience string        // empty: all that the reader may see
+	only     []string      // the audiences that it is about; none: all that the reader may see
 	cursor   raft.Position // everything up to here was pushed
 	taken    raft.Position // everything up to here was taken
 	untaken  []int32       // the body bytes of each frame pushed and not taken, oldest first
@@ -53,7 +53,7 @@ func (n *Node) subscribe(ev *Event) {
 	case !n.admits(ev.Reader):
 		n.refuse(ev.Ticket, CodeReaderGone)
 	default:
-		n.hub.add(subscriber{ticket: ev.Ticket, reader: ev.Reader, audience: ev.Audience,
+		n.hub.add(subscriber{ticket: ev.Ticket, reader: ev.Reader, only: ev.Audiences,
 			cursor: ev.From, taken: ev.From, movedAt: n.now, noteAt: n.now})
 	}
 }
@@ -179,7 +179,7 @@ func (n *Node) show(s *subscriber, f *EventFrame) []byte {
 	from, shown := 0, 0
 	for i := range f.Parts {
 		p := &f.Parts[i]
-		if (s.audience == "" || s.audience == p.Audience) && m.MayRead(s.reader, p.Audience) {
+		if (len(s.only) == 0 || slices.Contains(s.only, p.Audience)) && m.MayRead(s.reader, p.Audience) {
 			if shown++; shown == len(f.Parts) {
 				return f.Body
 			}

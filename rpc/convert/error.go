@@ -87,7 +87,6 @@ var nodeRules = map[node.Code]rule{
 	node.CodeNotYet:          {"NOT_YET", codes.FailedPrecondition, false},
 	node.CodeReaderGone:      {"LOGIN_ENDED", codes.Unauthenticated, false},
 	node.CodeSessionForeign:  {"SESSION_FOREIGN", codes.FailedPrecondition, false},
-	node.CodeNotForReader:    {"PLACE_NOT_FOUND", codes.NotFound, false},
 }
 
 // AnswerError returns the error of an answer that is not Done. leaderAddr is

@@ -20,7 +20,7 @@ import (
 // What a client does next hangs on outcome, code and hint; at stake is a command that
 // is sent anew though it was executed.
 func TestAnAnswerSurvivesTheWire(t *testing.T) {
-	for code := node.CodeNotLeader; code <= node.CodeNotForReader; code++ {
+	for code := node.CodeNotLeader; code <= node.CodeSessionForeign; code++ {
 		for _, outcome := range []node.Outcome{node.Refused, node.Unknown} {
 			err := AnswerError(node.Answer{Outcome: outcome, Code: code, Hint: 2, Position: 7}, "127.0.0.1:50052")
 			f := ParseError(err)

@@ -19,14 +19,13 @@ import (
 
 // followed says what a stream shows.
 type followed[R any] struct {
-	from     *uint64                         // the position behind which it begins; absent: at
-	at       raft.Position                   // where this node stood when it was asked
-	cluster  uint64                          // that from is of; zero: not known
-	audience string                          // only what concerns it; empty: all that the reader may see
-	gone     func() error                    // the error of a stream whose audience its reader belongs to no more; nil: there is none
-	take     func(*node.Frame) ([]*R, error) // what a frame holds for it
-	join     func(first, next *R)            // makes one of two responses that are ready; nil: each goes by itself
-	progress func(*pb.Progress) *R
+	from      *uint64       // the position behind which it begins; absent: at
+	at        raft.Position // where this node stood when it was asked
+	cluster   uint64        // that from is of; zero: not known
+	audiences []string
+	take      func(*node.Frame) ([]*R, error) // what a frame holds for it
+	join      func(first, next *R)            // makes one of two responses that are ready; nil: each goes by itself
+	progress  func(*pb.Progress) *R
 }
 
 // follow serves a stream until it ends: login, place, reader or node.
@@ -44,7 +43,7 @@ func follow[R any](e *edge, out grpc.ServerStreamingServer[R], f followed[R]) er
 		return convert.AnswerError(node.Answer{Outcome: node.Refused, Code: node.CodeBusy}, "")
 	}
 	defer e.streams.end(me)
-	sub, err := e.host.SubscribeFor(out.Context(), from, statemachine.Reader(me.user, me.head), f.audience)
+	sub, err := e.host.SubscribeFor(out.Context(), from, statemachine.Reader(me.user, me.head), f.audiences...)
 	if errors.Is(err, host.ErrBusy) {
 		return convert.AnswerError(node.Answer{Outcome: node.Refused, Code: node.CodeBusy}, "")
 	}
@@ -170,11 +169,6 @@ func (w *follower[R]) tell(at raft.Position, quiet time.Duration) error {
 // ended returns what the wire has for an error of Next.
 func (w *follower[R]) ended(err error) error {
 	if ended, ok := errors.AsType[*host.EndedError](err); ok {
-		if ended.Answer.Code == node.CodeNotForReader && w.gone != nil {
-			if err := w.gone(); err != nil {
-				return err
-			}
-		}
 		return convert.AnswerError(ended.Answer, "")
 	}
 	if errors.Is(err, context.DeadlineExceeded) && w.out.Context().Err() == nil {

@@ -15,7 +15,7 @@ import (
 )
 
 // Tail streams what is said in one place. What it is asked for is what the place meant when the stream began: a
-// direct conversation may begin later, and as long as nobody knows its number all that the reader may see is looked through.
+// direct conversation may begin later.
 func (s *messages) Tail(r *pb.TailRequest, out grpc.ServerStreamingServer[pb.TailResponse]) error {
 	ctx := out.Context()
 	me := actorOf(ctx)
@@ -29,8 +29,7 @@ func (s *messages) Tail(r *pb.TailRequest, out grpc.ServerStreamingServer[pb.Tai
 	}
 	t := &tail{edge: s.edge, ctx: ctx, ref: r.GetPlace(), place: place, me: me}
 	return follow(s.edge, out, followed[pb.TailResponse]{
-		from: r.From, at: at, cluster: r.GetCluster(), take: t.take,
-		audience: place.Audience, gone: t.gone,
+		from: r.From, at: at, cluster: r.GetCluster(), audiences: audiences, take: t.take,
 		progress: func(p *pb.Progress) *pb.TailResponse {
 			return &pb.TailResponse{Step: &pb.TailResponse_Progress{Progress: p}}
 		},
@@ -55,19 +54,19 @@ type tail struct {
 // take returns what a frame holds for the stream.
 func (t *tail) take(f *node.Frame) (responses []*pb.TailResponse, err error) {
 	err = eachShown(f.Body, func(e *state.Shown) error {
-		if e.Kind == state.EventMessage && t.here(e) {
+		switch {
+		case e.Kind == state.EventMessage && t.here(e):
 			m := convert.MessageShown(e, t.me.user)
 			responses = append(responses, &pb.TailResponse{Step: &pb.TailResponse_Message{Message: m}})
+		case e.Kind == state.EventLeft && e.User == t.me.user && e.Place == t.place.Place:
+			// The stream ends as a new one would. Who is a member again stays.
+			if _, _, err := t.resolve(t.ctx, t.ref); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
 	return responses, err
-}
-
-// gone returns what a new stream would be refused with.
-func (t *tail) gone() error {
-	_, _, err := t.resolve(t.ctx, t.ref)
-	return err
 }
 
 func (t *tail) here(e *state.Shown) bool {
