@@ -76,18 +76,22 @@ func (g *generator) team() {
 	for i := range p.Uploaders {
 		p.Uploaders[i].User = p.Teammates[s.below(uint64(len(p.Teammates)))].User
 	}
+	if p.Bulk.Capacity > 0 { // a snapshot has a team in it: through a lane for one message it takes longer than the good times
+		p.Bulk.Capacity = max(p.Bulk.Capacity, 8)
+	}
 	if least := 4 * g.slowest(); p.Requests.Age > 0 {
 		p.Requests.Age = max(p.Requests.Age, least)
 	}
 }
 
 // standstills has followers stand still, with whatever streams they have, for so long that the others compact what they
-// lack, while logins end all the time: what ended meanwhile no entry tells them, but the snapshot that they get.
+// lack, and not so long that their subscribers leave them. Logins end all the time meanwhile: no entry tells them which, but
+// the snapshot that they get.
 func (g *generator) standstills(s *stream) {
 	p := g.plan
-	p.Team.Idle, p.Node.Snapshot = time.Duration(s.between(1500, 4000))*time.Millisecond, s.between(200, 900)
+	p.Team.Idle, p.Node.Snapshot = time.Duration(s.between(1500, 4000))*time.Millisecond, s.between(200, 500)
 	for at := int64(3000); ; at += s.between(1500, 5000) {
-		f := Fault{At: time.Duration(at) * time.Millisecond, Kind: Pause, Node: NodeFollower, For: time.Duration(s.between(1500, 3500)) * time.Millisecond}
+		f := Fault{At: time.Duration(at) * time.Millisecond, Kind: Pause, Node: NodeFollower, For: time.Duration(s.between(900, 1950)) * time.Millisecond}
 		if f.At >= g.lastTrouble() {
 			break
 		}
