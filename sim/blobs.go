@@ -25,6 +25,7 @@ type UploaderPlan struct {
 	Timeout  time.Duration // after which a request is repeated
 	Again    int64         // rate per 1,000 uploads of those of a content that was uploaded before; zero: 125
 	Files    int64         // of how many contents those are, the first ones; zero: of all
+	User     int64         // not zero: the member of the team for whom it brings files
 }
 
 // blobOptions are small, so that a file has many pieces and a run sees the end of every wait.

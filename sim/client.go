@@ -32,6 +32,9 @@ type client struct {
 	asleep  int64        // until then nothing reaches it and it does nothing
 	floor   linear.Place // place of the last operation answered: session order
 	grips   []grip       // locks that it has, or had
+	mate    *mate        // of a process of the team
+	edge    *edge        // of a node's server
+	asks    bool         // it asks its own node what there is to do, and proposes nothing
 }
 
 // sent is a request whose answer has not come.
@@ -83,19 +86,23 @@ func (c *client) mono() raft.Mono { return raft.Mono(c.w.now + 1) }
 
 // next schedules the client's next wish.
 func (c *client) next() {
-	at := c.w.now + 1 + c.wants.exponential(int64(c.plan.Every))
+	wait := c.wants.exponential(int64(c.plan.Every))
+	if c.edge != nil { // a server has a timer
+		wait = c.wants.between(int64(c.plan.Every/2), int64(3*c.plan.Every/2))
+	}
+	at := c.w.now + 1 + wait
 	c.w.heap.push(event{at: at, priority: priorityNormal, kind: eventOperation, who: int32(c.number)})
 }
 
 // operation has a client want something, unless its hands are full.
 func (w *World) operation(e *event) {
 	c := w.clients[e.who-1]
-	if w.now >= w.lastOrders() || w.healed && c.plan.At != 0 || c.plan.Until > 0 && w.now >= int64(c.plan.Until) {
+	if c.edge == nil && w.now >= w.lastOrders() || w.healed && c.plan.At != 0 || c.plan.Until > 0 && w.now >= int64(c.plan.Until) {
 		return
 	}
 	c.next()
 	what := c.wants.next() // drawn in any case: what it wants next does not depend on this
-	if c.under >= c.plan.Pipeline || w.now < c.asleep {
+	if c.under >= c.plan.Pipeline || w.now < c.asleep || !c.ready(what) {
 		return
 	}
 	w.trace.begin(e)
@@ -150,7 +157,7 @@ func (c *client) closes(what uint64) {
 // deadline is how long the operation may take: in the liveness phase until the end, where
 // whatever is still pending is a violation.
 func (c *client) deadline() raft.Mono {
-	if c.w.healed {
+	if c.w.healed && !c.asks { // a node that does not do its work answers its own server nothing
 		return raft.Never
 	}
 	return c.mono().Add(c.plan.Patience)
@@ -290,6 +297,7 @@ func (w *World) answer(s *server, a *node.Answer) {
 	w.trace.put(uint64(a.Ticket))
 	w.trace.put(uint64(a.Outcome)<<8 | uint64(a.Code) | uint64(a.Position)<<16)
 	if a.Ticket&streamBit != 0 {
+		w.streamEnds(s, a)
 		w.endStream(a)
 		return
 	}
@@ -366,6 +374,7 @@ func (w *World) cancel(e *event) {
 	if w.trace.on() {
 		w.trace.say("caller %d is gone", e.arg)
 	}
+	s.streamCloses(node.Ticket(e.arg))
 	s.tell(node.Event{Kind: node.EventCancel, Ticket: node.Ticket(e.arg)})
 }
 

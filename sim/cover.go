@@ -59,6 +59,15 @@ type Cover struct {
 	Crowded     uint64 // locks refused to who held as many as he may
 	Fenced      uint64 // writes under an old fence that a resource refused
 
+	TeamDone    uint64 // commands of a team that were done
+	TeamRefused uint64 // and that were refused
+	TeamAnswers uint64 // questions of a team that were answered
+	TeamHidden  uint64 // and in which something was asked for that the caller may not see
+	TeamExpired uint64 // logins that ended because nobody renewed them
+	TeamFrames  uint64 // events that teammates saw
+	StreamsGone uint64 // streams that ended with their logins
+	Attached    uint64 // files that were attached
+
 	Corrupted   uint64 // messages in which bits turned
 	Substituted uint64 // messages in whose place an earlier one arrived
 	Strays      uint64 // messages that reached a node and were for another one
@@ -152,6 +161,14 @@ func (c *Cover) fields() []coverField {
 		{"stale fences", &c.StaleFences},
 		{"holders with too many locks", &c.Crowded},
 		{"writes under an old fence", &c.Fenced},
+		{"commands of a team done", &c.TeamDone},
+		{"commands of a team refused", &c.TeamRefused},
+		{"questions of a team answered", &c.TeamAnswers},
+		{"questions for what is hidden", &c.TeamHidden},
+		{"logins that ran out", &c.TeamExpired},
+		{"events seen by a team", &c.TeamFrames},
+		{"streams ended with their logins", &c.StreamsGone},
+		{"files attached", &c.Attached},
 		{"messages damaged on their way", &c.Corrupted},
 		{"messages in the place of others", &c.Substituted},
 		{"messages for somebody else", &c.Strays},

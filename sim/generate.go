@@ -47,6 +47,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.scheduler()
 	g.stuckDisks()
 	g.scenes()
+	g.team()
 	return g.plan
 }
 
@@ -91,6 +92,7 @@ const (
 	ideaScheduler
 	ideaStuckDisks
 	ideaScenes
+	ideaTeam
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }

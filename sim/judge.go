@@ -51,6 +51,10 @@ const (
 	Corruption         = "corruption"
 	Addresses          = "addresses"
 	Upkeep             = "upkeep"
+	Team               = "team"
+	Secrecy            = "secrecy"
+	Logins             = "logins"
+	Presence           = "presence"
 )
 
 // invariants says each in a sentence, those of Figure 3 as the paper has them.
@@ -78,7 +82,7 @@ var invariants = []struct{ name, sentence string }{
 	{Codecs, "What one node encodes another decodes."},
 	{Stopped, "A node stops only when its disk failed, or its state is not that of the others."},
 	{StateRot, "A node whose state is not that of the others finds out, tells them and stops."},
-	{BlobDurability, "A confirmed file is on a majority until its pin has expired."},
+	{BlobDurability, "A confirmed file is on a majority until its pin has expired and no place has it."},
 	{BlobContent, "A file that is read is the one that was uploaded."},
 	{Survivor, "Of any one node a new cluster can be made that has all that its disk had synced."},
 	{LockExclusion, "A lock has one holder, who keeps it for its time; only the live fence renews and releases it."},
@@ -86,6 +90,10 @@ var invariants = []struct{ name, sentence string }{
 	{Corruption, "A message in which bits turned on its way is refused."},
 	{Addresses, "A message that is for another node is refused."},
 	{Upkeep, "A snapshot is made when it is due, and reaches to where the log begins."},
+	{Team, "What a command under a login does, what it is answered and what is told of it are what a plain model makes of the agreed log."},
+	{Secrecy, "Nobody is shown, on any node, what he may not see at the position that the answer or frame carries."},
+	{Logins, "When a login has ended nothing is done, answered or shown under it."},
+	{Presence, "When all is quiet, whoever has a stream is online, and nobody else."},
 	{Runaway, "A run ends: no node works without end."},
 	{Panicked, "The impossible does not happen."},
 }

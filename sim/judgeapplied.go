@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"io"
 	"slices"
 
@@ -19,9 +20,11 @@ type applied struct {
 	log      []application // what the first node applied; the others are compared with it
 	messages []int         // places in it of those that are messages
 	moments  []moment      // entries that state machines were told of
-	frames   []framed      // what happened, by position
+	frames   []framed      // what happened for everybody to see, by position
 	byBody   map[string]int
 	hashes   []node.Hash // by position, of the whole node; zero if not seen
+
+	everything []framed // what happened, by position, whomever it is for
 }
 
 // application is one command applied.
@@ -40,8 +43,15 @@ type moment struct {
 
 // framed is what happened at a position, as subscribers are to see it.
 type framed struct {
-	at   raft.Position
-	body []byte
+	at    raft.Position
+	body  []byte       // what everybody sees
+	parts []framedPart // all that there is, event by event
+}
+
+// framedPart is an event, and whom it is for: everybody, if that is empty.
+type framedPart struct {
+	audience string
+	body     []byte
 }
 
 // machine is the state machine of one simulated process, with the judge before it.
@@ -98,6 +108,7 @@ func (m *machine) Advance(at node.Applied) {
 	switch {
 	case i == len(a.moments):
 		a.moments = append(a.moments, moment{at, hash})
+		w.teamAdvances(at)
 		w.happened(m, at.Position)
 	case !known || a.moments[i].at != at:
 		w.violate(StateMachineSafety, "Node %d tells its state machine of another entry at position %d than a node before it.", m.s.id, at.Position)
@@ -114,11 +125,35 @@ func (w *World) happened(m *machine, at raft.Position) {
 	if len(frames) == 0 || frames[0].Position != at {
 		return
 	}
-	a := &w.judges.applied
-	if n := len(a.frames); n > 0 && a.frames[n-1].at == at {
-		a.frames = a.frames[:n-1] // locks that expired before the command
+	f := framed{at: at}
+	bodies, err := statemachine.DecodeBodies(frames[0].Body)
+	if err != nil {
+		w.violate(Streams, "The events of position %d do not decode: %v.", at, err)
+		return
 	}
-	a.frames = append(a.frames, framed{at, frames[0].Body})
+	for i, body := range bodies {
+		part := framedPart{body: body}
+		if len(frames[0].Parts) > 0 {
+			part.audience = frames[0].Parts[i].Audience
+		}
+		if f.parts = append(f.parts, part); part.audience == "" {
+			f.body = append(binary.LittleEndian.AppendUint32(f.body, uint32(len(body))), body...)
+		}
+	}
+	a := &w.judges.applied
+	a.everything = append(upTo(a.everything, at), f)
+	if len(f.body) > 0 {
+		a.frames = append(upTo(a.frames, at), f)
+	}
+	w.judgeTeamEvents(&f)
+}
+
+// upTo leaves out what was taken down of a position before its command: locks and logins that expired.
+func upTo(frames []framed, at raft.Position) []framed {
+	if n := len(frames); n > 0 && frames[n-1].at == at {
+		return frames[:n-1]
+	}
+	return frames
 }
 
 // Apply applies the command and compares the outcome.
@@ -163,14 +198,21 @@ func (w *World) judgeFirst(m *machine, at node.Applied, command, reply []byte) {
 	if m.s.rot.at == 0 {
 		rec.hash = m.StateHash()
 	}
+	number, known := a.byBody[string(command)]
+	op := (*operation)(nil)
+	if known {
+		op = &w.operations[number-1]
+	}
+	if known && op.team != nil {
+		w.teamApplies(op, at, reply)
+	}
 	w.happened(m, at.Position)
 	a.log = append(a.log, rec)
-	number, known := a.byBody[string(command)]
 	if !known {
 		w.violate(ExactlyOnce, "Node %d applies at position %d a command that no client sent.", m.s.id, at.Position)
 		return
 	}
-	if w.operations[number-1].lock.kind == 0 {
+	if op.lock.kind == 0 && op.team == nil {
 		a.messages = append(a.messages, len(a.log)-1)
 	}
 	w.tookEffect(number, at)

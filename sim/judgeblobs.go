@@ -13,7 +13,7 @@ import (
 )
 
 // What was confirmed to an uploader is on a majority of the newest committed configuration, of both halves
-// if it is joint, until its pin has expired. The judge looks at the files: when a confirmation
+// if it is joint, until its pin has expired and no file of a team names it any more. The judge looks at the files: when a confirmation
 // leaves, when a file is removed, when a process dies and with it what was not synced, when
 // another configuration is in force. In worlds whose disks lose what they stored it does not
 // count files; there the predicate recoverable keeps one good copy, and at the end every member must have its
@@ -73,7 +73,7 @@ func (w *World) judgeBlobs() {
 	}
 	for i := range w.files {
 		f := &w.files[i]
-		if f.position == 0 || now > f.until {
+		if f.position == 0 || w.unwanted(f, now) {
 			continue
 		}
 		for _, old := range []bool{false, true} {
@@ -93,6 +93,11 @@ func (w *World) judgeBlobs() {
 			}
 		}
 	}
+}
+
+// unwanted reports whether a file may go: its pin has expired, and no file of the team names its content.
+func (w *World) unwanted(f *file, now raft.LogTime) bool {
+	return now > f.until && (w.team == nil || !w.team.model.names(f.sum))
 }
 
 // committedTime is the log time of the newest committed entry.
@@ -171,7 +176,7 @@ func (w *World) lacksFiles(c *raft.Configuration, nodes *healths) string {
 	}
 	for i := range w.files {
 		f := &w.files[i]
-		if !f.asked || f.position != 0 && now > f.until {
+		if !f.asked || f.position != 0 && w.unwanted(f, now) {
 			continue
 		}
 		somewhere, kept := false, false
@@ -200,7 +205,7 @@ func (w *World) missingFiles(due raft.Index) (list []string) {
 		shelf := w.shelfOf(s.fs)
 		for i := range w.files {
 			f := &w.files[i]
-			if f.position == 0 || uint64(f.position) > uint64(due) || now > f.until {
+			if f.position == 0 || uint64(f.position) > uint64(due) || w.unwanted(f, now) {
 				continue
 			}
 			if !shelf.good(f) {

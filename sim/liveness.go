@@ -97,6 +97,7 @@ func (w *World) judgeLiveness() {
 		return
 	}
 	if len(pending) == 0 {
+		w.judgePresence()
 		return
 	}
 	w.violate(Liveness, "After %s of good times %d things are not done: %s.", time.Duration(w.now-int64(w.plan.Heal)), len(pending), pending[0])
@@ -165,11 +166,11 @@ func (w *World) pending() []string {
 	for _, s := range w.subscribers {
 		// One that was removed keeps its subscribers until it has been quiet for long.
 		_, member := members.Find(s.at)
-		if s.from < last && (s.at == 0 || member) {
+		if s.mate == nil && s.from < last && (s.at == 0 || member) {
 			list = append(list, fmt.Sprintf("subscriber %d, at node %d, saw events up to %d of %d", s.number, s.at, s.from, last))
 		}
 	}
-	return list
+	return append(list, w.unseen(due)...)
 }
 
 // due returns the last index that every node of the core must have applied by

@@ -32,6 +32,7 @@ func (w *World) limits() statemachine.Limits {
 	l.EventsMax = int(orElse(w.plan.Events, int64(l.EventsMax)))
 	l.LockExpiriesMax = int(max(0, orElse(p.Expiries, int64(l.LockExpiriesMax))))
 	l.LocksPerPrincipalMax = int(orElse(p.Max, int64(l.LocksPerPrincipalMax)))
+	w.plan.Team.limitTeam(&l)
 	return l
 }
 

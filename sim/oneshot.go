@@ -144,14 +144,17 @@ func (w *World) judgeConflict(op *operation) {
 }
 
 // waitsForRoom reports whether an operation may wait still when the time is over: as many request ids are
-// remembered as may be, and others took the room whenever there was some.
+// remembered as may be, and others took the room whenever there was some; or its node answers a server's question to it
+// not at all.
 func (w *World) waitsForRoom(op *operation) bool {
-	return op.request.id != "" && w.plan.Requests.Max > 0
+	return op.request.id != "" && w.plan.Requests.Max > 0 || w.clients[op.client-1].asks
 }
 
-// mayEndSo reports whether a one-shot command may end like this in good times.
+// mayEndSo reports whether a one-shot command, or a question of a server to its own node, may end like this in good times.
 func (w *World) mayEndSo(op *operation, r *caller.Result) bool {
 	switch {
+	case w.clients[op.client-1].asks:
+		return true
 	case op.request.id == "":
 		return false
 	case r.Code == node.CodeRequestConflict:

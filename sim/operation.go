@@ -27,6 +27,7 @@ type operation struct {
 	request     requestKey   // of a one-shot command; no id: it is sent in its client's session
 	digest      node.Digest  // of a one-shot command
 	lock        lockAsk      // of an operation on a lock
+	team        *teamOp      // of an operation of the team
 
 	leaders  uint64 // elected before it was called
 	sent     bool
@@ -43,7 +44,9 @@ func (w *World) newOperation(c *client, what uint64) *operation {
 		floor: w.judges.clients.Called(), session: c.floor, leaders: w.lately.leaders,
 	})
 	op := &w.operations[len(w.operations)-1]
-	if lock := raft.Mix(what, 6); int64(below(lock, 1000)) < c.plan.Lock {
+	if c.mate != nil || c.edge != nil {
+		w.makeTeam(c, op, what)
+	} else if lock := raft.Mix(what, 6); int64(below(lock, 1000)) < c.plan.Lock {
 		w.makeLock(c, op, lock)
 	} else if int64(below(what, 1000)) < c.plan.Read {
 		w.makeRead(c, op, raft.Mix(what, 1))
@@ -134,6 +137,8 @@ func (w *World) ended(c *client, r *caller.Result) {
 		w.cover.Unknown++
 	}
 	switch {
+	case r.Outcome == node.Done && op.team != nil:
+		w.judgeTeamAnswer(c, op, r)
 	case r.Outcome == node.Done && op.request.id != "":
 		w.judgeOnce(c, op, r)
 	case r.Outcome == node.Done && op.lock.kind != 0:

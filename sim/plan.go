@@ -42,6 +42,8 @@ type Plan struct {
 	Uploaders   []UploaderPlan
 	Locks       LockPlan
 	Events      int64 // frames that the backlog of events keeps; zero: as in production
+	Team        TeamPlan
+	Teammates   []TeammatePlan
 	Faults      []Fault
 	Scheduler   SchedulerPlan
 }

@@ -91,8 +91,10 @@ func valueOf(names []string, name string) (int, bool) {
 //	subscriber stay=5s slow=300ms
 //	events max=40
 //	blobs chunk=256 pin=8s grace=1s
-//	uploader every=500ms bytes=3000 piece=700 read=300 patience=3s timeout=800ms again=950 files=3
+//	uploader every=500ms bytes=3000 piece=700 read=300 patience=3s timeout=800ms again=950 files=3 user=2
 //	locks expiries=1 max=3
+//	team edge=400ms gone=2s mode=1 users=5 logins=3 edits=2 reactions=2 search=30 quota=9000 idle=8s secrets=5s
+//	teammate user=1 every=200ms pipeline=2 read=400 stale=100 once=200 govern=200 account=60 guess=100 patience=3s timeout=800ms quit=20 nap=20 close=10 stay=5s share=yes anywhere=yes
 //	scheduler priority points=3 within=30000 window=2ms wait=60ms
 //	fault at=2.1s isolate node=leader for=800ms
 //	fault at=3s add-node node=4 from=2
@@ -205,6 +207,9 @@ func (p *Plan) Format() string {
 		if u.Again > 0 {
 			more = fmt.Sprintf(" again=%d files=%d", u.Again, u.Files)
 		}
+		if u.User > 0 {
+			more += " user=" + formatUint(uint64(u.User))
+		}
 		line("uploader every=%s bytes=%d piece=%d read=%d patience=%s timeout=%s%s",
 			formatDuration(u.Every), u.Bytes, u.Piece, u.Read, formatDuration(u.Patience), formatDuration(u.Timeout), more)
 	}
@@ -214,6 +219,7 @@ func (p *Plan) Format() string {
 	if p.Events > 0 {
 		line("events max=%d", p.Events)
 	}
+	p.formatTeam(line)
 	if s := &p.Scheduler; s.Kind != SchedulerUniform {
 		line("scheduler %s points=%d within=%d window=%s wait=%s", s.Kind, s.Points, s.Within, formatDuration(s.Window), formatDuration(s.Wait))
 	}
@@ -393,11 +399,16 @@ func (p *Plan) parseLine(w *words) {
 		p.Uploaders = append(p.Uploaders, UploaderPlan{
 			Every: w.durationOf("every"), Bytes: w.integerOf("bytes"), Piece: w.integerOf("piece"), Read: w.integerOf("read"),
 			Patience: w.durationOf("patience"), Timeout: w.durationOf("timeout"), Again: w.integerOf("again"), Files: w.integerOf("files"),
+			User: w.integerOf("user"),
 		})
 	case "locks":
 		p.Locks = LockPlan{Expiries: w.integerOf("expiries"), Max: w.integerOf("max")}
 	case "events":
 		p.Events = w.integerOf("max")
+	case "team":
+		p.Team = parseTeam(w)
+	case "teammate":
+		p.Teammates = append(p.Teammates, parseTeammate(w))
 	case "scheduler":
 		p.Scheduler = SchedulerPlan{
 			Kind: SchedulerKind(w.name(schedulerNames, w.word())), Points: w.integerOf("points"), Within: w.integerOf("within"),
@@ -498,6 +509,9 @@ func (p *Plan) check() error {
 		if u.Every <= 0 || u.Bytes <= 0 || u.Bytes > 1<<15 || u.Piece <= 0 || u.Timeout <= 0 {
 			return errors.New("plan: an uploader needs every, bytes (at most 32768), piece and timeout")
 		}
+	}
+	if err := p.checkTeam(); err != nil {
+		return err
 	}
 	if err := p.Scheduler.check(); err != nil {
 		return err

@@ -43,7 +43,7 @@ func (m *machine) rots(at node.Applied, command []byte) {
 		return
 	}
 	op := &w.operations[number-1]
-	if op.lock.kind != 0 {
+	if op.lock.kind != 0 || op.team != nil {
 		return // the next message
 	}
 	wrong := flipped(op.text, s.id)

@@ -105,7 +105,7 @@ func (w *World) schedule() {
 		return
 	}
 	p, n := w.plan, w.plan.servers()
-	s.actors = make([]actor, n+n*n+len(p.Clients)+len(p.Subscribers)+len(p.Uploaders))
+	s.actors = make([]actor, n+n*n+len(w.clients)+len(w.subscribers)+len(w.uploaders))
 	for i := range s.actors {
 		s.actors[i].priority = pointsMax + int64(w.chance.draw(purposeScheduler, uint64(i), 0)>>2)
 		s.actors[i].free = -1

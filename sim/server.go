@@ -53,6 +53,8 @@ type server struct {
 	busyUntil   int64 // the loop takes nothing before
 	trap        trap
 	crashes     uint64
+	streams     []liveStream  // that it has
+	came        raft.Position // what it had applied before this Step
 }
 
 // rules are what every node judges by.
@@ -190,6 +192,7 @@ func (w *World) step(e *event) {
 // peers, callers and judges.
 func (s *server) run() {
 	w := s.w
+	s.came = w.appliedBy(s)
 	s.out.Reset()
 	s.node.Step(s.clock.read(w.now), s.inbox, &s.out)
 	clear(s.inbox) // the payloads live on in the log, not here
@@ -216,6 +219,7 @@ func (s *server) run() {
 	for i := range out.Push {
 		w.push(s, &out.Push[i])
 	}
+	w.judgeStreams(s)
 	if out.Stop != nil {
 		s.stopped(out.Stop)
 		return
@@ -390,6 +394,7 @@ func (s *server) crash(kind FaultKind, down time.Duration) {
 	w.cover.Crashes++
 	s.node, s.dir = nil, nil
 	s.pausedUntil, s.busyUntil = 0, 0
+	s.streamsBreak()
 	s.trap = trap{}
 	s.device.told = nil
 	s.fs.SetHook(nil)

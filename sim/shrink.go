@@ -352,6 +352,7 @@ func (s *Shrunk) describeCut() string {
 		{len(was.Faults), len(is.Faults), "faults"},
 		{len(was.Clients), len(is.Clients), "clients"},
 		{len(was.Subscribers), len(is.Subscribers), "subscribers"},
+		{len(was.Teammates), len(is.Teammates), "teammates"},
 		{was.servers(), is.servers(), "nodes"},
 		{len(was.Clocks), len(is.Clocks), "wrong clocks"},
 		{len(was.Old), len(is.Old), "nodes of the release before"},

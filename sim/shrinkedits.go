@@ -116,6 +116,7 @@ func (s *shrinker) configurations() []edit {
 		func(p *Plan) { p.Scheduler.Points /= 2 },
 		func(p *Plan) { p.Scheduler.Window = 0 },
 	)
+	edits = append(edits, s.plainTeam()...)
 	return append(edits, s.plainClients()...)
 }
 

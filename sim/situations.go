@@ -150,6 +150,23 @@ const (
 	effectAfterUnknown
 	effectNever
 
+	teamRemovedMeanwhile
+	teamRevokedMeanwhile
+	teamGuessed
+	teamNameHidden
+	teamDeletedUnseen
+	teamLateReader
+	teamStaleLogin
+	teamStreamRestored
+	teamPasswordRace
+	teamLastAdmin
+	teamTwoBootstraps
+	teamTooEarly
+	teamArchived
+	teamNotUploaded
+	teamSearchStops
+	teamNodeGone
+
 	situations
 )
 
@@ -294,6 +311,23 @@ var situationNames = [situations]string{
 	answerStale:          "stale read shows a state more than a second old",
 	effectAfterUnknown:   "operation takes effect after its caller gave up",
 	effectNever:          "operation with unknown outcome never takes effect",
+
+	teamRemovedMeanwhile: "member is removed from a place while a frame of it is on its way to him",
+	teamRevokedMeanwhile: "login ends with a command under it in flight",
+	teamGuessed:          "name of a private channel is guessed",
+	teamNameHidden:       "new channel is to have the name of one that its maker can't see",
+	teamDeletedUnseen:    "message is deleted before a stream has shown it",
+	teamLateReader:       "stream shows a new member what was said before he came",
+	teamStaleLogin:       "node that lags answers under a login that has ended",
+	teamStreamRestored:   "stream ends because a snapshot from a peer has no such login",
+	teamPasswordRace:     "password is changed between its comparison and the login",
+	teamLastAdmin:        "last admin is to go",
+	teamTwoBootstraps:    "two servers propose the first settings",
+	teamTooEarly:         "command of a team comes before all nodes know it",
+	teamArchived:         "channel is archived with a command for it in flight",
+	teamNotUploaded:      "content is attached that its user did not upload, or too long ago",
+	teamSearchStops:      "search stops before it has seen everything",
+	teamNodeGone:         "streams of a node that is gone are taken for ended",
 }
 
 // reach takes down that a situation came about.

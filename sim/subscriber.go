@@ -6,6 +6,7 @@ import (
 
 	"parley/raft"
 	"parley/raft/node"
+	"parley/statemachine/state"
 )
 
 // subscriber follows the event stream, from one node to the next, and judges it:
@@ -24,12 +25,17 @@ type subscriber struct {
 	from    raft.Position // everything up to here was seen
 	seen    int           // place among the judge's frames of the first not seen
 	last    int64         // arrival of the last frame, to keep their order
+
+	mate  *client        // not nil: it is the stream of a teammate's process; see teamlistener.go
+	login *teamLogin     // under which it is, or was last
+	only  state.Audience // not zero: it follows one place
 }
 
 // delivery is a frame on its way, or the end of a stream.
 type delivery struct {
 	attempt uint64
 	frame   node.Frame
+	applied raft.Position // by the node, when the frame left
 	ends    bool
 	answer  node.Answer
 }
@@ -80,7 +86,8 @@ func (w *World) subscribe(e *event) {
 	if w.trace.on() {
 		w.trace.say("subscribes at %d from %d", id, s.from)
 	}
-	if !server.up || server.pausedUntil > w.now || w.unheard(id) {
+	ev := node.Event{Kind: node.EventSubscribe, From: s.from}
+	if !server.up || server.pausedUntil > w.now || w.unheard(id) || s.mate != nil && !s.opens(&ev) {
 		s.at = 0
 		s.connectAt(w.now + s.chance.between(50_000_000, 300_000_000))
 		return
@@ -90,12 +97,15 @@ func (w *World) subscribe(e *event) {
 	}
 	s.at, s.last, s.stream = id, 0, s.ticket()
 	w.heap.push(event{at: w.now + int64(s.plan.Stay), priority: priorityNormal, kind: eventSubscribe, who: int32(s.number), arg: s.attempt})
-	server.tell(node.Event{Kind: node.EventSubscribe, Ticket: s.stream, From: s.from})
+	ev.Ticket = s.stream
+	server.streamOpens(s)
+	server.tell(ev)
 }
 
 // push sends a frame to its subscriber.
 func (w *World) push(server *server, f *node.Frame) {
-	w.toSubscriber(f.Ticket, delivery{frame: *f})
+	w.judgePushed(server, f)
+	w.toSubscriber(f.Ticket, delivery{frame: *f, applied: w.appliedBy(server)})
 }
 
 // endStream tells a subscriber that its stream is over.
@@ -148,7 +158,11 @@ func (w *World) frame(e *event) {
 	if w.trace.on() {
 		w.trace.say("sees %s", describeFrame(f))
 	}
-	s.judge(f)
+	if s.mate != nil {
+		s.judgeArrived(f, d.applied)
+	} else {
+		s.judge(f)
+	}
 	taken := w.now + s.delay()
 	if s.plan.Slow > 0 && !w.healed {
 		taken += s.chance.between(0, int64(s.plan.Slow))

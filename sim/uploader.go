@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"parley/raft"
@@ -47,6 +48,8 @@ type file struct {
 	sum      blob.Sum
 	content  []byte
 	asked    bool          // that it is committed: somebody may store it
+	askedBy  []string      // for whom
+	pins     []pin         // that were confirmed
 	position raft.Position // of the newest pin that was confirmed to its uploader; zero: none
 	until    raft.LogTime  // of that pin
 	at       int64         // when it was confirmed
@@ -197,7 +200,10 @@ func (u *uploader) ask() {
 		ev.Blob.Data = f.content[u.offset:min(u.offset+u.plan.Piece, int64(len(f.content)))]
 	case fileCommits:
 		ev.Kind, f.asked = node.EventUploadCommit, true
-		ev.Blob.Principal = "uploader-" + formatUint(uint64(u.number))
+		ev.Blob.Principal = u.principal()
+		if !slices.Contains(f.askedBy, ev.Blob.Principal) {
+			f.askedBy = append(f.askedBy, ev.Blob.Principal)
+		}
 	case fileReads:
 		ev.Kind, ev.Blob.Bytes = node.EventReadBlob, int(u.plan.Piece)
 	}
@@ -237,6 +243,7 @@ func (w *World) answerUploader(s *server, a *node.Answer) {
 	}
 	if a.Outcome == node.Done && attempt == u.attempt && u.stage == fileCommits {
 		w.judgeConfirmed(s, &w.files[u.file], a.Position)
+		u.confirmed(a.Position)
 	}
 	if w.reachable(s.id) {
 		u.answers(fileAnswer{attempt: attempt, answer: *a})
@@ -274,6 +281,24 @@ func (w *World) fileAnswer(e *event) {
 			u.stage = fileCommits
 		}
 		u.ask()
+	}
+}
+
+// principal is for whom the uploader brings files: the user of the team that the plan names, if he has an account.
+func (u *uploader) principal() string {
+	if u.plan.User > 0 && u.w.team != nil {
+		if user := u.w.team.person(u.plan.User); user != nil {
+			return "user_" + base36(uint64(user.id))
+		}
+	}
+	return "uploader-" + formatUint(uint64(u.number))
+}
+
+// confirmed takes down that an upload is confirmed to its uploader, who may name the content from then on.
+func (u *uploader) confirmed(at raft.Position) {
+	f := &u.w.files[u.file]
+	if e := u.w.agreedEntry(raft.Index(at)); e != nil && len(f.askedBy) == 1 { // for whom, if several asked, only the entry knows
+		f.pins = append(f.pins, pin{f.askedBy[0], at, e.Time.Add(u.w.pinFor())})
 	}
 }
 

@@ -48,6 +48,7 @@ type World struct {
 	levelAt      int64 // when a node first applied an entry that raised the level; zero: not yet
 	newestAt     int64 // and the one that raised it to the newest
 	harms        bool  // disks may lose what they had stored
+	team         *team // nil: there is none
 
 	judges    judges
 	violation *Violation
@@ -193,6 +194,7 @@ func newWorld(p *Plan, o Options) *World {
 	for i := range p.Uploaders {
 		w.uploaders = append(w.uploaders, newUploader(w, i+1, &p.Uploaders[i]))
 	}
+	w.newTeam()
 	w.fading = p.fades()
 	w.schedule()
 	return w

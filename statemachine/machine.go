@@ -227,9 +227,10 @@ func (m *Machine) RecomputeHash() node.Hash { return m.Recompute() }
 func (m *Machine) Clone() node.StateMachine { return &Machine{m.State.Clone()} }
 
 // Restore replaces the state by that of a snapshot. Everybody's stream is looked at anew: what login ended in between
-// the snapshot does not say.
+// the snapshot does not say. The count goes on from the state's hash, not from where another one may stand that was restored
+// before, or never.
 func (m *Machine) Restore(r io.Reader) error {
 	err := m.Tables.Restore(r)
-	m.Revocations++
+	m.Revocations = m.Hash()[0]
 	return err
 }

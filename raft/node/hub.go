@@ -172,8 +172,11 @@ func (n *Node) push(s *subscriber, b *backlog) {
 // all share.
 func (n *Node) show(s *subscriber, f *EventFrame) []byte {
 	m, ok := n.sm.(Discreet)
-	if !ok || len(f.Parts) == 0 {
+	switch {
+	case !ok || len(f.Parts) == 0 && len(s.only) == 0:
 		return f.Body
+	case len(f.Parts) == 0: // it concerns everybody, and this one wants to hear of some things alone
+		return nil
 	}
 	var some []byte
 	from, shown := 0, 0

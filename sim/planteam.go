@@ -1,0 +1,103 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"parley/statemachine/state"
+)
+
+// formatTeam writes the lines of the team; see Format.
+func (p *Plan) formatTeam(line func(format string, args ...any)) {
+	if t := &p.Team; *t != (TeamPlan{}) {
+		var b strings.Builder
+		fmt.Fprintf(&b, "team edge=%s gone=%s mode=%d users=%d", formatDuration(t.Edge), formatDuration(t.Gone), t.Mode, t.Users)
+		for _, bound := range [...]struct {
+			name  string
+			value int64
+		}{{"logins", t.Logins}, {"edits", t.Edits}, {"reactions", t.Reactions}, {"search", t.Search}, {"quota", t.Quota}} {
+			if bound.value != 0 {
+				fmt.Fprintf(&b, " %s=%d", bound.name, bound.value)
+			}
+		}
+		if t.Idle != 0 {
+			fmt.Fprintf(&b, " idle=%s", formatDuration(t.Idle))
+		}
+		if t.Secrets != 0 {
+			fmt.Fprintf(&b, " secrets=%s", formatDuration(t.Secrets))
+		}
+		line("%s", b.String())
+	}
+	for i := range p.Teammates {
+		line("%s", p.Teammates[i].String())
+	}
+}
+
+// String writes the teammate as his line of a plan.
+func (p *TeammatePlan) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "teammate user=%d every=%s pipeline=%d read=%d stale=%d once=%d govern=%d account=%d guess=%d patience=%s timeout=%s",
+		p.User, formatDuration(p.Every), p.Pipeline, p.Read, p.Stale, p.Once, p.Govern, p.Account, p.Guess, formatDuration(p.Patience), formatDuration(p.Timeout))
+	for _, rate := range [...]struct {
+		name  string
+		value int64
+	}{{"quit", p.Quit}, {"nap", p.Nap}, {"close", p.Close}} {
+		if rate.value != 0 {
+			fmt.Fprintf(&b, " %s=%d", rate.name, rate.value)
+		}
+	}
+	if p.Stay != 0 {
+		fmt.Fprintf(&b, " stay=%s", formatDuration(p.Stay))
+	}
+	if p.Share {
+		b.WriteString(" share=yes")
+	}
+	if p.Anywhere {
+		b.WriteString(" anywhere=yes")
+	}
+	return b.String()
+}
+
+// parseTeam reads the rest of the team's line.
+func parseTeam(w *words) TeamPlan {
+	return TeamPlan{
+		Edge: w.durationOf("edge"), Gone: w.durationOf("gone"), Mode: w.integerOf("mode"), Users: w.integerOf("users"),
+		Idle: w.durationOf("idle"), Secrets: w.durationOf("secrets"), Logins: w.integerOf("logins"), Edits: w.integerOf("edits"),
+		Reactions: w.integerOf("reactions"), Search: w.integerOf("search"), Quota: w.integerOf("quota"),
+	}
+}
+
+// parseTeammate reads the rest of a teammate's line.
+func parseTeammate(w *words) TeammatePlan {
+	return TeammatePlan{
+		User: w.integerOf("user"), Every: w.durationOf("every"), Pipeline: w.integerOf("pipeline"), Read: w.integerOf("read"), Stale: w.integerOf("stale"),
+		Once: w.integerOf("once"), Govern: w.integerOf("govern"), Account: w.integerOf("account"), Guess: w.integerOf("guess"),
+		Patience: w.durationOf("patience"), Timeout: w.durationOf("timeout"), Quit: w.integerOf("quit"), Nap: w.integerOf("nap"), Close: w.integerOf("close"),
+		Stay: w.durationOf("stay"), Share: w.value("share") == "yes", Anywhere: w.value("anywhere") == "yes",
+	}
+}
+
+// checkTeam refuses a team that could not work.
+func (p *Plan) checkTeam() error {
+	t := &p.Team
+	switch {
+	case t.Edge < 0 || t.Gone < 0 || t.Idle < 0 || t.Secrets < 0 || t.Logins < 0 || t.Edits < 0 || t.Reactions < 0 || t.Search < 0 || t.Quota < 0:
+		return errors.New("plan: nothing of a team is negative")
+	case t.Mode < 0 || t.Mode > int64(state.SignUpClosed) || t.Users < 0 || t.Users >= int64(len(mateNames)):
+		return fmt.Errorf("plan: team mode=%d users=%d: want a mode of 1 to 3 and at most %d users", t.Mode, t.Users, len(mateNames)-1)
+	}
+	for i := range p.Teammates {
+		m := &p.Teammates[i]
+		if m.Every <= 0 || m.Pipeline <= 0 || m.Timeout <= 0 || m.Patience <= 0 || m.User < 1 || m.User >= int64(len(mateNames)) {
+			return errors.New("plan: a teammate needs user, every, pipeline, patience and timeout")
+		}
+		if p.Requests.Age > 0 && 2*p.Requests.repeatMax()+2*m.Timeout > p.Requests.Age {
+			return errors.New("plan: a request that is on its way for twice the teammate's timeout must not outlive requests age=")
+		}
+	}
+	if len(p.Teammates) > 0 && p.Requests.Age > 0 && 2*p.Requests.repeatMax()+2*edgeTimeout > p.Requests.Age {
+		return fmt.Errorf("plan: with a team, requests age= is %s or more", formatDuration(4*edgeTimeout))
+	}
+	return nil
+}

@@ -1,0 +1,65 @@
+package sim
+
+import "time"
+
+// plainTeam are the edits that make a team plainer: nobody at all, bounds as in production, everybody at one thing at a
+// time and at what is his to do.
+func (s *shrinker) plainTeam() (edits []edit) {
+	if len(s.Plan.Teammates) == 0 && s.Plan.Team == (TeamPlan{}) {
+		return nil
+	}
+	edits = []edit{
+		func(p *Plan) { p.Teammates, p.Team = nil, TeamPlan{} },
+		func(p *Plan) { p.Team = TeamPlan{} },
+	}
+	for _, field := range []func(t *TeamPlan) *int64{
+		func(t *TeamPlan) *int64 { return &t.Logins },
+		func(t *TeamPlan) *int64 { return &t.Edits },
+		func(t *TeamPlan) *int64 { return &t.Reactions },
+		func(t *TeamPlan) *int64 { return &t.Search },
+		func(t *TeamPlan) *int64 { return &t.Quota },
+		func(t *TeamPlan) *int64 { return (*int64)(&t.Idle) },
+		func(t *TeamPlan) *int64 { return (*int64)(&t.Secrets) },
+		func(t *TeamPlan) *int64 { return (*int64)(&t.Gone) },
+		func(t *TeamPlan) *int64 { return &t.Mode },
+	} {
+		edits = append(edits, func(p *Plan) { *field(&p.Team) = 0 })
+	}
+	edits = append(edits, func(p *Plan) { p.Team.Edge = leading(p.Team.Edge) }, func(p *Plan) { p.Team.Users = min(p.Team.Users, 3) })
+	for i := range s.Plan.Teammates {
+		edits = append(edits, s.plainTeammate(i)...)
+	}
+	for i := range s.Plan.Uploaders {
+		edits = append(edits, func(p *Plan) { p.Uploaders[i].User = 0 })
+	}
+	return edits
+}
+
+func (s *shrinker) plainTeammate(i int) (edits []edit) {
+	edits = []edit{func(p *Plan) {
+		m := &p.Teammates[i]
+		*m = TeammatePlan{User: m.User, Every: m.Every, Pipeline: 1, Patience: m.Patience, Timeout: m.Timeout}
+	}}
+	for _, field := range []func(m *TeammatePlan) *int64{
+		func(m *TeammatePlan) *int64 { return &m.Read },
+		func(m *TeammatePlan) *int64 { return &m.Stale },
+		func(m *TeammatePlan) *int64 { return &m.Once },
+		func(m *TeammatePlan) *int64 { return &m.Govern },
+		func(m *TeammatePlan) *int64 { return &m.Account },
+		func(m *TeammatePlan) *int64 { return &m.Guess },
+		func(m *TeammatePlan) *int64 { return &m.Quit },
+		func(m *TeammatePlan) *int64 { return &m.Nap },
+		func(m *TeammatePlan) *int64 { return &m.Close },
+		func(m *TeammatePlan) *int64 { return (*int64)(&m.Stay) },
+	} {
+		edits = append(edits, func(p *Plan) { *field(&p.Teammates[i]) = 0 })
+		edits = append(edits, func(p *Plan) { n := field(&p.Teammates[i]); *n = leading(*n) })
+	}
+	return append(edits,
+		func(p *Plan) { p.Teammates[i].Share = false },
+		func(p *Plan) { p.Teammates[i].Anywhere = false },
+		func(p *Plan) { p.Teammates[i].Pipeline = 1 },
+		func(p *Plan) { p.Teammates[i].Patience = 2 * time.Second },
+		func(p *Plan) { p.Teammates[i].Timeout = time.Second / 2 },
+		func(p *Plan) { p.Teammates[i].Every = leading(p.Teammates[i].Every) })
+}
