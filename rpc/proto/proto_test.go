@@ -111,7 +111,7 @@ func TestEveryReasonThatIsNamedIsInTheTableOfErrors(t *testing.T) {
 	require.Greater(t, len(reasons), 80)
 
 	known := append(slices.Clone(reasons), values()...)
-	known = append(known, "INVALID_ARGUMENT", "NOT_FOUND", "RESOURCE_EXHAUSTED")
+	known = append(known, "FAILED_PRECONDITION", "INVALID_ARGUMENT", "NOT_FOUND", "RESOURCE_EXHAUSTED")
 	for _, file := range slices.Sorted(maps.Keys(all)) {
 		if file == "common.proto" {
 			continue
