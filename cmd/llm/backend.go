@@ -10,7 +10,10 @@ import (
 	"github.com/spf13/pflag"
 
 	"parley/llm"
+	"parley/llm/gemini"
+	"parley/llm/local"
 	"parley/llm/offline"
+	"parley/llm/openai"
 	"parley/llm/scripted"
 	"parley/llm/server"
 )
@@ -44,6 +47,9 @@ var backends = []struct {
 	open func(ctx context.Context, b *backendOptions, env func(string) string, log *slog.Logger) (llm.Provider, error)
 }{
 	{"offline", openOffline},
+	{"gemini", openGemini},
+	{"openai", openOpenAI},
+	{"local", openLocal},
 	{"scripted", func(context.Context, *backendOptions, func(string) string, *slog.Logger) (llm.Provider, error) {
 		return scripted.New(), nil
 	}},
@@ -83,4 +89,41 @@ func (b *backendOptions) key(env func(string) string, variable string) (string, 
 		return server.ReadSecret(b.keyFile)
 	}
 	return env(variable), nil
+}
+
+func openGemini(ctx context.Context, b *backendOptions, env func(string) string, _ *slog.Logger) (llm.Provider, error) {
+	key, err := b.key(env, "GEMINI_API_KEY")
+	if err != nil {
+		return nil, err
+	}
+	return asProvider(gemini.New(ctx, gemini.Config{Model: b.model, Key: key, BaseURL: b.baseURL}))
+}
+
+func openOpenAI(_ context.Context, b *backendOptions, env func(string) string, _ *slog.Logger) (llm.Provider, error) {
+	key, err := b.key(env, "OPENAI_API_KEY")
+	if err != nil {
+		return nil, err
+	}
+	return asProvider(openai.New(openai.Config{Model: b.model, Key: key, BaseURL: b.baseURL}))
+}
+
+func openLocal(_ context.Context, b *backendOptions, _ func(string) string, log *slog.Logger) (llm.Provider, error) {
+	next := float32(0)
+	return asProvider(local.New(local.Config{
+		LibDir: b.libDir, File: b.model, Threads: b.threads, Context: b.context,
+		Progress: func(f float32) {
+			if f >= next { // a line a tenth
+				log.Info("loading the model", "percent", int(f*100))
+				next = f + 0.1
+			}
+		},
+	}))
+}
+
+// asProvider keeps a nil pointer from becoming a provider.
+func asProvider[P llm.Provider](p P, err error) (llm.Provider, error) {
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }

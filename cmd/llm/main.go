@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	stdlog "log"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -27,6 +28,7 @@ import (
 )
 
 func main() {
+	stdlog.SetOutput(io.Discard) // libraries of services write to it, and might write what they were sent
 	os.Exit(run(os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 }
 
@@ -76,6 +78,9 @@ on; what is given as a flag counts. The key of a service comes from GEMINI_API_K
 				return err
 			}
 			d := p.Describe()
+			if o.Concurrent == 0 && d.Backend == "local" {
+				o.Concurrent = 1
+			}
 			return server.Run(cmd.Context(), p, o, log, func(addr string) {
 				log.Info("the LLM server is up", "addr", addr, "backend", d.Backend, "model", d.Model, "external", d.External)
 				fmt.Fprintf(stdout, "ready %s\n", addr)

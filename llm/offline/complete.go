@@ -123,21 +123,12 @@ func complete(t prompt.Task) string {
 
 // ways returns texts that begin with begun. A last word that is not ended by a blank may be finished first.
 func (g *ngrams) ways(begun string, n int) []string {
-	begun = strings.Join(strings.Fields(begun), " ") + trailing(begun)
+	begun = strings.Join(strings.Fields(begun), " ") + trailing(begun) // with a blank where it has one: then its last word is whole
 	whole := chatWords(begun)
 	var list []string
 	add := func(text string) {
 		if text = strings.TrimSpace(text); len(list) < n && text != strings.TrimSpace(begun) && !slices.Contains(list, text) {
 			list = append(list, text)
-		}
-	}
-	if last := len(whole) - 1; last >= 0 && !strings.HasSuffix(begun, " ") && endsInWord(begun) {
-		for _, w := range g.finish(whole[last]) {
-			head := strings.TrimSuffix(begun, whole[last]) + whole[last] + w[len(whole[last]):]
-			add(g.goOn(head, 2))
-			if len(list) >= (n+1)/2 {
-				break
-			}
 		}
 	}
 	one, two := "", ""
@@ -147,13 +138,25 @@ func (g *ngrams) ways(begun string, n int) []string {
 			two = whole[len(whole)-2]
 		}
 	}
-	for _, candidates := range [][]string{g.next(two, one), g.next("", "")} {
+	follow := func(candidates []string) {
 		for _, w := range candidates {
 			if w != end {
 				add(g.goOn(strings.TrimSpace(begun)+" "+uncapital(w, begun), wordsMax-1))
 			}
 		}
 	}
+	following := g.next(two, one)
+	if len(following) > 0 {
+		follow(following[:min(len(following), (n+1)/2)])
+	}
+	if len(whole) > 0 && endsInWord(begun) { // the last word may not be whole
+		part := whole[len(whole)-1]
+		for _, w := range g.finish(part) {
+			add(g.goOn(strings.TrimSuffix(begun, part)+part+w[len(part):], wordsMax-1))
+		}
+	}
+	follow(following)
+	follow(g.next("", ""))
 	return list
 }
 

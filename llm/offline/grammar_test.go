@@ -104,3 +104,41 @@ func TestASlipOfTheFingersIsToldFromAnotherWord(t *testing.T) {
 	require.True(t, contracted("dont", "don't"))
 	require.False(t, contracted("servers", "server's"))
 }
+
+// thousandWords is a document with some mistakes in it.
+func thousandWords(b *testing.B) string {
+	words := strings.Fields(strings.Repeat(document(b, "lighthouse.txt"), 3))[:1000]
+	for i := 50; i < len(words); i += 100 {
+		words[i] = "teh"
+	}
+	return strings.Join(words, " ")
+}
+
+func BenchmarkGrammarOfAThousandWordsWarm(b *testing.B) {
+	c, text := checker(b), thousandWords(b)
+	corrected(b, c, text)
+	for b.Loop() {
+		corrected(b, c, text)
+	}
+}
+
+// From a process that has just started, with machine code on disk.
+func BenchmarkGrammarOfAThousandWordsCold(b *testing.B) {
+	text := thousandWords(b)
+	corrected(b, checker(b), text)
+	for b.Loop() {
+		c := harper.New(harpertest.Dir(b))
+		corrected(b, c, text)
+		require.NoError(b, c.Close())
+	}
+}
+
+// On a machine that has never compiled the checker.
+func BenchmarkGrammarOfAThousandWordsFirst(b *testing.B) {
+	text := thousandWords(b)
+	for b.Loop() {
+		c := harper.New(b.TempDir() + "/cache")
+		corrected(b, c, text)
+		require.NoError(b, c.Close())
+	}
+}

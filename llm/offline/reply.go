@@ -77,6 +77,9 @@ var moods = []mood{
 	}},
 }
 
+// always are replies that fit everything a little.
+var always = []string{"Got it.", "Let me think about it.", "I'll get back to you.", "Okay.", "Thanks for telling me."}
+
 func re(s string) *regexp.Regexp { return regexp.MustCompile(`(?i)` + s) }
 
 // reply answers the last message in the ways of its mood.
@@ -104,8 +107,8 @@ func reply(t prompt.Task) string {
 			list = append(list, s)
 		}
 	}
-	for _, s := range moods[len(moods)-1].replies { // moods with few replies for tasks that want many
-		if len(list) < t.Count && !strings.Contains(s, "{") {
+	for _, s := range always { // for moods with few replies and tasks that want many
+		if len(list) < t.Count && !slices.Contains(list, s) {
 			list = append(list, s)
 		}
 	}
