@@ -235,7 +235,7 @@ func topics(messages []prompt.Message, n int) []string {
 				}
 				add(stem(w), w, 2)
 				if before != "" {
-					add(stem(before)+" "+stem(w), before+" "+w, 3)
+					add(stem(before)+" "+stem(w), before+" "+w, 5) // a phrase says more than its words
 				}
 				before = w
 			}

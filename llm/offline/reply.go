@@ -114,7 +114,8 @@ func reply(t prompt.Task) string {
 	}
 	// The one that speaks of the topic comes first: it is the least constant.
 	if i := slices.IndexFunc(list, func(s string) bool { return topic != "" && strings.Contains(s, topic) }); i > 0 {
-		list = append([]string{list[i]}, slices.Delete(list, i, i+1)...)
+		first := list[i]
+		list = slices.Insert(slices.Delete(list, i, i+1), 0, first)
 	}
 	return strings.Join(list[:min(len(list), t.Count)], "\n") + "\n"
 }

@@ -1,6 +1,7 @@
 package offline
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,7 +12,10 @@ import (
 
 // summarize answers with the heaviest sentence, and with the next ones as key points in the order in which they were said.
 func summarize(t prompt.Task) string {
-	ranked := rank(gather(len(t.Messages), func(i int) (string, string) { return t.Messages[i].Speaker, t.Messages[i].Text }))
+	ranked := rank(gather(len(t.Messages), func(i int) (string, string) {
+		// Never nameless: a line that begins with a name cannot look like a list.
+		return cmp.Or(strings.TrimSpace(t.Messages[i].Speaker), "somebody"), t.Messages[i].Text
+	}))
 	chosen := choose(ranked, t.Count+1)
 	if len(chosen) == 0 {
 		return counted(t.Messages)
@@ -52,13 +56,15 @@ func said(s sentence) string {
 func counted(messages []prompt.Message) string {
 	var speakers []string
 	for _, m := range messages {
-		if !slices.Contains(speakers, m.Speaker) {
-			speakers = append(speakers, m.Speaker)
+		if name := cmp.Or(strings.TrimSpace(m.Speaker), "somebody"); !slices.Contains(speakers, name) {
+			speakers = append(speakers, name)
 		}
 	}
 	switch {
 	case len(messages) == 0:
 		return "There are no messages.\n"
+	case len(messages) == 1 && len(words(messages[0].Text)) == 0:
+		return fmt.Sprintf("One short message from %s.\n", speakers[0])
 	case len(messages) == 1:
 		return prompt.Shorten(speakers[0]+": "+strings.Join(strings.Fields(messages[0].Text), " "), 200) + "\n"
 	}

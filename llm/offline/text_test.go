@@ -115,7 +115,7 @@ func TestCompletionsGoOnAsTheChannelDoes(t *testing.T) {
 		require.LessOrEqual(t, len(texts), 5)
 		require.Contains(t, strings.Join(texts, "\n"), want, begun)
 		require.Len(t, topics, 3)
-		require.Contains(t, topics, "connection pool")
+		require.Contains(t, topics, "payment service")
 	}
 	// A channel that has said nothing has everyday's words.
 	task.Messages, task.Text = nil, "Can you "

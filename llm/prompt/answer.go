@@ -28,6 +28,7 @@ func Replies(t Task, answer string) ([]string, error) {
 
 // Summary reads the line and the key points of an answer to Summarize.
 func Summary(t Task, answer string) (line string, points []string, err error) {
+	heading := ""
 	for l := range lines(answer) {
 		switch s := unquote(bare(l)); {
 		case s == "":
@@ -35,9 +36,14 @@ func Summary(t Task, answer string) (line string, points []string, err error) {
 			if len(points) < t.Count && !contains(points, s) {
 				points = append(points, s)
 			}
-		case len(points) == 0 && !strings.HasSuffix(s, ":"): // "Key points:" is a heading
+		case strings.HasSuffix(s, ":") && len(strings.Fields(s)) <= 4: // "Key points:"
+			heading = s
+		case len(points) == 0:
 			line = strings.TrimSpace(line + " " + s)
 		}
+	}
+	if line == "" && len(points) == 0 {
+		line = heading // nothing stands under it, so it is none
 	}
 	if line == "" {
 		return "", nil, ErrForm
