@@ -140,7 +140,7 @@ func (g *ngrams) ways(begun string, n int) []string {
 	}
 	follow := func(candidates []string) {
 		for _, w := range candidates {
-			if w != end {
+			if w != end && len(list) < n {
 				add(g.goOn(strings.TrimSpace(begun)+" "+uncapital(w, begun), wordsMax-1))
 			}
 		}
@@ -152,6 +152,9 @@ func (g *ngrams) ways(begun string, n int) []string {
 	if len(whole) > 0 && endsInWord(begun) { // the last word may not be whole
 		part := whole[len(whole)-1]
 		for _, w := range g.finish(part) {
+			if len(list) == n {
+				break
+			}
 			add(g.goOn(strings.TrimSuffix(begun, part)+part+w[len(part):], wordsMax-1))
 		}
 	}
