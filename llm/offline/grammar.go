@@ -11,9 +11,13 @@ import (
 	"parley/llm/offline/harper"
 )
 
-// chunkBytes is about how much Harper gets at a time: between chunks another text gets its turn, and a caller who
-// has gone is noticed.
-const chunkBytes = 2 << 10
+const (
+	// chunkBytes is about how much Harper gets at a time: between chunks another text gets its turn, and a caller who
+	// has gone is noticed; and what was corrected is looked at again without its neighbours.
+	chunkBytes = 512
+	// lineBytesMax is where a line is cut, at the end of a sentence or else of a word.
+	lineBytesMax = 2 << 10
+)
 
 // passes is how often a chunk is looked at: a corrected word may show another mistake beside it.
 const passes = 3
@@ -56,6 +60,13 @@ func chunks(text string) []string {
 		if fence && !code {
 			flush()
 		}
+		for !code && !fence && len(line) > lineBytesMax {
+			n := cutLine(line)
+			flush()
+			b.WriteString(line[:n])
+			flush()
+			line = line[n:]
+		}
 		b.WriteString(line)
 		switch {
 		case fence && code:
@@ -69,6 +80,21 @@ func chunks(text string) []string {
 	}
 	flush()
 	return list
+}
+
+// cutLine returns where a line is cut: behind the last sentence that fits, or the last word, or at the bound.
+func cutLine(line string) int {
+	head := line[:lineBytesMax]
+	for _, end := range []string{". ", "? ", "! ", " "} {
+		if n := strings.LastIndex(head, end); n > 0 {
+			return n + len(end)
+		}
+	}
+	n := lineBytesMax
+	for n > 1 && !utf8.RuneStart(line[n]) {
+		n--
+	}
+	return n
 }
 
 // apply makes the corrections that are sure enough.

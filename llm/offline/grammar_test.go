@@ -76,7 +76,7 @@ func TestWrongSentencesAreCorrectedAndRightOnesAreLeftAlone(t *testing.T) {
 // What is cut for the checker is whole again afterwards.
 func TestChunksOfADocumentAreTheDocument(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		lines := rapid.SliceOfN(rapid.SampledFrom([]string{"", "```", "```go", "a word", "  ", strings.Repeat("long ", 300), "ünï\r"}), 0, 40).Draw(t, "lines")
+		lines := rapid.SliceOfN(rapid.SampledFrom([]string{"", "```", "```go", "a word", "  ", strings.Repeat("long ", 1300), strings.Repeat("ü", 3000), "ünï\r"}), 0, 40).Draw(t, "lines")
 		text := strings.Join(lines, "\n")
 		list := chunks(text)
 		require.Equal(t, text, strings.Join(list, ""))
@@ -107,11 +107,18 @@ func TestASlipOfTheFingersIsToldFromAnotherWord(t *testing.T) {
 
 // thousandWords is a document with some mistakes in it.
 func thousandWords(b *testing.B) string {
-	words := strings.Fields(strings.Repeat(document(b, "lighthouse.txt"), 3))[:1000]
-	for i := 50; i < len(words); i += 100 {
-		words[i] = "teh"
+	var out strings.Builder
+	text := strings.Repeat(document(b, "lighthouse.txt")+"\n\n", 3)
+	for i, word := range strings.SplitAfter(text, " ") {
+		if i == 1000 {
+			break
+		}
+		if i%100 == 50 {
+			word = "teh "
+		}
+		out.WriteString(word)
 	}
-	return strings.Join(words, " ")
+	return out.String()
 }
 
 func BenchmarkGrammarOfAThousandWordsWarm(b *testing.B) {

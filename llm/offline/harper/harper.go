@@ -101,7 +101,7 @@ func (c *Checker) Warm(ctx context.Context) error {
 	return c.inTurn(ctx, func(*linter) error { return nil })
 }
 
-// Lint checks a text.
+// Lint checks a text. What was begun is not interrupted, so a caller who may want to go gives a little at a time.
 func (c *Checker) Lint(ctx context.Context, text string, l Language) (lints []Lint, err error) {
 	err = c.inTurn(ctx, func(h *linter) error {
 		lints, err = h.lint(ctx, text, l)
@@ -197,7 +197,7 @@ func compile(dir string) (wazero.Runtime, wazero.CompiledModule, error) {
 		return nil, nil, err
 	}
 	ctx := context.Background()
-	config := wazero.NewRuntimeConfig().WithMemoryLimitPages(memoryPagesMax).WithCloseOnContextDone(true)
+	config := wazero.NewRuntimeConfig().WithMemoryLimitPages(memoryPagesMax)
 	if dir != "" {
 		if err := private(dir); err != nil {
 			return nil, nil, err
