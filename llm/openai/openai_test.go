@@ -123,9 +123,9 @@ func TestEveryTroubleOfAServerHasAName(t *testing.T) {
 			}
 		}, llm.Malformed},
 		"the stream ends without a reason": {func(w http.ResponseWriter, _ *http.Request, _ asked) { chunk(w, `{"content":"half"}`, "null", "") }, llm.Malformed},
-		"[DONE] before a reason": {func(w http.ResponseWriter, _ *http.Request, _ asked) { io.WriteString(w, "data: [DONE]\n\n") }, llm.Malformed},
-		"nothing at all":         {func(http.ResponseWriter, *http.Request, asked) {}, llm.Malformed},
-		"HTML":                   {func(w http.ResponseWriter, _ *http.Request, _ asked) { io.WriteString(w, "<html>hello</html>") }, llm.Malformed},
+		"[DONE] before a reason":           {func(w http.ResponseWriter, _ *http.Request, _ asked) { io.WriteString(w, "data: [DONE]\n\n") }, llm.Malformed},
+		"nothing at all":                   {func(http.ResponseWriter, *http.Request, asked) {}, llm.Malformed},
+		"HTML":                             {func(w http.ResponseWriter, _ *http.Request, _ asked) { io.WriteString(w, "<html>hello</html>") }, llm.Malformed},
 		"an error in the stream": {func(w http.ResponseWriter, _ *http.Request, _ asked) {
 			chunk(w, `{"content":"half "}`, "null", "")
 			io.WriteString(w, "data: {\"error\":{\"message\":\"out of memory\",\"code\":500}}\n\n")
@@ -135,7 +135,9 @@ func TestEveryTroubleOfAServerHasAName(t *testing.T) {
 			chunk(w, `{"refusal":"I must not"}`, "null", "")
 			chunk(w, `{}`, `"stop"`, "")
 		}, llm.Refused},
-		"a redirect": {func(w http.ResponseWriter, r *http.Request, _ asked) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, llm.Malformed},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request, _ asked) {
+			http.Redirect(w, r, "/elsewhere", http.StatusFound)
+		}, llm.Malformed},
 	} {
 		_, _, err := providertest.Collect(t.Context(), serve(t, "", c.serve), r)
 		require.Equal(t, c.want, llm.FailureOf(err), "%s: %v", name, err)
