@@ -7,10 +7,11 @@ SIMULATED ?= 10s
 FUZZTIME ?= 20s
 HISTORIES ?= 1000000
 MUTANT_SEEDS ?= 200
+LLAMA    ?= ./parley-llama
 TOOL      = $(GO) tool -modfile=.ci/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help test format vet race soak histories variants bench mutants fuzz crash flip generate lint check-generated peers
+.PHONY: help test format vet race soak histories variants bench mutants fuzz crash flip generate lint check-generated peers harper llama
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,3 +67,9 @@ check-generated: ## fail if what is checked in is not what make generate writes
 
 lint: ## staticcheck (builds it at first: a minute or two)
 	$(TOOL) staticcheck ./...
+
+harper: ## fetch the grammar checker's WebAssembly anew from the npm package that its VERSION names
+	.ci/harper
+
+llama: ## install llama.cpp's libraries from an npm package, for a model file (LLAMA=./parley-llama)
+	.ci/llama $(LLAMA)

@@ -19,7 +19,7 @@ import (
 func files() []protoreflect.FileDescriptor {
 	return []protoreflect.FileDescriptor{
 		pb.File_parley_v1_account_proto, pb.File_parley_v1_channel_proto, pb.File_parley_v1_chat_proto, pb.File_parley_v1_cluster_proto,
-		pb.File_parley_v1_event_proto, pb.File_parley_v1_file_proto, pb.File_parley_v1_presence_proto, pb.File_parley_v1_session_proto,
+		pb.File_parley_v1_event_proto, pb.File_parley_v1_file_proto, pb.File_parley_v1_llm_proto, pb.File_parley_v1_presence_proto, pb.File_parley_v1_session_proto,
 	}
 }
 
@@ -41,6 +41,7 @@ var apart = []protoreflect.FullName{
 	"parley.v1.ChatService.Tail", "parley.v1.EventService.Watch",
 	"parley.v1.ClusterService.Status", "parley.v1.ClusterService.Transfer", "parley.v1.ClusterService.Add", "parley.v1.ClusterService.Remove",
 	"parley.v1.FileService.BeginUpload", "parley.v1.FileService.Upload",
+	"parley.v1.ModelService.Generate", "parley.v1.ModelService.Describe",
 	"parley.v1.SessionService.Open", "parley.v1.SessionService.Close",
 }
 
@@ -110,7 +111,7 @@ func TestEveryReasonThatIsNamedIsInTheTableOfErrors(t *testing.T) {
 	require.Greater(t, len(reasons), 80)
 
 	known := append(slices.Clone(reasons), values()...)
-	known = append(known, "INVALID_ARGUMENT", "NOT_FOUND", "RESOURCE_EXHAUSTED")
+	known = append(known, "FAILED_PRECONDITION", "INVALID_ARGUMENT", "NOT_FOUND", "RESOURCE_EXHAUSTED")
 	for _, file := range slices.Sorted(maps.Keys(all)) {
 		if file == "common.proto" {
 			continue
