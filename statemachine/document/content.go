@@ -1,7 +1,6 @@
 package document
 
 import (
-	"crypto/sha256"
 	"unicode/utf8"
 
 	"parley/statemachine/state"
@@ -22,10 +21,13 @@ func contentOf(s *state.State, id state.DocID, version uint64) (content []byte, 
 		way = append(way, r)
 		version = r.Base
 	}
+	var spare []byte // two buffers take turns
 	for i := len(way) - 1; i >= 0; i-- {
-		if content, ok = applyDelta(content, way[i].Delta, int(way[i].Size), s.Limits.DocumentBytesMax); !ok {
+		next, ok := applyDelta(spare, content, way[i].Delta, s.Limits.DocumentBytesMax)
+		if !ok {
 			return nil, false
 		}
+		content, spare = next, content
 	}
 	return content, true
 }
@@ -46,10 +48,10 @@ func tooLarge(l *state.Limits, size int) *state.Refusal {
 }
 
 // keep decides how a content is kept, as what differs from a base or whole, and refuses one revision more than there
-// may be. It writes nothing.
+// may be. It writes nothing. The sum of the content is in r.
 func keep(t *state.Txn, d *state.Document, r *state.DocRevision, content, delta []byte, base uint64) *state.Refusal {
 	r.Position, r.Time, r.Wall, r.Author = t.At.Position, t.At.Time, t.Wall, t.User.ID
-	r.Size, r.Sum = uint64(len(content)), sha256.Sum256(content)
+	r.Size = uint64(len(content))
 	r.Base, r.Depth, r.Work, r.Delta = 0, 0, r.Size, content
 	if b, ok := t.DocRevision(d.ID, base); ok && len(delta) < len(content) &&
 		b.Depth < t.Limits.DeltasMax && b.Work+r.Size <= t.Limits.DeltaWorkBytesMax {

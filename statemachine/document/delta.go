@@ -28,24 +28,29 @@ func MakeDelta(base, target []byte) []byte {
 	return m.out
 }
 
+// stride is how many bytes are compared at once, where much is alike.
+const stride = 256
+
 func commonPrefix(a, b []byte) int {
-	n := min(len(a), len(b))
-	for i := range n {
-		if a[i] != b[i] {
-			return i
-		}
+	n, i := min(len(a), len(b)), 0
+	for i+stride <= n && bytes.Equal(a[i:i+stride], b[i:i+stride]) {
+		i += stride
 	}
-	return n
+	for i < n && a[i] == b[i] {
+		i++
+	}
+	return i
 }
 
 func commonSuffix(a, b []byte) int {
-	n := min(len(a), len(b))
-	for i := range n {
-		if a[len(a)-1-i] != b[len(b)-1-i] {
-			return i
-		}
+	n, i := min(len(a), len(b)), 0
+	for i+stride <= n && bytes.Equal(a[len(a)-i-stride:len(a)-i], b[len(b)-i-stride:len(b)-i]) {
+		i += stride
 	}
-	return n
+	for i < n && a[len(a)-1-i] == b[len(b)-1-i] {
+		i++
+	}
+	return i
 }
 
 // maker puts a delta together. A copy that goes on where the last one ended makes it longer.
@@ -144,9 +149,10 @@ func slide(h uint64, out, in byte) uint64 {
 	return h*hashBase + uint64(in) + 1 - (uint64(out)+1)*hashTop
 }
 
-// applyDelta makes a text of a base, of at most so many bytes. Any delta is safe; ok is false for one that makes no sense.
-func applyDelta(base, delta []byte, size, most int) (text []byte, ok bool) {
-	text = make([]byte, 0, min(max(size, 0), most))
+// applyDelta makes a text of a base, of at most so many bytes, in a buffer that may be nil. Any delta is safe; ok is
+// false for one that makes no sense.
+func applyDelta(buffer, base, delta []byte, most int) (text []byte, ok bool) {
+	text = buffer[:0]
 	for len(delta) > 0 {
 		step, n := binary.Uvarint(delta)
 		if n <= 0 {

@@ -79,7 +79,7 @@ func (k *Create) Apply(t *state.Txn) (state.Coded, *state.Refusal) {
 		return nil, state.Refusef(state.Exhausted, "DOCUMENTS_FULL", "There are %d documents, and more there can't be.", t.Limits.DocumentsMax)
 	}
 	d := state.Document{ID: state.DocID(t.At.Position), Title: k.Title, Author: t.User.ID, Mode: max(k.Mode, state.LockRequired), Wall: t.Wall}
-	r := state.DocRevision{Note: k.Note}
+	r := state.DocRevision{Note: k.Note, Sum: sha256.Sum256([]byte(k.Content))}
 	if refusal := keep(t, &d, &r, []byte(k.Content), nil, 0); refusal != nil {
 		return nil, refusal
 	}
@@ -149,7 +149,7 @@ func (u *Update) Apply(t *state.Txn) (state.Coded, *state.Refusal) {
 	if u.Base != 0 {
 		base, ok := contentOf(t.State, a.ID, u.Base)
 		if ok {
-			content, ok = applyDelta(base, u.Delta, len(base)+len(u.Delta), t.Limits.DocumentBytesMax)
+			content, ok = applyDelta(nil, base, u.Delta, t.Limits.DocumentBytesMax)
 		}
 		if !ok {
 			return nil, refuseDelta
@@ -161,7 +161,7 @@ func (u *Update) Apply(t *state.Txn) (state.Coded, *state.Refusal) {
 	if sha256.Sum256(content) != u.Sum {
 		return nil, refuseDelta
 	}
-	r := state.DocRevision{Fence: fence, Note: u.Note}
+	r := state.DocRevision{Fence: fence, Note: u.Note, Sum: u.Sum}
 	if refusal := keep(t, &a.Document, &r, content, u.Delta, u.Base); refusal != nil {
 		return nil, refusal
 	}
@@ -206,7 +206,7 @@ func (k *Restore) Apply(t *state.Txn) (state.Coded, *state.Refusal) {
 	if !ok {
 		return nil, refuseRevision(&a.Document, k.Version)
 	}
-	r := state.DocRevision{Fence: fence, Restored: k.Version, Note: k.Note}
+	r := state.DocRevision{Fence: fence, Restored: k.Version, Note: k.Note, Sum: sha256.Sum256(content)}
 	if refusal := keep(t, &a.Document, &r, content, copyAll(uint64(len(content))), k.Version); refusal != nil {
 		return nil, refusal
 	}
