@@ -36,14 +36,15 @@ func contentOf(s *state.State, id state.DocID, version uint64) (content []byte, 
 func refuseContent(l *state.Limits, content []byte) *state.Refusal {
 	switch {
 	case len(content) > l.DocumentBytesMax:
-		return tooLarge(l, len(content))
+		return RefuseTooLarge(l, len(content))
 	case !utf8.Valid(content):
 		return state.Invalidf("content", "CONTENT_NOT_UTF8", "The content is not UTF-8.")
 	}
 	return nil
 }
 
-func tooLarge(l *state.Limits, size int) *state.Refusal {
+// RefuseTooLarge refuses a content of so many bytes.
+func RefuseTooLarge(l *state.Limits, size int) *state.Refusal {
 	return state.Invalidf("content", "DOCUMENT_TOO_LARGE", "The content has %d bytes; a document may have %d.", size, l.DocumentBytesMax)
 }
 

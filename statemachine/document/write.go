@@ -105,7 +105,10 @@ type Update struct {
 // one is known.
 func NewUpdate(id string, content []byte, base uint64, was []byte) *Update {
 	u := &Update{ID: id, Delta: content, Sum: sha256.Sum256(content)}
-	if delta := MakeDelta(was, content); base != 0 && len(delta) < len(content) {
+	if base == 0 {
+		return u
+	}
+	if delta := MakeDelta(was, content); len(delta) < len(content) {
 		u.Base, u.Delta = base, delta
 	}
 	return u
@@ -134,7 +137,7 @@ func (u *Update) Check(l *state.Limits) *state.Refusal {
 		return refuseContent(l, u.Delta)
 	}
 	if len(u.Delta) > l.DocumentBytesMax {
-		return tooLarge(l, len(u.Delta))
+		return RefuseTooLarge(l, len(u.Delta))
 	}
 	return nil
 }

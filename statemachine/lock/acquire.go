@@ -150,7 +150,7 @@ func mine(t *state.Txn, name string, fence raft.Position) (state.Hold, *state.Re
 	case h.Fence != fence:
 		return h, RefuseFence(&t.View, &h, fence)
 	case h.Login != t.Login.ID:
-		return h, state.Refusef(state.Conflict, "NOT_LOCK_HOLDER", "The lock %s is held by %s under another login.", name, t.NameOf(h.User))
+		return h, state.Refusef(state.NotPermitted, "NOT_LOCK_HOLDER", "The lock %s is held by %s under another login.", name, t.NameOf(h.User))
 	}
 	return h, nil
 }

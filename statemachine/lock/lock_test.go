@@ -63,7 +63,7 @@ func TestR58_ALockIsGrantedWithAFenceOrItsHolderIsNamed(t *testing.T) {
 	require.True(t, again.Granted, "with the fence its holder gets what he has")
 	require.Equal(t, first.Lock.Fence, again.Lock.Fence)
 	require.Equal(t, ttl-3*time.Second, again.Lock.Left, "and no more time")
-	w.Refused(bob, &lock.Acquire{Name: "deploy", TTL: ttl, Fence: first.Lock.Fence}, state.Conflict, "NOT_LOCK_HOLDER")
+	w.Refused(bob, &lock.Acquire{Name: "deploy", TTL: ttl, Fence: first.Lock.Fence}, state.NotPermitted, "NOT_LOCK_HOLDER")
 }
 
 func TestR58_WhoWaitsIsServedInTheOrderInWhichHeCame(t *testing.T) {
@@ -306,8 +306,8 @@ func TestR65_WhoIsNotTheHolderCanNotUnlockAndLearnsWhoIs(t *testing.T) {
 		}
 	}
 	for _, c := range []state.Command{&lock.Release{Name: "x", Fence: l.Fence}, &lock.Renew{Name: "x", Fence: l.Fence}} {
-		require.Contains(t, w.Refused(bob, c, state.Conflict, "NOT_LOCK_HOLDER").Text, "held by ann")
-		require.Contains(t, w.Refused(w.Again(ann), c, state.Conflict, "NOT_LOCK_HOLDER").Text, "another login")
+		require.Contains(t, w.Refused(bob, c, state.NotPermitted, "NOT_LOCK_HOLDER").Text, "held by ann")
+		require.Contains(t, w.Refused(w.Again(ann), c, state.NotPermitted, "NOT_LOCK_HOLDER").Text, "another login")
 	}
 	w.Must(ann, &lock.Release{Name: "x", Fence: l.Fence}, nil)
 	w.Refused(ann, &lock.Release{Name: "x", Fence: l.Fence}, state.Conflict, "LOCK_NOT_HELD")
