@@ -82,7 +82,7 @@ func (DocumentRole) EnumDescriptor() ([]byte, []int) {
 type LockMode int32
 
 const (
-	// LOCK_MODE_REQUIRED.
+	// As if it were required.
 	LockMode_LOCK_MODE_UNSPECIFIED LockMode = 0
 	LockMode_LOCK_MODE_REQUIRED    LockMode = 1
 	LockMode_LOCK_MODE_ADVISORY    LockMode = 2

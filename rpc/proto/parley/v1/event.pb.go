@@ -1871,7 +1871,7 @@ type DocumentChanged struct {
 	Version uint64 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
 	// By whom.
 	Username string `protobuf:"bytes,5,opt,name=username,proto3" json:"username,omitempty"`
-	// Of CHANGE_SHARED and CHANGE_UNSHARED: with whom, unless it is a channel or all users, and as what.
+	// When it was shared or is not any more: with whom, unless it is a channel or all users, and as what.
 	With          string `protobuf:"bytes,6,opt,name=with,proto3" json:"with,omitempty"`
 	Role          string `protobuf:"bytes,7,opt,name=role,proto3" json:"role,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1966,7 +1966,7 @@ type LockChanged struct {
 	Fence uint64 `protobuf:"varint,3,opt,name=fence,proto3" json:"fence,omitempty"`
 	// Who holds it, or held it; who broke it; who waits no more.
 	Username string `protobuf:"bytes,4,opt,name=username,proto3" json:"username,omitempty"`
-	// CHANGE_BROKEN: from whom.
+	// If it was broken: from whom.
 	Holder string `protobuf:"bytes,5,opt,name=holder,proto3" json:"holder,omitempty"`
 	// Of the wait that ended, with a grant or without.
 	Ticket        uint64 `protobuf:"varint,6,opt,name=ticket,proto3" json:"ticket,omitempty"`
