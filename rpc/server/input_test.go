@@ -103,7 +103,7 @@ func TestEveryFieldOfEveryMethodIsRefusedWhenItIsBad(t *testing.T) {
 		if strings.HasPrefix(fields, "root:") {
 			who, fields = root, strings.TrimPrefix(fields, "root:")
 		}
-		fields = strings.NewReplacer("LONG", long, "SESSION", fmt.Sprint(s.GetSession()), "MINE", mine, `"DOC"`, `"` + made.GetDocument().GetId() + `"`, "MEGABYTE", strings.Repeat("x", 1<<20+1), "HUGE", strings.Repeat("x", 17<<10)).Replace(fields)
+		fields = strings.NewReplacer("LONG", long, "SESSION", fmt.Sprint(s.GetSession()), "MINE", mine, `"DOC"`, `"`+made.GetDocument().GetId()+`"`, "MEGABYTE", strings.Repeat("x", 1<<20+1), "HUGE", strings.Repeat("x", 17<<10)).Replace(fields)
 		request := newMessage(m.Input())
 		require.NoError(t, prototext.Unmarshal([]byte(fields), request), row)
 		if f := m.Input().Fields().ByName("command"); f != nil && !request.ProtoReflect().Has(f) {
