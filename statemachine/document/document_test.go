@@ -118,6 +118,18 @@ func TestR48_AListThatLooksAtManySaysWhereToGoOn(t *testing.T) {
 	require.Equal(t, 2, pages)
 }
 
+func TestR49_TheContentIsShownAtTheNewestAndAtAnyRevision(t *testing.T) {
+	w, _, ann, _, _ := world(t)
+	id := create(w, ann, "1")
+	for i := 2; i <= 40; i++ {
+		w.Must(ann, update(id, fmt.Sprint(i)), nil)
+		require.Equal(t, fmt.Sprint(i), content(w, ann, id, 0))
+	}
+	for i := 1; i <= 40; i++ {
+		require.Equal(t, fmt.Sprint(i), content(w, ann, id, uint64(i)))
+	}
+}
+
 func TestR50_AnUpdateReturnsTheNewVersionAndAnOldOneIsAConflictThatNamesTheCurrent(t *testing.T) {
 	w, _, ann, _, _ := world(t)
 	id := create(w, ann, "one")
