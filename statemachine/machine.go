@@ -150,7 +150,7 @@ func (b *both) Code(c *state.Coder) {
 // Advance lets pass what ends with an entry: logins, secrets and locks.
 func (m *Machine) Advance(at node.Applied) {
 	if at.Level >= node.LevelTeam {
-		m.Expire(at.Position, at.Time)
+		m.State.Advance(at)
 	}
 	m.advanceLocks(at)
 }

@@ -3,7 +3,9 @@ package statemachine
 import (
 	"parley/statemachine/account"
 	"parley/statemachine/chat"
+	"parley/statemachine/document"
 	"parley/statemachine/file"
+	"parley/statemachine/lock"
 	"parley/statemachine/presence"
 	"parley/statemachine/state"
 )
@@ -71,6 +73,25 @@ var commands = [...]commandSpec{
 	// package file
 	100: {func() state.Command { return new(file.Attach) }, false},
 	101: {func() state.Command { return new(file.Remove) }, false},
+
+	// package lock
+	120: {func() state.Command { return new(lock.Acquire) }, false},
+	121: {func() state.Command { return new(lock.Renew) }, false},
+	122: {func() state.Command { return new(lock.Release) }, false},
+	123: {func() state.Command { return new(lock.Break) }, false},
+	124: {func() state.Command { return new(lock.Cancel) }, false},
+
+	// package document
+	140: {func() state.Command { return new(document.Create) }, false},
+	141: {func() state.Command { return new(document.Update) }, false},
+	142: {func() state.Command { return new(document.Restore) }, false},
+	143: {func() state.Command { return new(document.Delete) }, false},
+	144: {func() state.Command { return new(document.Undelete) }, false},
+	145: {func() state.Command { return new(document.Share) }, false},
+	146: {func() state.Command { return new(document.Unshare) }, false},
+	147: {func() state.Command { return new(document.Configure) }, false},
+	148: {func() state.Command { return new(document.Inspect) }, false},
+	149: {func() state.Command { return new(document.InspectAll) }, false},
 }
 
 // queries are all kinds of queries.
@@ -108,4 +129,14 @@ var queries = [...]querySpec{
 	100: {func() state.Query { return new(file.Files) }, false},
 	101: {func() state.Query { return new(file.FileOf) }, false},
 	102: {func() state.Query { return new(file.MayAttach) }, false},
+
+	// package lock
+	120: {func() state.Query { return new(lock.Get) }, false},
+	121: {func() state.Query { return new(lock.List) }, false},
+
+	// package document
+	140: {func() state.Query { return new(document.Show) }, false},
+	141: {func() state.Query { return new(document.History) }, false},
+	142: {func() state.Query { return new(document.List) }, false},
+	143: {func() state.Query { return new(document.AccessList) }, false},
 }

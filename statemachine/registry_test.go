@@ -2,9 +2,11 @@ package statemachine
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +19,8 @@ import (
 	"parley/raft/node"
 	"parley/statemachine/account"
 	"parley/statemachine/chat"
+	"parley/statemachine/document"
+	"parley/statemachine/lock"
 	"parley/statemachine/presence"
 	"parley/statemachine/state"
 )
@@ -132,15 +136,19 @@ var oddWords = []string{"", "@", "#", "@zed", "\xff\xfe", "a\x00b", "\u202ea", s
 	"chan_zzzzzzzzzzzzzzzzzzzz", "conv_1", "user_g", "@" + strings.Repeat("x", 1000), "#\x1b[2J"}
 
 // pool has what makes sense in a town, by the name of the field.
-type pool struct{ texts map[string][]string }
+type pool struct {
+	texts map[string][]string
+	fence int // under which a lock is held
+}
 
-func newPool(logins, messages []string) *pool {
+func newPool(logins, messages, docs []string) *pool {
 	users := []string{"ann", "bob", "cid", "BOB", "@cid"}
-	return &pool{map[string][]string{
-		"Name": {"dora", "emil", "news", "Ops-Team", "#secret"}, "User": users, "Cursor": users, "After": {""},
+	many := slices.Repeat(docs, 3)
+	return &pool{texts: map[string][]string{
+		"Name": append(many, "dora", "emil", "news", "Ops-Team", "#secret"), "Title": {"Plan"}, "Note": {"", "a note"}, "Content": {"", "some text"}, "Channel": {"#general", "", ""}, "User": append(users, ""), "Cursor": users, "After": {""},
 		"Email": {"dora@example.org", "emil@example.org", "ann@example.org"}, "Display": {"Dora", ""}, "Description": {"what it is for", ""},
 		"Place": {"#general", "general", "#random", "#news", "@bob", "@cid", "chan_1"}, "Text": {"hello", "hi @bob and @ann"}, "ReplyTo": append(messages, ""),
-		"ID": messages, "Emoji": {"👍", ":tada:"}, "Login": logins, "Client": {"shell", ""}, "Address": {"127.0.0.1"},
+		"ID": append(messages, many...), "Emoji": {"👍", ":tada:"}, "Login": logins, "Client": {"shell", ""}, "Address": {"127.0.0.1"},
 	}}
 }
 
@@ -155,20 +163,32 @@ func (p *pool) draw(t *rapid.T, v reflect.Value, field string) bool {
 		v.SetUint(uint64(rapid.Uint8Range(1, 3).Draw(t, field)))
 	case reflect.Uint64:
 		numbers := []int{0, 1, 2, 12, 14, 16, 20, 21}
-		if field == "File" {
+		switch field {
+		case "File":
 			numbers = []int{0} // none; contents take a node
+		case "Fence", "Base", "IfVersion":
+			numbers = []int{0, 1, p.fence}
 		}
 		v.SetUint(uint64(rapid.SampledFrom(numbers).Draw(t, field)))
 	case reflect.Int64:
-		v.SetInt(rapid.Int64Range(0, int64(time.Hour)).Draw(t, field))
+		v.SetInt(rapid.SampledFrom([]int64{0, int64(time.Second), int64(time.Minute), int64(time.Hour)}).Draw(t, field))
 	case reflect.Array:
 		if v.Type().Elem().Kind() != reflect.Uint8 {
 			return false
+		}
+		if field == "Sum" {
+			sum := sha256.Sum256([]byte("some text"))
+			v.Set(reflect.ValueOf(sum))
+			return true
 		}
 		v.Index(0).SetUint(uint64(rapid.Uint8Range(0, 4).Draw(t, field))) // of a digest: those that are known differ in it
 	case reflect.Slice:
 		if v.Type().Elem().Kind() != reflect.Uint8 {
 			return false
+		}
+		if field == "Delta" { // of a content whose sum nobody would hit upon
+			v.SetBytes([]byte("some text"))
+			return true
 		}
 		n := map[string]int{"Key": 32}[field]
 		v.SetBytes([]byte(strings.Repeat("h", max(n, 32))))
@@ -214,7 +234,16 @@ func newTown(t require.TestingT, l state.Limits) *town {
 		logins, messages = append(logins, w.heads[1+i].Login.String()), append(messages, sent.ID.String())
 	}
 	must(w.heads[2], w.users[2], &chat.Send{Place: "@cid", Text: "hello"}, &chat.Sent{})
-	w.pool = newPool(logins, messages)
+	docs := []string{"deploy"}
+	for i := range 2 {
+		var made document.Item
+		must(w.heads[1+i], w.users[1+i], &document.Create{Title: "Plan", Content: "some text", Mode: state.LockMode(2 - i)}, &made)
+		docs = append(docs, made.Document.ID.String())
+		must(w.heads[1+i], w.users[1+i], &document.Share{ID: docs[1+i], With: document.Whom{All: true}, Role: state.Editor}, &document.Done{})
+	}
+	must(w.heads[2], w.users[2], &lock.Acquire{Name: docs[2], TTL: time.Hour}, &lock.Answer{})
+	w.pool = newPool(logins, messages, docs)
+	w.pool.fence = int(w.at)
 	return w
 }
 

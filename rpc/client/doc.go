@@ -37,6 +37,7 @@
 //	method.go                    one way for all methods: requests into bodies, answers into responses
 //	calls.go, wire.go            drives the machine of raft/caller: a mutex, a timer and a goroutine for each attempt
 //	account.go, channel.go, chat.go, batch.go, file.go, presence.go    the methods
+//	lock.go, document.go         locks and documents; held.go a lock that is kept, and what ends when it is lost
 //	stream.go, tail.go, watch.go    streams that outlive their nodes
 //	upload.go, download.go       contents of files
 //	cluster.go, status.go        operators

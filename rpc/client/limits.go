@@ -3,12 +3,12 @@ package client
 import "time"
 
 // TextBytesMax is the longest text that Send sends anywhere: far beyond what clusters
-// take (16 KiB), and below the request that a node reads at all (256 KiB).
+// take (16 KiB), and below the request that a node reads at all.
 const TextBytesMax = 128 << 10
 
-// requestBytesMax is the longest request that is sent anywhere: what a node reads at all is 256 KiB, its head and its command's
-// number included.
-const requestBytesMax = 250 << 10
+// requestBytesMax is the longest request that is sent anywhere: what a node reads at all is 1 MiB and 32 KiB, its head and its
+// command's number included.
+const requestBytesMax = 1<<20 + 30<<10
 
 // pageMax is how many entries of a list are asked for at a time, where all are wanted: the most that a page has.
 const pageMax = 1000
@@ -47,6 +47,9 @@ const (
 	// renewMax bounds one try to do so, and renewAgain is the wait before the next.
 	renewMax   = 10 * time.Second
 	renewAgain = time.Second
+	// waitMax is how long one answer about a place in line may take, and leaveMax bounds what leaving it may.
+	waitMax  = time.Second
+	leaveMax = 2 * time.Second
 	// chunkBytes is how much of a file travels in one message.
 	chunkBytes = 64 << 10
 	// uploadQuietMax is how long a node may take nothing of an upload, or leave it without an answer: longer than the

@@ -68,6 +68,27 @@ func (c *Client) AllFiles(ctx context.Context, place string, o ...Option) iter.S
 	}, (*pb.ListFilesResponse).GetFiles)
 }
 
+// AllDocuments returns all documents that the caller may read, newest first.
+func (c *Client) AllDocuments(ctx context.Context, r *pb.ListDocumentsRequest, o ...Option) iter.Seq2[*pb.Document, error] {
+	return walk(func(cursor string) (*pb.ListDocumentsResponse, error) {
+		return c.ListDocuments(ctx, &pb.ListDocumentsRequest{Limit: pageMax, Cursor: cursor, Deleted: r.GetDeleted(), All: r.GetAll()}, o...)
+	}, (*pb.ListDocumentsResponse).GetDocuments)
+}
+
+// AllRevisions returns the whole history of a document, newest first.
+func (c *Client) AllRevisions(ctx context.Context, document string, o ...Option) iter.Seq2[*pb.DocumentRevision, error] {
+	return walk(func(cursor string) (*pb.ListRevisionsResponse, error) {
+		return c.ListRevisions(ctx, &pb.ListRevisionsRequest{DocumentId: document, Limit: pageMax, Cursor: cursor}, o...)
+	}, (*pb.ListRevisionsResponse).GetRevisions)
+}
+
+// AllLocks returns all locks that are held, in the order of their names.
+func (c *Client) AllLocks(ctx context.Context, o ...Option) iter.Seq2[*pb.Lock, error] {
+	return walk(func(cursor string) (*pb.ListLocksResponse, error) {
+		return c.ListLocks(ctx, &pb.ListLocksRequest{Limit: pageMax, Cursor: cursor}, o...)
+	}, (*pb.ListLocksResponse).GetLocks)
+}
+
 // Everybody returns who is online, in the order of their names; all: also who is not.
 func (c *Client) Everybody(ctx context.Context, all bool, o ...Option) iter.Seq2[*pb.Presence, error] {
 	return walk(func(cursor string) (*pb.WhoResponse, error) {

@@ -123,7 +123,7 @@ func TestWhatIsBeyondANodesMessageBoundIsRefusedAtOnce(t *testing.T) {
 	require.Equal(t, node.Refused, e.Outcome)
 	require.Equal(t, "TEXT_TOO_LONG", e.Reason)
 
-	_, err = cl.Send(t.Context(), strings.Repeat("x", 300<<10), "x")
+	_, err = cl.Send(t.Context(), strings.Repeat("x", 2<<20), "x")
 	require.ErrorAs(t, err, &e)
 	require.Equal(t, node.Refused, e.Outcome)
 	require.Equal(t, "TOO_LARGE", e.Reason)

@@ -38,6 +38,10 @@ func Event(e *state.Shown, reader state.UserID) (*pb.Event, pb.Topic) {
 		return channelEvent(e), pb.Topic_TOPIC_CHANNELS
 	case e.Kind == state.EventFileAdded || e.Kind == state.EventFileRemoved:
 		return fileEvent(e, reader), pb.Topic_TOPIC_FILES
+	case e.Kind >= state.EventDocMade && e.Kind <= state.EventDocChanged:
+		return documentEvent(e), pb.Topic_TOPIC_DOCUMENTS
+	case e.Kind >= state.EventLocked && e.Kind <= state.EventLockWaitEnded:
+		return lockEvent(e), pb.Topic_TOPIC_LOCKS
 	case e.Kind == state.EventOnline || e.Kind == state.EventOffline:
 		return &pb.Event{Kind: &pb.Event_Presence{Presence: &pb.PresenceChanged{
 			Username: e.UserName, Online: e.Kind == state.EventOnline}}}, pb.Topic_TOPIC_PRESENCE

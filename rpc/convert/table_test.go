@@ -33,7 +33,7 @@ func TestTheTableOfErrorsInTheProtocolsDescriptionIsTheOneInTheCode(t *testing.T
 		want[authReason(reason)] = authCodes[code]
 	}
 	for _, dir := range []string{"../../statemachine", "../../statemachine/state", "../../statemachine/account",
-		"../../statemachine/presence", "../../statemachine/chat", "../../statemachine/file", "../server"} {
+		"../../statemachine/presence", "../../statemachine/chat", "../../statemachine/file", "../../statemachine/lock", "../../statemachine/document", "../server"} {
 		for reason, code := range refusalsIn(t, dir) {
 			rule := ruleOf(&state.Refusal{Code: code, Reason: reason})
 			if had, ok := want[reason]; ok {

@@ -171,6 +171,8 @@ func (u *user) account() pb.AccountServiceClient   { return pb.NewAccountService
 func (u *user) channel() pb.ChannelServiceClient   { return pb.NewChannelServiceClient(u.conn()) }
 func (u *user) chat() pb.ChatServiceClient         { return pb.NewChatServiceClient(u.conn()) }
 func (u *user) file() pb.FileServiceClient         { return pb.NewFileServiceClient(u.conn()) }
+func (u *user) document() pb.DocumentServiceClient { return pb.NewDocumentServiceClient(u.conn()) }
+func (u *user) lock() pb.LockServiceClient         { return pb.NewLockServiceClient(u.conn()) }
 func (u *user) event() pb.EventServiceClient       { return pb.NewEventServiceClient(u.conn()) }
 func (u *user) presence() pb.PresenceServiceClient { return pb.NewPresenceServiceClient(u.conn()) }
 func (u *user) session() pb.SessionServiceClient   { return pb.NewSessionServiceClient(u.conn()) }

@@ -84,6 +84,10 @@ func TestEveryFieldOfEveryMethodIsRefusedWhenItIsBad(t *testing.T) {
 	require.NoError(t, err)
 	long := strings.Repeat("x", 5000)
 	mine := ann.send("@bob", "mine").GetId()
+	made, err := ann.document().CreateDocument(ann.ctx(), &pb.CreateDocumentRequest{Command: once(), Title: "Plan", LockMode: pb.LockMode_LOCK_MODE_ADVISORY})
+	require.NoError(t, err)
+	_, err = ann.lock().AcquireLock(ann.ctx(), &pb.AcquireLockRequest{Command: once(), Name: "held", TtlMs: 3_600_000})
+	require.NoError(t, err)
 
 	seen := map[string]bool{}
 	for _, row := range strings.Split(strings.TrimSpace(badInput), "\n") {
@@ -99,7 +103,7 @@ func TestEveryFieldOfEveryMethodIsRefusedWhenItIsBad(t *testing.T) {
 		if strings.HasPrefix(fields, "root:") {
 			who, fields = root, strings.TrimPrefix(fields, "root:")
 		}
-		fields = strings.NewReplacer("LONG", long, "SESSION", fmt.Sprint(s.GetSession()), "MINE", mine, "HUGE", strings.Repeat("x", 17<<10)).Replace(fields)
+		fields = strings.NewReplacer("LONG", long, "SESSION", fmt.Sprint(s.GetSession()), "MINE", mine, `"DOC"`, `"`+made.GetDocument().GetId()+`"`, "MEGABYTE", strings.Repeat("x", 1<<20+1), "HUGE", strings.Repeat("x", 17<<10)).Replace(fields)
 		request := newMessage(m.Input())
 		require.NoError(t, prototext.Unmarshal([]byte(fields), request), row)
 		if f := m.Input().Fields().ByName("command"); f != nil && !request.ProtoReflect().Has(f) {
@@ -267,6 +271,65 @@ FileService/ListFiles place: "general" cursor: "x" => InvalidArgument CURSOR_INV
 FileService/GetFile file_id: "LONG" => NotFound FILE_NOT_FOUND
 FileService/Download file_id: "" => NotFound FILE_NOT_FOUND
 FileService/DeleteFile file_id: "file_1" => NotFound FILE_NOT_FOUND
+LockService/AcquireLock name: "" => InvalidArgument LOCK_NAME_INVALID name
+LockService/AcquireLock name: "LONG" => InvalidArgument LOCK_NAME_INVALID name
+LockService/AcquireLock name: "a\x1b[2J" => InvalidArgument LOCK_NAME_INVALID name
+LockService/AcquireLock name: "msg_1" => InvalidArgument LOCK_NAME_INVALID name
+LockService/AcquireLock name: "doc_LONG" => InvalidArgument LOCK_NAME_INVALID name
+LockService/AcquireLock name: "doc_1" => NotFound DOCUMENT_NOT_FOUND
+LockService/AcquireLock name: "x" ttl_ms: 999 => InvalidArgument LOCK_TTL_INVALID ttl
+LockService/AcquireLock name: "x" ttl_ms: 18446744073709551615 => InvalidArgument LOCK_TTL_INVALID ttl
+LockService/AcquireLock name: "x" wait_ms: 3600001 => InvalidArgument LOCK_WAIT_INVALID wait
+LockService/AcquireLock name: "x" fence: 1 => Aborted LOCK_NOT_HELD
+LockService/RenewLock name: "x y" => InvalidArgument LOCK_NAME_INVALID name
+LockService/RenewLock name: "x" ttl_ms: 1 => InvalidArgument LOCK_TTL_INVALID ttl
+LockService/RenewLock name: "held" fence: 1 => Aborted STALE_FENCE
+LockService/ReleaseLock name: "file_1" => InvalidArgument LOCK_NAME_INVALID name
+LockService/ReleaseLock name: "x" => Aborted LOCK_NOT_HELD
+LockService/BreakLock name: "doc_zz" => NotFound DOCUMENT_NOT_FOUND
+LockService/BreakLock name: "held" fence: 1 => Aborted STALE_FENCE
+LockService/CancelWait name: "held" ticket: 1 => NotFound WAIT_NOT_FOUND
+LockService/GetLock name: "" => InvalidArgument LOCK_NAME_INVALID name
+LockService/GetLock name: "held" wait_ms: 1001 => InvalidArgument FIELD_INVALID wait_ms
+LockService/ListLocks cursor: "x" => InvalidArgument CURSOR_INVALID cursor
+DocumentService/CreateDocument => InvalidArgument FIELD_INVALID title
+DocumentService/CreateDocument title: "LONG" => InvalidArgument TOO_LONG title
+DocumentService/CreateDocument title: "a\nb" => InvalidArgument CONTROL_CHARACTER title
+DocumentService/CreateDocument title: "x" note: "LONG" => InvalidArgument TOO_LONG note
+DocumentService/CreateDocument title: "x" lock_mode: 9 => InvalidArgument LOCK_MODE_INVALID lock
+DocumentService/CreateDocument title: "x" lock_mode: -1 => InvalidArgument LOCK_MODE_INVALID lock
+DocumentService/CreateDocument title: "x" content: "\xff" => InvalidArgument CONTENT_NOT_UTF8 content
+DocumentService/CreateDocument title: "x" content: "MEGABYTE" => InvalidArgument DOCUMENT_TOO_LARGE content
+DocumentService/UpdateDocument document_id: "" => NotFound DOCUMENT_NOT_FOUND
+DocumentService/UpdateDocument document_id: "DOC" note: "LONG" => InvalidArgument TOO_LONG note
+DocumentService/UpdateDocument document_id: "DOC" content: "\xff" => InvalidArgument CONTENT_NOT_UTF8 content
+DocumentService/UpdateDocument document_id: "DOC" content: "MEGABYTE" => InvalidArgument DOCUMENT_TOO_LARGE content
+DocumentService/UpdateDocument document_id: "DOC" content: "x" if_version: 9 => Aborted VERSION_CONFLICT
+DocumentService/UpdateDocument document_id: "DOC" content: "x" fence: 9 => Aborted STALE_FENCE
+DocumentService/RestoreDocument document_id: "DOC" version: 0 => NotFound REVISION_NOT_FOUND
+DocumentService/RestoreDocument document_id: "DOC" version: 9 => NotFound REVISION_NOT_FOUND
+DocumentService/DeleteDocument document_id: "LONG" => NotFound DOCUMENT_NOT_FOUND
+DocumentService/UndeleteDocument document_id: "doc_0" => NotFound DOCUMENT_NOT_FOUND
+DocumentService/ShareDocument document_id: "DOC" with { user: "bob" } => InvalidArgument ROLE_INVALID role
+DocumentService/ShareDocument document_id: "DOC" with { user: "bob" } role: 77 => InvalidArgument ROLE_INVALID role
+DocumentService/ShareDocument document_id: "DOC" with { all: true } role: DOCUMENT_ROLE_OWNER => InvalidArgument ROLE_INVALID role
+DocumentService/ShareDocument document_id: "DOC" role: DOCUMENT_ROLE_VIEWER => InvalidArgument FIELD_INVALID with
+DocumentService/ShareDocument document_id: "DOC" with { user: "LONG" } role: DOCUMENT_ROLE_VIEWER => NotFound USER_NOT_FOUND
+DocumentService/ShareDocument document_id: "DOC" with { channel: "nowhere" } role: DOCUMENT_ROLE_VIEWER => NotFound CHANNEL_NOT_FOUND
+DocumentService/UnshareDocument document_id: "DOC" with { user: "bob" } => NotFound GRANT_NOT_FOUND
+DocumentService/UnshareDocument document_id: "DOC" with { user: "ann" } => FailedPrecondition LAST_OWNER
+DocumentService/SetDocument document_id: "DOC" title: "" => InvalidArgument FIELD_INVALID title
+DocumentService/SetDocument document_id: "DOC" lock_mode: 7 => InvalidArgument LOCK_MODE_INVALID lock
+DocumentService/GetDocument document_id: "DOC" version: 2 => NotFound REVISION_NOT_FOUND
+DocumentService/GetDocument document_id: "DOC" version: 1 at: 5 => InvalidArgument FIELD_INVALID version
+DocumentService/GetDocument document_id: "DOC" at: 1 => NotFound REVISION_NOT_FOUND
+DocumentService/GetDocument document_id: "DOC" time { seconds: -5 } => InvalidArgument FIELD_INVALID time
+DocumentService/GetDocument document_id: "DOC" time { seconds: 253402300799 } => InvalidArgument FIELD_INVALID time
+DocumentService/GetDocument document_id: "DOC" time { seconds: 1 } => NotFound REVISION_NOT_FOUND
+DocumentService/ListRevisions document_id: "DOC" cursor: "x" => InvalidArgument CURSOR_INVALID cursor
+DocumentService/ListDocuments cursor: "x" => InvalidArgument CURSOR_INVALID cursor
+DocumentService/ListDocuments all: true => PermissionDenied NOT_CLUSTER_ADMIN
+DocumentService/ListGrants document_id: "LONG" => NotFound DOCUMENT_NOT_FOUND
 EventService/Watch places: "#nowhere" => NotFound CHANNEL_NOT_FOUND
 EventService/Watch topics: 99 => InvalidArgument FIELD_INVALID topics
 EventService/Watch topics: TOPIC_UNSPECIFIED => InvalidArgument FIELD_INVALID topics

@@ -19,9 +19,11 @@ const (
 	// streamsMax bounds the calls under way on one connection. A client's session
 	// allows 256 commands in flight, and a few streams run beside them.
 	streamsMax = 512
-	// messageBytesMax bounds a request. A message's text is 16 KiB; the rest is room for
-	// requests to come. Replies are bounded by the state machine.
-	messageBytesMax = 256 << 10
+	// messageBytesMax bounds a request: a document of 1 MiB, one byte more so that it is refused in words, and its
+	// envelope. Replies are bounded by the state machine.
+	messageBytesMax = 1<<20 + 32<<10
+	// lockWaitMax is how long the answer about a place in line may take: below what a client waits for an answer.
+	lockWaitMax = time.Second
 	// headerBytesMax bounds a request's headers.
 	headerBytesMax = 16 << 10
 

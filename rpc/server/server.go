@@ -14,6 +14,7 @@
 //	chat.go      ChatService; batch.go many messages at once
 //	follow.go    every stream; tail.go and event.go what two of them show
 //	file.go      FileService; upload.go and download.go the bytes
+//	document.go  DocumentService; lock.go LockService
 //	duties.go    keys, first decisions, dev mode; streams.go and present.go who is online
 //	cluster.go   ClusterService; session.go SessionService; health.go grpc.health.v1 and reflection
 //	guard.go     a handler that panics is one failed call; log.go a line for each call; codec.go what is no request
@@ -130,6 +131,8 @@ func New(cfg Config) (*Server, error) {
 	pb.RegisterChannelServiceServer(s.grpc, &channels{edge: e})
 	pb.RegisterChatServiceServer(s.grpc, &messages{edge: e})
 	pb.RegisterFileServiceServer(s.grpc, &files{edge: e})
+	pb.RegisterDocumentServiceServer(s.grpc, &documents{edge: e})
+	pb.RegisterLockServiceServer(s.grpc, &locks{edge: e})
 	pb.RegisterEventServiceServer(s.grpc, &events{edge: e})
 	pb.RegisterPresenceServiceServer(s.grpc, &who{edge: e})
 	pb.RegisterClusterServiceServer(s.grpc, &cluster{edge: e, version: cfg.Version})

@@ -185,6 +185,8 @@ func RefusePlace(ref string) *Refusal {
 		return Refusef(NotFound, "USER_NOT_FOUND", "There is no user %s.", name)
 	case strings.HasPrefix(ref, "msg_"):
 		return Refusef(NotFound, "MESSAGE_NOT_FOUND", "There is no message %s.", name)
+	case strings.HasPrefix(ref, docPrefix):
+		return Refusef(NotFound, "DOCUMENT_NOT_FOUND", "There is no document %s.", name)
 	case strings.HasPrefix(ref, "file_"):
 		return Refusef(NotFound, "FILE_NOT_FOUND", "There is no file %s.", name)
 	case strings.HasPrefix(ref, "chan_"), strings.HasPrefix(ref, "conv_"):
@@ -208,6 +210,9 @@ func clip(s string) string {
 	}
 	return b.String()
 }
+
+// Clip is what a refusal repeats of what the caller wrote.
+func Clip(s string) string { return clip(s) }
 
 // Resolve returns the place that a reference means to the caller: #name or name, @user, or an id. A conversation that
 // was never begun is none yet.

@@ -69,9 +69,9 @@ func (s *State) end(what ending, key string) {
 	}
 }
 
-// NextDeadline is the log time from which on Expire has something to do.
+// NextDeadline is the log time from which on Advance has something to do.
 func (s *State) NextDeadline() (at raft.LogTime, ok bool) {
-	for _, table := range [...]Table{TableLoginDeadlines, TableDeadlines} {
+	for _, table := range [...]Table{TableLoginDeadlines, TableDeadlines, TableHoldDeadlines, TableWaitDeadlines} {
 		if key, _, there := s.First(table); there {
 			if first := raft.LogTime(KeyPart(key, 0)); !ok || first < at {
 				at, ok = first, true

@@ -40,7 +40,24 @@ const (
 	EventLoginEnded     EventKind = 34 // Login of User
 	EventFileAdded      EventKind = 40 // File in Place, by User
 	EventFileRemoved    EventKind = 41 // File in Place, by User
+
+	EventDocMade       EventKind = 50 // Doc, by User
+	EventDocUpdated    EventKind = 51 // Doc has Version, by User
+	EventDocRestored   EventKind = 52 // Doc has Version, which is an older one's content again, by User
+	EventDocDeleted    EventKind = 53 // Doc, by User
+	EventDocUndeleted  EventKind = 54 // Doc, by User
+	EventDocShared     EventKind = 55 // Doc with Other or with more than one, whose role is Text, by User
+	EventDocUnshared   EventKind = 56 // Doc is not Other's any more, or not that of more than one, by User
+	EventDocChanged    EventKind = 57 // Doc has another title or is written otherwise, by User
+	EventLocked        EventKind = 60 // User holds the lock Text under Fence; his wait had Ticket
+	EventUnlocked      EventKind = 61 // User gave up the lock Text, or his login ended
+	EventLockExpired   EventKind = 62 // the time of the lock Text of User passed
+	EventLockBroken    EventKind = 63 // User took the lock Text from Other
+	EventLockWaitEnded EventKind = 64 // User waits no more for the lock Text
 )
+
+// aboutDocs says whether events of a kind are about documents and locks, which have fields of their own.
+func (k EventKind) aboutDocs() bool { return k >= EventDocMade }
 
 // Audience says whom an event concerns. Whether a reader is one of them is asked when it is delivered.
 //
@@ -55,6 +72,7 @@ const (
 	audienceUser  = 2 // one user
 	audiencePlace = 3 // the members of a place
 	audienceSeers = 4 // whoever may see a channel
+	audienceDoc   = 5 // whoever may read a document
 )
 
 // ForAll concerns everybody who is logged in.
@@ -68,6 +86,9 @@ func ForPlace(id PlaceID) Audience { return Audience{audiencePlace, uint64(id)} 
 
 // ForSeers concerns whoever may see a channel: its members, and everybody if it is public.
 func ForSeers(id PlaceID) Audience { return Audience{audienceSeers, uint64(id)} }
+
+// ForReaders concerns whoever may read a document.
+func ForReaders(id DocID) Audience { return Audience{audienceDoc, uint64(id)} }
 
 // Code passes the fields.
 func (a *Audience) Code(c *Coder) {
@@ -90,6 +111,11 @@ type Event struct {
 	Login    LoginID
 	File     FileID
 	Text     string
+
+	Doc     DocID
+	Version uint64        // of the document
+	Fence   raft.Position // of a lock
+	Ticket  raft.Position // of a wait
 }
 
 // Code passes the fields.
@@ -103,6 +129,12 @@ func (e *Event) Code(c *Coder) {
 	Number(c, &e.Login)
 	Number(c, &e.File)
 	c.String(&e.Text)
+	if e.Kind.aboutDocs() {
+		Number(c, &e.Doc)
+		Number(c, &e.Version)
+		Number(c, &e.Fence)
+		Number(c, &e.Ticket)
+	}
 }
 
 // MarkTrimmed is the position of the newest event that the backlog dropped. A subscriber from before it has missed
@@ -183,6 +215,8 @@ func (s *State) MayRead(user UserID, a Audience) bool {
 	case audienceSeers:
 		p, ok := s.Place(PlaceID(a.ID))
 		return ok && (p.Kind == Channel && !p.Private || s.Has(TableMembers, Key(a.ID, uint64(user))))
+	case audienceDoc:
+		return s.RoleIn(DocID(a.ID), user) >= Viewer
 	}
 	return false
 }

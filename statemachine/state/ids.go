@@ -19,7 +19,11 @@ type (
 	PlaceID uint64
 	// FileID names a file: file_5c.
 	FileID uint64
+	// DocID names a document: doc_6d. It is the name of the document's lock, too.
+	DocID uint64
 )
+
+const docPrefix = "doc_"
 
 // MessageID names a message by its place and position: msg_<position>_<place>.
 type MessageID struct {
@@ -44,6 +48,9 @@ func (id LoginID) String() string { return "login_" + base36(uint64(id)) }
 
 // String returns the id as people and programs see it.
 func (id FileID) String() string { return "file_" + base36(uint64(id)) }
+
+// String returns the id as people and programs see it.
+func (id DocID) String() string { return docPrefix + base36(uint64(id)) }
 
 // String returns the id as people and programs see it.
 func (id MessageID) String() string {
@@ -86,6 +93,15 @@ func ParseLoginID(s string) (LoginID, bool) {
 func ParseFileID(s string) (FileID, bool) {
 	v, ok := parseID(s, "file_")
 	return FileID(v), ok
+}
+
+// NamesDoc says whether a text can only be meant as the id of a document.
+func NamesDoc(s string) bool { return strings.HasPrefix(s, docPrefix) }
+
+// ParseDocID reads a document's id.
+func ParseDocID(s string) (DocID, bool) {
+	v, ok := parseID(s, docPrefix)
+	return DocID(v), ok
 }
 
 // ParseMessageID reads a message's id.

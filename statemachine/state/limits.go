@@ -97,6 +97,26 @@ type Limits struct {
 	QuotaBytes       int64
 	// FilesPerPlaceMax bounds the files of a place, of which one list may show all.
 	FilesPerPlaceMax int
+	// LockWaitersMax bounds the line for one lock, and LockWaitMax how long anybody stands in it.
+	LockWaitersMax int
+	LockWaitMax    time.Duration
+	// DocumentBytesMax bounds a document's content. With its envelope it fits into one entry.
+	DocumentBytesMax int
+	// TitleBytesMax bounds a document's title, and NoteBytesMax what is said of a revision.
+	TitleBytesMax, NoteBytesMax int
+	// DocumentsMax bounds the documents, RevisionsMax the revisions of one, and DocumentQuotaBytes what all documents
+	// take that one user made: they are in memory.
+	DocumentsMax       int
+	RevisionsMax       uint64
+	DocumentQuotaBytes uint64
+	// GrantsMax bounds the access list of a document.
+	GrantsMax uint64
+	// DeltasMax bounds how many differences are put together to make a revision's content, and DeltaWorkBytesMax the
+	// bytes that this makes: 16 MiB take some milliseconds. A revision beyond is kept whole.
+	DeltasMax, DeltaWorkBytesMax uint64
+	// DocumentsPageMax bounds the documents and revisions of one reply, and DocumentsLookMax the documents that one list
+	// looks at; the answer then says where to go on.
+	DocumentsPageMax, DocumentsLookMax int
 	// AuditMax bounds the audit log. At about 250 bytes a record, 100,000 take 25 MiB.
 	AuditMax int
 }
@@ -147,6 +167,19 @@ func DefaultLimits() Limits {
 		FileNameBytesMax:      200,
 		QuotaBytes:            1 << 30,
 		FilesPerPlaceMax:      10_000,
+		LockWaitersMax:        1000,
+		LockWaitMax:           time.Hour,
+		DocumentBytesMax:      1 << 20,
+		TitleBytesMax:         200,
+		NoteBytesMax:          500,
+		DocumentsMax:          100_000,
+		RevisionsMax:          100_000,
+		DocumentQuotaBytes:    256 << 20,
+		GrantsMax:             200,
+		DeltasMax:             32,
+		DeltaWorkBytesMax:     16 << 20,
+		DocumentsPageMax:      1000,
+		DocumentsLookMax:      10_000,
 		AuditMax:              100_000,
 		KeysMax:               4,
 		KeyAgeMax:             366 * 24 * time.Hour,

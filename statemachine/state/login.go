@@ -45,13 +45,14 @@ func (s *State) PutLogin(l *Login) {
 	s.Mark(TableLoginDeadlines, Key(uint64(l.Deadline), uint64(l.ID)))
 }
 
-// EndLogin ends a login: from here on nothing is done or shown under it.
+// EndLogin ends a login: from here on nothing is done or shown under it, and its locks are free.
 func (s *State) EndLogin(at raft.Position, l *Login) {
 	s.Remove(TableLogins, Key(uint64(l.ID)))
 	s.Remove(TableUserLogins, Key(uint64(l.User), uint64(l.ID)))
 	s.Remove(TableLoginDeadlines, Key(uint64(l.Deadline), uint64(l.ID)))
 	s.Revocations++
 	s.Record(at, &Event{Kind: EventLoginEnded, User: l.User, Login: l.ID, Audience: ForUser(l.User)})
+	s.releaseLocks(at, l.ID)
 }
 
 // LoginsOf visits a user's logins, oldest first, until visit returns false.

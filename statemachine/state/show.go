@@ -24,6 +24,12 @@ type Shown struct {
 	Channel   *Place // of events about a channel itself
 	File      File   // of events about a file; of one that is gone, the id
 	Read      *ReadMark
+
+	Doc     DocID // of events about documents and their locks
+	Title   string
+	Version uint64
+	Fence   raft.Position // of events about locks, with Ticket; Text is the lock's name
+	Ticket  raft.Position
 }
 
 // ReadMark is how far somebody has read a place.
@@ -71,6 +77,13 @@ func (e *Shown) Code(c *Coder) {
 		e.File.Code(c)
 	}
 	Optional(c, &e.Read, func(c *Coder, m *ReadMark) { m.Code(c) })
+	if e.Kind.aboutDocs() {
+		Number(c, &e.Doc)
+		c.String(&e.Title)
+		Number(c, &e.Version)
+		Number(c, &e.Fence)
+		Number(c, &e.Ticket)
+	}
 }
 
 // Show reads what an event refers to. An event for one user stays in the backlog when he has left the place that it is
@@ -88,6 +101,10 @@ func (s *State) Show(e *Event) *Shown {
 		if e.Audience.Kind != audienceUser || e.Kind == EventLeft || s.Has(TableMembers, Key(uint64(e.Place), e.Audience.ID)) {
 			s.showPlace(shown, e, &p)
 		}
+	}
+	shown.Doc, shown.Version, shown.Fence, shown.Ticket = e.Doc, e.Version, e.Fence, e.Ticket
+	if d, ok := s.Document(e.Doc); ok && (e.Audience.Kind == audienceDoc || s.RoleIn(e.Doc, UserID(e.Audience.ID)) >= Viewer) {
+		shown.Title = d.Title
 	}
 	return shown
 }

@@ -50,7 +50,18 @@ const (
 	TableAudit          Table = 31 // position, number -> AuditRecord
 	TableDeadlines      Table = 32 // deadline, what, key -> nothing: invitations, secrets and keys that end
 	TableBarred         Table = 33 // place, user -> nothing: he was removed and can't join by himself
-	tableCount                = 34
+
+	TableHolds         Table = 40 // name -> Hold
+	TableHoldDeadlines Table = 41 // deadline, name -> nothing
+	TableLoginHolds    Table = 42 // login, name -> nothing
+	TableWaits         Table = 43 // name, zero byte, ticket -> Wait
+	TableWaitDeadlines Table = 44 // deadline, ticket, name -> nothing
+	TableLoginWaits    Table = 45 // login, ticket, name -> nothing
+	TableDocuments     Table = 46 // document -> Document
+	TableGrants        Table = 47 // document, kind of grantee, grantee -> Role
+	TableRevisions     Table = 48 // document, version -> DocRevision
+	TableDocUsage      Table = 49 // user -> Usage: of what he made
+	tableCount               = 50
 )
 
 // Tables hold all replicated state as rows of bytes, ordered by key. A row's value is never changed once it is

@@ -24,6 +24,7 @@ type World struct {
 	M     *statemachine.Machine
 	At    raft.Position // of the last entry
 	Now   raft.LogTime
+	Term  raft.Term // of the leader who makes the entries
 	Blobs *blob.Table
 }
 
@@ -39,7 +40,7 @@ var Nobody = Actor{}
 
 // New returns a world in which everybody may sign up, with root, an admin of the cluster.
 func New(t require.TestingT, l state.Limits) (*World, Actor) {
-	w := &World{T: t, M: statemachine.NewLimited(l), At: 10, Now: 1000, Blobs: blob.NewTable(&rows{}, blob.Rules{})}
+	w := &World{T: t, M: statemachine.NewLimited(l), At: 10, Now: 1000, Term: 1, Blobs: blob.NewTable(&rows{}, blob.Rules{})}
 	w.Must(Nobody, &account.Bootstrap{Key: make([]byte, 32), SignUp: state.SignUpOpen, Offer: digest("offer")}, nil)
 	root := w.User("root")
 	w.Must(root, &account.ClaimAdmin{Hash: digest("offer")}, nil)
@@ -51,19 +52,14 @@ func digest(s string) [32]byte { return sha256.Sum256([]byte(s)) }
 // User signs somebody up and logs him in.
 func (w *World) User(name string) Actor {
 	w.Must(Nobody, &account.SignUp{Name: name, Email: name + "@example.org", Hash: []byte("$2a$12$of " + name)}, nil)
-	var k account.Credentials
-	w.Told(Nobody, &account.CredentialsOf{Name: name}, &k)
-	secret := digest(fmt.Sprint(name, w.At))
-	var in account.LoggedIn
-	w.Must(Nobody, &account.LogIn{User: k.User, Version: k.Version, Secret: secret, Client: "test", Address: "127.0.0.1", Loopback: true}, &in)
-	return Actor{k.User, name, state.Head{Login: in.Login, Proof: state.Proof(secret[:16])}}
+	return w.Again(Actor{Name: name})
 }
 
 // Entry returns the next entry, a second later.
 func (w *World) Entry(a Actor) node.Applied {
 	w.At++
 	w.Now = w.Now.Add(time.Second)
-	at := node.Applied{Position: w.At, Term: 1, Time: w.Now, Level: node.LevelTeam}
+	at := node.Applied{Position: w.At, Term: w.Term, Time: w.Now, Level: node.LevelTeam}
 	if a.ID != 0 {
 		at.Principal = a.ID.String()
 	}
@@ -72,10 +68,32 @@ func (w *World) Entry(a Actor) node.Applied {
 
 // Apply applies a command and returns the bytes of the answer.
 func (w *World) Apply(a Actor, c state.Command) []byte {
+	return w.ApplyWall(a, raft.Wall(w.At+1)*1000, c)
+}
+
+// ApplyWall is Apply with the clock of the server that took the command.
+func (w *World) ApplyWall(a Actor, wall raft.Wall, c state.Command) []byte {
 	at := w.Entry(a)
-	a.Head.Wall = raft.Wall(at.Position) * 1000
+	a.Head.Wall = wall
 	w.M.Advance(at)
 	return w.M.ApplyNaming(at, names{w.Blobs, at.Time}, statemachine.AppendCommand(nil, a.Head, c))
+}
+
+// Wait lets an entry come after a time: one that does nothing but move the clock.
+func (w *World) Wait(d time.Duration) {
+	w.At++
+	w.Now = w.Now.Add(d)
+	w.M.Advance(node.Applied{Position: w.At, Term: w.Term, Time: w.Now, Level: node.LevelTeam})
+}
+
+// Again logs somebody in once more.
+func (w *World) Again(a Actor) Actor {
+	var k account.Credentials
+	w.Told(Nobody, &account.CredentialsOf{Name: a.Name}, &k)
+	secret := digest(fmt.Sprint(a.Name, w.At))
+	var in account.LoggedIn
+	w.Must(Nobody, &account.LogIn{User: k.User, Version: k.Version, Secret: secret, Client: "test", Address: "127.0.0.1", Loopback: true}, &in)
+	return Actor{k.User, a.Name, state.Head{Login: in.Login, Proof: state.Proof(secret[:16])}}
 }
 
 // Query returns the bytes of the answer to a query, which must change nothing.
@@ -89,13 +107,18 @@ func (w *World) Query(a Actor, q state.Query) []byte {
 // Do applies a command and decodes what is answered; reply may be nil. A command that is refused must have changed
 // nothing.
 func (w *World) Do(a Actor, c state.Command, reply state.Coded) *state.Refusal {
-	w.M.Advance(node.Applied{Position: w.At, Time: w.Now.Add(time.Second), Level: node.LevelTeam}) // what ends by then
+	w.Due()
 	before := w.M.StateHash()
 	refusal := w.decode(w.Apply(a, c), reply)
 	if refusal != nil {
 		require.Equal(w.T, before, w.M.StateHash(), "%T was refused (%s) and changed the state", c, refusal)
 	}
 	return refusal
+}
+
+// Due lets pass what the next entry lets pass, whatever it does.
+func (w *World) Due() {
+	w.M.Advance(node.Applied{Position: w.At + 1, Term: w.Term, Time: w.Now.Add(time.Second), Level: node.LevelTeam})
 }
 
 // Must is Do for what may not be refused.

@@ -66,6 +66,18 @@ func describe(err error) failure {
 	if errors.Is(err, ErrInterrupted) || errors.Is(err, context.Canceled) {
 		return failure{Code: "INTERRUPTED", Message: "interrupted", Hint: "what was being sent may have been sent", exit: exitInterrupted}
 	}
+	if e, ok := errors.AsType[*commandError](err); ok {
+		return failure{Code: "COMMAND_FAILED", Message: e.Error(), Hint: "the lock was given up", exit: e.code}
+	}
+	if e, ok := errors.AsType[*notGrantedError](err); ok {
+		return failure{Code: "LOCK_HELD", Message: e.Error(), Hint: "wait for it with --wait 30s, or see parley lock list", exit: exitConflict}
+	}
+	if e, ok := errors.AsType[*client.LostError](err); ok {
+		return failure{Code: "LOCK_LOST", Message: e.Error(), Hint: "what was done since then may have been done beside another holder", exit: exitConflict}
+	}
+	if e, ok := errors.AsType[*conflictError](err); ok {
+		return failure{Code: "CONFLICT", Message: e.Error(), Hint: "your text is kept in " + e.path, exit: exitConflict}
+	}
 	switch e, exists, open, unknown := (*client.Error)(nil), (*fetch.ExistsError)(nil), (*keep.OpenError)(nil), (*keep.UnknownError)(nil); {
 	case errors.As(err, new(*shell.Error)):
 		return describeShell(err)
@@ -126,6 +138,13 @@ var hints = map[string]string{
 	"USER_NOT_FOUND":         "see parley user list",
 	"MESSAGE_NOT_FOUND":      "ids of messages stand in parley history",
 	"FILE_NOT_FOUND":         "see parley file list PLACE",
+	"DOCUMENT_NOT_FOUND":     "see parley doc list",
+	"DOCUMENT_DELETED":       "its owner can bring it back: parley doc undelete ID",
+	"LOCK_REQUIRED":          "take its lock first: parley lock acquire ID, or write it with parley doc edit ID",
+	"LOCK_HELD":              "nothing was changed; see parley lock list",
+	"STALE_FENCE":            "nothing was changed; the lock was lost: take it again, and look at what was written meanwhile",
+	"VERSION_CONFLICT":       "nothing was changed; see what was written meanwhile with parley doc diff ID A B",
+	"LAST_OWNER":             "make somebody else an owner first: parley doc share ID USER --role owner",
 	"LOGIN_NOT_FOUND":        "see parley sessions",
 	"NOT_A_MEMBER":           "join it first: parley channel join NAME",
 	"INVITATION_NEEDED":      "ask an admin of the channel: parley channel add NAME USER",
@@ -157,6 +176,9 @@ var hints = map[string]string{
 // fail prints an error and returns the exit code.
 func (a *app) fail(err error) int {
 	f := describe(err)
+	if e, ok := errors.AsType[*notGrantedError](err); ok && e.printed {
+		return f.exit
+	}
 	if f.exit == exitUnknown && a.requestID != "" {
 		f.Hint = "it may have happened: call it again with the same --request-id, and it happens once"
 	}

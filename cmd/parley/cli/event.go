@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"parley/cmd/parley/plain"
 	pb "parley/rpc/proto/parley/v1"
@@ -38,6 +39,9 @@ type eventJSON struct {
 	Disabled  *bool    `json:"disabled,omitempty"`
 	LastSeen  string   `json:"last_seen,omitempty"`
 	Described string   `json:"description,omitempty"`
+	Version   uint64   `json:"version,omitempty"` // of a document
+	Fence     uint64   `json:"fence,omitempty"`   // of a lock
+	Ticket    uint64   `json:"ticket,omitempty"`  // of a wait for it
 }
 
 // eventOfMessage is an event that has a message.
@@ -149,8 +153,37 @@ func placeEvent(e *pb.Event) (j eventJSON, shown string) {
 		j = eventJSON{Type: "file_deleted", ID: f.GetFileId(), Place: f.GetPlace(), User: f.GetUsername()}
 		return j, lines("%s deleted the file %s in %s", j.User, j.ID, j.Place)
 	}
+	return docEvent(e)
+}
+
+// docEvent is an event of documents and locks.
+func docEvent(e *pb.Event) (j eventJSON, shown string) {
+	switch k := e.GetKind().(type) {
+	case *pb.Event_Document:
+		d := k.Document
+		j = eventJSON{ID: d.GetDocumentId(), Name: d.GetTitle(), User: d.GetUsername(), Version: d.GetVersion(), By: d.GetWith(), Role: d.GetRole()}
+		j.Type = docWords[d.GetChange()]
+		return j, lines("%s: %s %s (%s)", j.User, strings.ReplaceAll(j.Type, "_", " "), j.ID, j.Name)
+	case *pb.Event_Lock:
+		l := k.Lock
+		j = eventJSON{Type: lockWords[l.GetChange()], Name: l.GetName(), User: l.GetUsername(), By: l.GetHolder(), Fence: l.GetFence(), Ticket: l.GetTicket()}
+		return j, lines("%s: %s %s", j.User, strings.ReplaceAll(j.Type, "_", " "), j.Name)
+	}
 	return eventJSON{}, ""
 }
+
+// What happens to documents and locks, in the words of a program. A change of a later release has none.
+var (
+	docWords = map[pb.DocumentChanged_Change]string{
+		pb.DocumentChanged_CHANGE_CREATED: "document_created", pb.DocumentChanged_CHANGE_UPDATED: "document_updated", pb.DocumentChanged_CHANGE_RESTORED: "document_restored",
+		pb.DocumentChanged_CHANGE_DELETED: "document_deleted", pb.DocumentChanged_CHANGE_UNDELETED: "document_undeleted", pb.DocumentChanged_CHANGE_SHARED: "document_shared",
+		pb.DocumentChanged_CHANGE_UNSHARED: "document_unshared", pb.DocumentChanged_CHANGE_SET: "document_changed",
+	}
+	lockWords = map[pb.LockChanged_Change]string{
+		pb.LockChanged_CHANGE_LOCKED: "lock", pb.LockChanged_CHANGE_UNLOCKED: "unlock", pb.LockChanged_CHANGE_EXPIRED: "lock_expired",
+		pb.LockChanged_CHANGE_BROKEN: "lock_broken", pb.LockChanged_CHANGE_WAIT_ENDED: "lock_wait_ended",
+	}
+)
 
 // lines is a sentence with text of others in it.
 func lines(format string, words ...string) string {

@@ -8,6 +8,8 @@
 //	channel.go                  channels
 //	send.go, message.go, history.go, tail.go, dm.go    messages
 //	file.go, get.go             files
+//	document.go, docread.go, docshare.go, docedit.go    documents
+//	lock.go, lockrun.go         locks
 //	watch.go, event.go, who.go  what happens, and who is there
 //	shell.go                    the screen
 //	cluster.go, member.go       operators
@@ -95,7 +97,7 @@ Begin with parley signup NAME, then parley login NAME.`
 	root.AddCommand(a.userCommand(), a.inviteCommand(), a.adminCommand())
 	root.AddCommand(a.channelCommand(), a.sendCommand())
 	root.AddCommand(a.messageCommands()...)
-	root.AddCommand(a.historyCommand(), a.tailCommand(), a.searchCommand(), a.dmCommand(), a.fileCommand())
+	root.AddCommand(a.historyCommand(), a.tailCommand(), a.searchCommand(), a.dmCommand(), a.fileCommand(), a.docCommand(), a.lockCommand())
 	root.AddCommand(a.watchCommand(), a.whoCommand(), a.shellCommand(), a.clusterCommand(), a.contextCommand(), a.completionCommand(root))
 	return root
 }

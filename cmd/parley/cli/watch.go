@@ -14,6 +14,7 @@ import (
 var topics = map[string]pb.Topic{
 	"messages": pb.Topic_TOPIC_MESSAGES, "channels": pb.Topic_TOPIC_CHANNELS, "files": pb.Topic_TOPIC_FILES,
 	"presence": pb.Topic_TOPIC_PRESENCE, "accounts": pb.Topic_TOPIC_ACCOUNTS,
+	"documents": pb.Topic_TOPIC_DOCUMENTS, "locks": pb.Topic_TOPIC_LOCKS,
 }
 
 func topicNames() (names []string) {

@@ -35,7 +35,9 @@ const (
 	// Who comes and goes.
 	Topic_TOPIC_PRESENCE Topic = 4
 	// New users, profiles, logins.
-	Topic_TOPIC_ACCOUNTS Topic = 5
+	Topic_TOPIC_ACCOUNTS  Topic = 5
+	Topic_TOPIC_DOCUMENTS Topic = 6
+	Topic_TOPIC_LOCKS     Topic = 7
 )
 
 // Enum value maps for Topic.
@@ -47,6 +49,8 @@ var (
 		3: "TOPIC_FILES",
 		4: "TOPIC_PRESENCE",
 		5: "TOPIC_ACCOUNTS",
+		6: "TOPIC_DOCUMENTS",
+		7: "TOPIC_LOCKS",
 	}
 	Topic_value = map[string]int32{
 		"TOPIC_UNSPECIFIED": 0,
@@ -55,6 +59,8 @@ var (
 		"TOPIC_FILES":       3,
 		"TOPIC_PRESENCE":    4,
 		"TOPIC_ACCOUNTS":    5,
+		"TOPIC_DOCUMENTS":   6,
+		"TOPIC_LOCKS":       7,
 	}
 )
 
@@ -83,6 +89,133 @@ func (x Topic) Number() protoreflect.EnumNumber {
 // Deprecated: Use Topic.Descriptor instead.
 func (Topic) EnumDescriptor() ([]byte, []int) {
 	return file_parley_v1_event_proto_rawDescGZIP(), []int{0}
+}
+
+type DocumentChanged_Change int32
+
+const (
+	DocumentChanged_CHANGE_UNSPECIFIED DocumentChanged_Change = 0
+	DocumentChanged_CHANGE_CREATED     DocumentChanged_Change = 1
+	DocumentChanged_CHANGE_UPDATED     DocumentChanged_Change = 2
+	DocumentChanged_CHANGE_RESTORED    DocumentChanged_Change = 3
+	DocumentChanged_CHANGE_DELETED     DocumentChanged_Change = 4
+	DocumentChanged_CHANGE_UNDELETED   DocumentChanged_Change = 5
+	DocumentChanged_CHANGE_SHARED      DocumentChanged_Change = 6
+	DocumentChanged_CHANGE_UNSHARED    DocumentChanged_Change = 7
+	// Another title, or written otherwise.
+	DocumentChanged_CHANGE_SET DocumentChanged_Change = 8
+)
+
+// Enum value maps for DocumentChanged_Change.
+var (
+	DocumentChanged_Change_name = map[int32]string{
+		0: "CHANGE_UNSPECIFIED",
+		1: "CHANGE_CREATED",
+		2: "CHANGE_UPDATED",
+		3: "CHANGE_RESTORED",
+		4: "CHANGE_DELETED",
+		5: "CHANGE_UNDELETED",
+		6: "CHANGE_SHARED",
+		7: "CHANGE_UNSHARED",
+		8: "CHANGE_SET",
+	}
+	DocumentChanged_Change_value = map[string]int32{
+		"CHANGE_UNSPECIFIED": 0,
+		"CHANGE_CREATED":     1,
+		"CHANGE_UPDATED":     2,
+		"CHANGE_RESTORED":    3,
+		"CHANGE_DELETED":     4,
+		"CHANGE_UNDELETED":   5,
+		"CHANGE_SHARED":      6,
+		"CHANGE_UNSHARED":    7,
+		"CHANGE_SET":         8,
+	}
+)
+
+func (x DocumentChanged_Change) Enum() *DocumentChanged_Change {
+	p := new(DocumentChanged_Change)
+	*p = x
+	return p
+}
+
+func (x DocumentChanged_Change) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DocumentChanged_Change) Descriptor() protoreflect.EnumDescriptor {
+	return file_parley_v1_event_proto_enumTypes[1].Descriptor()
+}
+
+func (DocumentChanged_Change) Type() protoreflect.EnumType {
+	return &file_parley_v1_event_proto_enumTypes[1]
+}
+
+func (x DocumentChanged_Change) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DocumentChanged_Change.Descriptor instead.
+func (DocumentChanged_Change) EnumDescriptor() ([]byte, []int) {
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{22, 0}
+}
+
+type LockChanged_Change int32
+
+const (
+	LockChanged_CHANGE_UNSPECIFIED LockChanged_Change = 0
+	LockChanged_CHANGE_LOCKED      LockChanged_Change = 1
+	LockChanged_CHANGE_UNLOCKED    LockChanged_Change = 2
+	LockChanged_CHANGE_EXPIRED     LockChanged_Change = 3
+	LockChanged_CHANGE_BROKEN      LockChanged_Change = 4
+	// Without a grant. Only who waited is told.
+	LockChanged_CHANGE_WAIT_ENDED LockChanged_Change = 5
+)
+
+// Enum value maps for LockChanged_Change.
+var (
+	LockChanged_Change_name = map[int32]string{
+		0: "CHANGE_UNSPECIFIED",
+		1: "CHANGE_LOCKED",
+		2: "CHANGE_UNLOCKED",
+		3: "CHANGE_EXPIRED",
+		4: "CHANGE_BROKEN",
+		5: "CHANGE_WAIT_ENDED",
+	}
+	LockChanged_Change_value = map[string]int32{
+		"CHANGE_UNSPECIFIED": 0,
+		"CHANGE_LOCKED":      1,
+		"CHANGE_UNLOCKED":    2,
+		"CHANGE_EXPIRED":     3,
+		"CHANGE_BROKEN":      4,
+		"CHANGE_WAIT_ENDED":  5,
+	}
+)
+
+func (x LockChanged_Change) Enum() *LockChanged_Change {
+	p := new(LockChanged_Change)
+	*p = x
+	return p
+}
+
+func (x LockChanged_Change) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (LockChanged_Change) Descriptor() protoreflect.EnumDescriptor {
+	return file_parley_v1_event_proto_enumTypes[2].Descriptor()
+}
+
+func (LockChanged_Change) Type() protoreflect.EnumType {
+	return &file_parley_v1_event_proto_enumTypes[2]
+}
+
+func (x LockChanged_Change) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use LockChanged_Change.Descriptor instead.
+func (LockChanged_Change) EnumDescriptor() ([]byte, []int) {
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{23, 0}
 }
 
 // WatchRequest says from where, and what of it.
@@ -292,6 +425,8 @@ type Event struct {
 	//	*Event_LoginEnded
 	//	*Event_FileAdded
 	//	*Event_FileDeleted
+	//	*Event_Document
+	//	*Event_Lock
 	Kind          isEvent_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -505,6 +640,24 @@ func (x *Event) GetFileDeleted() *FileDeleted {
 	return nil
 }
 
+func (x *Event) GetDocument() *DocumentChanged {
+	if x != nil {
+		if x, ok := x.Kind.(*Event_Document); ok {
+			return x.Document
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetLock() *LockChanged {
+	if x != nil {
+		if x, ok := x.Kind.(*Event_Lock); ok {
+			return x.Lock
+		}
+	}
+	return nil
+}
+
 type isEvent_Kind interface {
 	isEvent_Kind()
 }
@@ -586,6 +739,16 @@ type Event_FileDeleted struct {
 	FileDeleted *FileDeleted `protobuf:"bytes,41,opt,name=file_deleted,json=fileDeleted,proto3,oneof"`
 }
 
+type Event_Document struct {
+	// To a document that the caller may read.
+	Document *DocumentChanged `protobuf:"bytes,50,opt,name=document,proto3,oneof"`
+}
+
+type Event_Lock struct {
+	// Of a free name, or of a document that he may read.
+	Lock *LockChanged `protobuf:"bytes,60,opt,name=lock,proto3,oneof"`
+}
+
 func (*Event_Message) isEvent_Kind() {}
 
 func (*Event_Edited) isEvent_Kind() {}
@@ -623,6 +786,10 @@ func (*Event_LoginEnded) isEvent_Kind() {}
 func (*Event_FileAdded) isEvent_Kind() {}
 
 func (*Event_FileDeleted) isEvent_Kind() {}
+
+func (*Event_Document) isEvent_Kind() {}
+
+func (*Event_Lock) isEvent_Kind() {}
 
 // MessageEdited has a message as it is after an edit.
 type MessageEdited struct {
@@ -1694,6 +1861,191 @@ func (x *FileDeleted) GetUsername() string {
 	return ""
 }
 
+// DocumentChanged says what happened to a document.
+type DocumentChanged struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Change     DocumentChanged_Change `protobuf:"varint,1,opt,name=change,proto3,enum=parley.v1.DocumentChanged_Change" json:"change,omitempty"`
+	DocumentId string                 `protobuf:"bytes,2,opt,name=document_id,json=documentId,proto3" json:"document_id,omitempty"`
+	// As it is called now; empty for who may read it no more.
+	Title   string `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`
+	Version uint64 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
+	// By whom.
+	Username string `protobuf:"bytes,5,opt,name=username,proto3" json:"username,omitempty"`
+	// When it was shared or is not any more: with whom, unless it is a channel or all users, and as what.
+	With          string `protobuf:"bytes,6,opt,name=with,proto3" json:"with,omitempty"`
+	Role          string `protobuf:"bytes,7,opt,name=role,proto3" json:"role,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DocumentChanged) Reset() {
+	*x = DocumentChanged{}
+	mi := &file_parley_v1_event_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DocumentChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DocumentChanged) ProtoMessage() {}
+
+func (x *DocumentChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_event_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DocumentChanged.ProtoReflect.Descriptor instead.
+func (*DocumentChanged) Descriptor() ([]byte, []int) {
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *DocumentChanged) GetChange() DocumentChanged_Change {
+	if x != nil {
+		return x.Change
+	}
+	return DocumentChanged_CHANGE_UNSPECIFIED
+}
+
+func (x *DocumentChanged) GetDocumentId() string {
+	if x != nil {
+		return x.DocumentId
+	}
+	return ""
+}
+
+func (x *DocumentChanged) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *DocumentChanged) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *DocumentChanged) GetUsername() string {
+	if x != nil {
+		return x.Username
+	}
+	return ""
+}
+
+func (x *DocumentChanged) GetWith() string {
+	if x != nil {
+		return x.With
+	}
+	return ""
+}
+
+func (x *DocumentChanged) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+// LockChanged says what became of a lock.
+type LockChanged struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Change LockChanged_Change     `protobuf:"varint,1,opt,name=change,proto3,enum=parley.v1.LockChanged_Change" json:"change,omitempty"`
+	Name   string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Under which it is held, or was.
+	Fence uint64 `protobuf:"varint,3,opt,name=fence,proto3" json:"fence,omitempty"`
+	// Who holds it, or held it; who broke it; who waits no more.
+	Username string `protobuf:"bytes,4,opt,name=username,proto3" json:"username,omitempty"`
+	// If it was broken: from whom.
+	Holder string `protobuf:"bytes,5,opt,name=holder,proto3" json:"holder,omitempty"`
+	// Of the wait that ended, with a grant or without.
+	Ticket        uint64 `protobuf:"varint,6,opt,name=ticket,proto3" json:"ticket,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LockChanged) Reset() {
+	*x = LockChanged{}
+	mi := &file_parley_v1_event_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LockChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LockChanged) ProtoMessage() {}
+
+func (x *LockChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_event_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LockChanged.ProtoReflect.Descriptor instead.
+func (*LockChanged) Descriptor() ([]byte, []int) {
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *LockChanged) GetChange() LockChanged_Change {
+	if x != nil {
+		return x.Change
+	}
+	return LockChanged_CHANGE_UNSPECIFIED
+}
+
+func (x *LockChanged) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *LockChanged) GetFence() uint64 {
+	if x != nil {
+		return x.Fence
+	}
+	return 0
+}
+
+func (x *LockChanged) GetUsername() string {
+	if x != nil {
+		return x.Username
+	}
+	return ""
+}
+
+func (x *LockChanged) GetHolder() string {
+	if x != nil {
+		return x.Holder
+	}
+	return ""
+}
+
+func (x *LockChanged) GetTicket() uint64 {
+	if x != nil {
+		return x.Ticket
+	}
+	return 0
+}
+
 var File_parley_v1_event_proto protoreflect.FileDescriptor
 
 const file_parley_v1_event_proto_rawDesc = "" +
@@ -1710,7 +2062,7 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"\bprogress\x18\x02 \x01(\v2\x13.parley.v1.ProgressR\bprogress\"M\n" +
 	"\x05Frame\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x04R\bposition\x12(\n" +
-	"\x06events\x18\x02 \x03(\v2\x10.parley.v1.EventR\x06events\"\x8f\t\n" +
+	"\x06events\x18\x02 \x03(\v2\x10.parley.v1.EventR\x06events\"\xf7\t\n" +
 	"\x05Event\x12.\n" +
 	"\amessage\x18\n" +
 	" \x01(\v2\x12.parley.v1.MessageH\x00R\amessage\x122\n" +
@@ -1734,7 +2086,9 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"loginEnded\x125\n" +
 	"\n" +
 	"file_added\x18( \x01(\v2\x14.parley.v1.FileAddedH\x00R\tfileAdded\x12;\n" +
-	"\ffile_deleted\x18) \x01(\v2\x16.parley.v1.FileDeletedH\x00R\vfileDeletedB\x06\n" +
+	"\ffile_deleted\x18) \x01(\v2\x16.parley.v1.FileDeletedH\x00R\vfileDeleted\x128\n" +
+	"\bdocument\x182 \x01(\v2\x1a.parley.v1.DocumentChangedH\x00R\bdocument\x12,\n" +
+	"\x04lock\x18< \x01(\v2\x16.parley.v1.LockChangedH\x00R\x04lockB\x06\n" +
 	"\x04kind\"=\n" +
 	"\rMessageEdited\x12,\n" +
 	"\amessage\x18\x01 \x01(\v2\x12.parley.v1.MessageR\amessage\"\xa7\x01\n" +
@@ -1807,14 +2161,50 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"\vFileDeleted\x12\x14\n" +
 	"\x05place\x18\x01 \x01(\tR\x05place\x12\x17\n" +
 	"\afile_id\x18\x02 \x01(\tR\x06fileId\x12\x1a\n" +
-	"\busername\x18\x03 \x01(\tR\busername*\x7f\n" +
+	"\busername\x18\x03 \x01(\tR\busername\"\xa3\x03\n" +
+	"\x0fDocumentChanged\x129\n" +
+	"\x06change\x18\x01 \x01(\x0e2!.parley.v1.DocumentChanged.ChangeR\x06change\x12\x1f\n" +
+	"\vdocument_id\x18\x02 \x01(\tR\n" +
+	"documentId\x12\x14\n" +
+	"\x05title\x18\x03 \x01(\tR\x05title\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\x04R\aversion\x12\x1a\n" +
+	"\busername\x18\x05 \x01(\tR\busername\x12\x12\n" +
+	"\x04with\x18\x06 \x01(\tR\x04with\x12\x12\n" +
+	"\x04role\x18\a \x01(\tR\x04role\"\xbf\x01\n" +
+	"\x06Change\x12\x16\n" +
+	"\x12CHANGE_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eCHANGE_CREATED\x10\x01\x12\x12\n" +
+	"\x0eCHANGE_UPDATED\x10\x02\x12\x13\n" +
+	"\x0fCHANGE_RESTORED\x10\x03\x12\x12\n" +
+	"\x0eCHANGE_DELETED\x10\x04\x12\x14\n" +
+	"\x10CHANGE_UNDELETED\x10\x05\x12\x11\n" +
+	"\rCHANGE_SHARED\x10\x06\x12\x13\n" +
+	"\x0fCHANGE_UNSHARED\x10\a\x12\x0e\n" +
+	"\n" +
+	"CHANGE_SET\x10\b\"\xc3\x02\n" +
+	"\vLockChanged\x125\n" +
+	"\x06change\x18\x01 \x01(\x0e2\x1d.parley.v1.LockChanged.ChangeR\x06change\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
+	"\x05fence\x18\x03 \x01(\x04R\x05fence\x12\x1a\n" +
+	"\busername\x18\x04 \x01(\tR\busername\x12\x16\n" +
+	"\x06holder\x18\x05 \x01(\tR\x06holder\x12\x16\n" +
+	"\x06ticket\x18\x06 \x01(\x04R\x06ticket\"\x86\x01\n" +
+	"\x06Change\x12\x16\n" +
+	"\x12CHANGE_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rCHANGE_LOCKED\x10\x01\x12\x13\n" +
+	"\x0fCHANGE_UNLOCKED\x10\x02\x12\x12\n" +
+	"\x0eCHANGE_EXPIRED\x10\x03\x12\x11\n" +
+	"\rCHANGE_BROKEN\x10\x04\x12\x15\n" +
+	"\x11CHANGE_WAIT_ENDED\x10\x05*\xa5\x01\n" +
 	"\x05Topic\x12\x15\n" +
 	"\x11TOPIC_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eTOPIC_MESSAGES\x10\x01\x12\x12\n" +
 	"\x0eTOPIC_CHANNELS\x10\x02\x12\x0f\n" +
 	"\vTOPIC_FILES\x10\x03\x12\x12\n" +
 	"\x0eTOPIC_PRESENCE\x10\x04\x12\x12\n" +
-	"\x0eTOPIC_ACCOUNTS\x10\x052L\n" +
+	"\x0eTOPIC_ACCOUNTS\x10\x05\x12\x13\n" +
+	"\x0fTOPIC_DOCUMENTS\x10\x06\x12\x0f\n" +
+	"\vTOPIC_LOCKS\x10\a2L\n" +
 	"\fEventService\x12<\n" +
 	"\x05Watch\x12\x17.parley.v1.WatchRequest\x1a\x18.parley.v1.WatchResponse0\x01B%Z#parley/rpc/proto/parley/v1;parleyv1b\x06proto3"
 
@@ -1830,79 +2220,87 @@ func file_parley_v1_event_proto_rawDescGZIP() []byte {
 	return file_parley_v1_event_proto_rawDescData
 }
 
-var file_parley_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_parley_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_parley_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_parley_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_parley_v1_event_proto_goTypes = []any{
 	(Topic)(0),                    // 0: parley.v1.Topic
-	(*WatchRequest)(nil),          // 1: parley.v1.WatchRequest
-	(*WatchResponse)(nil),         // 2: parley.v1.WatchResponse
-	(*Frame)(nil),                 // 3: parley.v1.Frame
-	(*Event)(nil),                 // 4: parley.v1.Event
-	(*MessageEdited)(nil),         // 5: parley.v1.MessageEdited
-	(*MessageDeleted)(nil),        // 6: parley.v1.MessageDeleted
-	(*ReactionChanged)(nil),       // 7: parley.v1.ReactionChanged
-	(*ReadMark)(nil),              // 8: parley.v1.ReadMark
-	(*Mention)(nil),               // 9: parley.v1.Mention
-	(*ChannelCreated)(nil),        // 10: parley.v1.ChannelCreated
-	(*ChannelChanged)(nil),        // 11: parley.v1.ChannelChanged
-	(*ChannelArchived)(nil),       // 12: parley.v1.ChannelArchived
-	(*ChannelUnarchived)(nil),     // 13: parley.v1.ChannelUnarchived
-	(*MemberJoined)(nil),          // 14: parley.v1.MemberJoined
-	(*MemberLeft)(nil),            // 15: parley.v1.MemberLeft
-	(*MemberRoleChanged)(nil),     // 16: parley.v1.MemberRoleChanged
-	(*PresenceChanged)(nil),       // 17: parley.v1.PresenceChanged
-	(*UserCreated)(nil),           // 18: parley.v1.UserCreated
-	(*UserChanged)(nil),           // 19: parley.v1.UserChanged
-	(*LoginEnded)(nil),            // 20: parley.v1.LoginEnded
-	(*FileAdded)(nil),             // 21: parley.v1.FileAdded
-	(*FileDeleted)(nil),           // 22: parley.v1.FileDeleted
-	(*Progress)(nil),              // 23: parley.v1.Progress
-	(*Message)(nil),               // 24: parley.v1.Message
-	(*Channel)(nil),               // 25: parley.v1.Channel
-	(MemberRole)(0),               // 26: parley.v1.MemberRole
-	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
-	(*User)(nil),                  // 28: parley.v1.User
-	(*File)(nil),                  // 29: parley.v1.File
+	(DocumentChanged_Change)(0),   // 1: parley.v1.DocumentChanged.Change
+	(LockChanged_Change)(0),       // 2: parley.v1.LockChanged.Change
+	(*WatchRequest)(nil),          // 3: parley.v1.WatchRequest
+	(*WatchResponse)(nil),         // 4: parley.v1.WatchResponse
+	(*Frame)(nil),                 // 5: parley.v1.Frame
+	(*Event)(nil),                 // 6: parley.v1.Event
+	(*MessageEdited)(nil),         // 7: parley.v1.MessageEdited
+	(*MessageDeleted)(nil),        // 8: parley.v1.MessageDeleted
+	(*ReactionChanged)(nil),       // 9: parley.v1.ReactionChanged
+	(*ReadMark)(nil),              // 10: parley.v1.ReadMark
+	(*Mention)(nil),               // 11: parley.v1.Mention
+	(*ChannelCreated)(nil),        // 12: parley.v1.ChannelCreated
+	(*ChannelChanged)(nil),        // 13: parley.v1.ChannelChanged
+	(*ChannelArchived)(nil),       // 14: parley.v1.ChannelArchived
+	(*ChannelUnarchived)(nil),     // 15: parley.v1.ChannelUnarchived
+	(*MemberJoined)(nil),          // 16: parley.v1.MemberJoined
+	(*MemberLeft)(nil),            // 17: parley.v1.MemberLeft
+	(*MemberRoleChanged)(nil),     // 18: parley.v1.MemberRoleChanged
+	(*PresenceChanged)(nil),       // 19: parley.v1.PresenceChanged
+	(*UserCreated)(nil),           // 20: parley.v1.UserCreated
+	(*UserChanged)(nil),           // 21: parley.v1.UserChanged
+	(*LoginEnded)(nil),            // 22: parley.v1.LoginEnded
+	(*FileAdded)(nil),             // 23: parley.v1.FileAdded
+	(*FileDeleted)(nil),           // 24: parley.v1.FileDeleted
+	(*DocumentChanged)(nil),       // 25: parley.v1.DocumentChanged
+	(*LockChanged)(nil),           // 26: parley.v1.LockChanged
+	(*Progress)(nil),              // 27: parley.v1.Progress
+	(*Message)(nil),               // 28: parley.v1.Message
+	(*Channel)(nil),               // 29: parley.v1.Channel
+	(MemberRole)(0),               // 30: parley.v1.MemberRole
+	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
+	(*User)(nil),                  // 32: parley.v1.User
+	(*File)(nil),                  // 33: parley.v1.File
 }
 var file_parley_v1_event_proto_depIdxs = []int32{
 	0,  // 0: parley.v1.WatchRequest.topics:type_name -> parley.v1.Topic
-	3,  // 1: parley.v1.WatchResponse.frames:type_name -> parley.v1.Frame
-	23, // 2: parley.v1.WatchResponse.progress:type_name -> parley.v1.Progress
-	4,  // 3: parley.v1.Frame.events:type_name -> parley.v1.Event
-	24, // 4: parley.v1.Event.message:type_name -> parley.v1.Message
-	5,  // 5: parley.v1.Event.edited:type_name -> parley.v1.MessageEdited
-	6,  // 6: parley.v1.Event.deleted:type_name -> parley.v1.MessageDeleted
-	7,  // 7: parley.v1.Event.reaction:type_name -> parley.v1.ReactionChanged
-	8,  // 8: parley.v1.Event.read:type_name -> parley.v1.ReadMark
-	9,  // 9: parley.v1.Event.mention:type_name -> parley.v1.Mention
-	10, // 10: parley.v1.Event.channel_created:type_name -> parley.v1.ChannelCreated
-	11, // 11: parley.v1.Event.channel_changed:type_name -> parley.v1.ChannelChanged
-	12, // 12: parley.v1.Event.channel_archived:type_name -> parley.v1.ChannelArchived
-	13, // 13: parley.v1.Event.channel_unarchived:type_name -> parley.v1.ChannelUnarchived
-	14, // 14: parley.v1.Event.member_joined:type_name -> parley.v1.MemberJoined
-	15, // 15: parley.v1.Event.member_left:type_name -> parley.v1.MemberLeft
-	16, // 16: parley.v1.Event.member_role_changed:type_name -> parley.v1.MemberRoleChanged
-	17, // 17: parley.v1.Event.presence:type_name -> parley.v1.PresenceChanged
-	18, // 18: parley.v1.Event.user_created:type_name -> parley.v1.UserCreated
-	19, // 19: parley.v1.Event.user_changed:type_name -> parley.v1.UserChanged
-	20, // 20: parley.v1.Event.login_ended:type_name -> parley.v1.LoginEnded
-	21, // 21: parley.v1.Event.file_added:type_name -> parley.v1.FileAdded
-	22, // 22: parley.v1.Event.file_deleted:type_name -> parley.v1.FileDeleted
-	24, // 23: parley.v1.MessageEdited.message:type_name -> parley.v1.Message
-	25, // 24: parley.v1.ChannelCreated.channel:type_name -> parley.v1.Channel
-	25, // 25: parley.v1.ChannelChanged.channel:type_name -> parley.v1.Channel
-	26, // 26: parley.v1.MemberRoleChanged.role:type_name -> parley.v1.MemberRole
-	27, // 27: parley.v1.PresenceChanged.last_seen:type_name -> google.protobuf.Timestamp
-	28, // 28: parley.v1.UserCreated.user:type_name -> parley.v1.User
-	28, // 29: parley.v1.UserChanged.user:type_name -> parley.v1.User
-	29, // 30: parley.v1.FileAdded.file:type_name -> parley.v1.File
-	1,  // 31: parley.v1.EventService.Watch:input_type -> parley.v1.WatchRequest
-	2,  // 32: parley.v1.EventService.Watch:output_type -> parley.v1.WatchResponse
-	32, // [32:33] is the sub-list for method output_type
-	31, // [31:32] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	5,  // 1: parley.v1.WatchResponse.frames:type_name -> parley.v1.Frame
+	27, // 2: parley.v1.WatchResponse.progress:type_name -> parley.v1.Progress
+	6,  // 3: parley.v1.Frame.events:type_name -> parley.v1.Event
+	28, // 4: parley.v1.Event.message:type_name -> parley.v1.Message
+	7,  // 5: parley.v1.Event.edited:type_name -> parley.v1.MessageEdited
+	8,  // 6: parley.v1.Event.deleted:type_name -> parley.v1.MessageDeleted
+	9,  // 7: parley.v1.Event.reaction:type_name -> parley.v1.ReactionChanged
+	10, // 8: parley.v1.Event.read:type_name -> parley.v1.ReadMark
+	11, // 9: parley.v1.Event.mention:type_name -> parley.v1.Mention
+	12, // 10: parley.v1.Event.channel_created:type_name -> parley.v1.ChannelCreated
+	13, // 11: parley.v1.Event.channel_changed:type_name -> parley.v1.ChannelChanged
+	14, // 12: parley.v1.Event.channel_archived:type_name -> parley.v1.ChannelArchived
+	15, // 13: parley.v1.Event.channel_unarchived:type_name -> parley.v1.ChannelUnarchived
+	16, // 14: parley.v1.Event.member_joined:type_name -> parley.v1.MemberJoined
+	17, // 15: parley.v1.Event.member_left:type_name -> parley.v1.MemberLeft
+	18, // 16: parley.v1.Event.member_role_changed:type_name -> parley.v1.MemberRoleChanged
+	19, // 17: parley.v1.Event.presence:type_name -> parley.v1.PresenceChanged
+	20, // 18: parley.v1.Event.user_created:type_name -> parley.v1.UserCreated
+	21, // 19: parley.v1.Event.user_changed:type_name -> parley.v1.UserChanged
+	22, // 20: parley.v1.Event.login_ended:type_name -> parley.v1.LoginEnded
+	23, // 21: parley.v1.Event.file_added:type_name -> parley.v1.FileAdded
+	24, // 22: parley.v1.Event.file_deleted:type_name -> parley.v1.FileDeleted
+	25, // 23: parley.v1.Event.document:type_name -> parley.v1.DocumentChanged
+	26, // 24: parley.v1.Event.lock:type_name -> parley.v1.LockChanged
+	28, // 25: parley.v1.MessageEdited.message:type_name -> parley.v1.Message
+	29, // 26: parley.v1.ChannelCreated.channel:type_name -> parley.v1.Channel
+	29, // 27: parley.v1.ChannelChanged.channel:type_name -> parley.v1.Channel
+	30, // 28: parley.v1.MemberRoleChanged.role:type_name -> parley.v1.MemberRole
+	31, // 29: parley.v1.PresenceChanged.last_seen:type_name -> google.protobuf.Timestamp
+	32, // 30: parley.v1.UserCreated.user:type_name -> parley.v1.User
+	32, // 31: parley.v1.UserChanged.user:type_name -> parley.v1.User
+	33, // 32: parley.v1.FileAdded.file:type_name -> parley.v1.File
+	1,  // 33: parley.v1.DocumentChanged.change:type_name -> parley.v1.DocumentChanged.Change
+	2,  // 34: parley.v1.LockChanged.change:type_name -> parley.v1.LockChanged.Change
+	3,  // 35: parley.v1.EventService.Watch:input_type -> parley.v1.WatchRequest
+	4,  // 36: parley.v1.EventService.Watch:output_type -> parley.v1.WatchResponse
+	36, // [36:37] is the sub-list for method output_type
+	35, // [35:36] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_event_proto_init() }
@@ -1935,14 +2333,16 @@ func file_parley_v1_event_proto_init() {
 		(*Event_LoginEnded)(nil),
 		(*Event_FileAdded)(nil),
 		(*Event_FileDeleted)(nil),
+		(*Event_Document)(nil),
+		(*Event_Lock)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_event_proto_rawDesc), len(file_parley_v1_event_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   22,
+			NumEnums:      3,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
