@@ -36,7 +36,7 @@ func (s *documents) UpdateDocument(ctx context.Context, r *pb.UpdateDocumentRequ
 		return nil, convert.RejectionError(document.RefuseTooLarge(&s.limits, len(r.GetContent())))
 	}
 	var was document.Content
-	if _, err := s.ask(ctx, pb.Consistency_CONSISTENCY_STALE, &document.Show{ID: r.GetDocumentId()}, &was); err != nil {
+	if _, err := s.askLong(ctx, pb.Consistency_CONSISTENCY_STALE, &document.Show{ID: r.GetDocumentId()}, &was); err != nil {
 		was = document.Content{} // Apply says what is wrong, and in which order it looks
 	}
 	c := document.NewUpdate(r.GetDocumentId(), r.GetContent(), was.Revision.Version, was.Content)
