@@ -32,6 +32,9 @@ func methods() map[string]protoreflect.MethodDescriptor {
 	protoregistry.GlobalFiles.RangeFilesByPackage("parley.v1", func(f protoreflect.FileDescriptor) bool {
 		for i := range f.Services().Len() {
 			s := f.Services().Get(i)
+			if string(s.FullName()) == pb.ModelService_ServiceDesc.ServiceName {
+				continue // it is the model server's
+			}
 			for j := range s.Methods().Len() {
 				all[fmt.Sprintf("%s/%s", s.Name(), s.Methods().Get(j).Name())] = s.Methods().Get(j)
 			}
