@@ -22,7 +22,10 @@ func Break(s string) string {
 	if !strings.ContainsAny(s, "<[") {
 		return s
 	}
-	return marks.ReplaceAllStringFunc(s, func(m string) string { return m[:1] + joiner + m[1:] })
+	for marks.MatchString(s) { // a mark may stand within another: each round breaks one of them
+		s = marks.ReplaceAllStringFunc(s, func(m string) string { return m[:1] + joiner + m[1:] })
+	}
+	return s
 }
 
 // Mend undoes Break in an answer, so that a document about such marks comes back as it was.

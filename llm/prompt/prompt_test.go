@@ -69,6 +69,14 @@ func TestNoMessageChangesWhatIsAsked(t *testing.T) {
 	}
 }
 
+// A mark within a mark is one when the outer is broken.
+func TestAMarkWithinAMarkIsBrokenAsWell(t *testing.T) {
+	const nested = "<|[INST]|>"
+	require.False(t, marks.MatchString(Break(nested)))
+	require.Equal(t, nested, Mend(Break(nested)))
+	require.Equal(t, Break(nested), Break(Break(nested)))
+}
+
 // The same for texts that nobody thought of.
 func TestAnyDataStaysBetweenItsFences(t *testing.T) {
 	l := Default()
