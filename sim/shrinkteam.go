@@ -30,16 +30,26 @@ func (s *shrinker) plainTeam() (edits []edit) {
 		edits = append(edits, s.plainTeammate(i)...)
 	}
 	for i := range s.Plan.Uploaders {
-		edits = append(edits, func(p *Plan) { p.Uploaders[i].User = 0 })
+		edits = append(edits, func(p *Plan) {
+			if i < len(p.Uploaders) {
+				p.Uploaders[i].User = 0
+			}
+		})
 	}
 	return edits
 }
 
 func (s *shrinker) plainTeammate(i int) (edits []edit) {
-	edits = []edit{func(p *Plan) {
-		m := &p.Teammates[i]
+	plainer := func(change func(m *TeammatePlan)) {
+		edits = append(edits, func(p *Plan) {
+			if i < len(p.Teammates) { // an edit before this one may have left out some
+				change(&p.Teammates[i])
+			}
+		})
+	}
+	plainer(func(m *TeammatePlan) {
 		*m = TeammatePlan{User: m.User, Every: m.Every, Pipeline: 1, Patience: m.Patience, Timeout: m.Timeout}
-	}}
+	})
 	for _, field := range []func(m *TeammatePlan) *int64{
 		func(m *TeammatePlan) *int64 { return &m.Read },
 		func(m *TeammatePlan) *int64 { return &m.Stale },
@@ -52,14 +62,14 @@ func (s *shrinker) plainTeammate(i int) (edits []edit) {
 		func(m *TeammatePlan) *int64 { return &m.Close },
 		func(m *TeammatePlan) *int64 { return (*int64)(&m.Stay) },
 	} {
-		edits = append(edits, func(p *Plan) { *field(&p.Teammates[i]) = 0 })
-		edits = append(edits, func(p *Plan) { n := field(&p.Teammates[i]); *n = leading(*n) })
+		plainer(func(m *TeammatePlan) { *field(m) = 0 })
+		plainer(func(m *TeammatePlan) { *field(m) = leading(*field(m)) })
 	}
-	return append(edits,
-		func(p *Plan) { p.Teammates[i].Share = false },
-		func(p *Plan) { p.Teammates[i].Anywhere = false },
-		func(p *Plan) { p.Teammates[i].Pipeline = 1 },
-		func(p *Plan) { p.Teammates[i].Patience = 2 * time.Second },
-		func(p *Plan) { p.Teammates[i].Timeout = time.Second / 2 },
-		func(p *Plan) { p.Teammates[i].Every = leading(p.Teammates[i].Every) })
+	plainer(func(m *TeammatePlan) { m.Share = false })
+	plainer(func(m *TeammatePlan) { m.Anywhere = false })
+	plainer(func(m *TeammatePlan) { m.Pipeline = 1 })
+	plainer(func(m *TeammatePlan) { m.Patience = 2 * time.Second })
+	plainer(func(m *TeammatePlan) { m.Timeout = time.Second / 2 })
+	plainer(func(m *TeammatePlan) { m.Every = leading(m.Every) })
+	return edits
 }

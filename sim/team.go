@@ -90,7 +90,6 @@ type teamOp struct {
 	head    state.Head
 	command state.Command // nil: a question
 	query   state.Query
-	secret  [32]byte // of a login that begins
 }
 
 // newTeam makes the team's processes: teammates with their streams, and each node's server.
@@ -228,15 +227,6 @@ func secretOf(x uint64) (secret [32]byte) {
 		binary.LittleEndian.PutUint64(secret[8*i:], raft.Mix(x, uint64(i))|1)
 	}
 	return secret
-}
-
-// nobodys reports whether a command comes from nobody: it carries a request id of its own, and no login.
-func nobodys(c state.Command) bool {
-	switch c.(type) {
-	case *account.SignUp, *account.LogIn, *account.ResetPassword:
-		return true
-	}
-	return false
 }
 
 // judgeTeamAnswer checks the answer to an operation of the team.

@@ -55,7 +55,7 @@ func New(ctx context.Context, c Config) (*Provider, error) {
 		c.BaseURL = DefaultBaseURL
 	}
 	if c.Key == "" {
-		return nil, errors.New("Gemini needs a key, in GEMINI_API_KEY or a file that --key-file names: see docs/ai.md")
+		return nil, errors.New("a key is needed for Gemini, in GEMINI_API_KEY or a file that --key-file names: see docs/ai.md")
 	}
 	external, err := web.Base(c.BaseURL, true)
 	if err != nil {

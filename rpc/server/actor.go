@@ -9,7 +9,6 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
-	"parley/raft/node"
 	"parley/rpc/auth"
 	"parley/rpc/convert"
 	pb "parley/rpc/proto/parley/v1"
@@ -120,11 +119,6 @@ func addressOf(ctx context.Context) string {
 		host = p.Addr.String()
 	}
 	return hostOf(host)
-}
-
-// loginEnded is the error of a stream whose login is over.
-func loginEnded() error {
-	return convert.AnswerError(node.Answer{Outcome: node.Refused, Code: node.CodeReaderGone}, "")
 }
 
 // authUnary and authStream are the interceptors.

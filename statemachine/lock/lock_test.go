@@ -247,7 +247,7 @@ func TestR62_AChangeOfTheLeaderGivesWhatWasHeldItsWholeTimeAgain(t *testing.T) {
 	who, _ := get(w, ann, "x")
 	require.Empty(t, who)
 
-	x = acquire(w, ann, "x", 0).Lock
+	acquire(w, ann, "x", 0)
 	w.Wait(ttl)
 	w.Term = 8
 	w.Wait(1)
