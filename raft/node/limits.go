@@ -88,6 +88,14 @@ const (
 	// expiriesPerEntryMax bounds the sessions that one entry drops, and as many requests, so that
 	// Apply stays short. One past its deadline is unknown even before its turn.
 	expiriesPerEntryMax = 256
+	// noticeBytesMax bounds a notice: who says it, and the name of a place or a document.
+	noticeBytesMax = 1 << 10
+	// noticesPerStepMax bounds the notices of one Step; the next ones are dropped, as they would be a second later. With each
+	// of them goes a look at every stream.
+	noticesPerStepMax = 64
+	// noticesUntakenMax is how much a stream may have under way to get a notice beside it: whoever does not keep up reads
+	// what stays.
+	noticesUntakenMax = 32
 )
 
 func (l Limits) withDefaults() Limits {

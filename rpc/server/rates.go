@@ -23,6 +23,9 @@ type Rates struct {
 	// channel that he can't see.
 	Makes      int
 	MakesEvery time.Duration
+	// Notices and NoticesEvery bound how often one user says that he is writing.
+	Notices      int
+	NoticesEvery time.Duration
 	// Strangers and StrangersEvery bound the calls without a login from one address.
 	Strangers      int
 	StrangersEvery time.Duration
@@ -33,12 +36,13 @@ func (r Rates) withDefaults() Rates {
 		Calls: cmp.Or(r.Calls, 50_000), CallsEvery: cmp.Or(r.CallsEvery, 50*time.Microsecond),
 		Messages: cmp.Or(r.Messages, 100_000), MessagesEvery: cmp.Or(r.MessagesEvery, 10*time.Microsecond),
 		Makes: cmp.Or(r.Makes, 100), MakesEvery: cmp.Or(r.MakesEvery, 10*time.Second),
+		Notices: cmp.Or(r.Notices, 10), NoticesEvery: cmp.Or(r.NoticesEvery, time.Second),
 		Strangers: cmp.Or(r.Strangers, 1000), StrangersEvery: cmp.Or(r.StrangersEvery, 100*time.Millisecond),
 	}
 }
 
 // rates are the limits in force.
-type rates struct{ calls, messages, makes, strangers *auth.Rates }
+type rates struct{ calls, messages, makes, notices, strangers, herald *auth.Rates }
 
 func newRates(r Rates, now func() time.Time) (*rates, error) {
 	r = r.withDefaults()
@@ -52,6 +56,8 @@ func newRates(r Rates, now func() time.Time) (*rates, error) {
 		{&all.calls, "calls", r.Calls, r.CallsEvery},
 		{&all.messages, "messages", r.Messages, r.MessagesEvery},
 		{&all.makes, "channels", r.Makes, r.MakesEvery},
+		{&all.notices, "notices", r.Notices, r.NoticesEvery},
+		{&all.herald, "notices of all users", heraldBurst, heraldEvery},
 		{&all.strangers, "calls without a login", r.Strangers, r.StrangersEvery},
 	} {
 		var err error
@@ -80,6 +86,8 @@ func (r *rates) allow(ctx context.Context, method string) error {
 		return r.makes.Allow(a.principal, 1)
 	case pb.ChatService_Send_FullMethodName:
 		return r.messages.Allow(a.principal, 1)
+	case pb.PresenceService_Notice_FullMethodName:
+		return r.notices.Allow(a.principal, 1)
 	}
 	return nil
 }
