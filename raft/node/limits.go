@@ -118,6 +118,9 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
+// DefaultLimits are the limits of a node that is told nothing else.
+func DefaultLimits() Limits { return Limits{}.withDefaults() }
+
 // Rules are the bounds that Apply judges by. They are part of what the
 // log means: every node of a cluster must have the same, or the nodes' states
 // drift apart. Production runs on the defaults; tests and the simulator choose
@@ -175,6 +178,9 @@ type Rules struct {
 // DefaultWindow is the default of Rules.WindowMax; a client that keeps to it
 // never meets CodeBelowWindow.
 const DefaultWindow = 256
+
+// DefaultRules are the rules of a cluster that is told nothing else.
+func DefaultRules() Rules { return Rules{}.withDefaults() }
 
 func (r Rules) withDefaults() Rules {
 	def := func(v *int, d int) {
