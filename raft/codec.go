@@ -25,7 +25,7 @@ import (
 //	    ReadIndexReply   index 8
 //	    RepairAsk        prev index 8, last index 8, term of the first 8
 //	    RepairReply      prev index 8, term of the first 8, holding 1, count 4, entries
-//	    Form…, Join…, Report, Snapshot…, Blob   length 4, payload
+//	    Form…, Join…, Report, Snapshot…, Blob, Notice   length 4, payload
 //	 …  CRC-32C of all before, 4
 //
 // An entry on wire and disk:
@@ -156,7 +156,7 @@ func AppendMessage(dst []byte, m *Message) []byte {
 		dst = appendEntries(dst, m.Entries)
 	case MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
 		MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept, MsgReport,
-		MsgSnapshotOffer, MsgSnapshotAsk, MsgSnapshotChunk, MsgBlob, MsgPin:
+		MsgSnapshotOffer, MsgSnapshotAsk, MsgSnapshotChunk, MsgBlob, MsgPin, MsgNotice:
 		dst = le.AppendUint32(dst, uint32(len(m.Payload)))
 		dst = append(dst, m.Payload...)
 	}
@@ -226,7 +226,7 @@ func DecodeMessage(src []byte) (Message, error) {
 		m.Entries = r.entries(&m)
 	case MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
 		MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept, MsgReport,
-		MsgSnapshotOffer, MsgSnapshotAsk, MsgSnapshotChunk, MsgBlob, MsgPin:
+		MsgSnapshotOffer, MsgSnapshotAsk, MsgSnapshotChunk, MsgBlob, MsgPin, MsgNotice:
 		m.Payload = r.bytes(int64(r.u32()))
 	default:
 		return Message{}, fmt.Errorf("%w: message kind %d", ErrCodec, uint8(m.Kind))

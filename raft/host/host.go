@@ -246,6 +246,11 @@ func (h *Host) Tell(body []byte) {
 	_ = h.inbox.call(node.Event{Kind: node.EventTell, Command: node.Command{Body: body}})
 }
 
+// Notice has the streams of all nodes told something now, or not at all; see node.Herald.
+func (h *Host) Notice(body []byte) {
+	_ = h.inbox.call(node.Event{Kind: node.EventNotice, Command: node.Command{Body: body}})
+}
+
 // certain makes an unknown query, or read of a blob, a refused one.
 func certain(e *node.Event, a node.Answer) node.Answer {
 	if (e.Kind == node.EventQuery || e.Kind == node.EventReadBlob) && a.Outcome == node.Unknown {

@@ -76,6 +76,11 @@ const (
 	// election that is less than the 30 s after which a crash shows.
 	goneAfter = 15 * time.Second
 
+	// One node takes so many notices of all its users at once, and then one every heraldEvery: with each of them every node
+	// looks at every stream that it has, 5,000 perhaps. What is beyond is not told.
+	heraldBurst = 100
+	heraldEvery = 10 * time.Millisecond
+
 	// watchPlacesMax bounds the places that one stream is about.
 	watchPlacesMax = 256
 
