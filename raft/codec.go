@@ -71,14 +71,16 @@ func EntrySum(cluster ClusterID, e *Entry) uint32 {
 }
 
 // AppendEntry appends the encoded entry to dst.
-func AppendEntry(dst []byte, e *Entry) []byte {
+func AppendEntry(dst []byte, e *Entry) []byte { return appendEntry(dst, e, nil) }
+
+func appendEntry(dst []byte, e *Entry, around *around) []byte {
 	dst = le.AppendUint64(dst, uint64(e.Index))
 	dst = le.AppendUint64(dst, uint64(e.Term))
 	dst = le.AppendUint64(dst, uint64(e.Time))
 	dst = append(dst, byte(e.Kind))
 	dst = le.AppendUint32(dst, e.Sum)
 	dst = le.AppendUint32(dst, uint32(len(e.Payload)))
-	return append(dst, e.Payload...)
+	return around.append(dst, e.Payload)
 }
 
 // DecodeEntry decodes one entry and returns the bytes behind it. The payload
@@ -106,7 +108,9 @@ func DecodeEntry(src []byte) (e Entry, rest []byte, err error) {
 }
 
 // AppendMessage appends the encoded message to dst.
-func AppendMessage(dst []byte, m *Message) []byte {
+func AppendMessage(dst []byte, m *Message) []byte { return appendMessage(dst, m, nil) }
+
+func appendMessage(dst []byte, m *Message, around *around) []byte {
 	start := len(dst)
 	flags := byte(0)
 	if m.Granted {
@@ -132,7 +136,7 @@ func AppendMessage(dst []byte, m *Message) []byte {
 		dst = le.AppendUint64(dst, uint64(m.PrevIndex))
 		dst = le.AppendUint64(dst, uint64(m.PrevTerm))
 		dst = le.AppendUint64(dst, uint64(m.Commit))
-		dst = appendEntries(dst, m.Entries)
+		dst = appendEntries(dst, m.Entries, around)
 	case MsgAppendReply:
 		dst = le.AppendUint64(dst, uint64(m.Matched))
 		dst = le.AppendUint64(dst, uint64(m.HintIndex))
@@ -153,14 +157,14 @@ func AppendMessage(dst []byte, m *Message) []byte {
 		dst = le.AppendUint64(dst, uint64(m.PrevIndex))
 		dst = le.AppendUint64(dst, uint64(m.LastTerm))
 		dst = append(dst, byte(m.Holding))
-		dst = appendEntries(dst, m.Entries)
+		dst = appendEntries(dst, m.Entries, around)
 	case MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
 		MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept, MsgReport,
 		MsgSnapshotOffer, MsgSnapshotAsk, MsgSnapshotChunk, MsgBlob, MsgPin:
 		dst = le.AppendUint32(dst, uint32(len(m.Payload)))
-		dst = append(dst, m.Payload...)
+		dst = around.append(dst, m.Payload)
 	}
-	return le.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+	return le.AppendUint32(dst, around.checksum(dst, start))
 }
 
 // DecodeMessage decodes exactly one message. Payloads alias src. Any bytes are
@@ -237,10 +241,10 @@ func DecodeMessage(src []byte) (Message, error) {
 	return m, nil
 }
 
-func appendEntries(dst []byte, entries []Entry) []byte {
+func appendEntries(dst []byte, entries []Entry, around *around) []byte {
 	dst = le.AppendUint32(dst, uint32(len(entries)))
 	for i := range entries {
-		dst = AppendEntry(dst, &entries[i])
+		dst = appendEntry(dst, &entries[i], around)
 	}
 	return dst
 }

@@ -75,7 +75,11 @@ func (c *benchCluster) listen(addr string) (t host.Transport, bound string, err 
 	if c.options.transport == "memory" {
 		return c.network.End(host.QueueLimits{}), "memory", nil
 	}
-	p, err := peer.Listen(addr, peer.Options{Logger: slog.New(slog.DiscardHandler)})
+	wire, err := peer.ParseWire(c.options.transport)
+	if err != nil {
+		return nil, "", err
+	}
+	p, err := peer.Listen(addr, peer.Options{Wire: wire, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, "", err
 	}
@@ -138,7 +142,7 @@ func (c *benchCluster) restart(i int) (err error) {
 		return c.restartHere(i)
 	}
 	m := c.nodes[i]
-	m.away, err = startAway(awaySpec{i, c.dir, c.options.apart, c.options.sync, c.seeds, c.options.rules},
+	m.away, err = startAway(awaySpec{i, c.dir, c.options.apart, c.options.transport, c.options.sync, c.seeds, c.options.rules},
 		func(n *raft.Note, at time.Time) { c.hear(m, n, at) })
 	return err
 }
