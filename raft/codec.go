@@ -62,12 +62,34 @@ func EntrySum(cluster ClusterID, e *Entry) uint32 {
 	le.PutUint64(h[24:], uint64(e.Time))
 	h[32] = byte(e.Kind)
 	le.PutUint32(h[33:], uint32(len(e.Payload)))
-	// By table, because crc32.Update would move h to the heap.
+	// By tables, because crc32.Update would move h to the heap.
 	crc := ^uint32(0)
-	for _, b := range h {
+	for at := 0; at < 32; at += 8 {
+		crc = eightBytes(crc, le.Uint64(h[at:]))
+	}
+	for _, b := range h[32:] {
 		crc = castagnoli[byte(crc)^b] ^ crc>>8
 	}
 	return crc32.Update(^crc, castagnoli, e.Payload)
+}
+
+// byPlace has for each byte of eight what it adds to the checksum from its place: the last one's table is castagnoli.
+var byPlace = func() (t [8]crc32.Table) {
+	t[7] = *castagnoli
+	for place := 6; place >= 0; place-- {
+		for i, sum := range t[place+1] {
+			t[place][i] = castagnoli[byte(sum)] ^ sum>>8
+		}
+	}
+	return t
+}()
+
+// eightBytes takes eight bytes, little-endian, into a checksum at once ("slicing by eight"): none of the eight look-ups waits
+// for another.
+func eightBytes(crc uint32, v uint64) uint32 {
+	v ^= uint64(crc)
+	return byPlace[0][byte(v)] ^ byPlace[1][byte(v>>8)] ^ byPlace[2][byte(v>>16)] ^ byPlace[3][byte(v>>24)] ^
+		byPlace[4][byte(v>>32)] ^ byPlace[5][byte(v>>40)] ^ byPlace[6][byte(v>>48)] ^ byPlace[7][byte(v>>56)]
 }
 
 // AppendEntry appends the encoded entry to dst.
