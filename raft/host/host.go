@@ -248,7 +248,7 @@ func (h *Host) Tell(body []byte) {
 
 // Notice has the streams of all nodes told something now, or not at all; see node.Herald.
 func (h *Host) Notice(body []byte) {
-	_ = h.inbox.call(node.Event{Kind: node.EventNotice, Command: node.Command{Body: body}})
+	_ = h.inbox.call(&node.Event{Kind: node.EventNotice, Command: node.Command{Body: body}})
 }
 
 // certain makes an unknown query, or read of a blob, a refused one.
