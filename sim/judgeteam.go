@@ -258,7 +258,7 @@ func (w *World) judgeTeamQuestion(op *operation, r *caller.Result) {
 
 // questionBreach is teamBreach; an answer that shows a message which its reader may not read is no mere mistake.
 func (w *World) questionBreach(t *teamOp, got, want *state.Refusal, r *caller.Result) string {
-	if got != nil || want != nil {
+	if got != nil || want != nil || isOfLocks(t) {
 		return teamBreach(t, got, want)
 	}
 	v := &teamView{teamModel: w.team.model, at: r.Position}
