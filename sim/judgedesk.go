@@ -17,18 +17,27 @@ import (
 // granted and written: a lock goes from hand to hand, its fences rise, who came first is served first, and what was
 // written once is there for good. The model, which knows the rules, says whether each was to be granted and written.
 type desk struct {
-	at    raft.Position // whose events were looked at last, and how many of them
-	seen  int
-	locks map[string]*toldLock
-	texts map[state.DocID][][32]byte // sums of the rows, by version
+	at      raft.Position // whose events were looked at last, and how many of them
+	seen    int
+	turn    int8       // of the last of them that changed the history of a lock
+	op      *operation // that was executed last, and where
+	command raft.Position
+	locks   map[string]*toldLock
+	texts   map[state.DocID][][32]byte // sums of the rows, by version
 }
 
 // toldLock is what was told of a lock.
 type toldLock struct {
 	login  state.LoginID // under which it is held; zero: under none
 	fence  raft.Position // of the newest grant
-	line   []raft.Position
+	line   []toldWait
 	grants []lockGrant
+}
+
+// toldWait is somebody's place in a line, and for how long he will have the lock.
+type toldWait struct {
+	ticket raft.Position
+	ttl    time.Duration
 }
 
 func newDesk() desk { return desk{locks: map[string]*toldLock{}, texts: map[state.DocID][][32]byte{}} }
@@ -45,6 +54,7 @@ func (j *desk) lock(name string) *toldLock {
 // judgeDesk looks at a command about a lock or a document that the first node has executed, before its events are told.
 func (w *World) judgeDesk(m *machine, op *operation, at node.Applied, reply []byte) {
 	j := &w.team.desk
+	j.op, j.command = op, at.Position
 	var id state.DocID
 	var fence raft.Position
 	switch c := op.team.command.(type) {
@@ -78,7 +88,7 @@ func (w *World) judgeDesk(m *machine, op *operation, at node.Applied, reply []by
 func (w *World) judgeAcquired(l *toldLock, op *operation, c *lock.Acquire, a *lock.Answer, at raft.Position) {
 	switch {
 	case a.Ticket != 0:
-		l.line = append(l.line, a.Ticket)
+		l.line = append(l.line, toldWait{a.Ticket, c.TTL})
 	case a.Granted && c.Fence == 0 && a.Lock.Fence <= l.fence:
 		w.violate(Fences, "The lock %s is granted to operation %d at position %d under fence %d, and was granted under fence %d.", c.Name, op.number, at, a.Lock.Fence, l.fence)
 	}
@@ -118,7 +128,7 @@ func (w *World) judgeTexts(m *machine, id state.DocID) {
 func (w *World) judgeTold(f *framed) {
 	j := &w.team.desk
 	if j.at != f.at {
-		j.at, j.seen = f.at, 0
+		j.at, j.seen, j.turn = f.at, 0, firstTurn
 	}
 	for ; j.seen < len(f.parts); j.seen++ {
 		body := f.parts[j.seen].body
@@ -129,12 +139,21 @@ func (w *World) judgeTold(f *framed) {
 	}
 }
 
+// firstTurn leaves room for what happens with an entry before its command.
+const firstTurn = -100
+
 func (w *World) judgeLockTold(e *state.Shown, at raft.Position) {
 	l := w.team.desk.lock(e.Text)
+	place := slices.IndexFunc(l.line, func(k toldWait) bool { return k.ticket == e.Ticket })
+	ttl := time.Duration(0)
+	if place >= 0 {
+		ttl = l.line[place].ttl
+	}
+	w.recordTold(e, at, ttl)
 	switch e.Kind {
 	case state.EventLocked:
 		w.judgeHandedOn(l, e, at)
-		l.line = slices.DeleteFunc(l.line, func(ticket raft.Position) bool { return ticket == e.Ticket })
+		l.leaves(place)
 		l.login, l.fence = e.Login, e.Fence
 		l.grants = append(l.grants, lockGrant{fence: e.Fence, at: at, holder: loginOwner(e.Login)})
 	case state.EventUnlocked, state.EventLockExpired, state.EventLockBroken:
@@ -143,10 +162,16 @@ func (w *World) judgeLockTold(e *state.Shown, at raft.Position) {
 		}
 		l.login = 0
 	case state.EventLockWaitEnded:
-		if !slices.Contains(l.line, e.Ticket) {
+		if place < 0 {
 			w.violate(Line, "Somebody with ticket %d is said to wait no more for the lock %s at position %d, and did not.", e.Ticket, e.Text, at)
 		}
-		l.line = slices.DeleteFunc(l.line, func(ticket raft.Position) bool { return ticket == e.Ticket })
+		l.leaves(place)
+	}
+}
+
+func (l *toldLock) leaves(place int) {
+	if place >= 0 {
+		l.line = slices.Delete(l.line, place, place+1)
 	}
 }
 
@@ -158,7 +183,7 @@ func (w *World) judgeHandedOn(l *toldLock, e *state.Shown, at raft.Position) {
 		w.violate(LockExclusion, "The lock %s is granted to login %d at position %d, and login %d has it under fence %d.", e.Text, e.Login, at, l.login, l.fence)
 	case e.Fence <= l.fence || e.Fence != at:
 		w.violate(Fences, "The lock %s is granted at position %d under fence %d, and was granted under fence %d.", e.Text, at, e.Fence, l.fence)
-	case len(l.line) > 0 && l.line[0] != e.Ticket, len(l.line) == 0 && e.Ticket != 0:
+	case len(l.line) > 0 && l.line[0].ticket != e.Ticket, len(l.line) == 0 && e.Ticket != 0:
 		w.violate(Line, "The lock %s is granted at position %d to ticket %d, and in line stand %v.", e.Text, at, e.Ticket, l.line)
 	}
 }
