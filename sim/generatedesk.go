@@ -75,7 +75,7 @@ func (g *generator) writers(s *stream) {
 		p.Team.Logins = s.between(1, 2)
 	}
 	mates, mean := 3+int(s.below(3)), s.between(20, 60)
-	govern, account := s.between(0, 60), s.between(20, 150)
+	govern, account := s.between(0, 80), s.between(30, 250)
 	for i := range mates {
 		m := TeammatePlan{
 			User:     1 + int64(i)%p.Team.Users,

@@ -142,20 +142,20 @@ func (s *wisher) document(x uint64) state.Command {
 			c.Title, c.Content = [...]string{"", "x"}[below(raft.Mix(x, 5), 2)], "\xff"
 		}
 		return c
-	case pick < 58:
+	case pick < 52:
 		return s.rewrite(raft.Mix(x, 2), ref)
-	case pick < 66:
+	case pick < 60:
 		c := &document.Restore{ID: ref, Version: 1 + below(raft.Mix(x, 2), 8), Note: "again"}
 		c.Fence, c.IfVersion = s.condition(raft.Mix(x, 3), ref)
 		return c
-	case pick < 70:
+	case pick < 64:
 		return &document.Delete{ID: ref}
-	case pick < 76:
+	case pick < 70:
 		return &document.Undelete{ID: ref}
-	case pick < 86:
-		return &document.Share{ID: ref, With: s.whom(raft.Mix(x, 2)), Role: state.Role(1 + below(raft.Mix(x, 3), 3))}
+	case pick < 84:
+		return &document.Share{ID: ref, With: s.whom(raft.Mix(x, 2), ref), Role: state.Role(1 + below(raft.Mix(x, 3), 3))}
 	case pick < 92:
-		return &document.Unshare{ID: ref, With: s.whom(raft.Mix(x, 2))}
+		return &document.Unshare{ID: ref, With: s.whom(raft.Mix(x, 2), ref)}
 	case pick < 96:
 		c, mode, ai, title := &document.Configure{ID: ref}, state.LockMode(1+below(raft.Mix(x, 2), 2)), below(raft.Mix(x, 3), 2) == 0, "Title "+formatUint(below(raft.Mix(x, 4), 3))
 		if below(raft.Mix(x, 5), 2) == 0 {
@@ -171,8 +171,11 @@ func (s *wisher) document(x uint64) state.Command {
 	return &document.InspectAll{Limit: below(raft.Mix(x, 2), 4), Before: state.DocID(s.somewhere(raft.Mix(x, 3)))}
 }
 
-// whom draws with whom a document is shared.
-func (s *wisher) whom(x uint64) document.Whom {
+// whom draws with whom a document is shared; now and then somebody who stands in line for its lock.
+func (s *wisher) whom(x uint64, ref string) document.Whom {
+	if l := s.lockNamed(ref); l != nil && len(l.line) > 0 && below(raft.Mix(x, 2), 2) == 0 {
+		return document.Whom{User: s.nameOf(l.line[below(raft.Mix(x, 3), uint64(len(l.line)))].user)}
+	}
 	switch pick := below(x, 10); {
 	case pick < 5:
 		return document.Whom{User: s.userName(raft.Mix(x, 1))}
