@@ -2,13 +2,16 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 
@@ -32,14 +35,15 @@ const (
 // conns holds one connection for each address, made when it is first asked for.
 type conns struct {
 	mu      sync.Mutex
+	tls     *tls.Config
+	clear   bool
 	options []grpc.DialOption
 	byAddr  map[string]*grpc.ClientConn
 	closed  bool
 }
 
-func newConns(extra []grpc.DialOption) *conns {
+func newConns(cfg *Config) *conns {
 	options := []grpc.DialOption{
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithNoProxy(), // a cluster's addresses mean what they say
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: reconnectMin, Multiplier: 1.6, Jitter: 0.2, MaxDelay: reconnectMax},
@@ -50,7 +54,28 @@ func newConns(extra []grpc.DialOption) *conns {
 		grpc.WithDisableRetry(), // repeating is the caller's decision
 		grpc.WithDisableServiceConfig(),
 	}
-	return &conns{options: append(options, extra...), byAddr: make(map[string]*grpc.ClientConn)}
+	return &conns{tls: cfg.TLS, clear: cfg.Insecure, options: append(options, cfg.Dial...), byAddr: make(map[string]*grpc.ClientConn)}
+}
+
+// protection is what a connection to an address has.
+func (c *conns) protection(addr string) grpc.DialOption {
+	switch {
+	case c.tls != nil:
+		return grpc.WithTransportCredentials(credentials.NewTLS(c.tls))
+	case c.clear, onLoopback(addr):
+		return grpc.WithTransportCredentials(insecure.NewCredentials())
+	}
+	return grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS13}))
+}
+
+// onLoopback reports whether an address is this machine's own, whatever a name server says.
+func onLoopback(addr string) bool {
+	name, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(name)
+	return name == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func (c *conns) get(addr string) (*grpc.ClientConn, error) {
@@ -62,7 +87,7 @@ func (c *conns) get(addr string) (*grpc.ClientConn, error) {
 	if conn := c.byAddr[addr]; conn != nil {
 		return conn, nil
 	}
-	conn, err := grpc.NewClient("passthrough:///"+addr, c.options...)
+	conn, err := grpc.NewClient("passthrough:///"+addr, append([]grpc.DialOption{c.protection(addr)}, c.options...)...)
 	if err != nil {
 		return nil, fmt.Errorf("client: address %q: %w", addr, err)
 	}

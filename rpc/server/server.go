@@ -27,6 +27,7 @@ package server
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,6 +36,7 @@ import (
 
 	"golang.org/x/net/netutil"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
 	"parley/raft/host"
@@ -51,6 +53,8 @@ type Config struct {
 	Version string              // of the program, shown in Status
 	Logger  *slog.Logger        // nil is slog.Default()
 
+	// TLS protects the connections of clients; nil is plain TCP, for loopback and for whoever accepts that all is read on the way.
+	TLS *tls.Config
 	// Loopback says that no listener of this process is reachable from other machines.
 	Loopback bool
 	// SignUp is who may sign up in a cluster that is just being made; zero is everybody on loopback, and elsewhere whoever
@@ -115,7 +119,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	g, l := guard{log: cfg.Logger}, requestLog{cfg.Logger}
-	s := &Server{cfg: cfg, duties: newDuties(e, cfg), grpc: grpc.NewServer(
+	s := &Server{cfg: cfg, duties: newDuties(e, cfg), grpc: grpc.NewServer(append(transport(cfg.TLS),
 		grpc.MaxRecvMsgSize(messageBytesMax),
 		grpc.MaxHeaderListSize(headerBytesMax),
 		grpc.MaxConcurrentStreams(streamsMax),
@@ -125,7 +129,7 @@ func New(cfg Config) (*Server, error) {
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.ChainUnaryInterceptor(l.unary, g.unary, e.authUnary, readUnary),
 		grpc.ChainStreamInterceptor(l.stream, g.stream, e.authStream, readStream),
-	)}
+	)...)}
 	pb.RegisterSessionServiceServer(s.grpc, &sessions{edge: e})
 	pb.RegisterAccountServiceServer(s.grpc, &accounts{edge: e})
 	pb.RegisterChannelServiceServer(s.grpc, &channels{edge: e})
@@ -138,6 +142,14 @@ func New(cfg Config) (*Server, error) {
 	pb.RegisterClusterServiceServer(s.grpc, &cluster{edge: e, version: cfg.Version})
 	s.health = registerHealth(s.grpc, cfg.Host)
 	return s, nil
+}
+
+// transport is what protects the connections.
+func transport(c *tls.Config) []grpc.ServerOption {
+	if c == nil {
+		return nil
+	}
+	return []grpc.ServerOption{grpc.Creds(credentials.NewTLS(c))}
 }
 
 // newEdge makes what the services share.
