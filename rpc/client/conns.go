@@ -2,17 +2,13 @@ package client
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
-	"net"
 	"sync"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/connectivity"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 
 	"parley/raft/node"
@@ -35,11 +31,11 @@ const (
 // conns holds one connection for each address, made when it is first asked for.
 type conns struct {
 	mu      sync.Mutex
-	tls     *tls.Config
-	clear   bool
 	options []grpc.DialOption
 	byAddr  map[string]*grpc.ClientConn
 	closed  bool
+
+	protection protection
 }
 
 func newConns(cfg *Config) *conns {
@@ -54,28 +50,7 @@ func newConns(cfg *Config) *conns {
 		grpc.WithDisableRetry(), // repeating is the caller's decision
 		grpc.WithDisableServiceConfig(),
 	}
-	return &conns{tls: cfg.TLS, clear: cfg.Insecure, options: append(options, cfg.Dial...), byAddr: make(map[string]*grpc.ClientConn)}
-}
-
-// protection is what a connection to an address has.
-func (c *conns) protection(addr string) grpc.DialOption {
-	switch {
-	case c.tls != nil:
-		return grpc.WithTransportCredentials(credentials.NewTLS(c.tls))
-	case c.clear, onLoopback(addr):
-		return grpc.WithTransportCredentials(insecure.NewCredentials())
-	}
-	return grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS13}))
-}
-
-// onLoopback reports whether an address is this machine's own, whatever a name server says.
-func onLoopback(addr string) bool {
-	name, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(name)
-	return name == "localhost" || ip != nil && ip.IsLoopback()
+	return &conns{options: append(options, cfg.Dial...), byAddr: make(map[string]*grpc.ClientConn), protection: protection{tls: cfg.TLS, clear: cfg.Insecure}}
 }
 
 func (c *conns) get(addr string) (*grpc.ClientConn, error) {
@@ -87,7 +62,7 @@ func (c *conns) get(addr string) (*grpc.ClientConn, error) {
 	if conn := c.byAddr[addr]; conn != nil {
 		return conn, nil
 	}
-	conn, err := grpc.NewClient("passthrough:///"+addr, append([]grpc.DialOption{c.protection(addr)}, c.options...)...)
+	conn, err := grpc.NewClient("passthrough:///"+addr, append([]grpc.DialOption{c.protection.of(addr)}, c.options...)...)
 	if err != nil {
 		return nil, fmt.Errorf("client: address %q: %w", addr, err)
 	}
