@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"sync/atomic"
@@ -54,13 +55,35 @@ type handshaker struct {
 // ClientHandshake is that of the credentials.
 func (h handshaker) ClientHandshake(ctx context.Context, authority string, c net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	conn, info, err := h.TransportCredentials.ClientHandshake(ctx, authority, c)
-	switch {
-	case err == nil:
-		h.p.failed.Store(nil)
-	case ctx.Err() == nil: // else the client hung up
+	if err == nil {
+		return &judged{Conn: conn, h: h}, info, nil
+	}
+	if ctx.Err() == nil { // else the client hung up
 		h.p.failed.Store(&HandshakeError{h.addr, err})
 	}
 	return conn, info, err
+}
+
+// judged is a connection whose other end may still refuse it: in TLS 1.3 the server judges the client when the client has
+// finished, and its word is the first thing that is read.
+type judged struct {
+	net.Conn
+	h    handshaker
+	over bool
+}
+
+// Read notes what the first one says. gRPC reads from one goroutine.
+func (c *judged) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if !c.over && (n > 0 || err != nil) {
+		c.over = true
+		if said, ok := errors.AsType[*net.OpError](err); ok && said.Op == "remote error" {
+			c.h.p.failed.Store(&HandshakeError{c.h.addr, err})
+		} else if n > 0 {
+			c.h.p.failed.Store(nil)
+		}
+	}
+	return n, err
 }
 
 // Clone keeps noting.

@@ -57,12 +57,12 @@ func MakeCA(o Options, stdout io.Writer) error {
 	if o.Name == "" {
 		o.Name = "cluster-" + strings.ToLower(rand.Text()[:8])
 	}
-	if err := osfs.MakeDir(o.Dir); err != nil {
-		return err
-	}
 	a, err := trust.NewAuthority(o.Name, life)
 	if err != nil {
 		return fmt.Errorf("--name: %w", err)
+	}
+	if err := osfs.MakeDir(o.Dir); err != nil {
+		return err
 	}
 	if there := o.ca().Exists(); there != "" {
 		return fmt.Errorf("%s exists, and without it all that it made is worthless: to replace a CA, make another in a new directory", there)

@@ -87,6 +87,9 @@ func parse(path string) (*yaml.Node, error) {
 		return nil, fmt.Errorf("%s:%d: the file goes on after its end (---)", path, max(more.Line, 1))
 	}
 	root := doc.Content[0]
+	if root.Tag == "!!null" {
+		return nil, nil
+	}
 	if root.Kind != yaml.MappingNode {
 		return nil, fmt.Errorf("%s:%d: the file is a list of flags, each a line: client-addr: 10.0.0.1:50051", path, root.Line)
 	}
