@@ -17,6 +17,7 @@
 //	document.go  DocumentService; lock.go LockService
 //	duties.go    keys, first decisions, dev mode; streams.go and present.go who is online
 //	cluster.go   ClusterService; session.go SessionService; health.go grpc.health.v1 and reflection
+//	crowd.go     how many connections and calls one address and one user may have at a time
 //	guard.go     a handler that panics is one failed call; log.go a line for each call; codec.go what is no request
 //	limits.go    every bound, with the reason for its number
 //
@@ -177,6 +178,7 @@ func newEdge(cfg *Config) (*edge, error) {
 		keys:     &keys{host: cfg.Host, ring: ring, now: time.Now},
 		rates:    rates,
 		streams:  newStreams(),
+		calls:    newCounts(callsPerUserMax),
 	}, policy.Validate()
 }
 
@@ -187,7 +189,7 @@ func (s *Server) Serve(l net.Listener) error {
 	go s.duties.run()
 	defer s.health.stop()
 	defer s.duties.stop()
-	if err := s.grpc.Serve(netutil.LimitListener(l, connectionsMax)); !errors.Is(err, grpc.ErrServerStopped) && err != nil {
+	if err := s.grpc.Serve(newCrowd(netutil.LimitListener(l, connectionsMax), connectionsPerAddressMax, isLoopback)); !errors.Is(err, grpc.ErrServerStopped) && err != nil {
 		return fmt.Errorf("server: serve clients on %s: %w", l.Addr(), err)
 	}
 	return nil
