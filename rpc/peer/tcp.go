@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/binary"
@@ -139,14 +140,8 @@ func handshake(ctx context.Context, c net.Conn) (*tls.ConnectionState, error) {
 	if !ok {
 		return nil, nil
 	}
-	err := s.HandshakeContext(ctx)
-	switch {
-	case errors.Is(err, io.EOF): // somebody only looked whether the port is open
-		return nil, err
-	case errors.As(err, new(tls.RecordHeaderError)):
-		return nil, stranger{fmt.Errorf("%w: no TLS", errStranger)}
-	case err != nil:
-		return nil, unknown{err}
+	if err := s.HandshakeContext(ctx); err != nil {
+		return nil, cmp.Or(judged(err), err)
 	}
 	state := s.ConnectionState()
 	return &state, nil
