@@ -32,6 +32,7 @@ type Wire struct {
 	ClientKey   string `json:"client_tls_key,omitempty"`
 	ClientCerts bool   `json:"client_certs,omitempty"`
 	Insecure    bool   `json:"insecure,omitempty"`
+	Transport   string `json:"transport,omitempty"` // tcp or grpc, between nodes; empty: peer.DefaultWire
 }
 
 // WireFlags is what the command line says about it; nil and empty were not given.
@@ -39,6 +40,7 @@ type WireFlags struct {
 	Cert, Key, CA         string
 	ClientCert, ClientKey string
 	ClientCerts, Insecure *bool
+	Transport             string
 }
 
 // under returns what holds when the command line says something.
@@ -57,9 +59,12 @@ func (w Wire) under(f WireFlags) Wire {
 	if f.ClientCerts != nil {
 		w.ClientCerts = *f.ClientCerts
 	}
+	if f.Transport != "" {
+		w.Transport = f.Transport
+	}
 	switch {
 	case f.Insecure != nil && *f.Insecure && f.Cert == "" && f.Key == "" && f.CA == "":
-		return Wire{Insecure: true} // whoever says so now no longer wants what was saved
+		return Wire{Insecure: true, Transport: w.Transport} // whoever says so now no longer wants the certificates that were saved
 	case f.Insecure != nil:
 		w.Insecure = *f.Insecure
 	case f.Cert != "":
@@ -68,11 +73,22 @@ func (w Wire) under(f WireFlags) Wire {
 	return w
 }
 
+// transport is how nodes talk.
+func (w Wire) transport() (peer.Wire, error) {
+	if w.Transport == "" {
+		return peer.DefaultWire, nil
+	}
+	return peer.ParseWire(w.Transport)
+}
+
 // hasTLS reports whether the node has certificates.
 func (w Wire) hasTLS() bool { return w.Cert != "" }
 
 // check reports what can't be, before any file is read.
 func (w Wire) check(s *Settings) error {
+	if _, err := w.transport(); err != nil {
+		return fmt.Errorf("--transport: %w", err)
+	}
 	given := 0
 	missing := ""
 	for _, one := range []struct{ flag, value string }{{"--tls-cert", w.Cert}, {"--tls-key", w.Key}, {"--tls-ca", w.CA}} {
