@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"parley/raft"
@@ -180,9 +181,7 @@ func findSecret(s Settings, f Flags, make bool) (secret auth.Secret, foreign, fo
 	}
 	path := f.SecretFile
 	if path == "" {
-		if path, err = UserSecretFile(); err != nil {
-			return secret, false, false, err
-		}
+		path = sharedSecretFile(f.Dir)
 	}
 	if !make {
 		secret, err := auth.ReadSecretFile(path)
@@ -200,11 +199,11 @@ func findSecret(s Settings, f Flags, make bool) (secret auth.Secret, foreign, fo
 	return secret, true, err == nil, err
 }
 
-// UserSecretFile is where a user keeps the secret of the clusters that he starts on this machine without giving them one of
-// their own: beside the credentials of his client.
-func UserSecretFile() (string, error) {
-	if dir := os.Getenv("XDG_CONFIG_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "parley", secretFile), nil
+// sharedSecretFile is where a user keeps the secret of the clusters that he starts on this machine without giving them one of
+// their own: beside the credentials of his client; or beside the data directory, if he has no home.
+func sharedSecretFile(dir string) string {
+	if config := os.Getenv("XDG_CONFIG_HOME"); filepath.IsAbs(config) {
+		return filepath.Join(config, "parley", secretFile)
 	}
 	home := os.Getenv("HOME")
 	if home == "" {
@@ -213,20 +212,25 @@ func UserSecretFile() (string, error) {
 		}
 	}
 	if !filepath.IsAbs(home) {
-		return "", errors.New("no place for the cluster's secret, as this user has no home directory: name one with --secret-file")
+		return filepath.Join(filepath.Dir(filepath.Clean(dir)), secretFile)
 	}
-	return filepath.Join(home, ".config", "parley", secretFile), nil
+	return filepath.Join(home, ".config", "parley", secretFile)
 }
 
 // ShareSecret sees to it that a file holds the secret of a cluster on this machine: if there is none, that which the user's nodes
-// have that are started by hand, so that one of them can be added; or a new one, if he has no place to keep it.
+// have that are started by hand, so that one of them can be added; or a new one, if there is no place to keep that.
 func ShareSecret(path string) error {
 	if _, err := auth.ReadSecretFile(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	secret := auth.NewSecret()
-	if users, err := UserSecretFile(); err == nil && os.MkdirAll(filepath.Dir(users), 0o700) == nil {
-		if secret, _, err = auth.MakeSecretFile(users); err != nil {
+	users := sharedSecretFile(filepath.Dir(path))
+	if os.MkdirAll(filepath.Dir(users), 0o700) == nil {
+		shared, _, err := auth.MakeSecretFile(users)
+		switch {
+		case err == nil:
+			secret = shared
+		case !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.EROFS):
 			return err
 		}
 	}
