@@ -23,7 +23,8 @@ func (e *Edit) Code(c *state.Coder) {
 // Check refuses what is no message.
 func (e *Edit) Check(l *state.Limits) *state.Refusal { return l.CheckText("text", e.Text) }
 
-// Apply writes the text, and returns the Message. The same text again changes nothing.
+// Apply writes the text. The same text again changes nothing. The reply has nothing of it: replies are kept for a day, and a
+// text that is deleted has to be gone.
 func (e *Edit) Apply(t *state.Txn) (state.Coded, *state.Refusal) {
 	a, post, refusal := t.MessageFor(state.ToPost, e.ID)
 	switch {
@@ -50,8 +51,7 @@ func (e *Edit) Apply(t *state.Txn) (state.Coded, *state.Refusal) {
 		record(t, state.EventEdited, a.Place.ID, post.ID.Position)
 		mention(t, &post)
 	}
-	m := show(&t.View, &a.Place, &post)
-	return &m, nil
+	return &Done{}, nil
 }
 
 var refuseSender = state.Refusef(state.NotPermitted, "NOT_SENDER", "Somebody else sent the message.")

@@ -27,6 +27,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/cmd/parley/keep"
+	"parley/raft"
 	"parley/rpc/client"
 )
 
@@ -47,6 +48,7 @@ type app struct {
 	context string
 	json    bool
 	stale   bool
+	staleAt raft.Position // of the newest answer to a read with --stale
 	noInput bool
 	// requestID makes a command one that is executed once, however often it is called with it.
 	requestID string
@@ -66,6 +68,9 @@ func Run(ctx context.Context, args []string, s Streams) int {
 	root.SetErr(s.Err)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
+		if a.staleAt > 0 {
+			a.note("as of position %d, which may be old", a.staleAt)
+		}
 		return 0
 	}
 	if ctx.Err() != nil {
