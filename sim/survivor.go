@@ -76,7 +76,7 @@ func (w *World) judgeCopied(s *server, left, fs *memfs.FS, p *node.RecoveryRepor
 
 func (w *World) recovery(s *server, draw uint64) node.RecoveryOptions {
 	return node.RecoveryOptions{
-		Cluster: raft.ClusterID(raft.Mix(draw, 1) | 1), Inc: raft.Incarnation(raft.Mix(draw, 2) | 1), AcceptDamage: true,
+		Cluster: raft.ClusterID(raft.Mix(draw, 1) | 1), Inc: raft.Incarnation(raft.Mix(draw, 2) | 1), Secret: [32]byte{1}, AcceptDamage: true,
 		Machine: w.newMachine(), Rules: w.rules(), WAL: wal.Options{SegmentBytes: w.plan.Node.Segment}, Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: w.blobOptions(),
 	}
 }

@@ -43,9 +43,9 @@ import (
 //	58..65 log time until which it keeps it
 //	66..   principal
 //
-//	what the state machine is told, from level 4 on
-//	0      version (1)
-//	1      kind (6)
+//	what the state machine is told, from level 4 on     a mark: the hashes of all nodes' states are compared here
+//	0      version (1)                                  0      version (1)
+//	1      kind (6)                                     1      kind (7)
 //	2..    body
 //
 // The payload of an EntryLevel is
@@ -61,6 +61,7 @@ const (
 	envelopeRequest = 4
 	envelopePin     = 5
 	envelopeTell    = 6
+	envelopeMark    = 7
 
 	envelopeOpenHead    = 10
 	envelopeCommandHead = 26
@@ -68,6 +69,7 @@ const (
 	envelopeRequestHead = 22
 	envelopePinHead     = 66
 	envelopeTellHead    = 2
+	envelopeMarkLen     = 2
 
 	levelLen = 5
 )
@@ -179,6 +181,9 @@ func encodeTell(body []byte) []byte {
 	return append([]byte{envelopeVersion, envelopeTell}, body...)
 }
 
+// encodeMark makes the payload of a mark.
+func encodeMark() []byte { return []byte{envelopeVersion, envelopeMark} }
+
 func decodeEnvelope(p []byte) (envelope, error) {
 	if len(p) < 2 || p[0] != envelopeVersion {
 		return envelope{}, errEnvelope
@@ -205,6 +210,8 @@ func decodeEnvelope(p []byte) (envelope, error) {
 		return decodePin(p), nil
 	case e.kind == envelopeTell:
 		e.body = p[envelopeTellHead:]
+		return e, nil
+	case e.kind == envelopeMark && len(p) == envelopeMarkLen:
 		return e, nil
 	}
 	return envelope{}, errEnvelope

@@ -227,6 +227,8 @@ func (n *Node) event(ev *Event) {
 		n.blobDone(ev.BlobDone)
 	case EventTell:
 		n.tell(ev.Command.Body)
+	case EventMark:
+		n.askMark(ev)
 	case EventPeerLost:
 		if n.raft != nil {
 			n.in = append(n.in, raft.Input{Kind: raft.InputPeerLost, Peer: ev.Peer})
@@ -241,7 +243,7 @@ func (n *Node) event(ev *Event) {
 func (n *Node) eventWhileStopping(ev *Event) {
 	switch ev.Kind {
 	case EventOpenSession, EventCloseSession, EventCommand, EventQuery, EventSubscribe, EventTransfer, EventChange,
-		EventUploadBegin, EventUploadAppend, EventUploadCommit, EventReadBlob:
+		EventUploadBegin, EventUploadAppend, EventUploadCommit, EventReadBlob, EventMark:
 		n.refuse(ev.Ticket, CodeStopping)
 	}
 }

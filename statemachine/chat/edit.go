@@ -233,6 +233,9 @@ func (m *MarkRead) Apply(t *state.Txn) (state.Coded, *state.Refusal) {
 	}
 	if read > me.Read {
 		me.Read = read
+		if read == place.Last {
+			me.Number = place.Messages // the newest may be too old to be kept
+		}
 		t.PostsBackFrom(place.ID, read, func(p *state.Post) bool {
 			me.Number = max(me.Number, p.Number)
 			return false
@@ -241,4 +244,12 @@ func (m *MarkRead) Apply(t *state.Txn) (state.Coded, *state.Refusal) {
 		t.Record(t.At.Position, &state.Event{Kind: state.EventRead, Audience: state.ForUser(t.User.ID), Place: place.ID, Message: read, User: t.User.ID})
 	}
 	return &Marked{me.Read, me.Unread(place), unreadMentions(&t.View)(place.ID, me.Read)}, nil
+}
+
+// Expire takes a message away that is too old to be kept, with all that belongs to it, and returns what is left of room:
+// of rows that may be removed with one entry. Zero may mean that some of it is left.
+func Expire(t *state.Txn, post *state.Post, room int) int {
+	unmention(t, post, "")
+	left, _ := t.DropPost(post, room)
+	return left
 }

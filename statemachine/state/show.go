@@ -120,7 +120,10 @@ func (s *State) showPlace(shown *Shown, e *Event, p *Place) {
 	}
 	switch e.Kind {
 	case EventMessage, EventEdited, EventDeleted, EventMention, EventReacted, EventUnreacted:
-		shown.Post, _ = s.Post(MessageID{e.Place, e.Message})
+		id, there := MessageID{e.Place, e.Message}, false
+		if shown.Post, there = s.Post(id); !there { // it was too old to be kept
+			shown.Post = Post{ID: id, DeletedBy: e.User}
+		}
 		shown.Sender = s.NameOf(shown.Post.Sender)
 		if e.Kind == EventReacted || e.Kind == EventUnreacted {
 			shown.Post.Text = "" // it is known; who wants it asks
