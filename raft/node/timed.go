@@ -39,11 +39,12 @@ func (n *Node) tellTime(e *raft.Entry) {
 	if !ok {
 		return
 	}
+	at := n.whereIs(e)
 	if namer, ok := m.(TimedNamer); ok {
-		namer.AdvanceNaming(n.whereIs(e), names{n.pins.table, e.Time})
+		namer.AdvanceNaming(at, names{n.pins.table, e.Time})
 		return
 	}
-	m.Advance(n.whereIs(e))
+	m.Advance(at)
 }
 
 // whereIs says where an entry stands, for the state machine.

@@ -233,13 +233,13 @@ func (m *MarkRead) Apply(t *state.Txn) (state.Coded, *state.Refusal) {
 	}
 	if read > me.Read {
 		me.Read = read
-		if read == place.Last {
-			me.Number = place.Messages // the newest may be too old to be kept
-		}
 		t.PostsBackFrom(place.ID, read, func(p *state.Post) bool {
 			me.Number = max(me.Number, p.Number)
 			return false
 		})
+		if read == place.Last {
+			me.Number = place.Messages // the newest may be too old to be kept
+		}
 		t.PutMember(place, t.User.ID, me)
 		t.Record(t.At.Position, &state.Event{Kind: state.EventRead, Audience: state.ForUser(t.User.ID), Place: place.ID, Message: read, User: t.User.ID})
 	}

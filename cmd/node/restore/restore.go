@@ -63,13 +63,14 @@ func Run(o Options) (Done, error) {
 	var secret [32]byte
 	rand.Read(secret[:]) // never fails, says its documentation
 	r, err := node.PlanRestore(file, node.RestoreOptions{
-		Cluster: raft.ClusterID(draw()),
-		Inc:     raft.Incarnation(draw()),
-		Secret:  secret,
-		Self:    raft.Member{Ident: raft.Ident{ID: raft.NodeID(o.ID)}, ClientAddr: o.ClientAddr, PeerAddr: o.PeerAddr},
-		Wall:    raft.Wall(time.Now().UnixNano()),
-		Files:   []node.RecoveryFile{{Name: name, Data: data}},
-		Machine: statemachine.New(),
+		Cluster:  raft.ClusterID(draw()),
+		Inc:      raft.Incarnation(draw()),
+		Secret:   secret,
+		Self:     raft.Member{Ident: raft.Ident{ID: raft.NodeID(o.ID)}, ClientAddr: o.ClientAddr, PeerAddr: o.PeerAddr},
+		Wall:     raft.Wall(time.Now().UnixNano()),
+		Files:    []node.RecoveryFile{{Name: name, Data: data}},
+		Machine:  statemachine.New(),
+		MaxLevel: process.MaxLevel(),
 	})
 	if err != nil {
 		return Done{}, fmt.Errorf("%s: %w; nothing was written", o.Path, err)
