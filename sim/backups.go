@@ -116,7 +116,7 @@ func (w *World) judgeBackups() {
 		if err != nil {
 			w.violate(Backups, "The cluster restored from the backup of node %d does not come up: %v.", b.of, err)
 		}
-		w.cover.Restored++
+		w.cover.Refounded++
 	}
 }
 

@@ -29,7 +29,7 @@ func TestTheJudgeOfBackupsSpeaksWhenItMust(t *testing.T) {
 	for seed := uint64(1); seed <= 6; seed++ {
 		w := backedUpWorld(t, seed)
 		require.Nil(t, w.violation, "seed %d: %v", seed, w.violation)
-		made += int(w.cover.Restored)
+		made += int(w.cover.Refounded)
 		if len(w.backups) == 0 {
 			continue
 		}

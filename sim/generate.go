@@ -48,6 +48,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.stuckDisks()
 	g.scenes()
 	g.team()
+	g.desk()
 	g.backups()
 	return g.plan
 }
@@ -94,6 +95,7 @@ const (
 	ideaStuckDisks
 	ideaScenes
 	ideaTeam
+	ideaDesk
 	ideaBackups
 )
 

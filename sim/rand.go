@@ -48,6 +48,7 @@ const (
 	purposeWear
 	purposePast
 	purposeScheduler
+	purposeNotice
 	purposeBackup
 )
 

@@ -48,7 +48,7 @@ func (s *events) Watch(r *pb.WatchRequest, out grpc.ServerStreamingServer[pb.Wat
 		}
 	}
 	return follow(s.edge, out, followed[pb.WatchResponse]{
-		from: r.From, at: at, cluster: r.GetCluster(), take: w.take,
+		from: r.From, at: at, cluster: r.GetCluster(), take: w.take, notice: w.notice,
 		join:     func(first, next *pb.WatchResponse) { first.Frames = append(first.Frames, next.GetFrames()...) },
 		progress: func(p *pb.Progress) *pb.WatchResponse { return &pb.WatchResponse{Progress: p} },
 	})
@@ -75,6 +75,17 @@ func (w *watch) take(f *node.Frame) ([]*pb.WatchResponse, error) {
 		return nil, err
 	}
 	return []*pb.WatchResponse{{Frames: []*pb.Frame{frame}}}, nil
+}
+
+// notice returns what others do right now.
+func (w *watch) notice(f *node.Frame) (r *pb.WatchResponse, err error) {
+	err = eachShown(f.Body, func(e *state.Shown) error {
+		if n, topic := convert.Notice(e, w.me.user); n != nil && w.wants(e, topic) {
+			r = &pb.WatchResponse{Notices: append(r.GetNotices(), n)}
+		}
+		return nil
+	})
+	return r, err
 }
 
 func (w *watch) wants(e *state.Shown, topic pb.Topic) bool {

@@ -24,6 +24,7 @@ type followed[R any] struct {
 	cluster   uint64        // that from is of; zero: not known
 	audiences []string
 	take      func(*node.Frame) ([]*R, error) // what a frame holds for it
+	notice    func(*node.Frame) (*R, error)   // what a notice is for it, or nothing; nil: it wants none
 	join      func(first, next *R)            // makes one of two responses that are ready; nil: each goes by itself
 	progress  func(*pb.Progress) *R
 }
@@ -128,6 +129,9 @@ func (w *follower[R]) frame(f *node.Frame) error {
 	if f.Body == nil {
 		return w.tell(f.Position, f.LeaderQuiet)
 	}
+	if f.Notice {
+		return w.hear(f)
+	}
 	responses, err := w.take(f)
 	if err != nil {
 		if err := w.flush(); err != nil {
@@ -146,6 +150,21 @@ func (w *follower[R]) frame(f *node.Frame) error {
 		w.ready = r
 	}
 	return nil
+}
+
+// hear writes a notice, behind what is ready.
+func (w *follower[R]) hear(f *node.Frame) error {
+	if w.notice == nil {
+		return nil
+	}
+	r, err := w.notice(f)
+	if r == nil || err != nil {
+		return err
+	}
+	if err := w.flush(); err != nil {
+		return err
+	}
+	return w.write(r)
 }
 
 // flush writes what is ready. Next hands out a bounded number of bytes at a time, and so much is ready at most.

@@ -16,6 +16,11 @@ const (
 	// connectionsMax bounds the connections of clients. A client needs one; the
 	// next one waits in the kernel's backlog until another closes.
 	connectionsMax = 4096
+	// connectionsPerAddressMax bounds those of one address, which may be an office behind one router: a quarter of all.
+	connectionsPerAddressMax = connectionsMax / 4
+	// callsPerUserMax bounds the calls of one user that are under way: a quarter of what a host takes (host's callsMax), and
+	// far beyond the window of a session.
+	callsPerUserMax = 4096
 	// streamsMax bounds the calls under way on one connection. A client's session
 	// allows 256 commands in flight, and a few streams run beside them.
 	streamsMax = 512
@@ -96,6 +101,10 @@ const (
 	deniedEvery = time.Minute
 	// auditMax is how long such a note may take to be written: so much later comes the refusal, where there is no quorum.
 	auditMax = time.Second
+	// One node takes so many notices of all its users at once, and then one every heraldEvery: with each of them every node
+	// looks at every stream that it has, 5,000 perhaps. What is beyond is not told.
+	heraldBurst = 100
+	heraldEvery = 10 * time.Millisecond
 
 	// watchPlacesMax bounds the places that one stream is about.
 	watchPlacesMax = 256
