@@ -1,18 +1,22 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"parley/cmd/parley/fetch"
 	"parley/rpc/client"
 )
 
@@ -150,6 +154,44 @@ func TestR90_ABackupOfARunningClusterIsTheStartOfANewOneWithAllThatWasAcknowledg
 	require.Zero(t, code, out)
 	_, code = parley(t, a[3], "file", "get", file.ID, "-o", back, "--force")
 	require.Zero(t, code, "the file came along")
+}
+
+// The node that sends it dies in the midst of it, or whoever waits for it gives up: there is a whole backup, or none.
+func TestR90_ABackupThatIsBrokenOffIsBegunAnewAndNothingHalfIsLeft(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	d, leader, clients := dev(t, dir, freePorts...)
+	work := t.TempDir()
+	path := filepath.Join(work, "large")
+	content := make([]byte, 8<<20)
+	_, _ = rand.NewChaCha8([32]byte{7}).Read(content) // never fails
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+	_, code := parley(t, clients, "file", "put", "#general", path)
+	require.Zero(t, code)
+	c := asAlice(t, strings.Split(clients, ",")...)
+
+	gone, cancel := context.WithCancel(t.Context())
+	_, err := fetch.Backup(gone, c, filepath.Join(work, "given-up"), func(int64) { cancel() })
+	require.Error(t, err)
+	left, err := filepath.Glob(filepath.Join(work, "given-up*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+
+	var kill sync.Once
+	shelf := filepath.Join(work, "shelf")
+	whole, err := fetch.Backup(t.Context(), c, shelf, func(int64) {
+		kill.Do(func() { require.NoError(t, syscall.Kill(pidOf(t, dir, leader), syscall.SIGKILL)) })
+	})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, whole.Blobs)
+	f, err := os.Open(shelf)
+	require.NoError(t, err)
+	defer f.Close()
+	again, err := fetch.Look(f)
+	require.NoError(t, err)
+	require.Equal(t, whole, again)
+	require.Greater(t, whole.Bytes, int64(len(content)))
+	_ = d.interrupt() // one of its children was killed
 }
 
 // What the states are compared at is one position, though a writer goes on; a node that is down is no disagreement.

@@ -125,6 +125,9 @@ but the last position; what the cluster no longer keeps is missing at the beginn
 			if err != nil {
 				return err
 			}
+			if n == 0 && !a.json {
+				a.note("there is no record to be checked")
+			}
 			return a.print(struct {
 				OK      bool   `json:"ok"`
 				Records int    `json:"records"`
