@@ -237,8 +237,19 @@ func (m *MarkRead) Apply(t *state.Txn) (state.Coded, *state.Refusal) {
 			me.Number = max(me.Number, p.Number)
 			return false
 		})
+		if read == place.Last {
+			me.Number = place.Messages // the newest may be too old to be kept
+		}
 		t.PutMember(place, t.User.ID, me)
 		t.Record(t.At.Position, &state.Event{Kind: state.EventRead, Audience: state.ForUser(t.User.ID), Place: place.ID, Message: read, User: t.User.ID})
 	}
 	return &Marked{me.Read, me.Unread(place), t.UnreadMentions(t.User.ID, place.ID, me.Read)}, nil
+}
+
+// Expire takes a message away that is too old to be kept, with all that belongs to it, and returns what is left of room:
+// of rows that may be removed with one entry. Zero may mean that some of it is left.
+func Expire(t *state.Txn, post *state.Post, room int) int {
+	unmention(t, post, "")
+	left, _ := t.DropPost(post, room)
+	return left
 }

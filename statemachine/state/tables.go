@@ -61,7 +61,8 @@ const (
 	TableGrants        Table = 47 // document, kind of grantee, grantee -> Role
 	TableRevisions     Table = 48 // document, version -> DocRevision
 	TableDocUsage      Table = 49 // user -> Usage: of what he made
-	tableCount               = 50
+	TableEventTimes    Table = 60 // log time -> position: how old events are, while they are to go with time
+	tableCount               = 61
 )
 
 // Tables hold all replicated state as rows of bytes, ordered by key. A row's value is never changed once it is

@@ -12,7 +12,8 @@
 //	lock.go, lockrun.go         locks
 //	watch.go, event.go, who.go  what happens, and who is there
 //	shell.go, inshell.go        the screen, and the other commands within it
-//	cluster.go, member.go       operators
+//	cluster.go, member.go       who belongs to the cluster
+//	operator.go, backup.go, audit.go    what it takes to run it for years
 //	completion.go               what a shell completes
 //	output.go, errors.go        text that is safe to show, JSON; exit codes and hints
 package cli
@@ -112,7 +113,7 @@ Begin with parley signup NAME, then parley login NAME.`
 	root.AddCommand(a.channelCommand(), a.sendCommand())
 	root.AddCommand(a.messageCommands()...)
 	root.AddCommand(a.historyCommand(), a.tailCommand(), a.searchCommand(), a.dmCommand(), a.fileCommand(), a.docCommand(), a.lockCommand())
-	root.AddCommand(a.watchCommand(), a.whoCommand(), a.shellCommand(), a.clusterCommand(), a.contextCommand(), a.completionCommand(root))
+	root.AddCommand(a.watchCommand(), a.whoCommand(), a.shellCommand(), a.clusterCommand(), a.auditCommand(), a.contextCommand(), a.completionCommand(root))
 	return root
 }
 

@@ -147,7 +147,7 @@ func (p *process) start(s Settings, dir string, log *slog.Logger) (err error) {
 	p.host, err = host.Start(host.Config{
 		ID:        raft.NodeID(s.ID),
 		Dir:       dir,
-		Settings:  node.Settings{Seeds: seeds, PeerAddr: s.PeerAddr, ClientAddr: s.ClientAddr, Lease: s.lease()},
+		Settings:  node.Settings{Seeds: seeds, PeerAddr: s.PeerAddr, ClientAddr: s.ClientAddr, Lease: s.lease(), MaxLevel: MaxLevel()},
 		Machine:   statemachine.New(),
 		Transport: p.peers,
 		Logger:    log,
