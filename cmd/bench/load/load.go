@@ -18,6 +18,12 @@ type Caller interface {
 	Do(ctx context.Context) (done bool, err error)
 }
 
+// A Rester is a caller that has something to do between two operations which does not count.
+type Rester interface {
+	// Rest is called behind every Do. An error is final for the loop.
+	Rest(ctx context.Context) error
+}
+
 // Plan is how long to drive callers.
 type Plan struct {
 	Warm    time.Duration
@@ -95,6 +101,7 @@ func (p *Plan) measure(ctx context.Context, measuring *atomic.Bool) (r Result, e
 }
 
 func (l *loop) run(ctx context.Context, measuring *atomic.Bool) {
+	rester, rests := l.caller.(Rester)
 	for ctx.Err() == nil {
 		start := time.Now()
 		done, err := l.caller.Do(ctx)
@@ -104,13 +111,18 @@ func (l *loop) run(ctx context.Context, measuring *atomic.Bool) {
 			return // what the end of the run cut off says nothing
 		case err != nil:
 			l.err = err
-			return
 		case !measuring.Load():
 		case !done:
 			l.failed++
 		default:
 			l.ops++
 			l.took.Add(took)
+		}
+		if rests && l.err == nil {
+			l.err = rester.Rest(ctx)
+		}
+		if l.err != nil {
+			return
 		}
 	}
 }
