@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"context"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/encoding"
@@ -40,17 +39,6 @@ func readable(v any) error {
 		return convert.RequestError("The request can't be read: it is no protobuf of this method's, or has text that is not UTF-8.")
 	}
 	return nil
-}
-
-func readUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	if err := readable(req); err != nil {
-		return nil, err
-	}
-	return next(ctx, req)
-}
-
-func readStream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	return next(srv, readingStream{ss})
 }
 
 // readingStream refuses what was no request.

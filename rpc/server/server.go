@@ -7,7 +7,8 @@
 //
 // # Reading order
 //
-//	actor.go     who calls: the table of methods that need no token, and the interceptors
+//	gate.go      what every call passes: the interceptors
+//	actor.go     who calls: the table of methods that need no token
 //	edge.go      the way of every command and query; cursor.go where pages end
 //	account.go   AccountService; login.go and password.go are what touches passwords
 //	channel.go   ChannelService
@@ -114,7 +115,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	g, l := guard{log: cfg.Logger}, requestLog{cfg.Logger}
+	g := &gate{e, guard{cfg.Logger}, requestLog{cfg.Logger}}
 	s := &Server{cfg: cfg, duties: newDuties(e, cfg), grpc: grpc.NewServer(
 		grpc.MaxRecvMsgSize(messageBytesMax),
 		grpc.MaxHeaderListSize(headerBytesMax),
@@ -123,8 +124,8 @@ func New(cfg Config) (*Server, error) {
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingAfter, Timeout: pingMax}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: clientPingMin, PermitWithoutStream: true}),
 		grpc.ForceServerCodecV2(newCodec()),
-		grpc.ChainUnaryInterceptor(l.unary, g.unary, e.authUnary, readUnary),
-		grpc.ChainStreamInterceptor(l.stream, g.stream, e.authStream, readStream),
+		grpc.UnaryInterceptor(g.unary),
+		grpc.StreamInterceptor(g.stream),
 	)}
 	pb.RegisterSessionServiceServer(s.grpc, &sessions{edge: e})
 	pb.RegisterAccountServiceServer(s.grpc, &accounts{edge: e})

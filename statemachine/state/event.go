@@ -142,7 +142,11 @@ func (e *Event) Code(c *Coder) {
 const MarkTrimmed = "events trimmed"
 
 // Record puts an event into the backlog, behind what happened at the same position.
-func (s *State) Record(p raft.Position, e *Event) { s.RecordRow(p, Append(nil, e)) }
+func (s *State) Record(p raft.Position, e *Event) {
+	c := s.writer()
+	e.Code(c)
+	s.RecordRow(p, c.bytes)
+}
 
 // RecordRow puts an encoded event into the backlog, and drops the oldest positions when there are too many. The
 // backlog is replicated state, so that every node answers a subscriber alike.

@@ -76,7 +76,7 @@ func (s *State) putHold(h *Hold) {
 			s.Remove(TableLoginHolds, Key(uint64(was.Login))+h.Name)
 		}
 	}
-	s.Put(TableHolds, h.Name, h)
+	s.Put(TableHolds, strings.Clone(h.Name), h)
 	if due := Key(uint64(h.Deadline)) + h.Name; !s.Has(TableHoldDeadlines, due) {
 		s.Mark(TableHoldDeadlines, due)
 	}
