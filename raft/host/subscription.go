@@ -57,6 +57,16 @@ func (e *EndedError) Error() string {
 // learns here that the node gave it up, and should drop them: Next has the reason.
 func (s *Subscription) Done() <-chan struct{} { return s.done }
 
+// Err says why the subscription is over: an *EndedError, or nil before Done is closed. Any goroutine may ask.
+func (s *Subscription) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended == nil {
+		return nil
+	}
+	return &EndedError{Answer: *s.ended}
+}
+
 // Next waits for frames and returns some, at least one, in rising positions. They are
 // valid until the next call, which tells the node that the reader is done with
 // them. Once the subscription is over, frames that wait are dropped and Next returns an

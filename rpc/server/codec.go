@@ -33,6 +33,22 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	return err
 }
 
+// encoded is a response that is bytes already, in parts that other streams may be sending as well.
+type encoded [][]byte
+
+// Marshal writes a response.
+func (c codec) Marshal(v any) (mem.BufferSlice, error) {
+	parts, ok := v.(encoded)
+	if !ok {
+		return c.CodecV2.Marshal(v)
+	}
+	out := make(mem.BufferSlice, len(parts))
+	for i, b := range parts {
+		out[i] = mem.SliceBuffer(b)
+	}
+	return out, nil
+}
+
 // readable refuses a request that was none.
 func readable(v any) error {
 	if m, ok := v.(proto.Message); ok && bytes.Equal(m.ProtoReflect().GetUnknown(), unreadable) {

@@ -76,6 +76,10 @@ const (
 	// election that is less than the 30 s after which a crash shows.
 	goneAfter = 15 * time.Second
 
+	// readyMax bounds the frames that are kept as they went to clients, for those who come to them a little later: more than
+	// happen while the slowest stream that is not behind is served, and with the longest texts some 8 MiB.
+	readyMax = 256
+
 	// watchPlacesMax bounds the places that one stream is about.
 	watchPlacesMax = 256
 

@@ -13,12 +13,13 @@
 //	account.go   AccountService; login.go and password.go are what touches passwords
 //	channel.go   ChannelService
 //	chat.go      ChatService; batch.go many messages at once
-//	follow.go    every stream; tail.go and event.go what two of them show
+//	follow.go    every stream; tail.go and event.go what two of them show; ready.go what many of them share
 //	file.go      FileService; upload.go and download.go the bytes
 //	document.go  DocumentService; lock.go LockService
 //	duties.go    keys, first decisions, dev mode; streams.go and present.go who is online
 //	cluster.go   ClusterService; session.go SessionService; health.go grpc.health.v1 and reflection
-//	guard.go     a handler that panics is one failed call; log.go a line for each call; codec.go what is no request
+//	guard.go     a handler that panics is one failed call; log.go a line for each call; codec.go what is no request; body.go
+//	             the bytes of commands
 //	limits.go    every bound, with the reason for its number
 //
 // It checks requests, turns them into events and answers into responses, and
@@ -166,6 +167,7 @@ func newEdge(cfg *Config) (*edge, error) {
 		keys:     &keys{host: cfg.Host, ring: ring, now: time.Now},
 		rates:    rates,
 		streams:  newStreams(),
+		ready:    newReady(),
 	}, policy.Validate()
 }
 
