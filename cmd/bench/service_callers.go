@@ -218,13 +218,11 @@ func (v *visitor) Do(ctx context.Context) (bool, error) {
 func (t *team) clientCallers(ctx context.Context, o serviceOptions, count int) (list []load.Caller, err error) {
 	var clients []*client.Client
 	for i := range o.connectionsOf(count) {
-		c, err := client.New(client.Config{Addrs: []string{t.clients[t.leading]}, Name: "bench",
-			Credentials: client.Credentials{User: t.people[i%len(t.people)].name, Token: t.people[i%len(t.people)].token, Login: fmt.Sprint(i)}})
+		c, err := t.client(t.people[i%len(t.people)])
 		if err != nil {
 			return nil, err
 		}
 		clients = append(clients, c)
-		t.callerClients = append(t.callerClients, c)
 	}
 	for n := range count {
 		list = append(list, &clientCaller{client: clients[n%len(clients)], o: &o, text: textOf(o.payload)})

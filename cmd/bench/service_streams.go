@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	mathrand "math/rand/v2"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -15,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"parley/cmd/bench/load"
+	"parley/rpc/client"
 	pb "parley/rpc/proto/parley/v1"
 )
 
@@ -146,18 +146,12 @@ func (f *following) hear(e *ear, response []byte) {
 // publishTo has messages be sent at the pace.
 func (f *following) publishTo(ctx context.Context, t *team, payload int) error {
 	ctx, f.stopPublish = context.WithCancel(ctx)
-	conns, err := t.dial(t.leading, 1)
-	if err != nil {
-		return err
-	}
 	for i := range publishers {
-		v := &voice{conn: conns[0], who: t.people[i%len(t.people)]}
-		r, err := pb.NewSessionServiceClient(v.conn).Open(v.as(ctx), &pb.OpenRequest{Nonce: 1 + mathrand.Uint64N(1<<62)})
+		c, err := t.client(t.people[i%len(t.people)])
 		if err != nil {
-			return fmt.Errorf("open a session: %w", err)
+			return err
 		}
-		v.session = r.GetSession()
-		f.publish.Go(func() { f.send(ctx, v, payload) })
+		f.publish.Go(func() { f.send(ctx, c, payload) })
 	}
 	m, err := newMetronome(f.every)
 	if err != nil {
@@ -180,21 +174,13 @@ func (f *following) publishTo(ctx context.Context, t *team, payload int) error {
 	return nil
 }
 
-// send sends what is due. One that the cluster does not take is sent again under its number.
-func (f *following) send(ctx context.Context, v *voice, payload int) {
-	chat, padding := pb.NewChatServiceClient(v.conn), textOf(payload)
+// send sends what is due, through a client that finds another leader if there is one.
+func (f *following) send(ctx context.Context, c *client.Client, payload int) {
+	padding := textOf(payload)
 	for n := range f.due {
 		text := fmt.Sprintf("%s%010d ", mark, n)
-		r := &pb.SendRequest{Place: followedPlace, Text: text + padding[:payload-len(text)]}
-		for done := false; !done && ctx.Err() == nil; {
-			r.Command = v.command(1)
-			_, err := chat.Send(v.as(ctx), r)
-			if done, err = v.done(ctx, err); err != nil {
-				return
-			}
-			if done {
-				f.sent.Add(1)
-			}
+		if _, err := c.Send(ctx, followedPlace, text+padding[:payload-len(text)]); err == nil {
+			f.sent.Add(1)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -126,6 +127,16 @@ func (t *team) dial(i, count int, options ...grpc.DialOption) (conns []*grpc.Cli
 	}
 	t.conns = append(t.conns, conns...)
 	return conns, nil
+}
+
+// client makes a client of rpc/client for somebody, who asks the leader first.
+func (t *team) client(who person) (*client.Client, error) {
+	addrs := slices.Concat(t.clients[t.leading:], t.clients[:t.leading])
+	c, err := client.New(client.Config{Addrs: addrs, Name: "bench", Credentials: client.Credentials{User: who.name, Token: who.token}})
+	if err == nil {
+		t.callerClients = append(t.callerClients, c)
+	}
+	return c, err
 }
 
 // setUpMax is how long it may take until somebody is there.

@@ -61,8 +61,12 @@ type watch struct {
 	topics []pb.Topic // none: all
 }
 
-// elsewhere are the topics of what happens in no place, and reaches whoever may see what it is about.
-var elsewhere = []pb.Topic{pb.Topic_TOPIC_DOCUMENTS, pb.Topic_TOPIC_LOCKS}
+// elsewhere are the topics of what happens in no place, and reaches whoever may see what it is about; everybodys are those
+// of what reaches everybody.
+var (
+	elsewhere  = []pb.Topic{pb.Topic_TOPIC_DOCUMENTS, pb.Topic_TOPIC_LOCKS}
+	everybodys = []pb.Topic{pb.Topic_TOPIC_ACCOUNTS, pb.Topic_TOPIC_PRESENCE}
+)
 
 // audiences returns whom what this stream shows can concern; none: it can't be told. A stream that is about some places
 // alone hears of nothing else, and what happens elsewhere costs it nothing.
@@ -70,7 +74,10 @@ func (w *watch) audiences() (all []string) {
 	if len(w.places) == 0 || len(w.topics) == 0 || slices.ContainsFunc(w.topics, func(t pb.Topic) bool { return slices.Contains(elsewhere, t) }) {
 		return nil
 	}
-	all = append(all, state.ForUser(w.me.user).Word(), state.ForAll().Word())
+	all = append(all, state.ForUser(w.me.user).Word())
+	if slices.ContainsFunc(w.topics, func(t pb.Topic) bool { return slices.Contains(everybodys, t) }) {
+		all = append(all, state.ForAll().Word())
+	}
 	for i := range w.places {
 		if w.places[i].place.Place == 0 {
 			return nil // of what is still to begin nobody knows the number
