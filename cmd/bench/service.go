@@ -23,6 +23,7 @@ type serviceOptions struct {
 	op          string
 	through     string
 	connections int
+	people      int
 	page        int
 	stale       bool
 	batch       int
@@ -43,6 +44,7 @@ type servicePoint struct {
 	load.Point
 	Through     string `json:"through"`
 	Connections int    `json:"connections"`
+	People      int    `json:"people"`
 	Page        int    `json:"page,omitempty"`
 	Stale       bool   `json:"stale,omitempty"`
 	Batch       int    `json:"batch,omitempty"`
@@ -65,7 +67,7 @@ type beside struct {
 }
 
 func (p servicePoint) line() string {
-	text := fmt.Sprintf("%-7s %s  %s, %d connections", p.Bench, p.Line(), p.Through, p.Connections)
+	text := fmt.Sprintf("%-7s %s  %s, %d connections, %d people", p.Bench, p.Line(), p.Through, p.Connections, p.People)
 	if b := p.beside; b != nil {
 		text += fmt.Sprintf("\n  %d streams, %d messages of %d a second: latest p50 %.0f us  p99 %.0f us  max %.0f us  missing %d  unsent %d",
 			b.Streams, b.Messages, b.Rate, b.LatestP50, b.LatestP99, b.LatestMax, b.Missing, b.Unsent)
@@ -112,6 +114,7 @@ func (o *serviceOptions) addTo(f *pflag.FlagSet) {
 	f.StringVar(&o.op, "op", "send", "send, batch, history, lock, acquire, login or fill")
 	f.StringVar(&o.through, "through", "stub", "stub: the generated client; client: rpc/client, with its sessions and repetitions (send and history)")
 	f.IntVar(&o.connections, "connections", 0, "client connections; 0: one for every 64 callers, or 50 for streams")
+	f.IntVar(&o.people, "people", 0, "logins that callers have between them; 0: one for each connection, as a program has that makes many calls")
 	f.IntVar(&o.page, "page", 20, "messages of a page of history")
 	f.BoolVar(&o.stale, "stale", false, "history: from what the node has")
 	f.IntVar(&o.batch, "batch", 256, "messages of a batch")
@@ -139,6 +142,8 @@ func (o *serviceOptions) check() error {
 		return fmt.Errorf("--payload must be from %d to %d", markBytes, payloadMax)
 	case o.page < 1 || o.batch < 1 || o.batch > batchMax:
 		return fmt.Errorf("--page must be at least 1, and --batch from 1 to %d", batchMax)
+	case o.people < 0 || o.people > peopleMax:
+		return fmt.Errorf("--people must be from 0 to %d", peopleMax)
 	case o.connections < 0 || o.streams < 0 || o.rate < 1 || o.pace < 1:
 		return errors.New("--connections and --streams can't be negative, and --rate and --pace must be at least 1")
 	case o.streams > 0 && o.op != "send":
@@ -164,6 +169,13 @@ func (o *serviceOptions) connectionsOf(callers int) int {
 		return o.connections
 	}
 	return max(1, callers/callersPerConnection)
+}
+
+func (o *serviceOptions) peopleOf(callers int) int {
+	if o.people > 0 {
+		return o.people
+	}
+	return o.connectionsOf(callers)
 }
 
 // run measures a point for each number of callers.
@@ -204,7 +216,7 @@ func (o *serviceOptions) inTeam(ctx context.Context, do func(*team) error) error
 
 // measureService measures one point.
 func measureService(ctx context.Context, t *team, o serviceOptions, count int) (p servicePoint, err error) {
-	p = servicePoint{Through: o.through, Connections: o.connectionsOf(count)}
+	p = servicePoint{Through: o.through, Connections: o.connectionsOf(count), People: o.peopleOf(count)}
 	p.Point = load.Point{
 		Bench: "service", Op: o.op, Callers: count, Payload: o.payload,
 		Sync: o.sync, Nodes: o.nodes, Transport: o.transport,

@@ -77,7 +77,7 @@ func (v *voice) done(ctx context.Context, err error) (bool, error) {
 
 // callers makes the closed loops.
 func (t *team) callers(ctx context.Context, o serviceOptions, count int) (list []load.Caller, err error) {
-	if err := t.crowd(ctx, count); err != nil {
+	if err := t.crowd(ctx, o.peopleOf(count)); err != nil {
 		return nil, err
 	}
 	if o.op == "history" {
@@ -93,7 +93,7 @@ func (t *team) callers(ctx context.Context, o serviceOptions, count int) (list [
 		return nil, err
 	}
 	for n := range count {
-		v := &voice{conn: conns[n%len(conns)], who: t.people[n%len(t.people)]}
+		v := &voice{conn: conns[n%len(conns)], who: t.people[n%min(o.peopleOf(count), peopleMax)]}
 		r, err := pb.NewSessionServiceClient(v.conn).Open(v.as(ctx), &pb.OpenRequest{Nonce: 1 + mathrand.Uint64N(1<<62)})
 		if err != nil {
 			return nil, fmt.Errorf("open a session: %w", err)

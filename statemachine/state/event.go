@@ -2,6 +2,7 @@ package state
 
 import (
 	"encoding/binary"
+	"hash/crc32"
 
 	"parley/raft"
 	"parley/raft/node"
@@ -68,7 +69,7 @@ type Audience struct {
 }
 
 const (
-	audienceAll   = 1 // every user
+	audienceAll   = 1 // every user; the number says for whom it matters most
 	audienceUser  = 2 // one user
 	audiencePlace = 3 // the members of a place
 	audienceSeers = 4 // whoever may see a channel
@@ -77,6 +78,15 @@ const (
 
 // ForAll concerns everybody who is logged in.
 func ForAll() Audience { return Audience{Kind: audienceAll} }
+
+// ForLock concerns everybody, and says of which lock it is: who stands in line for one need not hear of all. Two names that
+// share a number are heard of together, which hurts nobody.
+func ForLock(name string) Audience {
+	if id, ok := ParseDocID(name); ok {
+		return ForReaders(id)
+	}
+	return Audience{audienceAll, 1 + uint64(crc32.ChecksumIEEE([]byte(name)))}
+}
 
 // ForUser concerns one user.
 func ForUser(id UserID) Audience { return Audience{audienceUser, uint64(id)} }

@@ -243,10 +243,8 @@ func (s *State) HoldsFrom(after string, now raft.LogTime, visit func(h *Hold) bo
 
 // recordLock records what became of a lock: for the readers of a document if it is one's, else for everybody.
 func (s *State) recordLock(p raft.Position, kind EventKind, h *Hold, user, other UserID) {
-	e := Event{Kind: kind, Audience: ForAll(), User: user, Other: other, Login: h.Login, Text: h.Name, Fence: h.Fence, Ticket: h.Ticket}
-	if id, ok := ParseDocID(h.Name); ok {
-		e.Doc, e.Audience = id, ForReaders(id)
-	}
+	e := Event{Kind: kind, Audience: ForLock(h.Name), User: user, Other: other, Login: h.Login, Text: h.Name, Fence: h.Fence, Ticket: h.Ticket}
+	e.Doc, _ = ParseDocID(h.Name)
 	s.Record(p, &e)
 }
 
