@@ -45,6 +45,7 @@ type following struct {
 	cancel context.CancelFunc
 
 	publish     sync.WaitGroup
+	stopBeat    context.CancelFunc // nothing more becomes due
 	stopPublish context.CancelFunc
 	due         chan int
 	next        atomic.Int64 // the number of the next message
@@ -146,6 +147,8 @@ func (f *following) hear(e *ear, response []byte) {
 // publishTo has messages be sent at the pace.
 func (f *following) publishTo(ctx context.Context, t *team, payload int) error {
 	ctx, f.stopPublish = context.WithCancel(ctx)
+	beat, stop := context.WithCancel(ctx)
+	f.stopBeat = stop
 	for i := range publishers {
 		c, err := t.client(t.people[i%len(t.people)])
 		if err != nil {
@@ -163,7 +166,7 @@ func (f *following) publishTo(ctx context.Context, t *team, payload int) error {
 		defer m.close()
 		for n := 0; n < cap(f.due); n++ {
 			for time.Since(f.start) < time.Duration(n)*f.every {
-				if ctx.Err() != nil || m.wait() != nil {
+				if beat.Err() != nil || m.wait() != nil {
 					return
 				}
 			}
@@ -191,18 +194,13 @@ func (f *following) end()   { f.last = int(f.next.Load()) }
 
 // seen waits for what is on its way, ends the streams, and says what they heard.
 func (f *following) seen(ctx context.Context) *beside {
-	published := f.next.Load()
-	for end := time.Now().Add(settleMax); time.Now().Before(end) && (f.sent.Load() < published || f.got.Load() < published*int64(len(f.ears))); {
+	f.stopBeat()
+	late := time.AfterFunc(settleMax, f.stopPublish)
+	defer late.Stop()
+	f.publish.Wait() // what was due is sent, or given up
+	for end := time.Now().Add(settleMax); time.Now().Before(end) && f.got.Load() < f.sent.Load()*int64(len(f.ears)); {
 		if load.Pause(ctx, 5*time.Millisecond) != nil {
 			break
-		}
-		published = f.next.Load()
-		if f.stopPublish != nil && int(published) >= f.last {
-			// Nothing new: what was published up to here is to be heard.
-			f.stopPublish()
-			f.publish.Wait()
-			f.stopPublish = nil
-			published = f.next.Load()
 		}
 	}
 	f.close()

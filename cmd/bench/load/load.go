@@ -119,7 +119,9 @@ func (l *loop) run(ctx context.Context, measuring *atomic.Bool) {
 			l.took.Add(took)
 		}
 		if rests && l.err == nil {
-			l.err = rester.Rest(ctx)
+			if err := rester.Rest(ctx); ctx.Err() == nil {
+				l.err = err
+			}
 		}
 		if l.err != nil {
 			return

@@ -88,3 +88,25 @@ func TestACommandIsAsLongAsAsked(t *testing.T) {
 	require.Len(t, AppendPut(nil, 7, 128), 128)
 	require.Equal(t, []byte{7, 0, 0, 0, 0, 0, 0, 0}, AppendPut(nil, 7, KeyLen))
 }
+
+// restful is a caller that has something to do between two operations.
+type restful struct {
+	scripted
+	rested *int
+}
+
+func (r restful) Rest(context.Context) error {
+	*r.rested++
+	time.Sleep(5 * time.Millisecond)
+	return nil
+}
+
+// What does not count must not stand in a latency.
+func TestWhatACallerDoesBetweenTwoOperationsHasNoLatency(t *testing.T) {
+	rested := 0
+	r, err := Run(context.Background(), []Caller{restful{func(context.Context) (bool, error) { return true, nil }, &rested}}, short())
+	require.NoError(t, err)
+	require.Positive(t, rested)
+	require.Positive(t, r.Ops)
+	require.Less(t, r.Took.At(0), 5*time.Millisecond)
+}
