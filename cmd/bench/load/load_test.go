@@ -92,21 +92,28 @@ func TestACommandIsAsLongAsAsked(t *testing.T) {
 // restful is a caller that has something to do between two operations.
 type restful struct {
 	scripted
-	rested *int
+	rest func() error
 }
 
-func (r restful) Rest(context.Context) error {
-	*r.rested++
-	time.Sleep(5 * time.Millisecond)
-	return nil
-}
+func (r restful) Rest(context.Context) error { return r.rest() }
 
-// What does not count must not stand in a latency.
-func TestWhatACallerDoesBetweenTwoOperationsHasNoLatency(t *testing.T) {
-	rested := 0
-	r, err := Run(context.Background(), []Caller{restful{func(context.Context) (bool, error) { return true, nil }, &rested}}, short())
-	require.NoError(t, err)
-	require.Positive(t, rested)
-	require.Positive(t, r.Ops)
-	require.Less(t, r.Took.At(0), 5*time.Millisecond)
+// What is not done between two operations is done in one of them, and counts.
+func TestACallerRestsBehindEveryOperationAndItsErrorIsFinal(t *testing.T) {
+	done, rested := 0, 0
+	tired := errors.New("tired")
+	_, err := Run(context.Background(), []Caller{restful{
+		func(context.Context) (bool, error) {
+			require.Equal(t, done, rested)
+			done++
+			return true, nil
+		},
+		func() error {
+			if rested++; rested == 3 {
+				return tired
+			}
+			return nil
+		},
+	}}, short())
+	require.ErrorIs(t, err, tired)
+	require.Equal(t, 3, done)
 }
