@@ -65,6 +65,7 @@ type Cover struct {
 	TeamHidden  uint64 // and in which something was asked for that the caller may not see
 	TeamExpired uint64 // logins that ended because nobody renewed them
 	TeamFrames  uint64 // events that teammates saw
+	Heard       uint64 // notices that went to teammates
 	StreamsGone uint64 // streams that ended with their logins
 	Attached    uint64 // files that were attached
 
@@ -167,6 +168,7 @@ func (c *Cover) fields() []coverField {
 		{"questions for what is hidden", &c.TeamHidden},
 		{"logins that ran out", &c.TeamExpired},
 		{"events seen by a team", &c.TeamFrames},
+		{"notices told to a team", &c.Heard},
 		{"streams ended with their logins", &c.StreamsGone},
 		{"files attached", &c.Attached},
 		{"messages damaged on their way", &c.Corrupted},

@@ -48,6 +48,7 @@ const (
 	purposeWear
 	purposePast
 	purposeScheduler
+	purposeNotice
 )
 
 // chance is a run's one source of chance: a function of the seed and of a key,

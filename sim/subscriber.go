@@ -201,6 +201,8 @@ func (s *subscriber) judge(f *node.Frame) {
 		next = frames[s.seen].at
 	}
 	switch {
+	case f.Notice:
+		s.w.violate(Secrecy, "Subscriber %d, which is nobody's, gets a notice.", s.number)
 	case f.Position < s.from || len(f.Body) > 0 && f.Position == s.from:
 		s.w.violate(Streams, "Subscriber %d has seen everything up to %d and gets position %d again.", s.number, s.from, f.Position)
 	case len(f.Body) == 0:
@@ -230,4 +232,7 @@ func (w *World) taken(e *event) {
 		w.trace.say("subscriber %d took a frame", s.number)
 	}
 	server.tell(node.Event{Kind: node.EventTaken, Ticket: ticket, From: s.from, Frames: 1})
+	if server.up && w.team != nil {
+		s.says(server)
+	}
 }

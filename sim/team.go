@@ -76,6 +76,7 @@ type team struct {
 	words teamWords
 	jobs  []teamJob              // one-shot commands that may be repeated
 	left  map[state.UserID]int64 // when the last of a user's streams ended
+	said  []saidNotice           // all notices
 }
 
 // mate is what a teammate's process remembers.

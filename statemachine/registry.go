@@ -111,6 +111,7 @@ var queries = [...]querySpec{
 	31: {func() state.Query { return new(presence.Edges) }, true},
 	32: {func() state.Query { return new(presence.Nodes) }, true},
 	33: {func() state.Query { return new(presence.Difference) }, true},
+	34: {func() state.Query { return new(presence.MayNotice) }, false},
 
 	// package chat
 	40: {func() state.Query { return new(chat.History) }, false},

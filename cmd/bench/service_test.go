@@ -94,7 +94,7 @@ func TestAFilledClusterIsLookedAtAndStartsAgain(t *testing.T) {
 		require.Positive(t, f.SnapshotBytes)
 		require.Positive(t, f.Before.Writes)
 		require.Positive(t, f.Page1P50)
-		require.Positive(t, f.Page16P50)
+		require.Positive(t, f.PageAllP50)
 		require.NotEmpty(t, f.line())
 		return nil
 	}))

@@ -42,6 +42,7 @@ const (
 	EventBlob                                // the store of blobs did an operation: BlobDone
 	EventCloseSession                        // Ticket gives up the session Command.Session that Command.Nonce opened
 	EventTell                                // the state machine is to be told Command.Body; nobody waits (see tell.go)
+	EventNotice                              // the streams of all nodes are to be told Command.Body; nobody waits, nothing is kept (see notice.go)
 )
 
 // Event is one thing that happened outside the node.
@@ -268,6 +269,7 @@ type Frame struct {
 	Position    raft.Position
 	Body        []byte
 	LeaderQuiet time.Duration // progress notes: time since the leader was last heard
+	Notice      bool          // Body is no event, but a notice (see notice.go): all up to Position was delivered before it
 }
 
 // Output is what a Step wants done.

@@ -92,6 +92,14 @@ const (
 	// expiriesPerEntryMax bounds the sessions that one entry drops, and as many requests, so that
 	// Apply stays short. One past its deadline is unknown even before its turn.
 	expiriesPerEntryMax = 256
+	// noticeBytesMax bounds a notice: who says it, and the name of a place or a document.
+	noticeBytesMax = 1 << 10
+	// noticesPerStepMax bounds the notices of one Step; the next ones are dropped, as they would be a second later. With each
+	// of them goes a look at every stream.
+	noticesPerStepMax = 64
+	// noticesUntakenMax is how much a stream may have under way to get a notice beside it: whoever does not keep up reads
+	// what stays.
+	noticesUntakenMax = 32
 )
 
 func (l Limits) withDefaults() Limits {
@@ -113,6 +121,9 @@ func (l Limits) withDefaults() Limits {
 	def(&l.BlobCallBytesMax, 16<<20)
 	return l
 }
+
+// DefaultLimits are the limits of a node that is told nothing else.
+func DefaultLimits() Limits { return Limits{}.withDefaults() }
 
 // Rules are the bounds that Apply judges by. They are part of what the
 // log means: every node of a cluster must have the same, or the nodes' states
@@ -171,6 +182,9 @@ type Rules struct {
 // DefaultWindow is the default of Rules.WindowMax; a client that keeps to it
 // never meets CodeBelowWindow.
 const DefaultWindow = 256
+
+// DefaultRules are the rules of a cluster that is told nothing else.
+func DefaultRules() Rules { return Rules{}.withDefaults() }
 
 func (r Rules) withDefaults() Rules {
 	def := func(v *int, d int) {

@@ -34,7 +34,7 @@ func (n *Node) Clone() *Node {
 	c.changing = slices.Clone(n.changing)
 	c.joining.met = slices.Clone(n.joining.met)
 	c.hub = n.hub.clone()
-	c.out, c.in, c.ro = nil, nil, raft.Output{}
+	c.out, c.in, c.ro, c.notices = nil, nil, raft.Output{}, nil
 	if c.raft != nil {
 		c.raft.Judge(c.mayAdopt)
 	}

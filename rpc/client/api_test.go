@@ -15,7 +15,7 @@ func TestEveryMethodOfTheAPIHasOneOfTheClient(t *testing.T) {
 	client := reflect.TypeFor[*Client]()
 	elsewhere := map[string]string{
 		"SessionService.Open": "Ready", "SessionService.Close": "Close", // the client's own
-		"FileService.BeginUpload": "Upload",
+		"FileService.BeginUpload": "Upload", "PresenceService.Notice": "Typing",
 	}
 	for _, file := range []protoreflect.FileDescriptor{
 		pb.File_parley_v1_account_proto, pb.File_parley_v1_channel_proto, pb.File_parley_v1_chat_proto, pb.File_parley_v1_cluster_proto,

@@ -23,7 +23,7 @@ type Config struct {
 	// Renewed is told of every token that takes the place of an older one, before it is used. It must not
 	// call the client.
 	Renewed func(Credentials)
-	// Name says what the client is, for the list of a user's logins: at most 64 bytes. Empty is
+	// Name says what the client is, for the list of a user's logins: at most 80 bytes. Empty is
 	// "parley client".
 	Name string
 	// Dial adds options to every connection, for instance credentials.

@@ -42,7 +42,7 @@ var apart = []protoreflect.FullName{
 	"parley.v1.ChatService.Tail", "parley.v1.EventService.Watch",
 	"parley.v1.ClusterService.Status", "parley.v1.ClusterService.Transfer", "parley.v1.ClusterService.Add", "parley.v1.ClusterService.Remove",
 	"parley.v1.FileService.BeginUpload", "parley.v1.FileService.Upload",
-	"parley.v1.ModelService.Generate", "parley.v1.ModelService.Describe",
+	"parley.v1.ModelService.Generate", "parley.v1.ModelService.Describe", "parley.v1.PresenceService.Notice",
 	"parley.v1.SessionService.Open", "parley.v1.SessionService.Close",
 }
 

@@ -48,7 +48,7 @@ func (s *events) Watch(r *pb.WatchRequest, out grpc.ServerStreamingServer[pb.Wat
 		}
 	}
 	return follow(s.edge, out, followed[pb.WatchResponse]{
-		from: r.From, at: at, cluster: r.GetCluster(), audiences: w.audiences(), take: w.take, join: true,
+		from: r.From, at: at, cluster: r.GetCluster(), audiences: w.audiences(), take: w.take, notice: w.notice, join: true,
 		progress: func(p *pb.Progress) *pb.WatchResponse { return &pb.WatchResponse{Progress: p} },
 	})
 }
@@ -128,6 +128,17 @@ func (w *watch) take(f *node.Frame) ([][]byte, error) {
 		return nil, nil
 	}
 	return [][]byte{encodeFrame(uint64(f.Position), events)}, nil
+}
+
+// notice returns what others do right now.
+func (w *watch) notice(f *node.Frame) (r *pb.WatchResponse, err error) {
+	err = eachShown(f.Body, func(e *state.Shown) error {
+		if n, topic := convert.Notice(e, w.me.user); n != nil && w.wants(e, topic) {
+			r = &pb.WatchResponse{Notices: append(r.GetNotices(), n)}
+		}
+		return nil
+	})
+	return r, err
 }
 
 func (w *watch) wants(e *state.Shown, topic pb.Topic) bool {

@@ -25,6 +25,7 @@ type followed[R any] struct {
 	cluster   uint64        // that from is of; zero: not known
 	audiences []string
 	take      func(*node.Frame) ([][]byte, error) // what a frame holds for it: encoded responses
+	notice    func(*node.Frame) (*R, error)       // what a notice is for it, or nothing; nil: it wants none
 	join      bool                                // responses that are ready together go as one
 	progress  func(*pb.Progress) *R
 }
@@ -134,6 +135,9 @@ func (w *follower[R]) frame(f *node.Frame) error {
 	if f.Body == nil {
 		return w.tell(f.Position, f.LeaderQuiet)
 	}
+	if f.Notice {
+		return w.hear(f)
+	}
 	responses, err := w.take(f)
 	w.ready = append(w.ready, responses...)
 	if err != nil {
@@ -143,6 +147,22 @@ func (w *follower[R]) frame(f *node.Frame) error {
 		return err
 	}
 	return nil
+}
+
+// hear writes a notice, behind what is ready.
+func (w *follower[R]) hear(f *node.Frame) error {
+	if w.notice == nil {
+		return nil
+	}
+	r, err := w.notice(f)
+	if r == nil || err != nil {
+		return err
+	}
+	if err := w.flush(); err != nil {
+		return err
+	}
+	w.wroteAt = time.Now()
+	return w.out.Send(r)
 }
 
 // flush writes what is ready. Next hands out a bounded number of bytes at a time, and so much is ready at most.

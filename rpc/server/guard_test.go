@@ -16,7 +16,7 @@ import (
 
 func TestAHandlerThatPanicsIsOneFailedCall(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
-	rates, err := newRates(Rates{}, time.Now)
+	rates, err := newRates(Rates{}, true, time.Now)
 	require.NoError(t, err)
 	g := &gate{&edge{rates: rates}, guard{log}, requestLog{log}}
 	method := pb.AccountService_LogIn_FullMethodName // without a token

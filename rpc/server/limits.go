@@ -80,6 +80,11 @@ const (
 	// happen while the slowest stream that is not behind is served, and with the longest texts some 8 MiB.
 	readyMax = 256
 
+	// One node takes so many notices of all its users at once, and then one every heraldEvery: with each of them every node
+	// looks at every stream that it has, 5,000 perhaps. What is beyond is not told.
+	heraldBurst = 100
+	heraldEvery = 10 * time.Millisecond
+
 	// watchPlacesMax bounds the places that one stream is about.
 	watchPlacesMax = 256
 

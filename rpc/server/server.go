@@ -152,7 +152,7 @@ func newEdge(cfg *Config) (*edge, error) {
 	if err != nil {
 		return nil, err
 	}
-	rates, err := newRates(cfg.Rates, time.Now)
+	rates, err := newRates(cfg.Rates, cfg.Loopback, time.Now)
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ type watching struct {
 	last     uint64 // the largest position that was received
 	cluster  uint64
 	frames   []*pb.Frame
+	notices  []*pb.Notice
 	finished error
 }
 
@@ -48,6 +49,7 @@ func (w *watching) step() {
 		w.last = f.GetPosition()
 		w.frames = append(w.frames, f)
 	}
+	w.notices = append(w.notices, r.GetNotices()...)
 	if p := r.GetProgress(); p != nil {
 		w.last, w.cluster = max(w.last, p.GetPosition()), p.GetCluster()
 	}

@@ -240,5 +240,5 @@ func (m *MarkRead) Apply(t *state.Txn) (state.Coded, *state.Refusal) {
 		t.PutMember(place, t.User.ID, me)
 		t.Record(t.At.Position, &state.Event{Kind: state.EventRead, Audience: state.ForUser(t.User.ID), Place: place.ID, Message: read, User: t.User.ID})
 	}
-	return &Marked{me.Read, me.Unread(place), unreadMentions(&t.View)(place.ID, me.Read)}, nil
+	return &Marked{me.Read, me.Unread(place), t.UnreadMentions(t.User.ID, place.ID, me.Read)}, nil
 }

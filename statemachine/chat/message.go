@@ -77,7 +77,7 @@ func (s *shower) show(post *state.Post) Message {
 		m.DeleterName = v.NameOf(post.DeletedBy)
 		return m
 	}
-	for _, u := range mentioned(v, place.ID, post.Text) {
+	for _, u := range v.Mentioned(place.ID, post.Text) {
 		m.Mentions = append(m.Mentions, u.Name)
 	}
 	m.Reactions = reactionsTo(v, post.ID)

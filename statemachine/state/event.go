@@ -55,6 +55,10 @@ const (
 	EventLockExpired   EventKind = 62 // the time of the lock Text of User passed
 	EventLockBroken    EventKind = 63 // User took the lock Text from Other
 	EventLockWaitEnded EventKind = 64 // User waits no more for the lock Text
+
+	// Notices, which are in no log; see Notice.
+	EventTyping  EventKind = 70 // User writes in Place
+	EventEditing EventKind = 71 // User writes on Doc
 )
 
 // aboutDocs says whether events of a kind are about documents and locks, which have fields of their own.

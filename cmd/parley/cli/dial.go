@@ -82,7 +82,7 @@ func (a *app) dial() (*client.Client, error) {
 }
 
 // clientNameMax is how long the name of a client may be.
-const clientNameMax = 64
+const clientNameMax = 80
 
 // clipped is the beginning of a text of one line.
 func clipped(s string, bytesMax int) string {

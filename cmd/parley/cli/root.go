@@ -11,7 +11,7 @@
 //	document.go, docread.go, docshare.go, docedit.go    documents
 //	lock.go, lockrun.go         locks
 //	watch.go, event.go, who.go  what happens, and who is there
-//	shell.go                    the screen
+//	shell.go, inshell.go        the screen, and the other commands within it
 //	cluster.go, member.go       operators
 //	completion.go               what a shell completes
 //	output.go, errors.go        text that is safe to show, JSON; exit codes and hints

@@ -440,7 +440,7 @@ type SendBatchRequest struct {
 	// Session and number of the first message; the next ones have the numbers that follow. A request id is refused:
 	// a batch needs a session. Each of its commands is within the session's window of 256.
 	Command *CommandContext `protobuf:"bytes,1,opt,name=command,proto3" json:"command,omitempty"`
-	// 1 to 256, and the request at most 256 KiB.
+	// 1 to 256, in a request of at most 1 MiB.
 	Messages      []*BatchMessage `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
