@@ -33,6 +33,7 @@ type edge struct {
 	rates    *rates
 	streams  *streams
 	ready    *ready
+	calls    *counts // unary ones under way, by user
 }
 
 // head is what a command or query of this call begins with.

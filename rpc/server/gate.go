@@ -10,7 +10,7 @@ import (
 // gate is what every call passes before a handler sees it, and again behind it. It is one interceptor, as each has its
 // price in every call:
 //
-//	who calls? ─▶ how often? ─▶ can it be read? ─▶ handler ─▶ a panic is one failed call ─▶ a line in the log
+//	who calls? ─▶ how often? ─▶ can it be read? ─▶ how many at a time? ─▶ handler ─▶ a panic is one failed call ─▶ a line in the log
 type gate struct {
 	*edge
 	guard
@@ -33,6 +33,11 @@ func (g *gate) passUnary(ctx context.Context, a *actor, req any, method string, 
 	if err := readable(req); err != nil {
 		return nil, err
 	}
+	who := a.caller()
+	if !g.calls.begin(who) {
+		return nil, errCrowd()
+	}
+	defer g.calls.end(who)
 	return next(ctx, req)
 }
 

@@ -18,7 +18,7 @@ func TestAHandlerThatPanicsIsOneFailedCall(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	rates, err := newRates(Rates{}, true, time.Now)
 	require.NoError(t, err)
-	g := &gate{&edge{rates: rates}, guard{log}, requestLog{log}}
+	g := &gate{&edge{rates: rates, calls: newCounts(1)}, guard{log}, requestLog{log}}
 	method := pb.AccountService_LogIn_FullMethodName // without a token
 	_, err = g.unary(t.Context(), nil, &grpc.UnaryServerInfo{FullMethod: method}, func(context.Context, any) (any, error) { panic("x") })
 	f := convert.ParseError(err)

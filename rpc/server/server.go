@@ -20,6 +20,7 @@
 //	cluster.go   ClusterService; session.go SessionService; health.go grpc.health.v1 and reflection
 //	guard.go     a handler that panics is one failed call; log.go a line for each call; codec.go what is no request; body.go
 //	             the bytes of commands
+//	crowd.go     how many connections and calls one address and one user may have at a time
 //	limits.go    every bound, with the reason for its number
 //
 // It checks requests, turns them into events and answers into responses, and
@@ -29,6 +30,7 @@ package server
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -37,6 +39,7 @@ import (
 
 	"golang.org/x/net/netutil"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
 	"parley/raft/host"
@@ -53,6 +56,8 @@ type Config struct {
 	Version string              // of the program, shown in Status
 	Logger  *slog.Logger        // nil is slog.Default()
 
+	// TLS protects the connections of clients; nil is plain TCP, for loopback and for whoever accepts that all is read on the way.
+	TLS *tls.Config
 	// Loopback says that no listener of this process is reachable from other machines.
 	Loopback bool
 	// SignUp is who may sign up in a cluster that is just being made; zero is everybody on loopback, and elsewhere whoever
@@ -117,7 +122,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	g := &gate{e, guard{cfg.Logger}, requestLog{cfg.Logger}}
-	s := &Server{cfg: cfg, duties: newDuties(e, cfg), grpc: grpc.NewServer(
+	s := &Server{cfg: cfg, duties: newDuties(e, cfg), grpc: grpc.NewServer(append(transport(cfg.TLS),
 		grpc.MaxRecvMsgSize(messageBytesMax),
 		grpc.MaxHeaderListSize(headerBytesMax),
 		grpc.MaxConcurrentStreams(streamsMax),
@@ -127,7 +132,7 @@ func New(cfg Config) (*Server, error) {
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.UnaryInterceptor(g.unary),
 		grpc.StreamInterceptor(g.stream),
-	)}
+	)...)}
 	pb.RegisterSessionServiceServer(s.grpc, &sessions{edge: e})
 	pb.RegisterAccountServiceServer(s.grpc, &accounts{edge: e})
 	pb.RegisterChannelServiceServer(s.grpc, &channels{edge: e})
@@ -140,6 +145,14 @@ func New(cfg Config) (*Server, error) {
 	pb.RegisterClusterServiceServer(s.grpc, &cluster{edge: e, version: cfg.Version})
 	s.health = registerHealth(s.grpc, cfg.Host)
 	return s, nil
+}
+
+// transport is what protects the connections.
+func transport(c *tls.Config) []grpc.ServerOption {
+	if c == nil {
+		return nil
+	}
+	return []grpc.ServerOption{grpc.Creds(credentials.NewTLS(c))}
 }
 
 // newEdge makes what the services share.
@@ -168,6 +181,7 @@ func newEdge(cfg *Config) (*edge, error) {
 		rates:    rates,
 		streams:  newStreams(),
 		ready:    newReady(),
+		calls:    newCounts(callsPerUserMax),
 	}, policy.Validate()
 }
 
@@ -178,7 +192,7 @@ func (s *Server) Serve(l net.Listener) error {
 	go s.duties.run()
 	defer s.health.stop()
 	defer s.duties.stop()
-	if err := s.grpc.Serve(netutil.LimitListener(l, connectionsMax)); !errors.Is(err, grpc.ErrServerStopped) && err != nil {
+	if err := s.grpc.Serve(newCrowd(netutil.LimitListener(l, connectionsMax), connectionsPerAddressMax, isLoopback)); !errors.Is(err, grpc.ErrServerStopped) && err != nil {
 		return fmt.Errorf("server: serve clients on %s: %w", l.Addr(), err)
 	}
 	return nil
