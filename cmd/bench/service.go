@@ -114,7 +114,7 @@ func (o *serviceOptions) addTo(f *pflag.FlagSet) {
 	f.StringVar(&o.op, "op", "send", "send, batch, history, lock, acquire, login or fill")
 	f.StringVar(&o.through, "through", "stub", "stub: the generated client; client: rpc/client, with its sessions and repetitions (send and history)")
 	f.IntVar(&o.connections, "connections", 0, "client connections; 0: one for every 64 callers, or 50 for streams")
-	f.IntVar(&o.people, "people", 0, "logins that callers have between them; 0: one for each connection, as a program has that makes many calls")
+	f.IntVar(&o.people, "people", 0, "logins that callers have between them; 0: one for each connection, as a program has that makes many calls, and each his own for locks")
 	f.IntVar(&o.page, "page", 20, "messages of a page of history")
 	f.BoolVar(&o.stale, "stale", false, "history: from what the node has")
 	f.IntVar(&o.batch, "batch", 256, "messages of a batch")
@@ -172,8 +172,11 @@ func (o *serviceOptions) connectionsOf(callers int) int {
 }
 
 func (o *serviceOptions) peopleOf(callers int) int {
-	if o.people > 0 {
+	switch {
+	case o.people > 0:
 		return o.people
+	case o.op == "lock" || o.op == "acquire":
+		return callers
 	}
 	return o.connectionsOf(callers)
 }

@@ -56,7 +56,11 @@ func (h *Hold) Parked() bool { return h.Login == 0 }
 // hold returns the row of a name, whether its deadline has passed or not.
 func (s *State) hold(name string) (Hold, bool) {
 	h := Hold{Name: name}
-	return h, s.Read(TableHolds, name, &h)
+	c, ok := s.row(TableHolds, name)
+	if ok {
+		h.Code(&c)
+	}
+	return h, ok
 }
 
 // Held returns the lock of a name, if somebody holds it at a time. What is past its deadline is not held, even before
