@@ -26,6 +26,7 @@ type Host struct {
 	inbox *inbox
 	calls *calls
 	subs  subscriptions
+	turns *turnstile
 	disk  *disk
 	work  *worker
 	store *storer
@@ -93,6 +94,7 @@ func start(cfg Config, root io.Closer) (*Host, error) {
 		inbox: newInbox(),
 		calls: newCalls(),
 		subs:  subscriptions{live: make(map[node.Ticket]*Subscription)},
+		turns: newTurnstile(),
 		disk:  newDisk(dir),
 		start: time.Now(),
 		stop:  make(chan struct{}),
