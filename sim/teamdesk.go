@@ -193,7 +193,7 @@ func (s *wisher) condition(x uint64, ref string) (fence raft.Position, version u
 	}
 	if below(raft.Mix(x, 1), 2) == 0 {
 		for i := len(s.grips) - 1; i >= 0 && fence == 0; i-- {
-			if g := s.grips[i]; g.lock.doc == doc.id && (g.login == s.op.team.head.Login || s.guesses(raft.Mix(x, 2, uint64(i)), 1)) {
+			if g := s.grips[i]; g.lock.doc == doc.id && below(raft.Mix(x, 5, uint64(i)), 3) > 0 && (g.login == s.op.team.head.Login || s.guesses(raft.Mix(x, 2, uint64(i)), 1)) {
 				fence = g.fence
 			}
 		}
