@@ -94,7 +94,7 @@ func (g *generator) writers(s *stream) {
 		p.Teammates = append(p.Teammates, m)
 	}
 	for i := range p.Clients {
-		p.Clients[i].Every *= 2
+		p.Clients[i].Every *= 4
 	}
 	g.roomForTeam()
 }
