@@ -237,7 +237,7 @@ func (s *wisher) rewrite(x uint64, ref string) state.Command {
 	if below(raft.Mix(x, 7), 3) == 0 {
 		c.Note = "note " + formatUint(uint64(s.op.number))
 	}
-	if s.guesses(raft.Mix(x, 8), 3) {
+	if s.guesses(raft.Mix(x, 8), 1) {
 		spoil(c, raft.Mix(x, 9))
 	}
 	return c
