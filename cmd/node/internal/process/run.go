@@ -61,7 +61,7 @@ func Run(ctx context.Context, f Flags, log *slog.Logger) error {
 			return errors.Join(fmt.Errorf("save settings: %w", dirError(f.Dir, err)), p.stop())
 		}
 	}
-	if err := p.guards.keep(f.Dir); err != nil {
+	if err := p.guards.found.keep(f.Dir); err != nil {
 		return errors.Join(fmt.Errorf("keep the cluster's secret: %w", dirError(f.Dir, err)), p.stop())
 	}
 	if err := tighten(f.Dir, log); err != nil {
