@@ -69,7 +69,7 @@ const (
 )
 
 // tell says how the connections are protected, and warns when they are not.
-func (g guards) tell(s Settings, log *slog.Logger) {
+func (g guards) tell(s Settings, dir string, log *slog.Logger) {
 	if s.Wire.Insecure && !s.loopback() {
 		log.Warn("INSECURE: passwords, messages and tokens of clients go over the network in the clear, and so does all between nodes that share no secret",
 			"listens", s.offLoopback(), "instead", "node certs --help")
@@ -78,6 +78,9 @@ func (g guards) tell(s Settings, log *slog.Logger) {
 	case g.keeper != nil:
 		log.Info("connections are protected by certificates", "name", g.keeper.Name(), "until", g.keeper.Ends().UTC().Format(time.RFC3339))
 		g.warnOfEnd(log)
+	case g.found.alone:
+		log.Warn("this user has no place where other nodes on this machine would find the cluster's secret: start them with --secret-file and a copy of this one",
+			"file", filepath.Join(dir, secretFile))
 	case g.shared != nil:
 		log.Info("peers know each other by the cluster's secret")
 	default:

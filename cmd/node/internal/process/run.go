@@ -67,7 +67,7 @@ func Run(ctx context.Context, f Flags, log *slog.Logger) error {
 	if err := tighten(f.Dir, log); err != nil {
 		return errors.Join(err, p.stop())
 	}
-	p.guards.tell(s, log)
+	p.guards.tell(s, f.Dir, log)
 	log.Info("node is up", "node", s.ID, "clients", s.ClientAddr, "peers", s.PeerAddr, "dir", f.Dir, "version", Version())
 	if s.Join && p.host.Status().Cluster == 0 {
 		log.Info("waiting to be added", "command", fmt.Sprintf("parley cluster add --id %d --peer-addr %s --client-addr %s", s.ID, s.PeerAddr, s.ClientAddr))

@@ -2,7 +2,6 @@ package process
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"os/user"
@@ -20,6 +19,7 @@ type found struct {
 	secret  auth.Secret
 	there   bool
 	foreign bool // it is not in the data directory yet
+	alone   bool // it was made for this directory, as there is no place where other nodes would find one
 }
 
 // findSecret looks for the secret of the cluster: where --secret-file says, in the data directory, and, for a node on loopback that
@@ -32,7 +32,7 @@ func findSecret(s Settings, f Flags, make bool) (found, error) {
 			err = nil // tighten sees to it
 		}
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
-			return found{secret, true, false}, err
+			return found{secret: secret, there: true}, err
 		}
 		if !s.loopback() {
 			return found{}, nil
@@ -48,13 +48,21 @@ func findSecret(s Settings, f Flags, make bool) (found, error) {
 	default:
 		path = sharedSecretFile(f.Dir)
 		if make {
-			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-				return found{}, fmt.Errorf("no place for the cluster's secret (%w): name one with --secret-file", err)
-			}
+			err = os.MkdirAll(filepath.Dir(path), 0o700)
 		}
-		secret, err = secretAt(path, make)
+		if err == nil {
+			secret, err = secretAt(path, make)
+		}
+		if noPlace(err) {
+			return found{secret: auth.NewSecret(), there: true, foreign: true, alone: true}, nil
+		}
 	}
-	return found{secret, true, true}, err
+	return found{secret: secret, there: true, foreign: true}, err
+}
+
+// noPlace reports whether a file can't be where it should, because this user may not write there or has no home: services are run so.
+func noPlace(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ENOTDIR)
 }
 
 // secretAt returns the secret of a file. If there is none it makes one there, or, without make, some that is good for nothing but to look
@@ -97,14 +105,15 @@ func ShareSecret(path string) error {
 	}
 	secret := auth.NewSecret()
 	users := sharedSecretFile(filepath.Dir(path))
-	if os.MkdirAll(filepath.Dir(users), 0o700) == nil {
-		shared, _, err := auth.MakeSecretFile(users)
-		switch {
-		case err == nil:
+	err := os.MkdirAll(filepath.Dir(users), 0o700)
+	if err == nil {
+		var shared auth.Secret
+		if shared, _, err = auth.MakeSecretFile(users); err == nil {
 			secret = shared
-		case !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.EROFS):
-			return err
 		}
+	}
+	if err != nil && !noPlace(err) {
+		return err
 	}
 	return auth.WriteSecretFile(path, secret)
 }
