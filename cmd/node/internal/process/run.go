@@ -61,13 +61,13 @@ func Run(ctx context.Context, f Flags, log *slog.Logger) error {
 			return errors.Join(fmt.Errorf("save settings: %w", dirError(f.Dir, err)), p.stop())
 		}
 	}
-	if err := p.guards.keep(f.Dir); err != nil {
+	if err := p.guards.found.keep(f.Dir); err != nil {
 		return errors.Join(fmt.Errorf("keep the cluster's secret: %w", dirError(f.Dir, err)), p.stop())
 	}
 	if err := tighten(f.Dir, log); err != nil {
 		return errors.Join(err, p.stop())
 	}
-	p.guards.tell(s, log)
+	p.guards.tell(s, f.Dir, log)
 	log.Info("node is up", "node", s.ID, "clients", s.ClientAddr, "peers", s.PeerAddr, "dir", f.Dir, "version", Version())
 	if s.Join && p.host.Status().Cluster == 0 {
 		log.Info("waiting to be added", "command", fmt.Sprintf("parley cluster add --id %d --peer-addr %s --client-addr %s", s.ID, s.PeerAddr, s.ClientAddr))
