@@ -40,6 +40,7 @@ type clusterOptions struct {
 	apart     string // where the last node has its directory; empty: beside the others
 	transport string
 	sync      string
+	plain     bool
 	rules     node.Rules
 }
 
@@ -101,7 +102,7 @@ func (c *benchCluster) run(i int, t host.Transport) error {
 		return errors.Join(err, t.Close())
 	}
 	disk := &syncTimes{FS: root, skip: c.options.sync == "none"}
-	machine := node.StateMachine(newTable())
+	machine := node.StateMachine(newTable(c.options.plain))
 	if c.machine != nil {
 		machine = c.machine()
 	}
