@@ -33,12 +33,16 @@ type link struct {
 	trouble seldom
 	dropped seldom
 	nudged  chan struct{} // the peer is known to be up: dial now
+	asides  chan []byte   // nil: the node has nothing to say beside the protocol
 	shy     atomic.Bool   // dial only then: the peer was removed, and most likely is gone
 }
 
 func newLink(t *Transport, peer raft.Member, lane host.Lane) *link {
 	l := &link{t: t, peer: peer, lane: lane, nudged: make(chan struct{}, 1)}
 	l.ctx, l.cancel = context.WithCancel(t.ctx)
+	if t.opts.Aside != nil && lane == host.LaneProtocol {
+		l.asides = make(chan []byte, asidesMax)
+	}
 	lost := func() { t.to.PeerLost(peer.ID) }
 	if lane == host.LaneBulk {
 		lost = l.bulkDropped
@@ -79,6 +83,9 @@ func (l *link) runProtocol() {
 		return
 	}
 	defer conn.Close()
+	if l.asides != nil {
+		l.t.run.Go(func() { l.runAsides(conn) })
+	}
 	pause := backoffMin
 	for l.ctx.Err() == nil {
 		if l.shy.Load() && !l.called() {

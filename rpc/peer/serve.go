@@ -21,6 +21,7 @@ const streamName = "/parley.peer.v1.Peer/Talk"
 var serviceDesc = grpc.ServiceDesc{
 	ServiceName: "parley.peer.v1.Peer",
 	HandlerType: (*any)(nil),
+	Methods:     []grpc.MethodDesc{{MethodName: "Aside", Handler: hear}},
 	Streams: []grpc.StreamDesc{{
 		StreamName:    "Talk",
 		Handler:       func(t any, s grpc.ServerStream) error { return t.(*Transport).serve(s) },

@@ -31,6 +31,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -69,6 +70,8 @@ type Config struct {
 	GoneAfter time.Duration
 	// Rates says how often somebody may do something.
 	Rates Rates
+	// GRPC adds options to the gRPC server, for instance handlers that count calls or trace them.
+	GRPC []grpc.ServerOption
 	// Now is the wall clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -115,7 +118,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	g, l := guard{log: cfg.Logger}, requestLog{cfg.Logger}
-	s := &Server{cfg: cfg, duties: newDuties(e, cfg), grpc: grpc.NewServer(
+	s := &Server{cfg: cfg, duties: newDuties(e, cfg), grpc: grpc.NewServer(append(slices.Clone(cfg.GRPC),
 		grpc.MaxRecvMsgSize(messageBytesMax),
 		grpc.MaxHeaderListSize(headerBytesMax),
 		grpc.MaxConcurrentStreams(streamsMax),
@@ -125,7 +128,7 @@ func New(cfg Config) (*Server, error) {
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.ChainUnaryInterceptor(l.unary, g.unary, e.authUnary, readUnary),
 		grpc.ChainStreamInterceptor(l.stream, g.stream, e.authStream, readStream),
-	)}
+	)...)}
 	pb.RegisterSessionServiceServer(s.grpc, &sessions{edge: e})
 	pb.RegisterAccountServiceServer(s.grpc, &accounts{edge: e})
 	pb.RegisterChannelServiceServer(s.grpc, &channels{edge: e})

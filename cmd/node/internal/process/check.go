@@ -26,13 +26,14 @@ func Check(f Flags) (Settings, error) {
 	log := slog.New(slog.DiscardHandler)
 	if _, err := os.Stat(f.Dir); errors.Is(err, fs.ErrNotExist) {
 		// A first start: do not make the directory, only see that it could be made.
-		peers, clients, err := listen(s, log)
+		peers, clients, watchers, err := listen(s, log, &watch{})
 		if err != nil {
 			return s, err
 		}
+		watchers.close()
 		return s, errors.Join(peers.Close(), clients.Close(), creatable(f.Dir))
 	}
-	p, err := prepare(s, f.Dir, log)
+	p, err := prepare(s, f.Dir, log, &watch{})
 	if err != nil {
 		return s, err
 	}

@@ -29,9 +29,11 @@ type Settings struct {
 	Join       bool     `json:"join,omitempty"`    // it waits for a cluster to add it
 	Lease      string   `json:"lease,omitempty"`   // how long a leader's lease may last: "200ms"; none without
 	Edge       Edge     `json:"edge,omitzero"`     // what its server is told about people who log in
+	Observe    Observe  `json:"observe,omitzero"`  // how it is watched
 
-	leaseWas *string // what the directory had saved, if the command line says otherwise
-	edgeWas  *Edge   // the same
+	leaseWas   *string  // what the directory had saved, if the command line says otherwise
+	edgeWas    *Edge    // the same
+	observeWas *Observe // the same
 }
 
 // Member is a founding member and where it listens for its peers.
@@ -55,6 +57,7 @@ type Flags struct {
 	Join       bool
 	Lease      string // a duration; "0" takes it away
 	Edge       Edge
+	Observe    Observe
 }
 
 // Resolve joins the command line with what the directory has saved. Saved
@@ -77,7 +80,7 @@ func Resolve(f Flags) (s Settings, saved bool, err error) {
 		if err := asked.complete(f.Dir); err != nil {
 			return asked, false, err
 		}
-		return asked, false, asked.Edge.check(asked.loopback())
+		return asked, false, errors.Join(asked.Edge.check(asked.loopback()), asked.Observe.check())
 	case err != nil:
 		return s, false, err
 	}
@@ -89,14 +92,18 @@ func Resolve(f Flags) (s Settings, saved bool, err error) {
 		was := s.Edge
 		s.Edge, s.edgeWas = edge, &was
 	}
-	if err := s.Edge.check(s.loopback()); err != nil {
+	if o := s.Observe.under(f.Observe); o != s.Observe {
+		was := s.Observe
+		s.Observe, s.observeWas = o, &was
+	}
+	if err := errors.Join(s.Edge.check(s.loopback()), s.Observe.check()); err != nil {
 		return s, true, err
 	}
 	return s, true, s.accept(f.Dir, asked)
 }
 
 // changed reports whether the command line says otherwise than what was saved.
-func (s Settings) changed() bool { return s.leaseWas != nil || s.edgeWas != nil }
+func (s Settings) changed() bool { return s.leaseWas != nil || s.edgeWas != nil || s.observeWas != nil }
 
 // lease returns the lease as the node takes it.
 func (s Settings) lease() time.Duration { return duration(s.Lease) }
@@ -244,7 +251,7 @@ func WriteFile(path string, data []byte) error {
 
 // settings reads the flags that were given.
 func (f Flags) settings() (Settings, error) {
-	s := Settings{ID: f.ID, ClientAddr: f.ClientAddr, PeerAddr: f.PeerAddr, Join: f.Join, Edge: f.Edge}
+	s := Settings{ID: f.ID, ClientAddr: f.ClientAddr, PeerAddr: f.PeerAddr, Join: f.Join, Edge: f.Edge, Observe: f.Observe}
 	if f.Join && f.Cluster != "" {
 		return s, errors.New("--join and --cluster contradict one another: a node founds a cluster or is added to one")
 	}
