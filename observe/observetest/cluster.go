@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http/httptest"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,6 +25,7 @@ import (
 	"parley/raft/node"
 	"parley/rpc/client"
 	"parley/rpc/peer"
+	pb "parley/rpc/proto/parley/v1"
 	"parley/rpc/server"
 	"parley/statemachine"
 )
@@ -155,17 +155,18 @@ func (c *Cluster) Leader() *Node {
 // awaitMax bounds every wait for something that must happen.
 const awaitMax = 30 * time.Second
 
-// awaitLogIns waits until the key that signs tokens is there: a log-in of nobody is refused for its password then.
+// awaitLogIns waits until the cluster has made its first decisions, and those that dev mode makes.
 func (c *Cluster) awaitLogIns(o Options) {
 	c.t.Helper()
-	name, password := "nobody", "wrong"
-	if o.DemoUsers {
-		name, password = "alice", "alice123"
-	}
 	cl := c.Client(client.Config{})
-	for end := time.Now().Add(awaitMax); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		_, err := cl.LogIn(c.t.Context(), name, password)
-		if err == nil || !o.DemoUsers && strings.Contains(err.Error(), "password is wrong") {
+	for end := time.Now().Add(awaitMax); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		var err error
+		if o.DemoUsers {
+			_, err = cl.LogIn(c.t.Context(), "alice", "alice123")
+		} else {
+			_, err = cl.SignUp(c.t.Context(), &pb.SignUpRequest{Username: "somebody", Email: "somebody@example.org", Password: "a long enough secret"})
+		}
+		if err == nil {
 			return
 		}
 	}
