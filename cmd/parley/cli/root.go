@@ -14,6 +14,7 @@
 //	shell.go, inshell.go        the screen, and the other commands within it
 //	cluster.go, member.go       operators
 //	completion.go               what a shell completes
+//	trace.go                    OpenTelemetry; which build this is
 //	output.go, errors.go        text that is safe to show, JSON; exit codes and hints
 package cli
 
@@ -25,6 +26,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
 )
 
 // Streams is where a command reads and writes, and its environment.
@@ -46,6 +48,10 @@ type app struct {
 	// requestID makes a command one that is executed once, however often it is called with it.
 	requestID string
 	timeout   time.Duration
+
+	traceEndpoint string
+	dialOptions   []grpc.DialOption
+	endTrace      func() // nil: nobody traces
 }
 
 // Run executes one command line and returns the exit code.
@@ -60,6 +66,9 @@ func Run(ctx context.Context, args []string, s Streams) int {
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
 	err := root.ExecuteContext(ctx)
+	if a.endTrace != nil {
+		a.endTrace()
+	}
 	if err == nil {
 		return 0
 	}
@@ -80,6 +89,7 @@ for the direct conversation with somebody. Every cluster has #general.
 
 Begin with parley signup NAME, then parley login NAME.`
 	root.SilenceErrors, root.SilenceUsage = true, true
+	root.PersistentPreRunE = a.traced
 	root.CompletionOptions.DisableDefaultCmd = true // completion.go has it
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageOf(cmd, "%v", err)
@@ -92,13 +102,14 @@ Begin with parley signup NAME, then parley login NAME.`
 	f.DurationVar(&a.timeout, "timeout", 10*time.Second, "how long to try; 0 is for ever")
 	f.StringVar(&a.requestID, "request-id", "", "of what changes something: do it once, however often it is called with this id within 24 hours")
 	f.BoolVar(&a.stale, "stale", false, "let any node answer reads from what it has, be it old")
+	f.StringVar(&a.traceEndpoint, "trace-endpoint", "", "the OTLP/gRPC address of an OpenTelemetry collector (env OTEL_EXPORTER_OTLP_ENDPOINT)")
 	_ = root.RegisterFlagCompletionFunc("context", a.completeContext)
 	root.AddCommand(a.accountCommands()...)
 	root.AddCommand(a.userCommand(), a.inviteCommand(), a.adminCommand())
 	root.AddCommand(a.channelCommand(), a.sendCommand())
 	root.AddCommand(a.messageCommands()...)
 	root.AddCommand(a.historyCommand(), a.tailCommand(), a.searchCommand(), a.dmCommand(), a.fileCommand(), a.docCommand(), a.lockCommand())
-	root.AddCommand(a.watchCommand(), a.whoCommand(), a.shellCommand(), a.clusterCommand(), a.contextCommand(), a.completionCommand(root))
+	root.AddCommand(a.watchCommand(), a.whoCommand(), a.shellCommand(), a.clusterCommand(), a.contextCommand(), a.completionCommand(root), a.versionCommand())
 	return root
 }
 
