@@ -6,14 +6,14 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"parley/cmd/node/internal/process"
 	"parley/observe/build"
 )
 
 // observeFlags are those of node start that say how the node is watched.
-func observeFlags(cmd *cobra.Command, o *process.Observe) {
-	f := cmd.Flags()
+func observeFlags(f *pflag.FlagSet, o *process.Observe) {
 	f.StringVar(&o.HTTPAddr, "http-addr", "", fmt.Sprintf("where /metrics, /healthz and /readyz are served; none for nowhere (default %s, or a free port of loopback if that is taken)", process.DefaultHTTPAddr))
 	f.StringVar(&o.DebugAddr, "debug-addr", "", "where profiles and the log's level are served (default: with --http-addr if that is on loopback, else nowhere); none for nowhere")
 	f.StringVar(&o.LogLevel, "log-level", "", "debug, info, warn or error (default info); PUT /log/level changes it while the node runs")

@@ -1,116 +1,51 @@
 package peer
 
 import (
-	"context"
-	"errors"
-	"time"
+	"slices"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
+	"parley/raft"
 )
 
-// An aside is what one node tells another beside the protocol: which entries belong to which trace. It is a call of its
-// own on the connection of the protocol's lane, its request a hello and what is said, its answer empty:
-//
-//	0    hello   52 bytes, judged like that of a stream
-//	52   what is said, at most asideBytesMax
-//
-// Nothing hangs on it: it is dropped when there is no connection, when the one before it is still under way with a few behind it, and
-// by a peer that does not listen. It happens only between nodes that trace (Options.Aside).
-const (
-	asideName     = "/parley.peer.v1.Peer/Aside"
-	asideBytesMax = 64 << 10
-	asidesMax     = 64 // that wait for one peer
-	asideTimeout  = time.Second
-	asideRest     = 10 * time.Second // before a peer that does not listen is tried again
-)
+// An aside is what one process tells another beside the protocol: which entries belong to which trace. It is a message like any other on
+// the wire, on the bulk lane, so that nothing waits behind it; it never reaches the node, and nothing hangs on it: it is dropped when its
+// lane is full or broken, and by a peer that does not listen. It happens only between nodes that trace (Options.Aside).
 
-// Aside tells all peers something beside the protocol, sooner or later or not at all. It does not block.
+// asideBytesMax bounds what is said at once.
+const asideBytesMax = 64 << 10
+
+// Aside tells all peers something beside the protocol, sooner or later or not at all. It does not block; the text must
+// not change afterwards.
 func (t *Transport) Aside(text []byte) {
 	if t.opts.Aside == nil || len(text) > asideBytesMax {
 		return
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, l := range t.links {
-		if l.asides == nil {
-			continue
-		}
-		select {
-		case l.asides <- text:
-		default: // nobody misses it
-		}
-	}
-}
-
-// runAsides sends what waits, one at a time, until the link ends.
-func (l *link) runAsides(conn *grpc.ClientConn) {
-	for {
-		var text []byte
-		select {
-		case text = <-l.asides:
-		case <-l.ctx.Done():
-			return
-		}
-		local := l.t.localNow()
-		request := append(appendHello(nil, greet(&local, l.t.identOf(l.peer.ID), l.lane)), text...)
-		ctx, cancel := context.WithTimeout(l.ctx, asideTimeout)
-		err := conn.Invoke(ctx, asideName, outgoing{&request}, new(incoming), grpc.WaitForReady(false))
-		cancel()
-		if status.Code(err) == codes.Unimplemented {
-			l.hush() // an older release, or one that does not trace
-		}
-	}
-}
-
-// hush says nothing for a while.
-func (l *link) hush() {
-	timer := time.NewTimer(asideRest)
-	defer timer.Stop()
-	for {
-		select {
-		case <-l.asides:
-		case <-timer.C:
-			return
-		case <-l.ctx.Done():
-			return
-		}
-	}
-}
-
-// heard takes an aside.
-func (t *Transport) heard(b []byte) error {
-	if len(b) < helloLen || len(b) > helloLen+asideBytesMax {
-		return status.Error(codes.InvalidArgument, "this is no aside")
-	}
-	h, err := decodeHello(b[:helloLen])
 	local := t.localNow()
-	if err == nil {
-		err = h.judge(&local)
+	if local.Cluster == 0 {
+		return
 	}
-	if err == nil && local.Cluster == 0 {
-		err = errors.New("no cluster yet")
+	msgs := make([]raft.Message, 0, len(local.Peers))
+	for _, p := range local.Peers {
+		msgs = append(msgs, raft.Message{Kind: raft.MsgAside, Cluster: local.Cluster, From: local.Self, To: p.Ident, Payload: text})
 	}
-	if err != nil {
-		return status.Error(codes.FailedPrecondition, err.Error())
-	}
-	t.opts.Aside(h.from.ID, b[helloLen:])
-	return nil
+	t.Send(msgs)
 }
 
-// hear is the handler of the call.
-func hear(t any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
-	var f incoming
-	if err := decode(&f); err != nil {
-		return nil, err
+// deliver hands messages to the node, and what is beside the protocol to whoever listens.
+func (t *Transport) deliver(msgs []raft.Message) {
+	heard := false
+	for i := range msgs {
+		heard = heard || msgs[i].Kind == raft.MsgAside
 	}
-	tr := t.(*Transport)
-	if tr.opts.Aside == nil {
-		return nil, status.Error(codes.Unimplemented, "this node does not trace")
+	if !heard {
+		t.to.Deliver(msgs)
+		return
 	}
-	if err := tr.heard(f.bytes); err != nil {
-		return nil, err
+	for i := range msgs {
+		if m := &msgs[i]; m.Kind == raft.MsgAside && t.opts.Aside != nil && len(m.Payload) <= asideBytesMax {
+			t.opts.Aside(m.From.ID, m.Payload)
+		}
 	}
-	return outgoing{new([]byte)}, nil
+	if msgs = slices.DeleteFunc(msgs, func(m raft.Message) bool { return m.Kind == raft.MsgAside }); len(msgs) > 0 {
+		t.to.Deliver(msgs)
+	}
 }

@@ -1,14 +1,11 @@
 package peer
 
 import (
-	"context"
 	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"parley/raft"
 	"parley/raft/host"
@@ -82,29 +79,30 @@ func TestAnAsideReachesEveryPeerThatListens(t *testing.T) {
 	}())
 }
 
-// What is at stake: the port takes calls from anybody.
-func TestAnAsideOfAStrangerIsRefused(t *testing.T) {
-	tr, heard := listener(t, 2, true)
-	require.NoError(t, tr.Start(host.Local{Self: raft.Ident{ID: 2, Inc: 22}, Cluster: 0xc1}, new(counter)))
-	l := newLink(tr, raft.Member{Ident: raft.Ident{ID: 2}, PeerAddr: tr.Addr()}, host.LaneProtocol)
-	conn, err := l.dial()
-	require.NoError(t, err)
-	defer conn.Close()
-	call := func(request []byte) codes.Code {
-		ctx, cancel := context.WithTimeout(t.Context(), awaitLimit)
-		defer cancel()
-		return status.Code(conn.Invoke(ctx, asideName, outgoing{&request}, new(incoming)))
+// What is at stake: a text that nobody asked for must not reach the node, nor end the stream that it came on.
+func TestAnAsideNeverReachesTheNode(t *testing.T) {
+	for _, listens := range []bool{false, true} {
+		heard := make(chan aside, 10)
+		o := Options{Logger: slog.New(slog.DiscardHandler)}
+		if listens {
+			o.Aside = func(from raft.NodeID, text []byte) { heard <- aside{from, string(text)} }
+		}
+		tr, err := Listen("127.0.0.1:0", o)
+		require.NoError(t, err)
+		got := make(inbox, 100)
+		require.NoError(t, tr.Start(host.Local{Self: raft.Ident{ID: 2, Inc: 22}, Cluster: 0xc1}, got))
+		said := testChunk(1, 0)
+		said.Kind, said.Payload = raft.MsgAside, []byte("x")
+		long := said
+		long.Payload = make([]byte, asideBytesMax+1)
+		tr.deliver([]raft.Message{said, testChunk(2, 10), long, testChunk(3, 10)})
+		tr.deliver([]raft.Message{said})
+		tr.deliver([]raft.Message{testChunk(4, 10)})
+		for seq := uint64(2); seq <= 4; seq++ {
+			require.Equal(t, seq, (<-got).Seq)
+		}
+		require.Empty(t, got)
+		require.Len(t, heard, map[bool]int{true: 2}[listens])
+		require.NoError(t, tr.Close())
 	}
-	good, err := decodeHello(goodHello())
-	require.NoError(t, err)
-	foreign, misled := good, good
-	foreign.cluster, misled.to.ID = 0xbad, 9
-	require.Equal(t, codes.InvalidArgument, call([]byte("x")))
-	require.Equal(t, codes.InvalidArgument, call(append(goodHello(), make([]byte, asideBytesMax+1)...)))
-	require.Equal(t, codes.FailedPrecondition, call(make([]byte, helloLen)))
-	require.Equal(t, codes.FailedPrecondition, call(append(appendHello(nil, foreign), 'x')))
-	require.Equal(t, codes.FailedPrecondition, call(append(appendHello(nil, misled), 'x')))
-	require.Empty(t, heard)
-	require.Equal(t, codes.OK, call(append(goodHello(), 'x')))
-	require.Equal(t, aside{1, "x"}, <-heard)
 }

@@ -10,8 +10,8 @@ import (
 	"parley/observe/tracing"
 )
 
-// traced begins the trace of a command, if somebody wants to see where its time goes: the span has the command's name and none of its arguments.
-func (a *app) traced(cmd *cobra.Command, _ []string) error {
+// beginTrace begins the trace of a command, if somebody wants to see where its time goes: the span has the command's name and none of its arguments.
+func (a *app) beginTrace(cmd *cobra.Command, _ []string) error {
 	if !tracing.Asked(a.traceEndpoint, a.Getenv) {
 		return nil
 	}

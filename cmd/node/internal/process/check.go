@@ -26,20 +26,24 @@ func Check(f Flags) (Settings, error) {
 	log := slog.New(slog.DiscardHandler)
 	if _, err := os.Stat(f.Dir); errors.Is(err, fs.ErrNotExist) {
 		// A first start: do not make the directory, only see that it could be made.
-		peers, clients, watchers, err := listen(s, log, &watch{})
+		g, err := openGuards(s, f, false)
+		if err != nil {
+			return s, err
+		}
+		peers, clients, watchers, err := listen(s, g, log, &watch{})
 		if err != nil {
 			return s, err
 		}
 		watchers.close()
 		return s, errors.Join(peers.Close(), clients.Close(), creatable(f.Dir))
 	}
-	p, err := prepare(s, f.Dir, log, &watch{})
+	p, err := prepare(s, f, false, log, &watch{})
 	if err != nil {
 		return s, err
 	}
 	defer p.release()
 	if saved {
-		if err := intact(f.Dir); err != nil {
+		if err := p.intact(f.Dir); err != nil {
 			return s, err
 		}
 	}
