@@ -43,7 +43,7 @@ import (
 //	58..65 log time until which it keeps it
 //	66..   principal
 //
-//	what the state machine is told, from level 4 on
+//	a plain command, and what the state machine is told, from level 4 on
 //	0      version (1)
 //	1      kind (6)
 //	2..    body
@@ -176,7 +176,8 @@ func decodePin(p []byte) envelope {
 
 // encodeTell makes the payload of what the state machine is told.
 func encodeTell(body []byte) []byte {
-	return append([]byte{envelopeVersion, envelopeTell}, body...)
+	p := make([]byte, 0, envelopeTellHead+len(body))
+	return append(append(p, envelopeVersion, envelopeTell), body...)
 }
 
 func decodeEnvelope(p []byte) (envelope, error) {

@@ -69,7 +69,7 @@ type Event struct {
 // Command asks for one change of the state, exactly once: a repetition with the
 // same (Session, Seq) gets the first answer [§8, T§6.3]. A one-shot command carries a RequestID
 // instead of a session: a repetition under the same (Principal, RequestID) with the same
-// Digest gets the first answer, and with another Digest is a conflict.
+// Digest gets the first answer, and with another Digest is a conflict. A Plain one has neither, and nobody remembers it.
 type Command struct {
 	Session    SessionID
 	Seq        uint64 // 1, 2, 3, … within the session
@@ -79,6 +79,7 @@ type Command struct {
 	Nonce      uint64 // EventOpenSession: random; a repetition with it gets the same session. EventCloseSession: that one
 	RequestID  string // one-shot commands: chosen by the caller, remembered for a day; before a login, random
 	Digest     Digest // one-shot commands: of the caller's own fields, see DigestOf
+	Plain      bool   // executed as often as it gets into the log: for what a repetition does not harm, and nobody need ask about
 	Body       []byte // what the state machine reads; never changed from here on
 }
 

@@ -308,7 +308,11 @@ func (n *Node) closeSession(ev *Event) {
 // executed once is answered the same by everybody who executed it.
 func (n *Node) command(ev *Event) {
 	c := &ev.Command
-	if c.RequestID != "" {
+	switch {
+	case c.Plain:
+		n.plain(ev)
+		return
+	case c.RequestID != "":
 		n.request(ev)
 		return
 	}

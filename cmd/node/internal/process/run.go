@@ -118,7 +118,11 @@ func prepare(s Settings, f Flags, make bool, log *slog.Logger, w *watch) (*proce
 }
 
 func listen(s Settings, g guards, log *slog.Logger, w *watch) (*peer.Transport, net.Listener, watchers, error) {
-	options := peer.Options{Logger: log, Security: g.peers()}
+	wire, err := s.Wire.transport()
+	if err != nil {
+		return nil, nil, watchers{}, err
+	}
+	options := peer.Options{Wire: wire, Logger: log, Security: g.peers()}
 	w.peers(&options)
 	peers, err := peer.Listen(s.PeerAddr, options)
 	if err != nil {
