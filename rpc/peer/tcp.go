@@ -136,7 +136,7 @@ func (w *tcpWire) receive(ctx context.Context, c net.Conn, greeted func(), repla
 		if err := t.allow(h, msgs); err != nil {
 			return garbage{fmt.Errorf("node %v: %w", h.from, err)}
 		}
-		t.to.Deliver(msgs)
+		t.deliver(msgs)
 	}
 }
 
