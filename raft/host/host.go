@@ -26,6 +26,7 @@ type Host struct {
 	inbox *inbox
 	calls *calls
 	subs  subscriptions
+	turns *turnstile
 	disk  *disk
 	work  *worker
 	store *storer
@@ -93,6 +94,7 @@ func start(cfg Config, root io.Closer) (*Host, error) {
 		inbox: newInbox(),
 		calls: newCalls(),
 		subs:  subscriptions{live: make(map[node.Ticket]*Subscription)},
+		turns: newTurnstile(),
 		disk:  newDisk(dir),
 		start: time.Now(),
 		stop:  make(chan struct{}),
@@ -166,7 +168,7 @@ func (h *Host) localNow() Local {
 }
 
 // Do hands an EventOpenSession, EventCloseSession, EventCommand, EventQuery, EventUploadBegin,
-// EventUploadAppend, EventUploadCommit or EventReadBlob to the node and waits for its answer. Do gives the event its ticket. The error is that of
+// EventUploadAppend, EventUploadCommit, EventReadBlob or EventMark to the node and waits for its answer. Do gives the event its ticket. The error is that of
 // the context and comes with Outcome Unknown, since the node may have acted; a
 // full or stopping host is an answer, not an error. A query or a read of a blob never ends Unknown:
 // it changes nothing, so that one without an answer is Refused.

@@ -278,7 +278,7 @@ func (h *Host) shutDown(cause error) {
 	for i := range events {
 		switch events[i].Kind {
 		case node.EventOpenSession, node.EventCloseSession, node.EventCommand, node.EventQuery, node.EventTransfer, node.EventChange,
-			node.EventUploadBegin, node.EventUploadAppend, node.EventUploadCommit, node.EventReadBlob:
+			node.EventUploadBegin, node.EventUploadAppend, node.EventUploadCommit, node.EventReadBlob, node.EventMark:
 			h.calls.complete(&node.Answer{Ticket: events[i].Ticket, Outcome: node.Refused, Code: node.CodeStopping})
 		}
 	}

@@ -48,6 +48,10 @@ import (
 //	1      kind (6)
 //	2..    body
 //
+//	a mark: the hashes of all nodes' states are compared here
+//	0      version (1)
+//	1      kind (7)
+//
 // The payload of an EntryLevel is
 //
 //	0      version (1)
@@ -61,6 +65,7 @@ const (
 	envelopeRequest = 4
 	envelopePin     = 5
 	envelopeTell    = 6
+	envelopeMark    = 7
 
 	envelopeOpenHead    = 10
 	envelopeCommandHead = 26
@@ -68,6 +73,7 @@ const (
 	envelopeRequestHead = 22
 	envelopePinHead     = 66
 	envelopeTellHead    = 2
+	envelopeMarkLen     = 2
 
 	levelLen = 5
 )
@@ -180,6 +186,9 @@ func encodeTell(body []byte) []byte {
 	return append(append(p, envelopeVersion, envelopeTell), body...)
 }
 
+// encodeMark makes the payload of a mark.
+func encodeMark() []byte { return []byte{envelopeVersion, envelopeMark} }
+
 func decodeEnvelope(p []byte) (envelope, error) {
 	if len(p) < 2 || p[0] != envelopeVersion {
 		return envelope{}, errEnvelope
@@ -206,6 +215,8 @@ func decodeEnvelope(p []byte) (envelope, error) {
 		return decodePin(p), nil
 	case e.kind == envelopeTell:
 		e.body = p[envelopeTellHead:]
+		return e, nil
+	case e.kind == envelopeMark && len(p) == envelopeMarkLen:
 		return e, nil
 	}
 	return envelope{}, errEnvelope

@@ -43,6 +43,7 @@ const (
 	EventCloseSession                        // Ticket gives up the session Command.Session that Command.Nonce opened
 	EventTell                                // the state machine is to be told Command.Body; nobody waits (see tell.go)
 	EventNotice                              // the streams of all nodes are to be told Command.Body; nobody waits, nothing is kept (see notice.go)
+	EventMark                                // Ticket wants the nodes' states compared at one position: Answer.Position (see report.go)
 )
 
 // Event is one thing that happened outside the node.
@@ -101,6 +102,8 @@ type Query struct {
 	// Off has the node answer with a view in the place of a reply, for a query that takes long: whoever asked reads
 	// it where he does not hold the node up.
 	Off bool
+	// Whole has the node answer with all of its replicated state, for a backup. Body says nothing then.
+	Whole bool
 }
 
 // Outcome says how a request ended. There are no other ways.
@@ -255,6 +258,8 @@ type Answer struct {
 	Session  SessionID     // EventOpenSession
 	Reply    []byte        // EventReadBlob: what was read, fewer bytes at its end
 	View     StateMachine  // Query.Off: the state at Position, only to be read; all who ask at one position share it
+	State    *State        // Query.Whole: the state at Position
+	Term     raft.Term     // Query.Whole: of the entry at Position
 	Offset   int64         // EventUpload…: how much of the upload is here
 	// RetryAfter is when what was refused as CodeRequestsFull has a chance: in this much log time.
 	RetryAfter time.Duration

@@ -229,6 +229,8 @@ func (n *Node) event(ev *Event) {
 		n.blobDone(ev.BlobDone)
 	case EventTell:
 		n.tell(ev.Command.Body)
+	case EventMark:
+		n.askMark(ev)
 	case EventNotice:
 		n.spread(ev.Command.Body)
 	case EventPeerLost:
@@ -245,7 +247,7 @@ func (n *Node) event(ev *Event) {
 func (n *Node) eventWhileStopping(ev *Event) {
 	switch ev.Kind {
 	case EventOpenSession, EventCloseSession, EventCommand, EventQuery, EventSubscribe, EventTransfer, EventChange,
-		EventUploadBegin, EventUploadAppend, EventUploadCommit, EventReadBlob:
+		EventUploadBegin, EventUploadAppend, EventUploadCommit, EventReadBlob, EventMark:
 		n.refuse(ev.Ticket, CodeStopping)
 	}
 }

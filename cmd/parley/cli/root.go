@@ -12,7 +12,8 @@
 //	lock.go, lockrun.go         locks
 //	watch.go, event.go, who.go  what happens, and who is there
 //	shell.go, inshell.go        the screen, and the other commands within it
-//	cluster.go, member.go       operators
+//	cluster.go, member.go       who belongs to the cluster
+//	operator.go, backup.go, audit.go    what it takes to run it for years
 //	completion.go               what a shell completes
 //	trace.go                    OpenTelemetry; which build this is
 //	output.go, errors.go        text that is safe to show, JSON; exit codes and hints
@@ -29,6 +30,7 @@ import (
 	"google.golang.org/grpc"
 
 	"parley/cmd/parley/keep"
+	"parley/raft"
 	"parley/rpc/client"
 )
 
@@ -49,6 +51,7 @@ type app struct {
 	context string
 	json    bool
 	stale   bool
+	staleAt raft.Position // of the newest answer to a read with --stale
 	noInput bool
 	// requestID makes a command one that is executed once, however often it is called with it.
 	requestID string
@@ -75,6 +78,9 @@ func Run(ctx context.Context, args []string, s Streams) int {
 		a.endTrace()
 	}
 	if err == nil {
+		if a.staleAt > 0 {
+			a.note("as of position %d, which may be old", a.staleAt)
+		}
 		return 0
 	}
 	if ctx.Err() != nil {
@@ -118,7 +124,7 @@ Begin with parley signup NAME, then parley login NAME.`
 	root.AddCommand(a.channelCommand(), a.sendCommand())
 	root.AddCommand(a.messageCommands()...)
 	root.AddCommand(a.historyCommand(), a.tailCommand(), a.searchCommand(), a.dmCommand(), a.fileCommand(), a.docCommand(), a.lockCommand())
-	root.AddCommand(a.watchCommand(), a.whoCommand(), a.shellCommand(), a.clusterCommand(), a.contextCommand(), a.completionCommand(root), a.versionCommand())
+	root.AddCommand(a.watchCommand(), a.whoCommand(), a.shellCommand(), a.clusterCommand(), a.auditCommand(), a.contextCommand(), a.completionCommand(root), a.versionCommand())
 	return root
 }
 

@@ -68,13 +68,13 @@ func Run(ctx context.Context, f Flags, stderr io.Writer) error {
 			return errors.Join(fmt.Errorf("save settings: %w", dirError(f.Dir, err)), p.stop())
 		}
 	}
-	if err := p.guards.keep(f.Dir); err != nil {
+	if err := p.guards.found.keep(f.Dir); err != nil {
 		return errors.Join(fmt.Errorf("keep the cluster's secret: %w", dirError(f.Dir, err)), p.stop())
 	}
 	if err := tighten(f.Dir, log); err != nil {
 		return errors.Join(err, p.stop())
 	}
-	p.guards.tell(s, log)
+	p.guards.tell(s, f.Dir, log)
 	log.Info("node is up", append([]any{"node", s.ID, "clients", s.ClientAddr, "peers", s.PeerAddr, "dir", f.Dir, "version", Version()}, p.watchers.addrs()...)...)
 	if s.Join && p.host.Status().Cluster == 0 {
 		log.Info("waiting to be added", "command", fmt.Sprintf("parley cluster add --id %d --peer-addr %s --client-addr %s", s.ID, s.PeerAddr, s.ClientAddr))
@@ -164,7 +164,7 @@ func (p *process) start(s Settings, dir string, log *slog.Logger) (err error) {
 	c := host.Config{
 		ID:        raft.NodeID(s.ID),
 		Dir:       dir,
-		Settings:  node.Settings{Seeds: seeds, PeerAddr: s.PeerAddr, ClientAddr: s.ClientAddr, Lease: s.lease()},
+		Settings:  node.Settings{Seeds: seeds, PeerAddr: s.PeerAddr, ClientAddr: s.ClientAddr, Lease: s.lease(), MaxLevel: MaxLevel()},
 		Machine:   statemachine.New(),
 		Transport: p.peers,
 		Logger:    log,
