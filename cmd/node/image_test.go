@@ -71,7 +71,7 @@ func TestTheImagesProgramsRunWhereThereIsNothingElse(t *testing.T) {
 		require.NoError(t, l.Close())
 	}
 	node := jail(root, "node", "start", "--dir", "/data/node", "--id", "1", "--client-addr", addrs[0], "--peer-addr", addrs[1],
-		"--cluster", "1="+addrs[1], "--http-addr", addrs[2], "--demo-users", "--bcrypt-cost", "4", "--log-format", "json")
+		"--cluster", "1="+addrs[1], "--secret-file", "/data/secret", "--http-addr", addrs[2], "--demo-users", "--bcrypt-cost", "4", "--log-format", "json")
 	var log bytes.Buffer
 	node.Stderr = &log
 	require.NoError(t, node.Start())
