@@ -65,7 +65,14 @@ func (l *raftLog) fill(e *Entry) bool {
 		break
 	}
 	*lost = *e
-	l.fills = append(l.fills, *e)
+	// The disk takes them in their order. Answers come in any: one of them may be to a question of the process before.
+	at := len(l.fills)
+	for at > 0 && l.fills[at-1].Index > e.Index {
+		at--
+	}
+	l.fills = append(l.fills, Entry{})
+	copy(l.fills[at+1:], l.fills[at:])
+	l.fills[at] = *e
 	return true
 }
 

@@ -41,6 +41,8 @@ const (
 
 	MsgBlob MessageKind = 125 // see raft/blob
 	MsgPin  MessageKind = 126 // append this pin, or this word to the state machine (raft/node, uploads and tell)
+
+	MsgNotice MessageKind = 127 // tell your streams this (raft/node)
 )
 
 // String names the message as traces print it.
@@ -104,6 +106,8 @@ func (k MessageKind) String() string {
 		return "Blob"
 	case MsgPin:
 		return "Pin"
+	case MsgNotice:
+		return "Notice"
 	}
 	return fmt.Sprintf("Message%d", uint8(k))
 }
@@ -126,7 +130,7 @@ func (k MessageKind) Bulk() bool { return k == MsgSnapshotChunk || k == MsgBlob 
 //	RepairReply        Term Seq PrevIndex LastTerm Holding; Entries if it holds the first
 //	ReadIndex          Term Seq: the number of the question
 //	ReadIndexReply     Term Seq Granted Commit
-//	Form…, Join…, Report, Snapshot…, Blob   Payload
+//	Form…, Join…, Report, Snapshot…, Blob, Notice   Payload
 //
 // A reply echoes the Seq of its request. Term is the sender's currentTerm, but
 // in PreVote the term that the sender would campaign in, and in a granted

@@ -146,6 +146,7 @@ func (r *Raft) handleRepairReply(m *Message) {
 	if len(r.log.holes) == 0 {
 		return
 	}
+	filled := false
 	for i := range m.Entries {
 		e := &m.Entries[i]
 		if EntrySum(r.cfg.Cluster, e) != e.Sum {
@@ -153,12 +154,14 @@ func (r *Raft) handleRepairReply(m *Message) {
 			return
 		}
 		if r.log.matches(e.Index, e.Term) && r.log.isHole(e.Index) {
-			r.fill(e, m.From.ID)
+			filled = r.fill(e, m.From.ID) || filled
 		}
 	}
 	if len(m.Entries) > 0 {
-		if len(r.log.holes) > 0 {
-			r.electionAt = r.now // there is more to ask for
+		// Everybody is asked, and all who have it answer. The first answer asks for what else is lost; if the others
+		// did so too, each would be answered by everybody, without end.
+		if filled && len(r.log.holes) > 0 {
+			r.electionAt = r.now
 		}
 		return
 	}

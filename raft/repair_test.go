@@ -92,6 +92,47 @@ func TestAnyPeersAnswerBringsALostEntryBack(t *testing.T) {
 	require.Equal(t, PreCandidate, b.n.Role(), "it may campaign again")
 }
 
+// Everybody is asked and everybody has it. If each answer asked everybody again, there would be four times as many with
+// every round.
+func TestOnlyAnAnswerThatBringsSomethingAsksForMore(t *testing.T) {
+	b := damagedBench(t, 5, 2, 4)
+	entry := func(i Index) []Entry { return terms(1, 1, 1, 1, 1, 1)[i-1 : i] }
+	answer := func(from int, i Index) int {
+		b.hear(from, Message{Kind: MsgRepairReply, Term: 1, PrevIndex: i - 1, LastTerm: 1, Holding: HoldingEntry, Entries: entry(i)})
+		asked := 0
+		for _, kind := range b.kinds() {
+			if kind == MsgRepairAsk {
+				asked++
+			}
+		}
+		return asked
+	}
+	require.Equal(t, 4, answer(2, 2), "the other hole")
+	require.Zero(t, answer(3, 2))
+	require.Zero(t, answer(4, 2))
+	require.Zero(t, answer(2, 4), "nothing is missing any more")
+}
+
+// An answer to a question of the process before may come beside one of this one, and be about a later hole. The
+// disk takes what is filled in the order of the log.
+func TestWhatIsFilledInOneStepGoesToTheDiskInItsOrder(t *testing.T) {
+	b := damagedBench(t, 3, 2, 4)
+	all := terms(1, 1, 1, 1, 1, 1)
+	var in []Input
+	for _, i := range []Index{4, 2} {
+		in = append(in, Input{Kind: InputMessage, Message: &Message{Kind: MsgRepairReply, From: ident(2), To: ident(1), Cluster: scriptCluster,
+			Term: 1, PrevIndex: i - 1, LastTerm: 1, Holding: HoldingEntry, Entries: all[i-1 : i]}})
+	}
+	b.step(in...)
+	var filled []Index
+	for _, s := range b.store {
+		for i := range s.Fill {
+			filled = append(filled, s.Fill[i].Index)
+		}
+	}
+	require.Equal(t, []Index{2, 4}, filled)
+}
+
 func TestALeadersEntryOfAnotherTermEndsTheDamage(t *testing.T) {
 	b := damagedBench(t, 3, 3, 5)
 	e := Entry{Index: 3, Term: 2, Kind: EntryNoop}

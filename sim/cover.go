@@ -50,6 +50,8 @@ type Cover struct {
 	Collected   uint64 // copies that nobody wanted any more
 	HeldBack    uint64 // changes of voters that had to wait for files
 	Survivors   uint64 // runs after which a new cluster was made of one node
+	BackedUp    uint64 // backups that operators made
+	Refounded   uint64 // clusters that were made of them
 	Locked      uint64 // locks granted
 	LockedOut   uint64 // locks that somebody else held
 	Graced      uint64 // locks that a change of the leader gave their time anew
@@ -65,8 +67,18 @@ type Cover struct {
 	TeamHidden  uint64 // and in which something was asked for that the caller may not see
 	TeamExpired uint64 // logins that ended because nobody renewed them
 	TeamFrames  uint64 // events that teammates saw
+	Heard       uint64 // notices that went to teammates
 	StreamsGone uint64 // streams that ended with their logins
 	Attached    uint64 // files that were attached
+	TeamLocked  uint64 // locks granted to a team
+	HandedOn    uint64 // of those, to somebody who stood in line
+	TeamGraced  uint64 // and that a change of the leader gave their time anew
+	TeamLapsed  uint64 // and whose time passed
+	WaitsEnded  uint64 // waits that ended in vain
+	Written     uint64 // revisions of documents
+	Restored    uint64 // of those, the ones that are an older one's content
+	LockedOff   uint64 // writes that were refused because of a document's lock
+	Versions    uint64 // and because of its version
 
 	Corrupted   uint64 // messages in which bits turned
 	Substituted uint64 // messages in whose place an earlier one arrived
@@ -153,6 +165,8 @@ func (c *Cover) fields() []coverField {
 		{"copies of files collected", &c.Collected},
 		{"changes held back for files", &c.HeldBack},
 		{"survivors that began a new cluster", &c.Survivors},
+		{"backups", &c.BackedUp},
+		{"clusters restored from a backup", &c.Refounded},
 		{"locks granted", &c.Locked},
 		{"locks held by somebody else", &c.LockedOut},
 		{"locks prolonged by a change of the leader", &c.Graced},
@@ -167,8 +181,18 @@ func (c *Cover) fields() []coverField {
 		{"questions for what is hidden", &c.TeamHidden},
 		{"logins that ran out", &c.TeamExpired},
 		{"events seen by a team", &c.TeamFrames},
+		{"notices told to a team", &c.Heard},
 		{"streams ended with their logins", &c.StreamsGone},
 		{"files attached", &c.Attached},
+		{"locks granted to a team", &c.TeamLocked},
+		{"locks handed on in line", &c.HandedOn},
+		{"a team's locks prolonged by a change of the leader", &c.TeamGraced},
+		{"a team's locks expired", &c.TeamLapsed},
+		{"waits that ended in vain", &c.WaitsEnded},
+		{"revisions written", &c.Written},
+		{"revisions restored", &c.Restored},
+		{"writes refused for a lock", &c.LockedOff},
+		{"writes refused for a version", &c.Versions},
 		{"messages damaged on their way", &c.Corrupted},
 		{"messages in the place of others", &c.Substituted},
 		{"messages for somebody else", &c.Strays},

@@ -73,6 +73,9 @@ func describeFrame(f *node.Frame) string {
 	if len(f.Body) == 0 {
 		return fmt.Sprintf("that there is nothing more up to %d (leader quiet for %s)", f.Position, formatDuration(f.LeaderQuiet))
 	}
+	if f.Notice {
+		return fmt.Sprintf("a notice, behind all up to %d", f.Position)
+	}
 	return fmt.Sprintf("event %d", f.Position)
 }
 

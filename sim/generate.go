@@ -48,6 +48,8 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.stuckDisks()
 	g.scenes()
 	g.team()
+	g.desk()
+	g.backups()
 	return g.plan
 }
 
@@ -93,6 +95,8 @@ const (
 	ideaStuckDisks
 	ideaScenes
 	ideaTeam
+	ideaDesk
+	ideaBackups
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }

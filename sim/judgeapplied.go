@@ -93,12 +93,15 @@ func (w *World) momentAt(at raft.Position) (int, bool) {
 	return slices.BinarySearchFunc(w.judges.applied.moments, at, func(m moment, at raft.Position) int { return cmp.Compare(m.at.Position, at) })
 }
 
-// Advance lets the state machine's time pass and compares the outcome.
-func (m *machine) Advance(at node.Applied) {
+// Advance is AdvanceNaming for a machine that stands alone.
+func (m *machine) Advance(at node.Applied) { m.AdvanceNaming(at, nil) }
+
+// AdvanceNaming lets the state machine's time pass and compares the outcome.
+func (m *machine) AdvanceNaming(at node.Applied, blobs node.Names) {
 	if m.restored {
 		m.place(at.Position)
 	}
-	m.Machine.Advance(at)
+	m.Machine.AdvanceNaming(at, blobs)
 	w, a := m.w, &m.w.judges.applied
 	hash := m.StateHash()
 	if m.s.rot.at != 0 {
@@ -125,20 +128,10 @@ func (w *World) happened(m *machine, at raft.Position) {
 	if len(frames) == 0 || frames[0].Position != at {
 		return
 	}
-	f := framed{at: at}
-	bodies, err := statemachine.DecodeBodies(frames[0].Body)
+	f, err := framedOf(&frames[0])
 	if err != nil {
 		w.violate(Streams, "The events of position %d do not decode: %v.", at, err)
 		return
-	}
-	for i, body := range bodies {
-		part := framedPart{body: body}
-		if len(frames[0].Parts) > 0 {
-			part.audience = frames[0].Parts[i].Audience
-		}
-		if f.parts = append(f.parts, part); part.audience == "" {
-			f.body = append(binary.LittleEndian.AppendUint32(f.body, uint32(len(body))), body...)
-		}
 	}
 	a := &w.judges.applied
 	a.everything = append(upTo(a.everything, at), f)
@@ -146,6 +139,22 @@ func (w *World) happened(m *machine, at raft.Position) {
 		a.frames = append(upTo(a.frames, at), f)
 	}
 	w.judgeTeamEvents(&f)
+}
+
+// framedOf takes the events of a position apart, by whom they are for.
+func framedOf(frame *node.EventFrame) (framed, error) {
+	f := framed{at: frame.Position}
+	bodies, err := statemachine.DecodeBodies(frame.Body)
+	for i, body := range bodies {
+		part := framedPart{body: body}
+		if len(frame.Parts) > 0 {
+			part.audience = frame.Parts[i].Audience
+		}
+		if f.parts = append(f.parts, part); part.audience == "" {
+			f.body = append(binary.LittleEndian.AppendUint32(f.body, uint32(len(body))), body...)
+		}
+	}
+	return f, err
 }
 
 // upTo leaves out what was taken down of a position before its command: locks and logins that expired.
@@ -204,6 +213,7 @@ func (w *World) judgeFirst(m *machine, at node.Applied, command, reply []byte) {
 		op = &w.operations[number-1]
 	}
 	if known && op.team != nil {
+		w.judgeDesk(m, op, at, reply)
 		w.teamApplies(op, at, reply)
 	}
 	w.happened(m, at.Position)

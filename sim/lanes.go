@@ -51,11 +51,12 @@ const (
 	trafficBlobs
 	trafficReports
 	trafficChunks
+	trafficNotices
 	traffics // how many there are
 )
 
 // trafficPurposes are the keys of their chances.
-var trafficPurposes = [traffics]purpose{purposeLink, purposeBulk, purposeReport, purposeChunk}
+var trafficPurposes = [traffics]purpose{purposeLink, purposeBulk, purposeReport, purposeChunk, purposeNotice}
 
 func trafficOf(k raft.MessageKind) traffic {
 	switch k {
@@ -63,6 +64,8 @@ func trafficOf(k raft.MessageKind) traffic {
 		return trafficReports
 	case raft.MsgBlob, raft.MsgPin:
 		return trafficBlobs
+	case raft.MsgNotice:
+		return trafficNotices
 	case raft.MsgSnapshotChunk:
 		return trafficChunks
 	}

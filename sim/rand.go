@@ -48,6 +48,8 @@ const (
 	purposeWear
 	purposePast
 	purposeScheduler
+	purposeNotice
+	purposeBackup
 )
 
 // chance is a run's one source of chance: a function of the seed and of a key,

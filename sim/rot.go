@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -46,11 +47,18 @@ func (m *machine) rots(at node.Applied, command []byte) {
 	if op.lock.kind != 0 || op.team != nil {
 		return // the next message
 	}
+	if told, _ := m.EventsAfter(at.Position-1, 1); len(told) > 0 && told[0].Parts != nil {
+		return // the next one, with which nothing else happens that not everybody is told of
+	}
 	wrong := flipped(op.text, s.id)
 	m.Machine.Apply(at, statemachine.AppendSend(nil, statemachine.Send{Channel: statemachine.GeneralChannel, Text: wrong, Wall: op.wall}))
 	frames, _ := m.EventsAfter(at.Position-1, 1)
+	seen, err := framedOf(&frames[0])
+	if err != nil {
+		panic(fmt.Sprintf("the events of position %d, of which one rotted, do not decode: %v", at.Position, err))
+	}
 	s.rot.due, s.rot.at, s.rot.since = false, at.Position, w.now
-	w.rotten = append(w.rotten, rotten{wrong, frames[0].Body})
+	w.rotten = append(w.rotten, rotten{wrong, seen.body})
 	w.cover.Rotted++
 	if w.trace.on() {
 		w.trace.add("its message %d rots", at.Position)

@@ -29,6 +29,8 @@ type subscriber struct {
 	mate  *client        // not nil: it is the stream of a teammate's process; see teamlistener.go
 	login *teamLogin     // under which it is, or was last
 	only  state.Audience // not zero: it follows one place
+	since int64          // when it connected last
+	late  int64          // the longest time from a commit, while it was connected, to the arrival of the frame
 }
 
 // delivery is a frame on its way, or the end of a stream.
@@ -95,7 +97,7 @@ func (w *World) subscribe(e *event) {
 	if s.from > 0 {
 		w.cover.Resumed++
 	}
-	s.at, s.last, s.stream = id, 0, s.ticket()
+	s.at, s.last, s.stream, s.since = id, 0, s.ticket(), w.now
 	w.heap.push(event{at: w.now + int64(s.plan.Stay), priority: priorityNormal, kind: eventSubscribe, who: int32(s.number), arg: s.attempt})
 	ev.Ticket = s.stream
 	server.streamOpens(s)
@@ -201,6 +203,8 @@ func (s *subscriber) judge(f *node.Frame) {
 		next = frames[s.seen].at
 	}
 	switch {
+	case f.Notice:
+		s.w.violate(Secrecy, "Subscriber %d, which is nobody's, gets a notice.", s.number)
 	case f.Position < s.from || len(f.Body) > 0 && f.Position == s.from:
 		s.w.violate(Streams, "Subscriber %d has seen everything up to %d and gets position %d again.", s.number, s.from, f.Position)
 	case len(f.Body) == 0:
@@ -230,4 +234,7 @@ func (w *World) taken(e *event) {
 		w.trace.say("subscriber %d took a frame", s.number)
 	}
 	server.tell(node.Event{Kind: node.EventTaken, Ticket: ticket, From: s.from, Frames: 1})
+	if server.up && w.team != nil {
+		s.says(server)
+	}
 }

@@ -7,10 +7,21 @@ import "parley/statemachine/state"
 func (m *teamModel) display(e *state.Event, v *teamView) *state.Shown {
 	shown := &state.Shown{Kind: e.Kind, User: e.User, Other: e.Other, Login: e.Login, Text: e.Text}
 	if u := m.userOf[e.User]; u != nil {
-		shown.UserName, shown.Display = u.name, u.is.when(v.at).Display
+		is, there := u.is.when(v.at), u.presence.when(v.at)
+		shown.UserName, shown.Display = u.name, is.Display
+		switch {
+		case e.Kind == state.EventOffline && there.Nodes == 0:
+			shown.Seen = there.Seen
+		case e.Kind == state.EventUserMade || e.Kind == state.EventUserChanged:
+			shown.Made, shown.Admin, shown.Disabled = is.Wall, is.Admin, is.Disabled
+		}
 	}
 	if e.Other != 0 {
 		shown.OtherName = v.nameOf(e.Other)
+	}
+	shown.Doc, shown.Version, shown.Fence, shown.Ticket = e.Doc, e.Version, e.Fence, e.Ticket
+	if doc := m.docOf[e.Doc]; doc != nil && (e.Audience == state.ForReaders(e.Doc) || doc.role(m, state.UserID(e.Audience.ID), v.at) >= state.Viewer) {
+		shown.Title = doc.is.when(v.at).Title
 	}
 	place := m.placeOf[e.Place]
 	if place == nil {
@@ -29,8 +40,9 @@ func (m *teamModel) display(e *state.Event, v *teamView) *state.Shown {
 	case state.EventMessage, state.EventEdited, state.EventDeleted, state.EventMention, state.EventReacted, state.EventUnreacted:
 		m.displayPost(e, v, shown)
 	case state.EventRead:
-		part := place.part(m.userOf[e.User], v.at)
-		shown.Read = &state.ReadMark{Read: part.read, Unread: is.Messages - part.number}
+		reader := &teamView{teamModel: m, at: v.at, user: m.userOf[e.User]}
+		part := place.part(reader.user, v.at)
+		shown.Read = &state.ReadMark{Read: part.read, Unread: is.Messages - part.number, Mentions: reader.unreadMentions(place, part.read)}
 	case state.EventChannelMade, state.EventChannelChanged, state.EventArchived, state.EventUnarchived:
 		shown.Channel = &is
 	case state.EventFileAdded, state.EventFileRemoved:
@@ -46,6 +58,11 @@ func (m *teamModel) displayPost(e *state.Event, v *teamView, shown *state.Shown)
 	id := state.MessageID{Place: e.Place, Position: e.Message}
 	shown.Post = m.postOf[id].is.when(v.at)
 	shown.Sender = v.nameOf(shown.Post.Sender)
+	if e.Kind == state.EventMessage || e.Kind == state.EventEdited {
+		for _, u := range v.mentioned(m.placeOf[e.Place], shown.Post.Text) {
+			shown.Mentions = append(shown.Mentions, u.name)
+		}
+	}
 	if e.Kind != state.EventReacted && e.Kind != state.EventUnreacted {
 		return
 	}

@@ -88,6 +88,10 @@ func (w *World) judgePushed(s *server, f *node.Frame) {
 		w.violate(Logins, "Node %d, which has applied %d, sends a frame to a stream under login %d, which has ended.", s.id, at, l.login.ID)
 		return
 	}
+	if f.Notice {
+		w.judgeNotice(s, l, f)
+		return
+	}
 	if len(f.Body) == 0 || w.toleratesFrame(f.Body) {
 		return
 	}
@@ -217,13 +221,16 @@ func (w *World) streamEnds(s *server, a *node.Answer) {
 func (s *subscriber) judgeArrived(f *node.Frame, at raft.Position) {
 	w := s.w
 	switch {
-	case f.Position < s.from || len(f.Body) > 0 && f.Position == s.from:
+	case f.Position < s.from || len(f.Body) > 0 && f.Position == s.from && !f.Notice:
 		w.violate(Streams, "Subscriber %d has seen everything up to %d and gets position %d again.", s.number, s.from, f.Position)
 	default:
 		upTo := f.Position
-		if len(f.Body) > 0 {
+		if len(f.Body) > 0 && !f.Notice {
 			upTo--
 			w.cover.TeamFrames++
+			if c := w.judges.logs.committed; int(f.Position) <= len(c) && c[f.Position-1].at >= s.since {
+				s.late = max(s.late, w.now-c[f.Position-1].at)
+			}
 			w.coverArrived(s, f, at)
 		}
 		if missed := s.missed(upTo, at); missed != 0 {

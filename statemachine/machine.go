@@ -14,9 +14,10 @@ import (
 type Machine struct{ *state.State }
 
 var (
-	_ node.Timed    = (*Machine)(nil)
-	_ node.Discreet = (*Machine)(nil)
-	_ node.Namer    = (*Machine)(nil)
+	_ node.TimedNamer = (*Machine)(nil)
+	_ node.Discreet   = (*Machine)(nil)
+	_ node.Namer      = (*Machine)(nil)
+	_ node.Refounder  = (*Machine)(nil)
 )
 
 // Limits bounds what one command may bring and what the state keeps.
@@ -47,8 +48,7 @@ func (m *Machine) Apply(at node.Applied, command []byte) []byte {
 // ApplyNaming is Apply with a place to name the contents of files.
 func (m *Machine) ApplyNaming(at node.Applied, blobs node.Names, command []byte) []byte {
 	if len(command) > 0 && command[0] == bodyVersion {
-		reply, refusal := m.applyTeam(at, blobs, command)
-		return state.AppendReply(nil, reply, refusal)
+		return m.Reply(m.applyTeam(at, blobs, command))
 	}
 	return m.applyAnonymous(at, command)
 }
@@ -57,10 +57,13 @@ func (m *Machine) ApplyNaming(at node.Applied, blobs node.Names, command []byte)
 func (m *Machine) Query(query []byte) []byte {
 	if len(query) > 0 && query[0] == bodyVersion {
 		reply, refusal := m.answerTeam(query)
-		return state.AppendReply(nil, reply, refusal)
+		return state.AppendReply(make([]byte, 0, replyBytes), reply, refusal)
 	}
 	return m.queryAnonymous(query)
 }
+
+// replyBytes is room for most answers, which are soon read and forgotten.
+const replyBytes = 512
 
 // bodyVersion is the first byte of the commands and queries of the team tool. A change of any layout takes a new
 // kind; the old one stays readable.
@@ -90,7 +93,7 @@ func (m *Machine) applyTeam(at node.Applied, blobs node.Names, body []byte) (sta
 	spec := &commands[body[1]]
 	command := spec.make()
 	var head state.Head
-	if state.Decode(body[2:], &both{&head, command}) != nil {
+	if m.DecodeCommand(body[2:], &head, command) != nil {
 		return nil, refuseBytes
 	}
 	if refusal := command.Check(&m.Limits); refusal != nil {
@@ -147,10 +150,15 @@ func (b *both) Code(c *state.Coder) {
 	b.second.Code(c)
 }
 
-// Advance lets pass what ends with an entry: logins, secrets and locks.
-func (m *Machine) Advance(at node.Applied) {
+// Advance lets pass what ends with an entry: logins, secrets and locks, and what is too old to be kept. Nothing is
+// uploaded to a machine that stands alone.
+func (m *Machine) Advance(at node.Applied) { m.AdvanceNaming(at, nil) }
+
+// AdvanceNaming is Advance with a place to name the contents of files.
+func (m *Machine) AdvanceNaming(at node.Applied, blobs node.Names) {
 	if at.Level >= node.LevelTeam {
 		m.State.Advance(at)
+		m.sweep(at, blobs)
 	}
 	m.advanceLocks(at)
 }
@@ -225,6 +233,13 @@ func (m *Machine) RecomputeHash() node.Hash { return m.Recompute() }
 
 // Clone returns an independent copy in a few words; both share their rows until one of them changes.
 func (m *Machine) Clone() node.StateMachine { return &Machine{m.State.Clone()} }
+
+// Refound makes the state that of a new cluster: see state.State.
+func (m *Machine) Refound(at node.Applied, secret [32]byte) {
+	if at.Level >= node.LevelTeam {
+		m.State.Refound(at, secret)
+	}
+}
 
 // Restore replaces the state by that of a snapshot. Everybody's stream is looked at anew: what login ended in between
 // the snapshot does not say. The count goes on from the state's hash, not from where another one may stand that was restored

@@ -28,6 +28,9 @@ type benchCluster struct {
 	nodes     []*member
 	elections atomic.Int64     // how often a leader was elected
 	tell      func(*raft.Note) // is told every note, too, unless nil
+
+	machine func() node.StateMachine // makes what a node's state is in; nil: a map
+	clients []string                 // where each node takes clients; none: it takes none
 }
 
 // clusterOptions are the flags that every cluster in this process has.
@@ -37,6 +40,7 @@ type clusterOptions struct {
 	apart     string // where the last node has its directory; empty: beside the others
 	transport string
 	sync      string
+	plain     bool
 	rules     node.Rules
 }
 
@@ -60,7 +64,11 @@ func (c *benchCluster) start() error {
 			return err
 		}
 		transports = append(transports, t)
-		c.seeds = append(c.seeds, node.Seed{ID: raft.NodeID(i + 1), PeerAddr: addr})
+		seed := node.Seed{ID: raft.NodeID(i + 1), PeerAddr: addr}
+		if len(c.clients) > 0 {
+			seed.ClientAddr = c.clients[i]
+		}
+		c.seeds = append(c.seeds, seed)
 		c.nodes = append(c.nodes, &member{})
 	}
 	for i, t := range transports {
@@ -75,7 +83,11 @@ func (c *benchCluster) listen(addr string) (t host.Transport, bound string, err 
 	if c.options.transport == "memory" {
 		return c.network.End(host.QueueLimits{}), "memory", nil
 	}
-	p, err := peer.Listen(addr, peer.Options{Logger: slog.New(slog.DiscardHandler)})
+	wire, err := peer.ParseWire(c.options.transport)
+	if err != nil {
+		return nil, "", err
+	}
+	p, err := peer.Listen(addr, peer.Options{Wire: wire, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, "", err
 	}
@@ -90,13 +102,19 @@ func (c *benchCluster) run(i int, t host.Transport) error {
 		return errors.Join(err, t.Close())
 	}
 	disk := &syncTimes{FS: root, skip: c.options.sync == "none"}
+	machine := node.StateMachine(newTable(c.options.plain))
+	if c.machine != nil {
+		machine = c.machine()
+	}
 	h, err := host.Start(host.Config{
-		ID: c.seeds[i].ID, Dir: ".", FS: disk, Machine: newTable(), Transport: t,
+		ID: c.seeds[i].ID, Dir: ".", FS: disk, Machine: machine, Transport: t,
 		Settings: node.Settings{Seeds: c.seeds, Rules: c.options.rules},
 		Logger:   slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		OnNotes: func(notes []raft.Note) {
 			for i := range notes {
-				c.hear(m, &notes[i], time.Now())
+				if rare(notes[i].Kind) { // the clock is for those alone, not for two notes of every entry
+					c.hear(m, &notes[i], time.Now())
+				}
 			}
 		},
 	})
@@ -138,7 +156,7 @@ func (c *benchCluster) restart(i int) (err error) {
 		return c.restartHere(i)
 	}
 	m := c.nodes[i]
-	m.away, err = startAway(awaySpec{i, c.dir, c.options.apart, c.options.sync, c.seeds, c.options.rules},
+	m.away, err = startAway(awaySpec{i, c.dir, c.options.apart, c.options.transport, c.options.sync, c.seeds, c.options.rules},
 		func(n *raft.Note, at time.Time) { c.hear(m, n, at) })
 	return err
 }
@@ -160,6 +178,15 @@ func (c *benchCluster) restartHere(i int) error {
 		return err
 	}
 	return c.run(i, t)
+}
+
+// rare says whether a note is one of those that are heard: none is of every entry.
+func rare(k raft.NoteKind) bool {
+	switch k {
+	case raft.NoteRole, raft.NoteInstall, node.NoteAgreed, node.NoteSnapshot, node.NoteFetch:
+		return true
+	}
+	return false
 }
 
 // hear takes what a node noted at a time.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	"parley/cmd/bench/load"
 	"parley/raft/host"
@@ -13,6 +14,7 @@ import (
 // caller is one closed loop with a client session of its own.
 type caller struct {
 	key     uint64
+	plain   bool // without a session
 	session node.SessionID
 	seq     uint64
 }
@@ -20,11 +22,11 @@ type caller struct {
 // openCallers gives every caller its session and its key a value.
 func openCallers(ctx context.Context, h *host.Host, o raftOptions, count int) (list []load.Caller, err error) {
 	for i := range count {
-		c := &caller{key: uint64(i)}
+		c := &caller{key: uint64(i), plain: o.plain}
 		if err := c.open(ctx, h); err != nil {
 			return nil, err
 		}
-		if err := done(h.Do(ctx, c.put(o.payload))); err != nil {
+		if err := c.first(ctx, h, o.payload); err != nil {
 			return nil, err
 		}
 		list = append(list, &hostLoop{caller: c, host: h, op: o.op, payload: o.payload, done: true})
@@ -32,14 +34,30 @@ func openCallers(ctx context.Context, h *host.Host, o raftOptions, count int) (l
 	return list, nil
 }
 
-// open opens the caller's session.
+// open opens the caller's session, unless it has none.
 func (c *caller) open(ctx context.Context, h *host.Host) error {
+	if c.plain {
+		return nil
+	}
 	a, err := h.Do(ctx, node.Event{
 		Kind:    node.EventOpenSession,
 		Command: node.Command{Principal: "bench", Nonce: rand.Uint64()},
 	})
 	c.session = a.Session
 	return done(a, err)
+}
+
+// first gives the caller's key a value. What a cluster that was just made can't do yet, it can do in a moment.
+func (c *caller) first(ctx context.Context, h *host.Host, payload int) error {
+	for {
+		a, err := h.Do(ctx, c.put(payload))
+		if err != nil || a.Code != node.CodeNotYet {
+			return done(a, err)
+		}
+		if err := load.Pause(ctx, 10*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }
 
 // done makes an error of an answer that is none.
@@ -56,20 +74,24 @@ type hostLoop struct {
 	host    *host.Host
 	op      string
 	payload int
-	event   node.Event
 	done    bool
+	body    []byte // of the write under way
 }
 
 // Do sends the next request. A write that was not done is repeated under its
 // number, so that nothing happens twice.
 func (l *hostLoop) Do(ctx context.Context) (bool, error) {
-	switch {
-	case l.op == "read":
-		l.event = l.get()
-	case l.done:
-		l.event = l.put(l.payload)
+	e := node.Event{Kind: node.EventCommand}
+	if l.op == "read" {
+		e.Kind, e.Query = node.EventQuery, l.get()
+	} else {
+		if l.done {
+			l.seq++
+			l.body = load.AppendPut(make([]byte, 0, l.payload), l.key, l.payload)
+		}
+		e.Command = l.command(l.body)
 	}
-	a, err := l.host.Do(ctx, l.event)
+	a, err := l.host.Do(ctx, e)
 	if err != nil {
 		return false, err
 	}
@@ -81,15 +103,16 @@ func (l *hostLoop) Do(ctx context.Context) (bool, error) {
 // memory of its own.
 func (c *caller) put(payload int) node.Event {
 	c.seq++
-	return node.Event{Kind: node.EventCommand, Command: node.Command{
-		Session: c.session, Seq: c.seq, AckedBelow: c.seq,
-		Body: load.AppendPut(make([]byte, 0, payload), c.key, payload),
-	}}
+	return node.Event{Kind: node.EventCommand, Command: c.command(load.AppendPut(make([]byte, 0, payload), c.key, payload))}
 }
 
-func (c *caller) get() node.Event {
-	return node.Event{Kind: node.EventQuery, Query: node.Query{
-		Consistency: node.Linearizable,
-		Body:        load.AppendPut(nil, c.key, load.KeyLen),
-	}}
+func (c *caller) command(body []byte) node.Command {
+	if c.plain {
+		return node.Command{Plain: true, Body: body}
+	}
+	return node.Command{Session: c.session, Seq: c.seq, AckedBelow: c.seq, Body: body}
+}
+
+func (c *caller) get() node.Query {
+	return node.Query{Consistency: node.Linearizable, Body: load.AppendPut(nil, c.key, load.KeyLen)}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"parley/cmd/bench/load"
+	"parley/rpc/peer"
 )
 
 // raftOptions are the flags of bench raft.
@@ -38,7 +39,7 @@ func raftCommand(show reporter) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "raft",
 		Short: "Throughput and latency of replicated writes or linearizable reads",
-		Long: `Runs all nodes in this process, over gRPC on loopback and with real syncs on one
+		Long: `Runs all nodes in this process, on loopback and with real syncs on one
 disk, and drives the leader by closed loops: each caller sends its next request when
 the last one was answered. Processor time and allocations are those of all nodes and callers
 together. Use a directory on a real disk: syncs on tmpfs cost nothing and say nothing.`,
@@ -65,6 +66,7 @@ together. Use a directory on a real disk: syncs on tmpfs cost nothing and say no
 	f.DurationVar(&o.measure, "for", 5*time.Second, "how long to measure")
 	f.DurationVar(&o.warm, "warm", time.Second, "how long to run before")
 	o.addTo(f)
+	f.BoolVar(&o.plain, "plain", false, "what the peers' rows do: no client sessions, no state hash")
 	f.StringVar(&o.op, "op", "put", "put, or read: linearizable, by ReadIndex")
 	f.StringVar(&o.profile, "cpuprofile", "", "write a processor profile of the last point to this file")
 	return cmd
@@ -74,7 +76,7 @@ together. Use a directory on a real disk: syncs on tmpfs cost nothing and say no
 func (o *clusterOptions) addTo(f *pflag.FlagSet) {
 	f.IntVar(&o.nodes, "nodes", 3, "nodes of the cluster")
 	f.StringVar(&o.dir, "dir", ".", "where to make the data directories, removed in the end")
-	f.StringVar(&o.transport, "transport", "grpc", "grpc, or memory: no wire at all")
+	f.StringVar(&o.transport, "transport", peer.DefaultWire.String(), "tcp, grpc, or memory: no wire at all")
 	f.StringVar(&o.sync, "sync", "fdatasync", "fdatasync, or none: no sync at all, for comparison")
 }
 
@@ -83,7 +85,7 @@ func (o *clusterOptions) check() error {
 		return errors.New("--nodes must be at least 1")
 	}
 	return errors.Join(
-		oneOf("transport", o.transport, "grpc", "memory"),
+		oneOf("transport", o.transport, "tcp", "grpc", "memory"),
 		oneOf("sync", o.sync, "fdatasync", "none"),
 	)
 }
@@ -165,6 +167,18 @@ func beginProfile(name string) (end func(), err error) {
 
 // beginTrace does the same with an execution trace.
 func beginTrace(name string) (end func(), err error) { return record(name, trace.Start, trace.Stop) }
+
+// writeAllocs writes what was allocated so far, and where, into a file, if there is a name for one.
+func writeAllocs(name string) error {
+	if name == "" {
+		return nil
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(pprof.Lookup("allocs").WriteTo(f, 0), f.Close())
+}
 
 func record(name string, start func(io.Writer) error, stop func()) (end func(), err error) {
 	if name == "" {

@@ -35,7 +35,17 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asNode) != "" || len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
 		main()
 	}
-	os.Exit(m.Run())
+	// Where the user's own secret would be made, and his own clusters have theirs.
+	home, err := os.MkdirTemp("", "parley-node")
+	if err == nil {
+		err = os.Setenv("XDG_CONFIG_HOME", home)
+	}
+	if err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(home)
+	os.Exit(code)
 }
 
 // waitMax bounds every wait for something that must happen.
@@ -100,7 +110,13 @@ func launch(t *testing.T, args ...string) *proc {
 	if args[0] == "start" && slices.Contains(args, "--cluster") { // a first start; later ones know it
 		args = append(args, "--demo-users", "--bcrypt-cost", "4")
 	}
-	cmd := exec.Command(os.Args[0], args...)
+	return launchAs(t, os.Args[0], args...)
+}
+
+// launchAs starts a program that is the node command.
+func launchAs(t *testing.T, program string, args ...string) *proc {
+	t.Helper()
+	cmd := exec.Command(program, args...)
 	cmd.Env = append(os.Environ(), asNode+"=1")
 	p := &proc{t: t, cmd: cmd, exit: make(chan int, 1),
 		stdout: &output{more: make(chan struct{})}, stderr: &output{more: make(chan struct{})}}

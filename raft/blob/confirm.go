@@ -45,13 +45,16 @@ func (r *Replicator) beginRound(c *confirm, b *record) {
 }
 
 // promise is until when this node keeps a blob that nothing wants yet, from now on. It counts from
-// the latest log time heard of, and from what time it must be by now: a node that lags would promise
-// what is past, and so would one whose log nobody has written to for long. To count from too late is
-// only to keep it longer.
+// the latest log time heard of: a node that lags would promise what is past. It never counts from what a clock
+// reckons: the process behind a crash knows what was committed, and not what was reckoned (catchUp).
 func (r *Replicator) promise(b *record) raft.LogTime {
 	b.keep = max(b.keep, r.latest.Add(r.o.Grace))
 	return b.keep
 }
+
+// outdated reports whether nobody has written to the log for so long that a promise which counts from its last entry
+// would be past before the pin is appended.
+func (r *Replicator) outdated() bool { return r.reckoned > r.latest.Add(r.o.Grace/4) }
 
 // driveConfirms offers, and ends what is done or takes too long.
 func (r *Replicator) driveConfirms() {
@@ -63,6 +66,11 @@ func (r *Replicator) driveConfirms() {
 			r.settle(b)
 		}
 		switch {
+		case r.outdated() && r.now < c.until:
+			if r.now >= c.offerAt {
+				c.offerAt, r.out.Outdated = r.now.Add(offerEvery), true
+			}
+			i++
 		case r.majority(&r.config, c.acks):
 			r.out.Confirmed = append(r.out.Confirmed, Confirmation{c.ticket, c.sum, b.size, r.configIndex, c.notAfter})
 			r.note(Note{Kind: NoteConfirmed, Sum: c.sum})

@@ -18,7 +18,7 @@ const (
 	InputConfirm                       // Ticket wants Want.Sum, which is held here, confirmed
 	InputMessage                       // Message arrived
 	InputPeerLost                      // the connection to Peer broke, or messages to it were dropped
-	InputClock                         // log time has come to about Time by now, whether or not an entry says so
+	InputClock                         // by the node's clock log time has come to about Time by now, whether or not an entry says so
 	InputDone                          // Done: any operation on the store, whoever asked for it
 )
 
@@ -85,6 +85,7 @@ type Output struct {
 	Disk      []Op           // to the store, in order
 	Confirmed []Confirmation // to be proposed as the entry that pins
 	Failed    []Failure
+	Outdated  bool // the newest entry is too old to promise anything from: any entry will do, be it refused
 	Notes     []Note
 	WakeAt    raft.Mono // call Step no later than this
 }
@@ -97,6 +98,7 @@ func (o *Output) Reset() {
 	o.Disk = o.Disk[:0]
 	o.Confirmed = o.Confirmed[:0]
 	o.Failed = o.Failed[:0]
+	o.Outdated = false
 	o.Notes = o.Notes[:0]
 	o.WakeAt = raft.Never
 }

@@ -27,7 +27,8 @@ type Replicator struct {
 
 	position raft.Position // applied
 	logTime  raft.LogTime  // of the entry there
-	latest   raft.LogTime  // the highest that was heard of or reckoned with: what is promised counts from it
+	latest   raft.LogTime  // the highest of an entry that somebody had applied: what is promised counts from it
+	reckoned raft.LogTime  // what it must be by now, by this node's clock
 	caughtUp bool
 
 	config      raft.Configuration
@@ -114,7 +115,7 @@ func (r *Replicator) take(in *Input) {
 	case InputApplied:
 		r.applied(in.Position, in.Time)
 	case InputClock:
-		r.latest = max(r.latest, in.Time)
+		r.reckoned = in.Time
 	case InputCaughtUp:
 		r.catchUp()
 	case InputConfirm:
@@ -131,7 +132,7 @@ func (r *Replicator) take(in *Input) {
 }
 
 func (r *Replicator) applied(at raft.Position, time raft.LogTime) {
-	r.position, r.logTime = max(r.position, at), max(r.logTime, time)
+	r.position, r.logTime, r.reckoned = max(r.position, at), max(r.logTime, time), time
 	r.latest = max(r.latest, r.logTime)
 }
 

@@ -167,6 +167,43 @@ func TestAMajorityOfVotersConfirmsAnUpload(t *testing.T) {
 	require.Len(t, r.out.Confirmed, 1)
 }
 
+// What a clock reckons dies with its process: the next one knows what was committed and no more, and would collect what
+// its predecessor promised to keep for longer.
+func TestNobodyPromisesByWhatItsClockReckons(t *testing.T) {
+	r := newRig(t, voters(1, 2, 3))
+	p := content(1, 100)
+	sum := r.upload(p)
+	r.seen = 1000
+	r.applied(2, 0)
+	r.deliver(2, Message{Kind: MsgOffer, Nonce: 8, Sum: sum, Size: 100, Time: 1000})
+	require.Equal(t, raft.LogTime(1000).Add(worldOptions.Grace), r.sent(MsgAck, 2)[0].Promise)
+	r.step(Input{Kind: InputClock, Time: raft.LogTime(1000).Add(time.Hour)})
+	r.deliver(2, Message{Kind: MsgOffer, Nonce: 9, Sum: sum, Size: 100, Time: 1000})
+	require.Equal(t, raft.LogTime(1000).Add(worldOptions.Grace), r.sent(MsgAck, 2)[0].Promise)
+}
+
+// When nobody has written for long, what is promised from the last entry on is past before the pin is appended. So
+// an entry is asked for first; until it comes nobody promises, and the own copy stays.
+func TestAConfirmationBeginsWithAnEntryThatSaysWhatTimeItIs(t *testing.T) {
+	r := newRig(t, voters(1, 2, 3))
+	r.step(Input{Kind: InputCaughtUp})
+	p := content(1, 100)
+	sum := r.upload(p)
+	r.step(Input{Kind: InputClock, Time: r.seen.Add(time.Hour)}, Input{Kind: InputConfirm, Ticket: 77, Want: Want{Sum: sum}})
+	require.True(t, r.out.Outdated)
+	require.Empty(t, r.sent(MsgOffer, 2))
+	r.after(offerEvery / 2)
+	require.False(t, r.out.Outdated, "it is asked for now and then")
+	r.after(offerEvery)
+	require.True(t, r.out.Outdated)
+	r.applied(2, time.Hour)
+	require.False(t, r.out.Outdated)
+	read(t, r.store, p)
+	r.ack(2, r.offer(2))
+	require.Len(t, r.out.Confirmed, 1)
+	require.GreaterOrEqual(t, r.out.Confirmed[0].NotAfter, r.seen)
+}
+
 // A directory that was lost has lost what it stored. What it acknowledged must not be
 // counted for the one in its place.
 func TestAnOldIncarnationsAcknowledgementCountsForNothing(t *testing.T) {

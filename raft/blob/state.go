@@ -37,7 +37,7 @@ func (r *Replicator) Clone() *Replicator {
 func (r *Replicator) AppendState(dst []byte) []byte {
 	w := stateWriter{dst: dst, now: r.now}
 	w.ident(r.self)
-	w.u(r.run, uint64(r.position), uint64(r.logTime), uint64(r.latest), uint64(r.configIndex), r.selfBit, r.peers, r.nonce)
+	w.u(r.run, uint64(r.position), uint64(r.logTime), uint64(r.latest), uint64(r.reckoned), uint64(r.configIndex), r.selfBit, r.peers, r.nonce)
 	w.flag(r.caughtUp)
 	w.dst = raft.AppendConfiguration(w.dst, &r.config)
 	r.eachOf(r.everybody(), func(bit uint64, who raft.Ident) {

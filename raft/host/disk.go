@@ -95,9 +95,11 @@ func (d *disk) run() {
 	defer idle.Stop()
 	var stores []raft.Store
 	var then []raft.Message
+	polite := newCourtesy()
 	for sealed := false; ; { // what a former process left is sealed too
 		var identity *node.Identity
 		var closing bool
+		polite.yield()
 		identity, stores, closing = d.take(stores[:0])
 		var err error
 		switch {

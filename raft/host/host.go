@@ -26,6 +26,7 @@ type Host struct {
 	inbox *inbox
 	calls *calls
 	subs  subscriptions
+	turns *turnstile
 	disk  *disk
 	work  *worker
 	store *storer
@@ -93,6 +94,7 @@ func start(cfg Config, root io.Closer) (*Host, error) {
 		inbox: newInbox(),
 		calls: newCalls(),
 		subs:  subscriptions{live: make(map[node.Ticket]*Subscription)},
+		turns: newTurnstile(),
 		disk:  newDisk(dir),
 		start: time.Now(),
 		stop:  make(chan struct{}),
@@ -164,7 +166,7 @@ func (h *Host) localNow() Local {
 }
 
 // Do hands an EventOpenSession, EventCloseSession, EventCommand, EventQuery, EventUploadBegin,
-// EventUploadAppend, EventUploadCommit or EventReadBlob to the node and waits for its answer. Do gives the event its ticket. The error is that of
+// EventUploadAppend, EventUploadCommit, EventReadBlob or EventMark to the node and waits for its answer. Do gives the event its ticket. The error is that of
 // the context and comes with Outcome Unknown, since the node may have acted; a
 // full or stopping host is an answer, not an error. A query or a read of a blob never ends Unknown:
 // it changes nothing, so that one without an answer is Refused.
@@ -203,7 +205,7 @@ func (h *Host) submit(e *node.Event) (*call, node.Answer) {
 		return nil, node.Answer{Outcome: node.Refused, Code: node.CodeBusy}
 	}
 	e.Ticket = ticket
-	at := h.inbox.call(*e)
+	at := h.inbox.call(e)
 	if at == placedIn {
 		return w, node.Answer{}
 	}
@@ -243,7 +245,12 @@ func answered(e *node.Event, a node.Answer) node.Answer {
 // Tell has the state machine told something, by way of the leader, sooner or later or not at all: nobody hears what
 // comes of it. It is for what is said again until it shows.
 func (h *Host) Tell(body []byte) {
-	_ = h.inbox.call(node.Event{Kind: node.EventTell, Command: node.Command{Body: body}})
+	_ = h.inbox.call(&node.Event{Kind: node.EventTell, Command: node.Command{Body: body}})
+}
+
+// Notice has the streams of all nodes told something now, or not at all; see node.Herald.
+func (h *Host) Notice(body []byte) {
+	_ = h.inbox.call(&node.Event{Kind: node.EventNotice, Command: node.Command{Body: body}})
 }
 
 // certain makes an unknown query, or read of a blob, a refused one.
@@ -268,7 +275,7 @@ func (h *Host) SubscribeFor(ctx context.Context, from raft.Position, reader stri
 	}
 	s := newSubscription(h, from)
 	h.subs.add(s)
-	switch h.inbox.call(node.Event{Kind: node.EventSubscribe, Ticket: s.ticket, From: from, Reader: reader, Audiences: audiences}) {
+	switch h.inbox.call(&node.Event{Kind: node.EventSubscribe, Ticket: s.ticket, From: from, Reader: reader, Audiences: audiences}) {
 	case placedFull:
 		h.subs.remove(s.ticket)
 		return nil, ErrBusy

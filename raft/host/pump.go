@@ -29,8 +29,10 @@ func (h *Host) pump() error {
 		asks   []chan<- node.Status
 		wakeAt raft.Mono                // when the node wants to be called
 		armed  = h.now().Add(time.Hour) // when the timer fires
+		polite = newCourtesy()
 	)
 	for {
+		polite.yield()
 		events, asks = h.inbox.take(events[:0], asks[:0])
 		now := h.now()
 		rest := events
@@ -272,7 +274,7 @@ func (h *Host) shutDown(cause error) {
 	for i := range events {
 		switch events[i].Kind {
 		case node.EventOpenSession, node.EventCloseSession, node.EventCommand, node.EventQuery, node.EventTransfer, node.EventChange,
-			node.EventUploadBegin, node.EventUploadAppend, node.EventUploadCommit, node.EventReadBlob:
+			node.EventUploadBegin, node.EventUploadAppend, node.EventUploadCommit, node.EventReadBlob, node.EventMark:
 			h.calls.complete(&node.Answer{Ticket: events[i].Ticket, Outcome: node.Refused, Code: node.CodeStopping})
 		}
 	}

@@ -192,6 +192,9 @@ func (n *Node) stepBlobs(appliedBefore raft.Index) {
 	for i := range out.Failed {
 		n.uploads.failed(n, &out.Failed[i])
 	}
+	if out.Outdated {
+		n.uploads.refresh(n)
+	}
 }
 
 // mayAdopt is what the protocol asks in the Step that is to append a configuration which moves a majority:

@@ -259,6 +259,7 @@ func TestAnUploadWithoutAMajorityIsRefusedAndOneInDoubtIsUnknown(t *testing.T) {
 	require.Equal(t, CodeNoMajority, a.Code)
 
 	c.cut = func(msg *raft.Message) bool { return msg.Kind == raft.MsgPin }
+	c.leader().do(Event{Kind: EventOpenSession}) // nobody wrote for long
 	ticket = m.ask(commit(1, content, "ann"))
 	c.advance(time.Second)
 	m.step(Event{Kind: EventDiskFailed, Err: memfs.ErrStopped})
@@ -381,18 +382,25 @@ func TestARemovalOfANodeWithoutABlobIsNotHeldBack(t *testing.T) {
 	require.Equal(t, Done, l.do(removal(poor)).Outcome)
 }
 
-// The last entry is older than any promise lasts. What is promised must not be past when the pin is appended.
-func TestAnUploadToAClusterThatWasIdleForLongIsPinnedByItsFirstPin(t *testing.T) {
+// The last entry is older than any promise lasts. Before anybody promises anything an entry brings log time up to date: a pin
+// that is refused. Then the next one holds, and no copy was collected in between.
+func TestAnUploadToAClusterThatWasIdleForLongIsPinnedAtOnce(t *testing.T) {
 	c := filing(t, 3)
 	c.advance(time.Minute)
 	m, content := c.other(), fileOf(1, 300)
 	last := m.node.applied
 	a := m.upload(1, content)
 	require.Equal(t, Done, a.Outcome, "%v", a.Code)
-	for i := last + 1; i < raft.Index(a.Position); i++ {
+	var pins []raft.Index
+	for i := last + 1; i <= raft.Index(a.Position); i++ {
 		e, _ := m.node.raft.EntryAt(i)
-		require.NotEqual(t, raft.EntryCommand, e.Kind)
+		if confirmation, ok := ConfirmationIn(&e); ok {
+			pins = append(pins, i)
+			require.Equal(t, i == raft.Index(a.Position), confirmation.NotAfter >= e.Time)
+		}
 	}
+	require.Len(t, pins, 2)
+	require.True(t, m.holds(content))
 }
 
 // What nothing wants goes when the log has passed its grace, and before it nothing goes.

@@ -71,6 +71,7 @@ type Node struct {
 	changing  []Ticket // changes of the membership that the protocol has
 	handing   []Ticket // transfers under way: at most one beside those of this Step
 	hub       hub
+	notices   [][]byte // heard in this Step
 	view      view
 	clock     clock
 	leveling  leveling
@@ -176,6 +177,7 @@ func (n *Node) Step(now raft.Mono, in []Event, out *Output) {
 	if n.stopping == nil {
 		n.makeAgreed()
 		n.publish()
+		n.tellNotices()
 		n.wake(n.clockAt())
 	}
 	if n.stopping != nil {
@@ -227,6 +229,10 @@ func (n *Node) event(ev *Event) {
 		n.blobDone(ev.BlobDone)
 	case EventTell:
 		n.tell(ev.Command.Body)
+	case EventMark:
+		n.askMark(ev)
+	case EventNotice:
+		n.spread(ev.Command.Body)
 	case EventPeerLost:
 		if n.raft != nil {
 			n.in = append(n.in, raft.Input{Kind: raft.InputPeerLost, Peer: ev.Peer})
@@ -241,7 +247,7 @@ func (n *Node) event(ev *Event) {
 func (n *Node) eventWhileStopping(ev *Event) {
 	switch ev.Kind {
 	case EventOpenSession, EventCloseSession, EventCommand, EventQuery, EventSubscribe, EventTransfer, EventChange,
-		EventUploadBegin, EventUploadAppend, EventUploadCommit, EventReadBlob:
+		EventUploadBegin, EventUploadAppend, EventUploadCommit, EventReadBlob, EventMark:
 		n.refuse(ev.Ticket, CodeStopping)
 	}
 }
@@ -265,6 +271,8 @@ func (n *Node) message(m *raft.Message) {
 		n.blobMessage(m)
 	case m.Kind == raft.MsgPin:
 		n.pinMessage(m)
+	case m.Kind == raft.MsgNotice:
+		n.noticed(m)
 	case m.Kind >= raft.MsgSnapshotOffer:
 		n.snapshotMessage(m)
 	default:
@@ -302,7 +310,11 @@ func (n *Node) closeSession(ev *Event) {
 // executed once is answered the same by everybody who executed it.
 func (n *Node) command(ev *Event) {
 	c := &ev.Command
-	if c.RequestID != "" {
+	switch {
+	case c.Plain:
+		n.plain(ev)
+		return
+	case c.RequestID != "":
 		n.request(ev)
 		return
 	}

@@ -34,7 +34,7 @@ func (n *Node) Clone() *Node {
 	c.changing = slices.Clone(n.changing)
 	c.joining.met = slices.Clone(n.joining.met)
 	c.hub = n.hub.clone()
-	c.out, c.in, c.ro = nil, nil, raft.Output{}
+	c.out, c.in, c.ro, c.notices = nil, nil, raft.Output{}, nil
 	if c.raft != nil {
 		c.raft.Judge(c.mayAdopt)
 	}
@@ -93,10 +93,10 @@ func (n *Node) AppendState(dst []byte) []byte {
 		w.u(uint64(r.ticket))
 		w.bytes(r.query)
 	}
-	w.flag(n.hub.stirred || n.hub.published != positionOf(n.applied))
-	w.u(uint64(len(n.hub.subs)))
-	for i := range n.hub.subs {
-		s := &n.hub.subs[i]
+	w.flag(n.hub.stirred)
+	w.u(uint64(n.hub.level), uint64(len(n.hub.subs)))
+	for _, s := range n.hub.subs {
+		w.flag(s.level)
 		w.u(uint64(s.ticket), uint64(s.cursor), uint64(s.taken), uint64(len(s.untaken)))
 		for _, bytes := range s.untaken {
 			w.u(uint64(bytes))

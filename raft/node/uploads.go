@@ -271,15 +271,31 @@ func (n *Node) tickUploads() {
 
 // sendPin proposes a pin, or has the leader do so.
 func (n *Node) sendPin(p *pinning) {
-	payload := encodePin(p.id, &p.confirmed, p.principal)
+	p.sent = n.bringPin(p, &p.confirmed) || p.sent
+}
+
+func (n *Node) bringPin(p *pinning, c *blob.Confirmation) bool {
+	payload := encodePin(p.id, c, p.principal)
 	leader := n.raft.Leader()
 	switch {
 	case n.role == raft.Leader:
-		p.sent = true
 		n.proposePin(p.id, payload)
 	case !leader.IsZero():
-		p.sent = true
 		n.sendTo(leader, raft.MsgPin, payload)
+	default:
+		return false
+	}
+	return true
+}
+
+// refresh brings log time up to date when nobody has written for long: with a pin that nobody confirmed, and which is
+// refused.
+func (u *uploads) refresh(n *Node) {
+	for i := range u.pinning {
+		if p := &u.pinning[i]; p.state == pinConfirming {
+			n.bringPin(p, &blob.Confirmation{Sum: p.sum})
+			return
+		}
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 type WatchOptions struct {
 	Places []string   // empty is all that the user may read
 	Topics []pb.Topic // empty is all
+	// OnNotice is told what others do right now, between the frames: that they write. Nil is nobody.
+	OnNotice func(*pb.Notice)
 	StreamOptions
 }
 
@@ -53,6 +55,11 @@ func (w *watcher) begin(ctx context.Context, conn *grpc.ClientConn) (func() erro
 		for _, f := range r.GetFrames() {
 			if err := w.give(f); err != nil {
 				return err
+			}
+		}
+		for _, n := range r.GetNotices() {
+			if w.o.OnNotice != nil {
+				w.o.OnNotice(n)
 			}
 		}
 		if p := r.GetProgress(); p != nil {

@@ -25,7 +25,9 @@ func MessageShown(e *state.Shown, reader state.UserID) *pb.Message {
 	if e.Kind == state.EventDeleted {
 		deleter = e.UserName
 	}
-	return message(&e.Post, PlaceShown(e, reader), e.Sender, deleter)
+	m := message(&e.Post, PlaceShown(e, reader), e.Sender, deleter)
+	m.Mentions = e.Mentions
+	return m
 }
 
 // Event returns an event as the wire has it for its reader, and what topic it belongs to; nil if the wire has nothing for
@@ -44,9 +46,25 @@ func Event(e *state.Shown, reader state.UserID) (*pb.Event, pb.Topic) {
 		return lockEvent(e), pb.Topic_TOPIC_LOCKS
 	case e.Kind == state.EventOnline || e.Kind == state.EventOffline:
 		return &pb.Event{Kind: &pb.Event_Presence{Presence: &pb.PresenceChanged{
-			Username: e.UserName, Online: e.Kind == state.EventOnline}}}, pb.Topic_TOPIC_PRESENCE
+			Username: e.UserName, Online: e.Kind == state.EventOnline, LastSeen: timeOf(e.Seen)}}}, pb.Topic_TOPIC_PRESENCE
 	}
 	return accountEvent(e), pb.Topic_TOPIC_ACCOUNTS
+}
+
+// Notice returns what a user does right now as the wire has it for a reader, and what topic it belongs to; nil if it is the
+// reader himself, or nothing that he can place.
+func Notice(e *state.Shown, reader state.UserID) (*pb.Notice, pb.Topic) {
+	n := &pb.Notice{Username: e.UserName}
+	switch place := PlaceShown(e, reader); {
+	case e.User == reader:
+	case e.Kind == state.EventTyping && place != "":
+		n.What = &pb.Notice_Place{Place: place}
+		return n, pb.Topic_TOPIC_MESSAGES
+	case e.Kind == state.EventEditing && e.Doc != 0:
+		n.What, n.Title = &pb.Notice_DocumentId{DocumentId: e.Doc.String()}, e.Title
+		return n, pb.Topic_TOPIC_DOCUMENTS
+	}
+	return nil, 0
 }
 
 func messageEvent(e *state.Shown, reader state.UserID) *pb.Event {
@@ -72,7 +90,7 @@ func messageEvent(e *state.Shown, reader state.UserID) *pb.Event {
 		if e.Read == nil {
 			return nil
 		}
-		return &pb.Event{Kind: &pb.Event_Read{Read: &pb.ReadMark{Place: place, Read: uint64(e.Read.Read), Unread: count(e.Read.Unread)}}}
+		return &pb.Event{Kind: &pb.Event_Read{Read: &pb.ReadMark{Place: place, Read: uint64(e.Read.Read), Unread: count(e.Read.Unread), Mentions: count(e.Read.Mentions)}}}
 	case state.EventMention:
 		return &pb.Event{Kind: &pb.Event_Mention{Mention: &pb.Mention{Place: place, MessageId: id, MessagePosition: at, Sender: e.Sender}}}
 	}
@@ -119,7 +137,7 @@ func fileEvent(e *state.Shown, reader state.UserID) *pb.Event {
 }
 
 func accountEvent(e *state.Shown) *pb.Event {
-	user := &pb.User{Id: e.User.String(), Username: e.UserName, DisplayName: e.Display}
+	user := &pb.User{Id: e.User.String(), Username: e.UserName, DisplayName: e.Display, Admin: e.Admin, Disabled: e.Disabled, Created: timeOf(e.Made)}
 	switch e.Kind {
 	case state.EventUserMade:
 		return &pb.Event{Kind: &pb.Event_UserCreated{UserCreated: &pb.UserCreated{User: user}}}

@@ -9,7 +9,9 @@ import (
 
 	"parley/raft"
 	"parley/raft/host"
+	"parley/rpc/auth"
 	"parley/rpc/peer"
+	"parley/rpc/trust"
 )
 
 // answerer is a node of a benchmark: it hands each message to a function.
@@ -36,11 +38,11 @@ type wire struct {
 	replies  chan uint64 // at node 1, to heartbeats and Appends
 }
 
-func newWire(b *testing.B) *wire {
+func newWire(b *testing.B, kind peer.Wire, security peer.Security) *wire {
 	w := &wire{replies: make(chan uint64, 1<<16)}
 	for _, t := range []**peer.Transport{&w.one, &w.two} {
 		var err error
-		*t, err = peer.Listen("127.0.0.1:0", peer.Options{Logger: slog.New(slog.DiscardHandler)})
+		*t, err = peer.Listen("127.0.0.1:0", peer.Options{Wire: kind, Security: security, Logger: slog.New(slog.DiscardHandler)})
 		require.NoError(b, err)
 	}
 	start := func(t, other *peer.Transport, self, peerID raft.NodeID, r answerer) {
@@ -94,25 +96,47 @@ func (w *wire) beats(b *testing.B) {
 	}
 }
 
-func BenchmarkAHeartbeatAndItsReply(b *testing.B) { newWire(b).beats(b) }
+// overEach runs a benchmark over each wire, in the clear, with a secret and with certificates.
+func overEach(b *testing.B, run func(b *testing.B, w *wire)) {
+	secret, err := trust.NewShared(auth.NewSecret())
+	require.NoError(b, err)
+	for _, kind := range wires {
+		b.Run(kind.String(), func(b *testing.B) { run(b, newWire(b, kind, nil)) })
+		b.Run(kind.String()+"-secret", func(b *testing.B) { run(b, newWire(b, kind, secret)) })
+		b.Run(kind.String()+"-tls", func(b *testing.B) { run(b, newWire(b, kind, newMutual(b))) })
+	}
+}
+
+func BenchmarkAHeartbeatAndItsReply(b *testing.B) {
+	overEach(b, func(b *testing.B, w *wire) { w.beats(b) })
+}
 
 // While a snapshot travels as fast as it can, three pieces at a time.
 func BenchmarkAHeartbeatAndItsReplyBesideASnapshot(b *testing.B) {
-	w := newWire(b)
-	for range 3 {
-		w.chunk()
-	}
-	w.beats(b)
+	overEach(b, func(b *testing.B, w *wire) {
+		for range 3 {
+			w.chunk()
+		}
+		w.beats(b)
+	})
 }
 
 // Appends of 1 KiB, 32 under way.
 func BenchmarkAppends(b *testing.B) {
-	w := newWire(b)
-	b.SetBytes(1 << 10)
-	payload := make([]byte, 1<<10)
-	inflight, seq := 0, uint64(0)
+	overEach(b, func(b *testing.B, w *wire) { w.appends(b, 1<<10) })
+}
+
+// Appends of 1 MiB, 4 under way: what a document or a full batch is.
+func BenchmarkLongAppends(b *testing.B) {
+	overEach(b, func(b *testing.B, w *wire) { w.appends(b, 1<<20) })
+}
+
+func (w *wire) appends(b *testing.B, bytes int) {
+	b.SetBytes(int64(bytes))
+	payload := make([]byte, bytes)
+	inflight, max, seq := 0, min(32, 4<<20/bytes), uint64(0)
 	for b.Loop() {
-		for inflight == 32 {
+		for inflight == max {
 			if <-w.replies != 0 { // not to a heartbeat
 				inflight--
 			}

@@ -16,6 +16,11 @@ const (
 	// connectionsMax bounds the connections of clients. A client needs one; the
 	// next one waits in the kernel's backlog until another closes.
 	connectionsMax = 4096
+	// connectionsPerAddressMax bounds those of one address, which may be an office behind one router: a quarter of all.
+	connectionsPerAddressMax = connectionsMax / 4
+	// callsPerUserMax bounds the calls of one user that are under way: a quarter of what a host takes (host's callsMax), and
+	// far beyond the window of a session.
+	callsPerUserMax = 4096
 	// streamsMax bounds the calls under way on one connection. A client's session
 	// allows 256 commands in flight, and a few streams run beside them.
 	streamsMax = 512
@@ -75,6 +80,36 @@ const (
 	// goneAfter is how long the leader hears nothing of a node before the users there are offline. Together with an
 	// election that is less than the 30 s after which a crash shows.
 	goneAfter = 15 * time.Second
+
+	// Between two comparisons of the nodes' states checkEvery passes: each is an entry and a report of every node. Who asks
+	// meanwhile shares the next. checkMax is how long the nodes have to tell, and every checkLook the leader looks.
+	checkEvery = 250 * time.Millisecond
+	checkMax   = 5 * time.Second
+	checkLook  = 20 * time.Millisecond
+
+	// freezesMax bounds how often a backup freezes the state; each time only what came meanwhile is left to be sent. After
+	// more than freezeAgain files it freezes again, so that it is not old when it ends.
+	freezesMax  = 10
+	freezeAgain = 16
+	// retentionSecondsMax is 100 years.
+	retentionSecondsMax = 100 * 365 * 24 * 3600
+
+	// What somebody was refused because he may not do it is in the audit log: deniedBurst times, then once every
+	// deniedEvery, each user and node apart; wrong passwords as often for each node. A script that runs wild must not push out
+	// of the log what others are to find in it.
+	deniedBurst = 20
+	deniedEvery = time.Minute
+	// auditMax is how long such a note may take to be written: so much later comes the refusal, where there is no quorum.
+	auditMax = time.Second
+
+	// readyMax bounds the frames that are kept as they went to clients, for those who come to them a little later: more than
+	// happen while the slowest stream that is not behind is served, and with the longest texts some 8 MiB.
+	readyMax = 256
+
+	// One node takes so many notices of all its users at once, and then one every heraldEvery: with each of them every node
+	// looks at every stream that it has, 5,000 perhaps. What is beyond is not told.
+	heraldBurst = 100
+	heraldEvery = 10 * time.Millisecond
 
 	// watchPlacesMax bounds the places that one stream is about.
 	watchPlacesMax = 256

@@ -2,7 +2,6 @@ package server
 
 import (
 	"cmp"
-	"context"
 	"net"
 	"time"
 
@@ -11,7 +10,8 @@ import (
 )
 
 // Rates says how often somebody may do something, each node for itself. They are far above what people do, and there to
-// keep a script that runs wild from taking the cluster away from others. Zero fields take the defaults.
+// keep a script that runs wild from taking the cluster away from others. Zero fields take the defaults: those of a
+// team, and where no other machine reaches the node, more than it can do, since whoever is on the machine can stop it anyway.
 type Rates struct {
 	// Calls and CallsEvery bound the calls of one user: so many at once, then one every so often.
 	Calls      int
@@ -23,25 +23,41 @@ type Rates struct {
 	// channel that he can't see.
 	Makes      int
 	MakesEvery time.Duration
+	// Notices and NoticesEvery bound how often one user says that he is writing.
+	Notices      int
+	NoticesEvery time.Duration
 	// Strangers and StrangersEvery bound the calls without a login from one address.
 	Strangers      int
 	StrangersEvery time.Duration
 }
 
-func (r Rates) withDefaults() Rates {
+func (r Rates) withDefaults(loopback bool) Rates {
+	of := Rates{
+		Calls: 5000, CallsEvery: 2 * time.Millisecond,
+		Messages: 1000, MessagesEvery: 20 * time.Millisecond,
+		Strangers: 300, StrangersEvery: 200 * time.Millisecond,
+	}
+	if loopback {
+		of = Rates{
+			Calls: 100_000, CallsEvery: 10 * time.Microsecond,
+			Messages: 100_000, MessagesEvery: 5 * time.Microsecond,
+			Strangers: 10_000, StrangersEvery: time.Millisecond,
+		}
+	}
 	return Rates{
-		Calls: cmp.Or(r.Calls, 50_000), CallsEvery: cmp.Or(r.CallsEvery, 50*time.Microsecond),
-		Messages: cmp.Or(r.Messages, 100_000), MessagesEvery: cmp.Or(r.MessagesEvery, 10*time.Microsecond),
+		Calls: cmp.Or(r.Calls, of.Calls), CallsEvery: cmp.Or(r.CallsEvery, of.CallsEvery),
+		Messages: cmp.Or(r.Messages, of.Messages), MessagesEvery: cmp.Or(r.MessagesEvery, of.MessagesEvery),
 		Makes: cmp.Or(r.Makes, 100), MakesEvery: cmp.Or(r.MakesEvery, 10*time.Second),
-		Strangers: cmp.Or(r.Strangers, 1000), StrangersEvery: cmp.Or(r.StrangersEvery, 100*time.Millisecond),
+		Notices: cmp.Or(r.Notices, 10), NoticesEvery: cmp.Or(r.NoticesEvery, time.Second),
+		Strangers: cmp.Or(r.Strangers, of.Strangers), StrangersEvery: cmp.Or(r.StrangersEvery, of.StrangersEvery),
 	}
 }
 
 // rates are the limits in force.
-type rates struct{ calls, messages, makes, strangers *auth.Rates }
+type rates struct{ calls, messages, makes, notices, strangers, herald *auth.Rates }
 
-func newRates(r Rates, now func() time.Time) (*rates, error) {
-	r = r.withDefaults()
+func newRates(r Rates, loopback bool, now func() time.Time) (*rates, error) {
+	r = r.withDefaults(loopback)
 	all := &rates{}
 	for _, one := range []struct {
 		to    **auth.Rates
@@ -52,6 +68,8 @@ func newRates(r Rates, now func() time.Time) (*rates, error) {
 		{&all.calls, "calls", r.Calls, r.CallsEvery},
 		{&all.messages, "messages", r.Messages, r.MessagesEvery},
 		{&all.makes, "channels", r.Makes, r.MakesEvery},
+		{&all.notices, "notices", r.Notices, r.NoticesEvery},
+		{&all.herald, "notices of all users", heraldBurst, heraldEvery},
 		{&all.strangers, "calls without a login", r.Strangers, r.StrangersEvery},
 	} {
 		var err error
@@ -63,14 +81,13 @@ func newRates(r Rates, now func() time.Time) (*rates, error) {
 }
 
 // allow counts a call.
-func (r *rates) allow(ctx context.Context, method string) error {
-	a := actorOf(ctx)
+func (r *rates) allow(a *actor, method string) error {
 	switch {
 	case a.principal != "":
 	case tokenUses[method] < tokenOptional:
 		return nil // it costs nothing: looking at the cluster, health
 	default:
-		return r.strangers.Allow(auth.AddressKey(a.address), 1)
+		return r.strangers.Allow(auth.AddressKey(a.address()), 1)
 	}
 	if err := r.calls.Allow(a.principal, 1); err != nil {
 		return err
@@ -80,6 +97,8 @@ func (r *rates) allow(ctx context.Context, method string) error {
 		return r.makes.Allow(a.principal, 1)
 	case pb.ChatService_Send_FullMethodName:
 		return r.messages.Allow(a.principal, 1)
+	case pb.PresenceService_Notice_FullMethodName:
+		return r.notices.Allow(a.principal, 1)
 	}
 	return nil
 }

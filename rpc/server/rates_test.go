@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
 
+	"parley/rpc/auth"
 	pb "parley/rpc/proto/parley/v1"
 )
 
@@ -54,4 +55,26 @@ func TestWhoAsksTooOftenIsRefusedAndNobodyElse(t *testing.T) {
 	_, err = c.nobody().tryLogIn("x")
 	refused(t, err, codes.ResourceExhausted, "RATE_LIMITED")
 	require.NotEmpty(t, ann.texts("general"), "who is logged in does not notice it")
+}
+
+// Whoever reaches a node from another machine is bounded as a person is; on the node's own machine nothing slows a program that
+// measures or imports, but what tells of hidden channels.
+func TestTheRatesOfATeamHoldWhereOthersReachTheNode(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	for _, loopback := range []bool{true, false} {
+		r, err := newRates(Rates{}, loopback, func() time.Time { return now })
+		require.NoError(t, err)
+		all := func(what *auth.Rates, n int) (taken int) {
+			for range n {
+				if what.Allow("user_1", 1) == nil {
+					taken++
+				}
+			}
+			return taken
+		}
+		require.Equal(t, map[bool]int{true: 20_000, false: 1000}[loopback], all(r.messages, 20_000))
+		require.Equal(t, map[bool]int{true: 20_000, false: 5000}[loopback], all(r.calls, 20_000))
+		require.Equal(t, 100, all(r.makes, 1000))
+		require.Equal(t, 10, all(r.notices, 1000))
+	}
 }

@@ -7,17 +7,20 @@
 //
 // # Reading order
 //
-//	actor.go     who calls: the table of methods that need no token, and the interceptors
+//	gate.go      what every call passes: the interceptors
+//	actor.go     who calls: the table of methods that need no token
 //	edge.go      the way of every command and query; cursor.go where pages end
 //	account.go   AccountService; login.go and password.go are what touches passwords
 //	channel.go   ChannelService
 //	chat.go      ChatService; batch.go many messages at once
-//	follow.go    every stream; tail.go and event.go what two of them show
+//	follow.go    every stream; tail.go and event.go what two of them show; ready.go what many of them share
 //	file.go      FileService; upload.go and download.go the bytes
 //	document.go  DocumentService; lock.go LockService
 //	duties.go    keys, first decisions, dev mode; streams.go and present.go who is online
-//	cluster.go   ClusterService; session.go SessionService; health.go grpc.health.v1 and reflection
-//	guard.go     a handler that panics is one failed call; log.go a line for each call; codec.go what is no request
+//	cluster.go   ClusterService; operator.go OperatorService, backup.go its stream, denial.go what is refused and noted; session.go SessionService; health.go grpc.health.v1 and reflection
+//	guard.go     a handler that panics is one failed call; log.go a line for each call; codec.go what is no request; body.go
+//	             the bytes of commands
+//	crowd.go     how many connections and calls one address and one user may have at a time
 //	limits.go    every bound, with the reason for its number
 //
 // It checks requests, turns them into events and answers into responses, and
@@ -27,6 +30,7 @@ package server
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,6 +39,7 @@ import (
 
 	"golang.org/x/net/netutil"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
 	"parley/raft/host"
@@ -51,6 +56,8 @@ type Config struct {
 	Version string              // of the program, shown in Status
 	Logger  *slog.Logger        // nil is slog.Default()
 
+	// TLS protects the connections of clients; nil is plain TCP, for loopback and for whoever accepts that all is read on the way.
+	TLS *tls.Config
 	// Loopback says that no listener of this process is reachable from other machines.
 	Loopback bool
 	// SignUp is who may sign up in a cluster that is just being made; zero is everybody on loopback, and elsewhere whoever
@@ -114,8 +121,8 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	g, l := guard{log: cfg.Logger}, requestLog{cfg.Logger}
-	s := &Server{cfg: cfg, duties: newDuties(e, cfg), grpc: grpc.NewServer(
+	g := &gate{e, guard{cfg.Logger}, requestLog{cfg.Logger}}
+	s := &Server{cfg: cfg, duties: newDuties(e, cfg), grpc: grpc.NewServer(append(transport(cfg.TLS),
 		grpc.MaxRecvMsgSize(messageBytesMax),
 		grpc.MaxHeaderListSize(headerBytesMax),
 		grpc.MaxConcurrentStreams(streamsMax),
@@ -123,9 +130,9 @@ func New(cfg Config) (*Server, error) {
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingAfter, Timeout: pingMax}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: clientPingMin, PermitWithoutStream: true}),
 		grpc.ForceServerCodecV2(newCodec()),
-		grpc.ChainUnaryInterceptor(l.unary, g.unary, e.authUnary, readUnary),
-		grpc.ChainStreamInterceptor(l.stream, g.stream, e.authStream, readStream),
-	)}
+		grpc.UnaryInterceptor(g.unary),
+		grpc.StreamInterceptor(g.stream),
+	)...)}
 	pb.RegisterSessionServiceServer(s.grpc, &sessions{edge: e})
 	pb.RegisterAccountServiceServer(s.grpc, &accounts{edge: e})
 	pb.RegisterChannelServiceServer(s.grpc, &channels{edge: e})
@@ -136,8 +143,17 @@ func New(cfg Config) (*Server, error) {
 	pb.RegisterEventServiceServer(s.grpc, &events{edge: e})
 	pb.RegisterPresenceServiceServer(s.grpc, &who{edge: e})
 	pb.RegisterClusterServiceServer(s.grpc, &cluster{edge: e, version: cfg.Version})
+	pb.RegisterOperatorServiceServer(s.grpc, &operators{edge: e, lifetime: cmp.Or(cfg.TokenLifetime, auth.LifetimeDefault)})
 	s.health = registerHealth(s.grpc, cfg.Host)
 	return s, nil
+}
+
+// transport is what protects the connections.
+func transport(c *tls.Config) []grpc.ServerOption {
+	if c == nil {
+		return nil
+	}
+	return []grpc.ServerOption{grpc.Creds(credentials.NewTLS(c))}
 }
 
 // newEdge makes what the services share.
@@ -150,7 +166,11 @@ func newEdge(cfg *Config) (*edge, error) {
 	if err != nil {
 		return nil, err
 	}
-	rates, err := newRates(cfg.Rates, time.Now)
+	rates, err := newRates(cfg.Rates, cfg.Loopback, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	denials, err := newDenials(cfg.Host, cfg.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -165,6 +185,9 @@ func newEdge(cfg *Config) (*edge, error) {
 		keys:     &keys{host: cfg.Host, ring: ring, now: time.Now},
 		rates:    rates,
 		streams:  newStreams(),
+		denials:  denials,
+		ready:    newReady(),
+		calls:    newCounts(callsPerUserMax),
 	}, policy.Validate()
 }
 
@@ -175,7 +198,7 @@ func (s *Server) Serve(l net.Listener) error {
 	go s.duties.run()
 	defer s.health.stop()
 	defer s.duties.stop()
-	if err := s.grpc.Serve(netutil.LimitListener(l, connectionsMax)); !errors.Is(err, grpc.ErrServerStopped) && err != nil {
+	if err := s.grpc.Serve(newCrowd(netutil.LimitListener(l, connectionsMax), connectionsPerAddressMax, isLoopback)); !errors.Is(err, grpc.ErrServerStopped) && err != nil {
 		return fmt.Errorf("server: serve clients on %s: %w", l.Addr(), err)
 	}
 	return nil

@@ -8,48 +8,9 @@ import (
 	"parley/statemachine/state"
 )
 
-// namesIn returns the names that a text mentions, as they are written: what stands behind an @ that no letter, digit
-// or underscore precedes. At most so many different ones are looked for.
-func namesIn(l *state.Limits, text string) (names []string) {
-	for i := 0; i < len(text) && len(names) < l.MentionsPerMessageMax; i++ {
-		if text[i] != '@' || i > 0 && inName(text[i-1]) {
-			continue
-		}
-		end := i + 1
-		for end < len(text) && inName(text[end]) {
-			end++
-		}
-		name := text[i+1 : end]
-		if len(name) < l.UserNameMin || len(name) > l.UserNameMax {
-			continue
-		}
-		if !slices.ContainsFunc(names, func(n string) bool { return state.FoldName(n) == state.FoldName(name) }) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// inName says whether a byte may stand in a username.
-func inName(b byte) bool {
-	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || b == '_'
-}
-
-// mentioned returns the members of a place whom a text mentions.
-func mentioned(v *state.View, place state.PlaceID, text string) (users []state.User) {
-	for _, name := range namesIn(&v.Limits, text) {
-		if u, ok := v.UserNamed(name); ok {
-			if _, joined := v.Member(place, u.ID); joined {
-				users = append(users, u)
-			}
-		}
-	}
-	return users
-}
-
 // mention records whom a message mentions but its sender, and tells those who were not mentioned in it before.
 func mention(t *state.Txn, post *state.Post) {
-	for _, u := range mentioned(&t.View, post.ID.Place, post.Text) {
+	for _, u := range t.Mentioned(post.ID.Place, post.Text) {
 		if u.ID != post.Sender && t.AddMention(u.ID, post.ID) {
 			t.Record(t.At.Position, &state.Event{Kind: state.EventMention, Audience: state.ForUser(u.ID), Place: post.ID.Place,
 				Message: post.ID.Position, User: u.ID, Other: post.Sender})
@@ -61,10 +22,10 @@ func mention(t *state.Txn, post *state.Post) {
 // Whoever is no member any more is among them: names never change hands.
 func unmention(t *state.Txn, post *state.Post, next string) {
 	var kept []state.UserID
-	for _, u := range mentioned(&t.View, post.ID.Place, next) {
+	for _, u := range t.Mentioned(post.ID.Place, next) {
 		kept = append(kept, u.ID)
 	}
-	for _, name := range namesIn(&t.Limits, post.Text) {
+	for _, name := range state.NamesIn(&t.Limits, post.Text) {
 		if u, ok := t.UserNamed(name); ok && !slices.Contains(kept, u.ID) {
 			t.RemoveMention(u.ID, post.ID)
 		}
@@ -113,7 +74,7 @@ func (m *Mentions) Answer(v *state.View) (state.Coded, *state.Refusal) {
 	full := false
 	v.MentionsBack(v.User.ID, math.MaxUint64, func(id state.MessageID) bool {
 		me, joined := v.Member(id.Place, v.User.ID)
-		if !joined {
+		if !joined || !v.HasPost(id) {
 			return true
 		}
 		unread := id.Position > me.Read
@@ -143,7 +104,9 @@ func (m *Mentions) Answer(v *state.View) (state.Coded, *state.Refusal) {
 func unreadMentions(v *state.View) func(place state.PlaceID, read raft.Position) uint64 {
 	var all []state.MessageID
 	v.MentionsBack(v.User.ID, math.MaxUint64, func(id state.MessageID) bool {
-		all = append(all, id)
+		if v.HasPost(id) {
+			all = append(all, id)
+		}
 		return true
 	})
 	slices.SortFunc(all, func(a, b state.MessageID) int {

@@ -60,7 +60,7 @@ func (s *Search) Answer(v *state.View) (state.Coded, *state.Refusal) {
 		return nil, refusal
 	}
 	found, room := &Found{Messages: []Message{}}, newRoom(&v.Limits, limitOf(s.Limit, state.PageDefault, state.PageDefault))
-	cursor, searched := newCursor(v, places, s.Before), wanted(words)
+	cursor, searched := newCursor(v, places, s.Before), newWanted(words)
 	for looked := 0; ; looked++ {
 		place, at, text, ok := cursor.next()
 		if !ok {

@@ -115,25 +115,89 @@ func foldRune(r rune) rune {
 }
 
 // wanted are the folded words of a query.
-type wanted []string
-
-// in says whether all of them are words of a text.
-func (w wanted) in(text []byte) bool {
-	var missing uint32 = 1<<len(w) - 1
-	for missing != 0 {
-		word, rest := nextWord(text)
-		if len(word) == 0 {
-			return false
-		}
-		for i := range w {
-			if missing>>i&1 == 1 && sameWord(word, w[i]) {
-				missing &^= 1 << i
-			}
-		}
-		text = rest
-	}
-	return true
+type wanted struct {
+	words   []string
+	lengths uint64 // the bit of each word's length in bytes; the last bit: 63 or more
 }
+
+func newWanted(words []string) wanted {
+	w := wanted{words: words}
+	for _, word := range words {
+		w.lengths |= lengthBit(len(word))
+	}
+	return w
+}
+
+func lengthBit(n int) uint64 { return 1 << min(n, 63) }
+
+// in says whether all of them are words of a text. A search looks at 20,000 texts, and nearly all words of nearly all of them
+// are ASCII: those are compared byte by byte, and most are passed over for their length.
+func (w *wanted) in(text []byte) bool {
+	missing := uint32(1)<<len(w.words) - 1
+	for len(text) > 0 {
+		begin := 0
+		for begin < len(text) && folded[text[begin]] == 0 && text[begin] < utf8.RuneSelf {
+			begin++
+		}
+		end := begin
+		for end < len(text) && folded[text[end]] != 0 {
+			end++
+		}
+		switch {
+		case end < len(text) && text[end] >= utf8.RuneSelf:
+			word, rest := nextWord(text[begin:])
+			if missing = w.without(missing, word); missing == 0 {
+				return true
+			}
+			text = rest
+		default:
+			if w.lengths&lengthBit(end-begin) != 0 {
+				if missing = w.withoutASCII(missing, text[begin:end]); missing == 0 {
+					return true
+				}
+			}
+			text = text[end:]
+		}
+	}
+	return false
+}
+
+// without takes a word from those that are missing.
+func (w *wanted) without(missing uint32, word []byte) uint32 {
+	for i := range w.words {
+		if missing>>i&1 == 1 && len(word) > 0 && sameWord(word, w.words[i]) {
+			missing &^= 1 << i
+		}
+	}
+	return missing
+}
+
+// withoutASCII is without for a word of ASCII.
+func (w *wanted) withoutASCII(missing uint32, word []byte) uint32 {
+	for i, want := range w.words {
+		if missing>>i&1 == 0 || len(want) != len(word) {
+			continue
+		}
+		same := true
+		for k := 0; same && k < len(word); k++ {
+			same = folded[word[k]] == want[k]
+		}
+		if same {
+			missing &^= 1 << i
+		}
+	}
+	return missing
+}
+
+// folded has what a letter or digit of ASCII is when it is folded, and zero for all else.
+var folded = func() (t [256]byte) {
+	for b := range utf8.RuneSelf {
+		if classOf(rune(b)) == inWord {
+			t[b] = byte(foldRune(rune(b)))
+		}
+	}
+	return t
+}()
 
 // sameWord compares a word with a folded one. Both have as many characters, or are different.
 func sameWord(word []byte, folded string) bool {

@@ -11,6 +11,7 @@ const (
 	kindEdges      = 31
 	kindNodes      = 32
 	kindDifference = 33
+	kindMayNotice  = 34
 )
 
 // Who asks who is online, in the order of the folded names. Any user may.

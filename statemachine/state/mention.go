@@ -1,8 +1,64 @@
 package state
 
 import (
+	"slices"
+	"strings"
+
 	"parley/raft"
 )
+
+// NamesIn returns the names that a text mentions, as they are written: what stands behind an @ that no letter, digit
+// or underscore precedes. At most so many different ones are looked for.
+func NamesIn(l *Limits, text string) (names []string) {
+	for i := 0; i < len(text) && len(names) < l.MentionsPerMessageMax; i++ {
+		if text[i] != '@' || i > 0 && inName(text[i-1]) {
+			continue
+		}
+		end := i + 1
+		for end < len(text) && inName(text[end]) {
+			end++
+		}
+		name := text[i+1 : end]
+		if len(name) < l.UserNameMin || len(name) > l.UserNameMax {
+			continue
+		}
+		if !slices.ContainsFunc(names, func(n string) bool { return FoldName(n) == FoldName(name) }) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// inName says whether a byte may stand in a username.
+func inName(b byte) bool {
+	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || b == '_'
+}
+
+// Mentioned returns the members of a place whom a text mentions.
+func (s *State) Mentioned(place PlaceID, text string) (users []User) {
+	if strings.IndexByte(text, '@') < 0 {
+		return nil // as most texts
+	}
+	for _, name := range NamesIn(&s.Limits, text) {
+		if u, ok := s.UserNamed(name); ok {
+			if _, joined := s.Member(place, u.ID); joined {
+				users = append(users, u)
+			}
+		}
+	}
+	return users
+}
+
+// UnreadMentions returns how many messages of a place behind a position mention a user.
+func (s *State) UnreadMentions(user UserID, place PlaceID, read raft.Position) (n uint64) {
+	s.MentionsBack(user, ^raft.Position(0), func(id MessageID) bool {
+		if id.Position > read && id.Place == place {
+			n++
+		}
+		return id.Position > read
+	})
+	return n
+}
 
 // AddMention writes that a user is mentioned in a message, and forgets his oldest mentions when there are too many. It
 // returns false if that was known.

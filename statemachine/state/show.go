@@ -19,11 +19,16 @@ type Shown struct {
 	OtherName string
 	Login     LoginID
 	Text      string
-	Post      Post   // of events about a message; deleted ones have no text
-	Sender    string // of the message
-	Channel   *Place // of events about a channel itself
-	File      File   // of events about a file; of one that is gone, the id
+	Post      Post     // of events about a message; deleted ones have no text
+	Sender    string   // of the message
+	Mentions  []string // members whom the message mentions, if it comes with its text
+	Channel   *Place   // of events about a channel itself
+	File      File     // of events about a file; of one that is gone, the id
 	Read      *ReadMark
+	Seen      raft.Wall // of who went offline: when, unless he is back
+	Made      raft.Wall // of events about an account, with the next two: when it was made
+	Admin     bool      // of the cluster
+	Disabled  bool
 
 	Doc     DocID // of events about documents and their locks
 	Title   string
@@ -34,14 +39,16 @@ type Shown struct {
 
 // ReadMark is how far somebody has read a place.
 type ReadMark struct {
-	Read   raft.Position
-	Unread uint64
+	Read     raft.Position
+	Unread   uint64
+	Mentions uint64 // unread
 }
 
 // Code passes the fields.
 func (m *ReadMark) Code(c *Coder) {
 	Number(c, &m.Read)
 	Number(c, &m.Unread)
+	Number(c, &m.Mentions)
 }
 
 // Code passes the fields.
@@ -67,6 +74,7 @@ func (e *Shown) Code(c *Coder) {
 	if e.Post.ID.Position != 0 {
 		e.Post.Code(c)
 		c.String(&e.Sender)
+		List(c, &e.Mentions, func(c *Coder, name *string) { c.String(name) })
 	}
 	Optional(c, &e.Channel, func(c *Coder, p *Place) {
 		Number(c, &p.ID)
@@ -77,6 +85,14 @@ func (e *Shown) Code(c *Coder) {
 		e.File.Code(c)
 	}
 	Optional(c, &e.Read, func(c *Coder, m *ReadMark) { m.Code(c) })
+	switch e.Kind {
+	case EventOffline:
+		Number(c, &e.Seen)
+	case EventUserMade, EventUserChanged:
+		Number(c, &e.Made)
+		c.Bool(&e.Admin)
+		c.Bool(&e.Disabled)
+	}
 	if e.Kind.aboutDocs() {
 		Number(c, &e.Doc)
 		c.String(&e.Title)
@@ -92,6 +108,7 @@ func (s *State) Show(e *Event) *Shown {
 	shown := &Shown{Kind: e.Kind, User: e.User, Other: e.Other, Login: e.Login, Text: e.Text}
 	if u, ok := s.User(e.User); ok {
 		shown.UserName, shown.Display = u.Name, u.Display
+		s.showUser(shown, &u)
 	}
 	if e.Other != 0 {
 		shown.OtherName = s.NameOf(e.Other)
@@ -109,6 +126,18 @@ func (s *State) Show(e *Event) *Shown {
 	return shown
 }
 
+// showUser adds what there is to know of the user himself, if it is him that the event is about.
+func (s *State) showUser(shown *Shown, u *User) {
+	switch shown.Kind {
+	case EventOffline:
+		if p := s.Presence(u.ID); !p.Online() {
+			shown.Seen = p.Seen
+		}
+	case EventUserMade, EventUserChanged:
+		shown.Made, shown.Admin, shown.Disabled = u.Wall, u.Admin, u.Disabled
+	}
+}
+
 // showPlace adds the place, and what happened in it.
 func (s *State) showPlace(shown *Shown, e *Event, p *Place) {
 	shown.PlaceKind, shown.PlaceName = p.Kind, p.Name
@@ -120,8 +149,16 @@ func (s *State) showPlace(shown *Shown, e *Event, p *Place) {
 	}
 	switch e.Kind {
 	case EventMessage, EventEdited, EventDeleted, EventMention, EventReacted, EventUnreacted:
-		shown.Post, _ = s.Post(MessageID{e.Place, e.Message})
+		id, there := MessageID{e.Place, e.Message}, false
+		if shown.Post, there = s.Post(id); !there { // it was too old to be kept
+			shown.Post = Post{ID: id, DeletedBy: e.User}
+		}
 		shown.Sender = s.NameOf(shown.Post.Sender)
+		if e.Kind == EventMessage || e.Kind == EventEdited {
+			for _, u := range s.Mentioned(e.Place, shown.Post.Text) {
+				shown.Mentions = append(shown.Mentions, u.Name)
+			}
+		}
 		if e.Kind == EventReacted || e.Kind == EventUnreacted {
 			shown.Post.Text = "" // it is known; who wants it asks
 			if shown.Post.Gone() {
@@ -130,7 +167,7 @@ func (s *State) showPlace(shown *Shown, e *Event, p *Place) {
 		}
 	case EventRead:
 		m, _ := s.Member(e.Place, e.User)
-		shown.Read = &ReadMark{m.Read, m.Unread(p)}
+		shown.Read = &ReadMark{m.Read, m.Unread(p), s.UnreadMentions(e.User, e.Place, m.Read)}
 	case EventChannelMade, EventChannelChanged, EventArchived, EventUnarchived:
 		shown.Channel = p
 	case EventFileAdded, EventFileRemoved:

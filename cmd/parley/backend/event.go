@@ -72,9 +72,41 @@ func (b *Backend) event(position uint64, e *pb.Event) (out shell.Event, ok bool)
 		}
 	case *pb.Event_UserCreated:
 		out.Kind, out.User = shell.Offline, k.UserCreated.GetUser().GetUsername() // who is new can be written to
+	case *pb.Event_UserChanged:
+		u := k.UserChanged.GetUser()
+		out.Kind, out.User, out.Text, out.Admin = shell.UserChanged, u.GetUsername(), u.GetDisplayName(), u.GetAdmin()
+	case *pb.Event_Document:
+		d := k.Document
+		out.Kind, out.User, out.Doc, out.Text, out.Change = shell.DocChanged, d.GetUsername(), d.GetDocumentId(), d.GetTitle(), docChanges[d.GetChange()]
+		return out, out.Change != ""
+	case *pb.Event_Lock:
+		l := k.Lock
+		out.Kind, out.User, out.By, out.Text, out.Change = shell.LockChanged, l.GetUsername(), l.GetHolder(), l.GetName(), lockChanges[l.GetChange()]
+		return out, out.Change != ""
 	default:
 		// Mentions are in the messages, the end of the login is the end of the stream, and names are read when they are shown.
 		return shell.Event{}, false
 	}
 	return out, true
+}
+
+// What happens to documents and locks, in words. A change of a later release has none.
+var (
+	docChanges = map[pb.DocumentChanged_Change]string{
+		pb.DocumentChanged_CHANGE_CREATED: "made", pb.DocumentChanged_CHANGE_UPDATED: "updated", pb.DocumentChanged_CHANGE_RESTORED: "restored",
+		pb.DocumentChanged_CHANGE_DELETED: "deleted", pb.DocumentChanged_CHANGE_UNDELETED: "brought back", pb.DocumentChanged_CHANGE_SHARED: "shared",
+		pb.DocumentChanged_CHANGE_UNSHARED: "unshared", pb.DocumentChanged_CHANGE_SET: "changed",
+	}
+	lockChanges = map[pb.LockChanged_Change]string{
+		pb.LockChanged_CHANGE_LOCKED: "taken", pb.LockChanged_CHANGE_UNLOCKED: "released", pb.LockChanged_CHANGE_EXPIRED: "expired",
+		pb.LockChanged_CHANGE_BROKEN: "broken", pb.LockChanged_CHANGE_WAIT_ENDED: "given up",
+	}
+)
+
+// noticeOf is what somebody does right now, as the shell has it.
+func noticeOf(n *pb.Notice) shell.Event {
+	if id := n.GetDocumentId(); id != "" {
+		return shell.Event{Kind: shell.Editing, User: n.GetUsername(), Doc: id, Text: n.GetTitle()}
+	}
+	return shell.Event{Kind: shell.Typing, User: n.GetUsername(), Place: shell.PlaceID(n.GetPlace())}
 }

@@ -14,6 +14,7 @@ import (
 	"parley/cmd/parley/shell"
 	"parley/raft"
 	"parley/rpc/client"
+	pb "parley/rpc/proto/parley/v1"
 )
 
 const (
@@ -139,7 +140,13 @@ func (f *feed) watch(ctx context.Context, who client.Credentials) error {
 		f.login, f.last = who.Login, from
 	}
 	last := f.last
-	o := client.WatchOptions{StreamOptions: client.StreamOptions{
+	heard := func(n *pb.Notice) {
+		event := noticeOf(n)
+		event.Reader = who.User
+		f.queue = append(f.queue, event)
+		f.flush(ctx)
+	}
+	o := client.WatchOptions{OnNotice: heard, StreamOptions: client.StreamOptions{
 		From: &last, Avoid: f.avoid,
 		OnTrouble: func(err error) { f.breaks(ctx, err) },
 		OnProgress: func(addr string, through raft.Position) {

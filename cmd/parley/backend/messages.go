@@ -139,5 +139,7 @@ func (b *Backend) MarkRead(ctx context.Context, place shell.PlaceID, through she
 	return meant(err)
 }
 
-// Typing is told to nobody: the API has no such notice.
-func (b *Backend) Typing(context.Context, shell.PlaceID) error { return nil }
+// Typing tells those in a place that the user writes.
+func (b *Backend) Typing(ctx context.Context, place shell.PlaceID) error {
+	return meant(b.c.Typing(ctx, string(place)))
+}

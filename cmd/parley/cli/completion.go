@@ -10,6 +10,7 @@ import (
 	"parley/cmd/parley/keep"
 	"parley/cmd/parley/plain"
 	"parley/rpc/client"
+	pb "parley/rpc/proto/parley/v1"
 )
 
 // completeMax is how long a person who has pressed the tabulator waits for a cluster.
@@ -103,6 +104,34 @@ func (a *app) users(string) (names []string) {
 		return nil
 	})
 	return names
+}
+
+// documents proposes ids of documents, with their titles.
+func (a *app) documents(string) (ids []string) {
+	a.ask(func(ctx context.Context, c *client.Client) error {
+		for d, err := range c.AllDocuments(ctx, &pb.ListDocumentsRequest{}, client.Stale(true)) {
+			if err != nil {
+				return err
+			}
+			ids = append(ids, plain.Line(d.GetId())+"\t"+plain.Line(d.GetTitle()))
+		}
+		return nil
+	})
+	return ids
+}
+
+// lockable proposes locks that are held, and documents.
+func (a *app) lockable(toComplete string) (names []string) {
+	a.ask(func(ctx context.Context, c *client.Client) error {
+		for l, err := range c.AllLocks(ctx, client.Stale(true)) {
+			if err != nil {
+				return err
+			}
+			names = append(names, plain.Line(l.GetName())+"\theld by "+plain.Line(l.GetHolder()))
+		}
+		return nil
+	})
+	return append(names, a.documents(toComplete)...)
 }
 
 // ask asks the cluster for something that may be missing.

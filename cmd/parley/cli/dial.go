@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/cmd/parley/keep"
+	"parley/raft"
 	"parley/rpc/client"
 )
 
@@ -65,9 +66,13 @@ func (a *app) dial() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	protection, err := a.protection(c)
+	if err != nil {
+		return nil, err
+	}
 	host, _ := os.Hostname() // without one the list of logins says less
-	return client.New(client.Config{
-		Addrs: addrs, Credentials: c.Credentials, Name: clipped("parley on "+host, clientNameMax),
+	a.client, err = client.New(client.Config{
+		Addrs: addrs, TLS: protection, Insecure: a.tlsOf(c).Insecure, Credentials: c.Credentials, Name: clipped("parley on "+host, clientNameMax),
 		Renewed: func(who client.Credentials) {
 			err := dir.Update(c.Name, func(c *keep.Context) {
 				if c.Credentials.Login == who.Login { // nobody has logged in or out meanwhile
@@ -79,10 +84,11 @@ func (a *app) dial() (*client.Client, error) {
 			}
 		},
 	})
+	return a.client, err
 }
 
 // clientNameMax is how long the name of a client may be.
-const clientNameMax = 64
+const clientNameMax = 80
 
 // clipped is the beginning of a text of one line.
 func clipped(s string, bytesMax int) string {
@@ -111,7 +117,12 @@ func (a *app) with(cmd *cobra.Command, do func(context.Context, *client.Client) 
 func (a *app) once() client.Option { return client.Once(a.requestID) }
 
 // fresh are the options of a read.
-func (a *app) fresh() client.Option { return client.Stale(a.stale) }
+func (a *app) fresh() client.Option {
+	if !a.stale {
+		return client.Stale(false)
+	}
+	return client.StaleAt(func(at raft.Position) { a.staleAt = max(a.staleAt, at) })
+}
 
 // bounded returns a context that ends after --timeout.
 func (a *app) bounded(ctx context.Context) (context.Context, context.CancelFunc) {

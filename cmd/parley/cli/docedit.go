@@ -69,6 +69,32 @@ func (a *app) editor() []string {
 	return nil
 }
 
+// editingEvery is how often the others are told that a document is edited: as often as their shells forget it.
+const editingEvery = 3 * time.Second
+
+// announce tells those who may read a document that it is edited, until it is called or the lock is lost. Who is not told
+// misses nothing that he could not ask for.
+func (a *app) announce(ctx context.Context, c *client.Client, document string) (quiet func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for timer := time.NewTimer(0); ; timer.Reset(editingEvery) {
+			select {
+			case <-timer.C:
+				_ = c.Editing(ctx, document)
+			case <-ctx.Done():
+				timer.Stop()
+				return
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
 // conflicts are the reasons for which a text is kept that was not written.
 var conflicts = []string{"VERSION_CONFLICT", "STALE_FENCE", "LOCK_HELD", "LOCK_REQUIRED"}
 
@@ -95,7 +121,10 @@ func (a *app) edit(ctx context.Context, c *client.Client, held *client.HeldLock,
 	run := exec.CommandContext(ctx, editor[0], append(slices.Clone(editor[1:]), path)...)
 	run.Stdin, run.Stdout, run.Stderr = a.In, a.Out, a.Err
 	run.WaitDelay = time.Second
-	if err := run.Run(); err != nil {
+	quiet := a.announce(held.Context(), c, held.Name)
+	err = run.Run()
+	quiet()
+	if err != nil {
 		return fmt.Errorf("%s: %w; what it wrote is in %s", editor[0], err, path)
 	}
 	mine, err := os.ReadFile(path)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +15,7 @@ import (
 )
 
 func (a *app) docCommand() *cobra.Command {
-	return a.group("doc", "Documents: texts with a history, an access list and a lock",
+	cmd := a.group("doc", "Documents: texts with a history, an access list and a lock",
 		a.docCreateCommand(), a.docListCommand(), a.docShowCommand(), a.docEditCommand(), a.docUpdateCommand(), a.docHistoryCommand(), a.docDiffCommand(),
 		a.docRestoreCommand(), a.docSetCommand(), a.docShareCommand(), a.docUnshareCommand(), a.docAccessCommand(),
 		a.deed(deed{
@@ -29,6 +30,12 @@ func (a *app) docCommand() *cobra.Command {
 				j.ID = args[0]
 				return c.UndeleteDocument(ctx, args[0], a.once())
 			}}))
+	for _, below := range cmd.Commands() {
+		if strings.Contains(below.Use, " ID") {
+			below.ValidArgsFunction = completeEach(a.documents)
+		}
+	}
+	return cmd
 }
 
 // docJSON is a document as --json prints it.

@@ -66,6 +66,9 @@ func describe(err error) failure {
 	if errors.Is(err, ErrInterrupted) || errors.Is(err, context.Canceled) {
 		return failure{Code: "INTERRUPTED", Message: "interrupted", Hint: "what was being sent may have been sent", exit: exitInterrupted}
 	}
+	if e, ok := errors.AsType[*brokenError](err); ok {
+		return failure{Code: "AUDIT_BROKEN", Message: e.Error(), Hint: "this is not what the cluster had; export it again, and compare", exit: exitError}
+	}
 	if e, ok := errors.AsType[*commandError](err); ok {
 		return failure{Code: "COMMAND_FAILED", Message: e.Error(), Hint: "the lock was given up", exit: e.code}
 	}
@@ -120,7 +123,7 @@ func describeAnswer(e *client.Error) failure {
 	case f.exit == exitUnavailable && e.RetryAfter > 0 && e.Code == codes.ResourceExhausted:
 		f.Hint = fmt.Sprintf("nothing happened; try again in %v", max(time.Second, e.RetryAfter.Round(time.Second)))
 	case f.exit == exitUnavailable:
-		f.Hint = "nothing happened; see which nodes run with parley cluster status, and check --addrs"
+		f.Hint = "nothing happened; see which nodes run with parley cluster status, and check --addrs, and --tls-ca if the nodes have certificates"
 	case f.exit == exitNotLoggedIn:
 		f.Hint = "log in with: parley login NAME"
 	default:
@@ -175,9 +178,12 @@ var hints = map[string]string{
 
 // fail prints an error and returns the exit code.
 func (a *app) fail(err error) int {
-	f := describe(err)
+	f := a.traced(describe(err))
 	if e, ok := errors.AsType[*notGrantedError](err); ok && e.printed {
 		return f.exit
+	}
+	if e, ok := errors.AsType[*printedError](err); ok {
+		return e.exit
 	}
 	if f.exit == exitUnknown && a.requestID != "" {
 		f.Hint = "it may have happened: call it again with the same --request-id, and it happens once"

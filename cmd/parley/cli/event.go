@@ -31,6 +31,7 @@ type eventJSON struct {
 	Online    *bool    `json:"online,omitempty"`
 	Read      uint64   `json:"read,omitempty"`
 	Unread    *uint32  `json:"unread,omitempty"`
+	Mentioned *uint32  `json:"unread_mentions,omitempty"`
 	Private   *bool    `json:"private,omitempty"`
 	Name      string   `json:"name,omitempty"` // a display name, or a file's
 	Size      *uint64  `json:"size,omitempty"`
@@ -76,7 +77,7 @@ func jsonEvent(position uint64, e *pb.Event) (j eventJSON, shown string, ok bool
 		}
 	case *pb.Event_Read:
 		r := k.Read
-		j = eventJSON{Type: "read", Place: r.GetPlace(), Read: r.GetRead(), Unread: &r.Unread}
+		j = eventJSON{Type: "read", Place: r.GetPlace(), Read: r.GetRead(), Unread: &r.Unread, Mentioned: &r.Mentions}
 		shown = lines("you have read %s up to ", j.Place) + fmt.Sprint(j.Read)
 	case *pb.Event_Mention:
 		m := k.Mention

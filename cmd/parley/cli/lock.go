@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,6 +46,11 @@ func (a *app) lockCommand() *cobra.Command {
 			}})
 		below.Flags().Uint64Var(&fence, "fence", 0, about)
 		cmd.AddCommand(below)
+	}
+	for _, below := range cmd.Commands() {
+		if strings.Contains(below.Use, " NAME") {
+			below.ValidArgsFunction = completeEach(a.lockable)
+		}
 	}
 	return cmd
 }

@@ -2,7 +2,7 @@
 // JSON out.
 //
 //	root.go                     global flags, the way of an error
-//	dial.go, context.go         which cluster, and who is logged in there
+//	dial.go, protect.go, context.go    which cluster, how it is reached, and who is logged in there
 //	act.go                      what commands have in common
 //	account.go, password.go, user.go    accounts
 //	channel.go                  channels
@@ -11,8 +11,9 @@
 //	document.go, docread.go, docshare.go, docedit.go    documents
 //	lock.go, lockrun.go         locks
 //	watch.go, event.go, who.go  what happens, and who is there
-//	shell.go                    the screen
-//	cluster.go, member.go       operators
+//	shell.go, inshell.go        the screen, and the other commands within it
+//	cluster.go, member.go       who belongs to the cluster
+//	operator.go, backup.go, audit.go    what it takes to run it for years
 //	completion.go               what a shell completes
 //	output.go, errors.go        text that is safe to show, JSON; exit codes and hints
 package cli
@@ -25,6 +26,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"parley/cmd/parley/keep"
+	"parley/raft"
+	"parley/rpc/client"
 )
 
 // Streams is where a command reads and writes, and its environment.
@@ -39,9 +44,12 @@ type Streams struct {
 type app struct {
 	Streams
 	addrs   []string
+	tls     keep.TLS
+	client  *client.Client // the last that was dialled
 	context string
 	json    bool
 	stale   bool
+	staleAt raft.Position // of the newest answer to a read with --stale
 	noInput bool
 	// requestID makes a command one that is executed once, however often it is called with it.
 	requestID string
@@ -61,6 +69,9 @@ func Run(ctx context.Context, args []string, s Streams) int {
 	root.SetErr(s.Err)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
+		if a.staleAt > 0 {
+			a.note("as of position %d, which may be old", a.staleAt)
+		}
 		return 0
 	}
 	if ctx.Err() != nil {
@@ -86,6 +97,10 @@ Begin with parley signup NAME, then parley login NAME.`
 	})
 	f := root.PersistentFlags()
 	f.StringSliceVar(&a.addrs, "addrs", nil, "the nodes' client addresses; any one suffices (env PARLEY_ADDRS)")
+	f.StringVar(&a.tls.CA, "tls-ca", "", "a file with the CA of the cluster's certificates (env PARLEY_TLS_CA; default: the CAs of this machine, and no TLS on loopback)")
+	f.StringVar(&a.tls.Cert, "tls-cert", "", "a certificate to show, where a cluster asks for one")
+	f.StringVar(&a.tls.Key, "tls-key", "", "its key")
+	f.BoolVar(&a.tls.Insecure, "insecure", false, "talk to other machines in the clear, where everybody on the way reads passwords and messages")
 	f.StringVar(&a.context, "context", "", "which cluster, of those in parley context list (env PARLEY_CONTEXT)")
 	f.BoolVar(&a.json, "json", false, "print JSON, also of errors")
 	f.BoolVar(&a.noInput, "no-input", false, "never ask for anything")
@@ -98,7 +113,7 @@ Begin with parley signup NAME, then parley login NAME.`
 	root.AddCommand(a.channelCommand(), a.sendCommand())
 	root.AddCommand(a.messageCommands()...)
 	root.AddCommand(a.historyCommand(), a.tailCommand(), a.searchCommand(), a.dmCommand(), a.fileCommand(), a.docCommand(), a.lockCommand())
-	root.AddCommand(a.watchCommand(), a.whoCommand(), a.shellCommand(), a.clusterCommand(), a.contextCommand(), a.completionCommand(root))
+	root.AddCommand(a.watchCommand(), a.whoCommand(), a.shellCommand(), a.clusterCommand(), a.auditCommand(), a.contextCommand(), a.completionCommand(root))
 	return root
 }
 

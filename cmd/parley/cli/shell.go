@@ -31,11 +31,12 @@ can do. Without a terminal it does the lines that it reads, up to the first one 
 			b := backend.New(c, func(before, now client.Credentials) error {
 				return dir.Update(kept.Name, func(k *keep.Context) {
 					if now.LoggedIn() || k.Credentials.Login == before.Login { // nobody has logged in meanwhile, by another process
-						k.Credentials = now
+						k.Credentials, k.TLS = now, a.tlsOf(kept)
 					}
 				})
 			})
-			o := shell.Options{In: a.In, Out: a.Out, Err: a.Err, Color: a.Getenv("NO_COLOR") == "" && a.Getenv("TERM") != "dumb"}
+			o := shell.Options{In: a.In, Out: a.Out, Err: a.Err, Color: a.Getenv("NO_COLOR") == "" && a.Getenv("TERM") != "dumb",
+				Plain: &inShell{a, kept.Name}}
 			if len(args) > 0 {
 				o.Open = args[0]
 			}

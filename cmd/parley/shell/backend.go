@@ -291,11 +291,14 @@ type Event struct {
 	Reader   string // the user whose eyes it is for: to nobody else it is shown. Of a connection: empty
 	Place    PlaceID
 	User     string    // whom it happened to, or who did it
-	By       string    // Joined: who added him, if it was not himself
+	By       string    // Joined: who added him, if it was not himself. LockChanged: whose it was
 	Message  Message   // Posted: the message. Edited: its ID and its text. Deleted: its ID, and Deleted. Reacted: its ID
 	File     File      // Filed
 	Through  Position  // WasRead
-	Text     string    // Lost: why. Connected: the node
+	Doc      string    // Editing, DocChanged: the document
+	Change   string    // DocChanged, LockChanged: what was done, as "updated" or "broken"
+	Admin    bool      // UserChanged: a cluster admin
+	Text     string    // Lost: why. Connected: the node. Editing, DocChanged: the title. LockChanged: the name. UserChanged: the name that is shown
 	Time     time.Time // Offline: when
 }
 
@@ -318,6 +321,10 @@ const (
 	ChannelChanged                 // Place has another description, policy or admin, or is archived
 	WasRead                        // this user has read Place up to Through, here or elsewhere
 	Typing                         // User writes in Place
+	Editing                        // User writes on Doc
+	DocChanged                     // by User
+	LockChanged                    // User has it, or had it, or broke it
+	UserChanged                    // User is called otherwise, or has other rights
 	Revoked                        // this login has ended
 	Connected                      // with the node Text
 	Lost                           // the connection, because of Text

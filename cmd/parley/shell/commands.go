@@ -15,6 +15,7 @@ type command struct {
 	help   string
 	needs  need
 	run    func(m *Model, args []string) ([]effect, error) // as many arguments as parameters; "" is missing
+	plain  []string                                        // the words of the command line that it stands for; see do_plain.go
 }
 
 // need is what has to be so before a command makes sense.
@@ -36,86 +37,101 @@ type chapter struct {
 func chapters() []chapter {
 	return []chapter{
 		{"You", []command{
-			{words("signup"), "USER EMAIL [NAME...]", "make an account; asks for a password", nothing, signUp},
-			{words("accept"), "CODE USER EMAIL [NAME...]", "make an account with an invitation", nothing, accept},
-			{words("login"), "USER", "log in; asks for the password", nothing, logIn},
-			{words("logout"), "", "log out", aLogin, logOut},
-			{words("whoami"), "", "who is logged in", aLogin, whoAmI},
-			{words("passwd"), "", "change the password; ends your other logins", aLogin, passwd},
-			{words("redeem"), "USER", "set a forgotten password anew, with a secret from an admin", nothing, redeem},
-			{words("profile"), "NAME...", "change the name that others see", aLogin, profile},
-			{words("email"), "EMAIL", "change the email address", aLogin, email},
-			{words("sessions"), "", "where you are logged in", aLogin, sessions},
-			{words("revoke"), "LOGIN", "end one of your logins", aLogin, revoke},
+			{words("signup"), "USER EMAIL [NAME...]", "make an account; asks for a password", nothing, signUp, nil},
+			{words("accept"), "CODE USER EMAIL [NAME...]", "make an account with an invitation", nothing, accept, nil},
+			{words("login"), "USER", "log in; asks for the password", nothing, logIn, nil},
+			{words("logout"), "", "log out", aLogin, logOut, nil},
+			{words("whoami"), "", "who is logged in", aLogin, whoAmI, nil},
+			{words("passwd"), "", "change the password; ends your other logins", aLogin, passwd, nil},
+			{words("redeem"), "USER", "set a forgotten password anew, with a secret from an admin", nothing, redeem, nil},
+			{words("profile"), "NAME...", "change the name that others see", aLogin, profile, nil},
+			{words("email"), "EMAIL", "change the email address", aLogin, email, nil},
+			{words("sessions"), "", "where you are logged in", aLogin, sessions, nil},
+			{words("revoke"), "LOGIN", "end one of your logins", aLogin, revoke, nil},
 		}},
 		{"Places", []command{
-			{words("channels"), "", "all channels that you may see", aLogin, channels},
-			{words("create_channel", "create"), "NAME [DESCRIPTION...]", "make a channel; --private and --invite before the description", aLogin, createChannel},
-			{words("join"), "CHANNEL", "join a channel and open it", aLogin, joinChannel},
-			{words("leave"), "[CHANNEL]", "leave a channel", aLogin, leaveChannel},
-			{words("switch", "open"), "PLACE", "open a channel that you are in, or @USER", aLogin, switchTo},
-			{words("dm"), "USER [TEXT...]", "open a conversation, and send a text", aLogin, dm},
-			{words("back"), "", "leave a conversation, or a channel for the lobby", nothing, back},
-			{words("conversations", "dms"), "", "your direct conversations, the newest first", aLogin, conversations},
-			{words("members"), "[CHANNEL]", "who is in a place", aLogin, members},
-			{words("users", "who"), "", "everybody, and who is online", aLogin, users},
+			{words("channels"), "", "all channels that you may see", aLogin, channels, nil},
+			{words("create_channel", "create"), "NAME [DESCRIPTION...]", "make a channel; --private and --invite before the description", aLogin, createChannel, nil},
+			{words("join"), "CHANNEL", "join a channel and open it", aLogin, joinChannel, nil},
+			{words("leave"), "[CHANNEL]", "leave a channel", aLogin, leaveChannel, nil},
+			{words("switch", "open"), "PLACE", "open a channel that you are in, or @USER", aLogin, switchTo, nil},
+			{words("dm"), "USER [TEXT...]", "open a conversation, and send a text", aLogin, dm, nil},
+			{words("back"), "", "leave a conversation, or a channel for the lobby", nothing, back, nil},
+			{words("conversations", "dms"), "", "your direct conversations, the newest first", aLogin, conversations, nil},
+			{words("members"), "[CHANNEL]", "who is in a place", aLogin, members, nil},
+			{words("users", "who"), "", "everybody, and who is online", aLogin, users, nil},
 		}},
 		{"Channels that you look after", []command{
-			{words("add_user"), "USER [CHANNEL]", "put somebody into a channel", aLogin, addUser},
-			{words("remove_user"), "USER [CHANNEL]", "take somebody out of a channel", aLogin, removeUser},
-			{words("promote"), "USER [CHANNEL]", "make somebody an admin of a channel", aLogin, promote},
-			{words("demote"), "USER [CHANNEL]", "take that back", aLogin, demote},
-			{words("policy"), "open|invite [CHANNEL]", "who may join", aLogin, policy},
-			{words("archive"), "[CHANNEL]", "close a channel for new messages", aLogin, archive},
-			{words("unarchive"), "[CHANNEL]", "open it again", aLogin, unarchive},
+			{words("add_user"), "USER [CHANNEL]", "put somebody into a channel", aLogin, addUser, nil},
+			{words("remove_user"), "USER [CHANNEL]", "take somebody out of a channel", aLogin, removeUser, nil},
+			{words("promote"), "USER [CHANNEL]", "make somebody an admin of a channel", aLogin, promote, nil},
+			{words("demote"), "USER [CHANNEL]", "take that back", aLogin, demote, nil},
+			{words("policy"), "open|invite [CHANNEL]", "who may join", aLogin, policy, nil},
+			{words("archive"), "[CHANNEL]", "close a channel for new messages", aLogin, archive, nil},
+			{words("unarchive"), "[CHANNEL]", "open it again", aLogin, unarchive, nil},
 		}},
 		{"Messages", []command{
-			{words("send"), "TEXT...", "send a text; in the lobby after a PLACE", aLogin, send},
-			{words("reply"), "MESSAGE TEXT...", "answer a message", aPlace, reply},
-			{words("thread"), "MESSAGE", "a message and its answers", aLogin, thread},
-			{words("edit"), "MESSAGE TEXT...", "change a text of yours", aLogin, edit},
-			{words("unsend"), "MESSAGE", "delete a message", aLogin, unsend},
-			{words("edits"), "MESSAGE", "what a message said before", aLogin, edits},
-			{words("react"), "MESSAGE EMOJI", "react to a message", aLogin, reactTo},
-			{words("unreact"), "MESSAGE EMOJI", "take that back", aLogin, unreact},
-			{words("history"), "[N]", "older messages", aPlace, history},
-			{words("search"), "QUERY...", "messages with all these words", aLogin, search},
-			{words("mentions"), "", "messages that name you", aLogin, mentions},
-			{words("read"), "", "mark this place as read", aPlace, read},
-			{words("retry"), "", "send again what has failed (Ctrl-R)", nothing, retry},
-			{words("discard"), "", "give up what has failed (Ctrl-X)", nothing, discard},
+			{words("send"), "TEXT...", "send a text; in the lobby after a PLACE", aLogin, send, nil},
+			{words("reply"), "MESSAGE TEXT...", "answer a message", aPlace, reply, nil},
+			{words("thread"), "MESSAGE", "a message and its answers", aLogin, thread, nil},
+			{words("edit"), "MESSAGE TEXT...", "change a text of yours", aLogin, edit, nil},
+			{words("unsend"), "MESSAGE", "delete a message", aLogin, unsend, nil},
+			{words("edits"), "MESSAGE", "what a message said before", aLogin, edits, nil},
+			{words("react"), "MESSAGE EMOJI", "react to a message", aLogin, reactTo, nil},
+			{words("unreact"), "MESSAGE EMOJI", "take that back", aLogin, unreact, nil},
+			{words("history"), "[N]", "older messages", aPlace, history, nil},
+			{words("search"), "QUERY...", "messages with all these words", aLogin, search, nil},
+			{words("mentions"), "", "messages that name you", aLogin, mentions, nil},
+			{words("read"), "", "mark this place as read", aPlace, read, nil},
+			{words("retry"), "", "send again what has failed (Ctrl-R)", nothing, retry, nil},
+			{words("discard"), "", "give up what has failed (Ctrl-X)", nothing, discard, nil},
 		}},
 		{"Files", []command{
-			{words("upload"), "PATH [DESCRIPTION...]", "put a file here; quote a path with blanks", aPlace, upload},
-			{words("download"), "FILE [PATH...]", "get a file", aLogin, download},
-			{words("files"), "", "the files of this place", aPlace, files},
+			{words("upload"), "PATH [DESCRIPTION...]", "put a file here; quote a path with blanks", aPlace, upload, nil},
+			{words("download"), "FILE [PATH...]", "get a file", aLogin, download, nil},
+			{words("files"), "", "the files of this place", aPlace, files, nil},
+		}},
+		{"Documents and locks", []command{
+			{words("doc"), "[COMMAND...]", "documents; alone it says what there is", aLogin, plainly("doc"), words("doc")},
+			{words("lock"), "[COMMAND...]", "locks; alone it says what there is", aLogin, plainly("lock"), words("lock")},
 		}},
 		{"Assistance", []command{
-			{words("smart_reply"), "[N]", "three answers to choose from; with a number, send that one", aPlace, smartReply},
-			{words("suggest"), "TEXT...", "how a text could go on", aPlace, suggest},
-			{words("summarize"), "[N]", "the last 20 messages in short, or the last N", aPlace, summarize},
-			{words("ask"), "QUESTION...", "ask a model, about this place if one is open", aLogin, askModel},
+			{words("smart_reply"), "[N]", "three answers to choose from; with a number, send that one", aPlace, smartReply, nil},
+			{words("suggest"), "TEXT...", "how a text could go on", aPlace, suggest, nil},
+			{words("summarize"), "[N]", "the last 20 messages in short, or the last N", aPlace, summarize, nil},
+			{words("ask"), "QUESTION...", "ask a model, about this place if one is open", aLogin, askModel, nil},
 		}},
 		{"Cluster", []command{
-			{words("status"), "", "leader and nodes", nothing, status},
-			{words("reconnect"), "", "look for another node", nothing, reconnect},
-			{words("claim"), "", "become the first cluster admin; asks for the token", aLogin, claim},
-			{words("invite"), "", "make an invitation", aLogin, invite},
-			{words("disable"), "USER", "end an account's logins and lock it", aLogin, disable},
-			{words("enable"), "USER", "unlock an account", aLogin, enable},
-			{words("grant_admin"), "USER", "make a cluster admin", aLogin, grantAdmin},
-			{words("revoke_admin"), "USER", "take that back", aLogin, revokeAdmin},
-			{words("reset_password"), "USER", "a secret with which somebody can set a new password", aLogin, resetPassword},
+			{words("status"), "", "leader and nodes", nothing, status, nil},
+			{words("reconnect"), "", "look for another node", nothing, reconnect, nil},
+			{words("claim"), "", "become the first cluster admin; asks for the token", aLogin, claim, nil},
+			{words("invite"), "", "make an invitation", aLogin, invite, nil},
+			{words("disable"), "USER", "end an account's logins and lock it", aLogin, disable, nil},
+			{words("enable"), "USER", "unlock an account", aLogin, enable, nil},
+			{words("grant_admin"), "USER", "make a cluster admin", aLogin, grantAdmin, nil},
+			{words("revoke_admin"), "USER", "take that back", aLogin, revokeAdmin, nil},
+			{words("reset_password"), "USER", "a secret with which somebody can set a new password", aLogin, resetPassword, nil},
 		}},
 		{"Shell", []command{
-			{words("clear"), "", "clear this place's notes", nothing, clearNotes},
-			{words("help"), "[COMMAND]", "this", nothing, help},
-			{words("exit", "quit"), "", "leave (also Ctrl-D on an empty line, Ctrl-C)", nothing, exit},
+			{words("parley"), "COMMAND...", "any plain command: /parley cluster check", nothing, plainly(), []string{}},
+			{words("clear"), "", "clear this place's notes", nothing, clearNotes, nil},
+			{words("help"), "[COMMAND]", "this", nothing, help, nil},
+			{words("exit", "quit"), "", "leave (also Ctrl-D on an empty line, Ctrl-C)", nothing, exit, nil},
 		}},
 	}
 }
 
 func words(w ...string) []string { return w }
+
+// Words are the names of all commands of the shell.
+func Words() (all []string) {
+	for _, ch := range chapters() {
+		for _, c := range ch.commands {
+			all = append(all, c.words[0])
+		}
+	}
+	return all
+}
 
 // find returns the command of a word.
 func find(word string) (command, bool) {

@@ -19,15 +19,23 @@ func (c choice) active() bool { return len(c.candidates) > 0 }
 
 // complete is what Tab does: it writes what is certain; if several words are possible it shows them, and the next Tab
 // takes the first one.
-func (m *Model) complete(step int) {
+func (m *Model) complete(step int) []effect {
 	if m.prompt != nil {
-		return
+		return nil
 	}
 	if m.choice.active() {
 		m.choose(step)
-		return
+		return nil
 	}
-	typed, candidates := m.candidates(m.input.before())
+	if effects, ok := m.completePlain(); ok {
+		return effects
+	}
+	m.propose(m.candidates(m.input.before()))
+	return nil
+}
+
+// propose completes a word by what could be meant.
+func (m *Model) propose(typed string, candidates []candidate) {
 	switch len(candidates) {
 	case 0:
 	case 1:

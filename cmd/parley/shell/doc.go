@@ -20,6 +20,7 @@
 //	events.go    what others do
 //	input.go     the line that is written on, and what was written on it before
 //	commands.go  the table of commands, from which /help and completion are made
+//	do_plain.go  the commands of the command line; the other do_ files, those of the shell
 //	complete.go  completion
 //	keys.go      which key does what
 //	text.go      pieces of text: cleaned, measured, wrapped, painted

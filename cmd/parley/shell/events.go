@@ -6,12 +6,17 @@ import (
 	"slices"
 )
 
-// A typist writes in a place right now, as far as is known.
+// A typist writes in a place or on a document right now, as far as is known.
 type typist struct {
 	place PlaceID
+	doc   string
+	title string // of the document
 	user  string
 	turn  int // of his last notice
 }
+
+// is says whether it is the one whom a notice is about.
+func (t *typist) is(e Event) bool { return t.place == e.Place && t.doc == e.Doc && t.user == e.User }
 
 // happened takes in what others do, and what this user does elsewhere.
 func (m *Model) happened(events []Event) (effects []effect) {
@@ -43,12 +48,16 @@ func (m *Model) event(e Event) []effect {
 		m.filed(e)
 	case WasRead:
 		return m.wasRead(e)
-	case Typing:
+	case Typing, Editing:
 		return m.writes(e)
 	case Online, Offline:
 		m.presence(e.User, e.Kind == Online, e)
 	case Joined, Left, Removed:
 		return m.membership(e)
+	case DocChanged, LockChanged:
+		m.aboutDocs(e)
+	case UserChanged:
+		m.renamed(e)
 	case ChannelCreated, ChannelChanged:
 		return m.refreshSoon()
 	case Revoked:
@@ -149,16 +158,17 @@ func (m *Model) writes(e Event) []effect {
 	if e.User == m.user() || m.pipe {
 		return nil
 	}
-	i := slices.IndexFunc(m.typing, func(t typist) bool { return t.place == e.Place && t.user == e.User })
+	i := slices.IndexFunc(m.typing, func(t typist) bool { return t.is(e) })
 	if i < 0 {
-		m.typing = append(m.typing, typist{place: e.Place, user: e.User})
+		m.typing = append(m.typing, typist{place: e.Place, doc: e.Doc, user: e.User})
 		i = len(m.typing) - 1
 	}
+	m.typing[i].title = e.Text
 	m.typing[i].turn++
 	turn := m.typing[i].turn
 	return later(typingShown, func(m *Model) []effect {
 		m.typing = slices.DeleteFunc(m.typing, func(t typist) bool {
-			return t.place == e.Place && t.user == e.User && t.turn == turn
+			return t.is(e) && t.turn == turn
 		})
 		return nil
 	})
@@ -184,6 +194,39 @@ func (m *Model) presence(user string, online bool, e Event) {
 				m.remark("%s is %s", user, map[bool]string{true: "online", false: "offline"}[online])
 			}
 		}
+	}
+}
+
+// renamed takes in what an account is now.
+func (m *Model) renamed(e Event) {
+	if e.User == m.user() {
+		m.me.DisplayName, m.me.ClusterAdmin = e.Text, e.Admin
+	}
+	for i := range m.users {
+		if m.users[i].Username == e.User {
+			m.users[i].DisplayName = e.Text
+		}
+	}
+	for i := range m.places {
+		if p := &m.places[i]; p.Direct && p.Name == e.User {
+			p.DisplayName = e.Text
+		}
+	}
+}
+
+// aboutDocs shows what others do with documents, and what becomes of this user's locks.
+func (m *Model) aboutDocs(e Event) {
+	m.typing = slices.DeleteFunc(m.typing, func(t typist) bool { return e.Doc != "" && t.doc == e.Doc && t.user == e.User })
+	mine := e.User == m.user()
+	switch {
+	case e.Kind == DocChanged && !mine && e.Text == "":
+		m.remark("%s has %s %s", e.User, e.Change, e.Doc)
+	case e.Kind == DocChanged && !mine:
+		m.remark("%s has %s %s (%s)", e.User, e.Change, e.Text, e.Doc)
+	case e.Change == "broken" && e.By == m.user() && !mine:
+		m.note(m.open, note{pieces: []piece{name(warn, e.User+" has broken your lock "+e.Text)}, remark: true})
+	case e.Change == "expired" && mine:
+		m.note(m.open, note{pieces: []piece{name(warn, "The time of your lock "+e.Text+" is over")}, remark: true})
 	}
 }
 

@@ -86,9 +86,9 @@ func (m *Model) command(key string) ([]effect, bool) {
 	case "enter":
 		return m.enterLine(m.input.text()), true
 	case "tab":
-		m.complete(1)
+		return m.complete(1), true
 	case "shift+tab":
-		m.complete(-1)
+		return m.complete(-1), true
 	case "up", "ctrl+p":
 		m.walk(1)
 	case "down", "ctrl+n":

@@ -16,6 +16,8 @@ const (
 	// inputBytesMax bounds what is being written: a server takes messages of 16 KiB, and says so of longer ones. A paste
 	// is cut here and not refused.
 	inputBytesMax = 64 << 10
+	// printedBytesMax bounds what is shown of what a plain command prints: some hundred screens.
+	printedBytesMax = 64 << 10
 	// outboxMax are the messages that wait to be sent. One is under way at a time.
 	outboxMax = 200
 	// eventsMax are handled between two pictures of the screen.

@@ -41,6 +41,7 @@ type Model struct {
 	asked    bool          // who is logged in
 	newKey   func() string // keys of drafts
 	zone     *time.Location
+	plain    Plain   // nil: there are none
 	pipe     bool    // lines in, lines out: what would only be painted is not read
 	news     []entry // of a pipe: what is to be printed
 	failed   error   // of a pipe: why the last line failed
@@ -69,11 +70,12 @@ type config struct {
 	newKey func() string
 	zone   *time.Location
 	pipe   bool
+	plain  Plain
 }
 
 func newModel(c config) *Model {
 	return &Model{
-		rooms: map[PlaceID]*room{}, newKey: c.newKey, zone: c.zone, pipe: c.pipe,
+		rooms: map[PlaceID]*room{}, newKey: c.newKey, zone: c.zone, pipe: c.pipe, plain: c.plain,
 		width: 80, height: 24, ruler: ruler{ansi.WcWidth},
 	}
 }
@@ -83,6 +85,8 @@ type effect struct {
 	after time.Duration // make it only after this time
 	limit time.Duration // give it this time
 	run   func(ctx context.Context, b Backend, tell func(answer)) answer
+	// program takes the terminal in the place of a call.
+	program *takeover
 }
 
 // An answer is what a model makes of what a call returned.

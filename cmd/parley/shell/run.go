@@ -19,6 +19,8 @@ type Options struct {
 	Color bool
 	// Open is the place to begin in, such as #general or @bob; empty is the lobby.
 	Open string
+	// Plain are the commands of the command line; nil: there are none.
+	Plain Plain
 	// Zone is where times are shown; nil is the local one.
 	Zone *time.Location
 }
@@ -33,7 +35,7 @@ func Run(ctx context.Context, b Backend, o Options) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errLeft)
-	m := newModel(config{newKey: rand.Text, zone: o.Zone, pipe: !isTerminal(o.In) || !isTerminal(o.Out)})
+	m := newModel(config{newKey: rand.Text, zone: o.Zone, pipe: !isTerminal(o.In) || !isTerminal(o.Out), plain: o.Plain})
 	m.first = o.Open
 	var err error
 	if m.pipe {
@@ -64,6 +66,10 @@ func isTerminal(v any) bool {
 
 // runEffect makes a call in the time that it has.
 func runEffect(ctx context.Context, e effect, b Backend, tell func(answer)) answer {
+	if p := e.program; p != nil { // there is no terminal that it could take
+		p.cmd.Stdout, p.cmd.Stderr = p.said, p.said
+		return p.ended(p.cmd.Run())
+	}
 	if e.limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, e.limit)

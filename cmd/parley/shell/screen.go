@@ -3,6 +3,7 @@ package shell
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -82,6 +83,11 @@ func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 func (s *screen) commands(effects []effect) tea.Cmd {
 	var cmds []tea.Cmd
 	for _, e := range effects {
+		if p := e.program; p != nil {
+			p.cmd.Stderr = io.MultiWriter(os.Stderr, p.said)
+			cmds = append(cmds, tea.ExecProcess(p.cmd, func(err error) tea.Msg { return p.ended(err) }))
+			continue
+		}
 		cmds = append(cmds, func() tea.Msg {
 			if e.after > 0 {
 				select {

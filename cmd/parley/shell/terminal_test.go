@@ -355,7 +355,7 @@ func TestR99_NoColorMeansNone(t *testing.T) {
 	s.sees("Welcome, Alice.")
 	s.types("help\r")
 	s.sees("/signup USER EMAIL", "lines below: Esc")
-	s.types("\x1b[6~\x1b[6~\x1b[6~\x1b[6~\x1b[6~\x1b[6~") // page down
+	s.types(strings.Repeat("\x1b[6~", 9)) // page down
 	s.sees("In the lobby commands need no slash")
 	s.types("\x03")
 	s.leaves(0)

@@ -213,14 +213,24 @@ func (m *Model) status() line {
 	return append(m.ruler.cut(l, max(width-m.ruler.lineWidth(more), width/3)), more...)
 }
 
-// writers says who writes here.
+// writers says who writes here, and who on a document.
 func (m *Model) writers() string {
-	var who []string
+	var who, docs []string
 	for _, t := range m.typing {
-		if t.place == m.open {
+		switch {
+		case t.doc != "":
+			docs = append(docs, t.user+" is editing "+excerpt(firstOf(t.title, t.doc)))
+		case t.place == m.open:
 			who = append(who, t.user)
 		}
 	}
+	if here := writersHere(who); here != "" {
+		docs = append([]string{here}, docs...)
+	}
+	return strings.Join(docs, " · ")
+}
+
+func writersHere(who []string) string {
 	switch len(who) {
 	case 0:
 		return ""

@@ -69,6 +69,8 @@ func Run(ctx context.Context, o Options, stdout io.Writer, ask Terminal) error {
 		AcceptDamage: o.AcceptDamage,
 		Files:        files,
 		Machine:      statemachine.New(),
+		MaxLevel:     process.MaxLevel(),
+		Secret:       secret(),
 	})
 	if r != nil {
 		defer r.Close()
@@ -108,7 +110,7 @@ func open(given string) (dir string, parent *osfs.FS, err error) {
 	return dir, parent, nil
 }
 
-// settings is the settings file of the new cluster's only member.
+// settings is the settings file of the new cluster's only member, and the secret that it has, which nodes that are added need.
 func settings(dir string) ([]node.RecoveryFile, error) {
 	s, err := process.Load(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -118,7 +120,13 @@ func settings(dir string) ([]node.RecoveryFile, error) {
 		return nil, err
 	}
 	name, data, err := s.Alone()
-	return []node.RecoveryFile{{Name: name, Data: data}}, err
+	files := []node.RecoveryFile{{Name: name, Data: data}}
+	if secret, there, err := process.Secret(dir); err != nil {
+		return nil, err
+	} else if there {
+		files = append(files, secret)
+	}
+	return files, err
 }
 
 // confirm asks whoever is there to type the id of the cluster that is given up.
@@ -170,6 +178,12 @@ func explain(dir string, err error) error {
 		return fmt.Errorf("%s and its parent directory must be writable for this user: %w", dir, err)
 	}
 	return process.DirError(dir, err)
+}
+
+// secret returns what the tokens of the new cluster are signed with.
+func secret() (s [32]byte) {
+	rand.Read(s[:]) // never fails, says its documentation
+	return s
 }
 
 // draw returns a random number that is not zero.

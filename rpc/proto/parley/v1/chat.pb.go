@@ -440,7 +440,7 @@ type SendBatchRequest struct {
 	// Session and number of the first message; the next ones have the numbers that follow. A request id is refused:
 	// a batch needs a session. Each of its commands is within the session's window of 256.
 	Command *CommandContext `protobuf:"bytes,1,opt,name=command,proto3" json:"command,omitempty"`
-	// 1 to 256, and the request at most 256 KiB.
+	// 1 to 256, in a request of at most 1 MiB.
 	Messages      []*BatchMessage `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -816,9 +816,10 @@ func (x *EditRequest) GetText() string {
 
 // EditResponse is the message as it is now.
 type EditResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Message       *Message               `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
-	Position      uint64                 `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As it is when this is answered; absent for who can't read it any more.
+	Message       *Message `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	Position      uint64   `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -27,7 +27,7 @@ type Topic int32
 
 const (
 	Topic_TOPIC_UNSPECIFIED Topic = 0
-	// Messages, edits, deletions, reactions, mentions, read marks.
+	// Messages, edits, deletions, reactions, mentions, read marks; that somebody writes one.
 	Topic_TOPIC_MESSAGES Topic = 1
 	// Channels, and who belongs to them.
 	Topic_TOPIC_CHANNELS Topic = 2
@@ -35,7 +35,8 @@ const (
 	// Who comes and goes.
 	Topic_TOPIC_PRESENCE Topic = 4
 	// New users, profiles, logins.
-	Topic_TOPIC_ACCOUNTS  Topic = 5
+	Topic_TOPIC_ACCOUNTS Topic = 5
+	// That somebody writes on one, too.
 	Topic_TOPIC_DOCUMENTS Topic = 6
 	Topic_TOPIC_LOCKS     Topic = 7
 )
@@ -156,7 +157,7 @@ func (x DocumentChanged_Change) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use DocumentChanged_Change.Descriptor instead.
 func (DocumentChanged_Change) EnumDescriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{22, 0}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{23, 0}
 }
 
 type LockChanged_Change int32
@@ -215,7 +216,7 @@ func (x LockChanged_Change) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LockChanged_Change.Descriptor instead.
 func (LockChanged_Change) EnumDescriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{23, 0}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{24, 0}
 }
 
 // WatchRequest says from where, and what of it.
@@ -299,7 +300,10 @@ type WatchResponse struct {
 	// What happened, by rising positions. All events of one position come in one frame.
 	Frames []*Frame `protobuf:"bytes,1,rep,name=frames,proto3" json:"frames,omitempty"`
 	// About once a second. It stands behind the frames.
-	Progress      *Progress `protobuf:"bytes,2,opt,name=progress,proto3" json:"progress,omitempty"`
+	Progress *Progress `protobuf:"bytes,2,opt,name=progress,proto3" json:"progress,omitempty"`
+	// What others do right now; see PresenceService.Notice. Notices have no position, and none is sent again: a stream that is
+	// behind gets none.
+	Notices       []*Notice `protobuf:"bytes,3,rep,name=notices,proto3" json:"notices,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -348,6 +352,115 @@ func (x *WatchResponse) GetProgress() *Progress {
 	return nil
 }
 
+func (x *WatchResponse) GetNotices() []*Notice {
+	if x != nil {
+		return x.Notices
+	}
+	return nil
+}
+
+// Notice says that somebody else is writing.
+type Notice struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Username string                 `protobuf:"bytes,1,opt,name=username,proto3" json:"username,omitempty"`
+	// Types that are valid to be assigned to What:
+	//
+	//	*Notice_Place
+	//	*Notice_DocumentId
+	What isNotice_What `protobuf_oneof:"what"`
+	// Of the document.
+	Title         string `protobuf:"bytes,4,opt,name=title,proto3" json:"title,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Notice) Reset() {
+	*x = Notice{}
+	mi := &file_parley_v1_event_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Notice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Notice) ProtoMessage() {}
+
+func (x *Notice) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_event_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Notice.ProtoReflect.Descriptor instead.
+func (*Notice) Descriptor() ([]byte, []int) {
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Notice) GetUsername() string {
+	if x != nil {
+		return x.Username
+	}
+	return ""
+}
+
+func (x *Notice) GetWhat() isNotice_What {
+	if x != nil {
+		return x.What
+	}
+	return nil
+}
+
+func (x *Notice) GetPlace() string {
+	if x != nil {
+		if x, ok := x.What.(*Notice_Place); ok {
+			return x.Place
+		}
+	}
+	return ""
+}
+
+func (x *Notice) GetDocumentId() string {
+	if x != nil {
+		if x, ok := x.What.(*Notice_DocumentId); ok {
+			return x.DocumentId
+		}
+	}
+	return ""
+}
+
+func (x *Notice) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+type isNotice_What interface {
+	isNotice_What()
+}
+
+type Notice_Place struct {
+	// A message there.
+	Place string `protobuf:"bytes,2,opt,name=place,proto3,oneof"`
+}
+
+type Notice_DocumentId struct {
+	// On it.
+	DocumentId string `protobuf:"bytes,3,opt,name=document_id,json=documentId,proto3,oneof"`
+}
+
+func (*Notice_Place) isNotice_What() {}
+
+func (*Notice_DocumentId) isNotice_What() {}
+
 // Frame is what happened at a position.
 type Frame struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -359,7 +472,7 @@ type Frame struct {
 
 func (x *Frame) Reset() {
 	*x = Frame{}
-	mi := &file_parley_v1_event_proto_msgTypes[2]
+	mi := &file_parley_v1_event_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -371,7 +484,7 @@ func (x *Frame) String() string {
 func (*Frame) ProtoMessage() {}
 
 func (x *Frame) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_event_proto_msgTypes[2]
+	mi := &file_parley_v1_event_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -384,7 +497,7 @@ func (x *Frame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Frame.ProtoReflect.Descriptor instead.
 func (*Frame) Descriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{2}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Frame) GetPosition() uint64 {
@@ -434,7 +547,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_parley_v1_event_proto_msgTypes[3]
+	mi := &file_parley_v1_event_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -446,7 +559,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_event_proto_msgTypes[3]
+	mi := &file_parley_v1_event_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -459,7 +572,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{3}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Event) GetKind() isEvent_Kind {
@@ -801,7 +914,7 @@ type MessageEdited struct {
 
 func (x *MessageEdited) Reset() {
 	*x = MessageEdited{}
-	mi := &file_parley_v1_event_proto_msgTypes[4]
+	mi := &file_parley_v1_event_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -813,7 +926,7 @@ func (x *MessageEdited) String() string {
 func (*MessageEdited) ProtoMessage() {}
 
 func (x *MessageEdited) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_event_proto_msgTypes[4]
+	mi := &file_parley_v1_event_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -826,7 +939,7 @@ func (x *MessageEdited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageEdited.ProtoReflect.Descriptor instead.
 func (*MessageEdited) Descriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{4}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *MessageEdited) GetMessage() *Message {
@@ -852,7 +965,7 @@ type MessageDeleted struct {
 
 func (x *MessageDeleted) Reset() {
 	*x = MessageDeleted{}
-	mi := &file_parley_v1_event_proto_msgTypes[5]
+	mi := &file_parley_v1_event_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -864,7 +977,7 @@ func (x *MessageDeleted) String() string {
 func (*MessageDeleted) ProtoMessage() {}
 
 func (x *MessageDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_event_proto_msgTypes[5]
+	mi := &file_parley_v1_event_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -877,7 +990,7 @@ func (x *MessageDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageDeleted.ProtoReflect.Descriptor instead.
 func (*MessageDeleted) Descriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{5}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *MessageDeleted) GetPlace() string {
@@ -930,7 +1043,7 @@ type ReactionChanged struct {
 
 func (x *ReactionChanged) Reset() {
 	*x = ReactionChanged{}
-	mi := &file_parley_v1_event_proto_msgTypes[6]
+	mi := &file_parley_v1_event_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -942,7 +1055,7 @@ func (x *ReactionChanged) String() string {
 func (*ReactionChanged) ProtoMessage() {}
 
 func (x *ReactionChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_event_proto_msgTypes[6]
+	mi := &file_parley_v1_event_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -955,7 +1068,7 @@ func (x *ReactionChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReactionChanged.ProtoReflect.Descriptor instead.
 func (*ReactionChanged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{6}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ReactionChanged) GetPlace() string {
@@ -1015,7 +1128,7 @@ type ReadMark struct {
 
 func (x *ReadMark) Reset() {
 	*x = ReadMark{}
-	mi := &file_parley_v1_event_proto_msgTypes[7]
+	mi := &file_parley_v1_event_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1027,7 +1140,7 @@ func (x *ReadMark) String() string {
 func (*ReadMark) ProtoMessage() {}
 
 func (x *ReadMark) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_event_proto_msgTypes[7]
+	mi := &file_parley_v1_event_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1040,7 +1153,7 @@ func (x *ReadMark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadMark.ProtoReflect.Descriptor instead.
 func (*ReadMark) Descriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{7}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ReadMark) GetPlace() string {
@@ -1084,7 +1197,7 @@ type Mention struct {
 
 func (x *Mention) Reset() {
 	*x = Mention{}
-	mi := &file_parley_v1_event_proto_msgTypes[8]
+	mi := &file_parley_v1_event_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1096,7 +1209,7 @@ func (x *Mention) String() string {
 func (*Mention) ProtoMessage() {}
 
 func (x *Mention) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_event_proto_msgTypes[8]
+	mi := &file_parley_v1_event_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1109,7 +1222,7 @@ func (x *Mention) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mention.ProtoReflect.Descriptor instead.
 func (*Mention) Descriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{8}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Mention) GetPlace() string {
@@ -1152,7 +1265,7 @@ type ChannelCreated struct {
 
 func (x *ChannelCreated) Reset() {
 	*x = ChannelCreated{}
-	mi := &file_parley_v1_event_proto_msgTypes[9]
+	mi := &file_parley_v1_event_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1164,7 +1277,7 @@ func (x *ChannelCreated) String() string {
 func (*ChannelCreated) ProtoMessage() {}
 
 func (x *ChannelCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_event_proto_msgTypes[9]
+	mi := &file_parley_v1_event_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1177,7 +1290,7 @@ func (x *ChannelCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChannelCreated.ProtoReflect.Descriptor instead.
 func (*ChannelCreated) Descriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{9}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ChannelCreated) GetChannel() *Channel {
@@ -1205,7 +1318,7 @@ type ChannelChanged struct {
 
 func (x *ChannelChanged) Reset() {
 	*x = ChannelChanged{}
-	mi := &file_parley_v1_event_proto_msgTypes[10]
+	mi := &file_parley_v1_event_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1217,7 +1330,7 @@ func (x *ChannelChanged) String() string {
 func (*ChannelChanged) ProtoMessage() {}
 
 func (x *ChannelChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_event_proto_msgTypes[10]
+	mi := &file_parley_v1_event_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1230,7 +1343,7 @@ func (x *ChannelChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChannelChanged.ProtoReflect.Descriptor instead.
 func (*ChannelChanged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{10}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ChannelChanged) GetChannel() *Channel {
@@ -1258,7 +1371,7 @@ type ChannelArchived struct {
 
 func (x *ChannelArchived) Reset() {
 	*x = ChannelArchived{}
-	mi := &file_parley_v1_event_proto_msgTypes[11]
+	mi := &file_parley_v1_event_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1270,7 +1383,7 @@ func (x *ChannelArchived) String() string {
 func (*ChannelArchived) ProtoMessage() {}
 
 func (x *ChannelArchived) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_event_proto_msgTypes[11]
+	mi := &file_parley_v1_event_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1283,7 +1396,7 @@ func (x *ChannelArchived) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChannelArchived.ProtoReflect.Descriptor instead.
 func (*ChannelArchived) Descriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{11}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ChannelArchived) GetChannel() string {
@@ -1311,7 +1424,7 @@ type ChannelUnarchived struct {
 
 func (x *ChannelUnarchived) Reset() {
 	*x = ChannelUnarchived{}
-	mi := &file_parley_v1_event_proto_msgTypes[12]
+	mi := &file_parley_v1_event_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1323,7 +1436,7 @@ func (x *ChannelUnarchived) String() string {
 func (*ChannelUnarchived) ProtoMessage() {}
 
 func (x *ChannelUnarchived) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_event_proto_msgTypes[12]
+	mi := &file_parley_v1_event_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1336,7 +1449,7 @@ func (x *ChannelUnarchived) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChannelUnarchived.ProtoReflect.Descriptor instead.
 func (*ChannelUnarchived) Descriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{12}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ChannelUnarchived) GetChannel() string {
@@ -1368,7 +1481,7 @@ type MemberJoined struct {
 
 func (x *MemberJoined) Reset() {
 	*x = MemberJoined{}
-	mi := &file_parley_v1_event_proto_msgTypes[13]
+	mi := &file_parley_v1_event_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1380,7 +1493,7 @@ func (x *MemberJoined) String() string {
 func (*MemberJoined) ProtoMessage() {}
 
 func (x *MemberJoined) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_event_proto_msgTypes[13]
+	mi := &file_parley_v1_event_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1393,7 +1506,7 @@ func (x *MemberJoined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberJoined.ProtoReflect.Descriptor instead.
 func (*MemberJoined) Descriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{13}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *MemberJoined) GetChannel() string {
@@ -1438,7 +1551,7 @@ type MemberLeft struct {
 
 func (x *MemberLeft) Reset() {
 	*x = MemberLeft{}
-	mi := &file_parley_v1_event_proto_msgTypes[14]
+	mi := &file_parley_v1_event_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1450,7 +1563,7 @@ func (x *MemberLeft) String() string {
 func (*MemberLeft) ProtoMessage() {}
 
 func (x *MemberLeft) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_event_proto_msgTypes[14]
+	mi := &file_parley_v1_event_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1463,7 +1576,7 @@ func (x *MemberLeft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberLeft.ProtoReflect.Descriptor instead.
 func (*MemberLeft) Descriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{14}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *MemberLeft) GetChannel() string {
@@ -1500,7 +1613,7 @@ type MemberRoleChanged struct {
 
 func (x *MemberRoleChanged) Reset() {
 	*x = MemberRoleChanged{}
-	mi := &file_parley_v1_event_proto_msgTypes[15]
+	mi := &file_parley_v1_event_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1512,7 +1625,7 @@ func (x *MemberRoleChanged) String() string {
 func (*MemberRoleChanged) ProtoMessage() {}
 
 func (x *MemberRoleChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_event_proto_msgTypes[15]
+	mi := &file_parley_v1_event_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1525,7 +1638,7 @@ func (x *MemberRoleChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberRoleChanged.ProtoReflect.Descriptor instead.
 func (*MemberRoleChanged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{15}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *MemberRoleChanged) GetChannel() string {
@@ -1561,7 +1674,7 @@ type PresenceChanged struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Username string                 `protobuf:"bytes,1,opt,name=username,proto3" json:"username,omitempty"`
 	Online   bool                   `protobuf:"varint,2,opt,name=online,proto3" json:"online,omitempty"`
-	// When he went.
+	// When he went; absent if he is back when it is delivered.
 	LastSeen      *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=last_seen,json=lastSeen,proto3" json:"last_seen,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1569,7 +1682,7 @@ type PresenceChanged struct {
 
 func (x *PresenceChanged) Reset() {
 	*x = PresenceChanged{}
-	mi := &file_parley_v1_event_proto_msgTypes[16]
+	mi := &file_parley_v1_event_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1581,7 +1694,7 @@ func (x *PresenceChanged) String() string {
 func (*PresenceChanged) ProtoMessage() {}
 
 func (x *PresenceChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_event_proto_msgTypes[16]
+	mi := &file_parley_v1_event_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1594,7 +1707,7 @@ func (x *PresenceChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PresenceChanged.ProtoReflect.Descriptor instead.
 func (*PresenceChanged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{16}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PresenceChanged) GetUsername() string {
@@ -1628,7 +1741,7 @@ type UserCreated struct {
 
 func (x *UserCreated) Reset() {
 	*x = UserCreated{}
-	mi := &file_parley_v1_event_proto_msgTypes[17]
+	mi := &file_parley_v1_event_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1640,7 +1753,7 @@ func (x *UserCreated) String() string {
 func (*UserCreated) ProtoMessage() {}
 
 func (x *UserCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_event_proto_msgTypes[17]
+	mi := &file_parley_v1_event_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1653,7 +1766,7 @@ func (x *UserCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserCreated.ProtoReflect.Descriptor instead.
 func (*UserCreated) Descriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{17}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *UserCreated) GetUser() *User {
@@ -1673,7 +1786,7 @@ type UserChanged struct {
 
 func (x *UserChanged) Reset() {
 	*x = UserChanged{}
-	mi := &file_parley_v1_event_proto_msgTypes[18]
+	mi := &file_parley_v1_event_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1685,7 +1798,7 @@ func (x *UserChanged) String() string {
 func (*UserChanged) ProtoMessage() {}
 
 func (x *UserChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_event_proto_msgTypes[18]
+	mi := &file_parley_v1_event_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1698,7 +1811,7 @@ func (x *UserChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserChanged.ProtoReflect.Descriptor instead.
 func (*UserChanged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{18}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *UserChanged) GetUser() *User {
@@ -1719,7 +1832,7 @@ type LoginEnded struct {
 
 func (x *LoginEnded) Reset() {
 	*x = LoginEnded{}
-	mi := &file_parley_v1_event_proto_msgTypes[19]
+	mi := &file_parley_v1_event_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1731,7 +1844,7 @@ func (x *LoginEnded) String() string {
 func (*LoginEnded) ProtoMessage() {}
 
 func (x *LoginEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_event_proto_msgTypes[19]
+	mi := &file_parley_v1_event_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1744,7 +1857,7 @@ func (x *LoginEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoginEnded.ProtoReflect.Descriptor instead.
 func (*LoginEnded) Descriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{19}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *LoginEnded) GetLoginId() string {
@@ -1764,7 +1877,7 @@ type FileAdded struct {
 
 func (x *FileAdded) Reset() {
 	*x = FileAdded{}
-	mi := &file_parley_v1_event_proto_msgTypes[20]
+	mi := &file_parley_v1_event_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1776,7 +1889,7 @@ func (x *FileAdded) String() string {
 func (*FileAdded) ProtoMessage() {}
 
 func (x *FileAdded) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_event_proto_msgTypes[20]
+	mi := &file_parley_v1_event_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1789,7 +1902,7 @@ func (x *FileAdded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileAdded.ProtoReflect.Descriptor instead.
 func (*FileAdded) Descriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{20}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *FileAdded) GetFile() *File {
@@ -1812,7 +1925,7 @@ type FileDeleted struct {
 
 func (x *FileDeleted) Reset() {
 	*x = FileDeleted{}
-	mi := &file_parley_v1_event_proto_msgTypes[21]
+	mi := &file_parley_v1_event_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1824,7 +1937,7 @@ func (x *FileDeleted) String() string {
 func (*FileDeleted) ProtoMessage() {}
 
 func (x *FileDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_event_proto_msgTypes[21]
+	mi := &file_parley_v1_event_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1837,7 +1950,7 @@ func (x *FileDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileDeleted.ProtoReflect.Descriptor instead.
 func (*FileDeleted) Descriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{21}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *FileDeleted) GetPlace() string {
@@ -1880,7 +1993,7 @@ type DocumentChanged struct {
 
 func (x *DocumentChanged) Reset() {
 	*x = DocumentChanged{}
-	mi := &file_parley_v1_event_proto_msgTypes[22]
+	mi := &file_parley_v1_event_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1892,7 +2005,7 @@ func (x *DocumentChanged) String() string {
 func (*DocumentChanged) ProtoMessage() {}
 
 func (x *DocumentChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_event_proto_msgTypes[22]
+	mi := &file_parley_v1_event_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1905,7 +2018,7 @@ func (x *DocumentChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocumentChanged.ProtoReflect.Descriptor instead.
 func (*DocumentChanged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{22}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *DocumentChanged) GetChange() DocumentChanged_Change {
@@ -1976,7 +2089,7 @@ type LockChanged struct {
 
 func (x *LockChanged) Reset() {
 	*x = LockChanged{}
-	mi := &file_parley_v1_event_proto_msgTypes[23]
+	mi := &file_parley_v1_event_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1988,7 +2101,7 @@ func (x *LockChanged) String() string {
 func (*LockChanged) ProtoMessage() {}
 
 func (x *LockChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_event_proto_msgTypes[23]
+	mi := &file_parley_v1_event_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2001,7 +2114,7 @@ func (x *LockChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LockChanged.ProtoReflect.Descriptor instead.
 func (*LockChanged) Descriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{23}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *LockChanged) GetChange() LockChanged_Change {
@@ -2056,10 +2169,18 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"\acluster\x18\x02 \x01(\x06R\acluster\x12\x16\n" +
 	"\x06places\x18\x03 \x03(\tR\x06places\x12(\n" +
 	"\x06topics\x18\x04 \x03(\x0e2\x10.parley.v1.TopicR\x06topicsB\a\n" +
-	"\x05_from\"j\n" +
+	"\x05_from\"\x97\x01\n" +
 	"\rWatchResponse\x12(\n" +
 	"\x06frames\x18\x01 \x03(\v2\x10.parley.v1.FrameR\x06frames\x12/\n" +
-	"\bprogress\x18\x02 \x01(\v2\x13.parley.v1.ProgressR\bprogress\"M\n" +
+	"\bprogress\x18\x02 \x01(\v2\x13.parley.v1.ProgressR\bprogress\x12+\n" +
+	"\anotices\x18\x03 \x03(\v2\x11.parley.v1.NoticeR\anotices\"}\n" +
+	"\x06Notice\x12\x1a\n" +
+	"\busername\x18\x01 \x01(\tR\busername\x12\x16\n" +
+	"\x05place\x18\x02 \x01(\tH\x00R\x05place\x12!\n" +
+	"\vdocument_id\x18\x03 \x01(\tH\x00R\n" +
+	"documentId\x12\x14\n" +
+	"\x05title\x18\x04 \x01(\tR\x05titleB\x06\n" +
+	"\x04what\"M\n" +
 	"\x05Frame\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x04R\bposition\x12(\n" +
 	"\x06events\x18\x02 \x03(\v2\x10.parley.v1.EventR\x06events\"\xf7\t\n" +
@@ -2221,86 +2342,88 @@ func file_parley_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_parley_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_parley_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_parley_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_parley_v1_event_proto_goTypes = []any{
 	(Topic)(0),                    // 0: parley.v1.Topic
 	(DocumentChanged_Change)(0),   // 1: parley.v1.DocumentChanged.Change
 	(LockChanged_Change)(0),       // 2: parley.v1.LockChanged.Change
 	(*WatchRequest)(nil),          // 3: parley.v1.WatchRequest
 	(*WatchResponse)(nil),         // 4: parley.v1.WatchResponse
-	(*Frame)(nil),                 // 5: parley.v1.Frame
-	(*Event)(nil),                 // 6: parley.v1.Event
-	(*MessageEdited)(nil),         // 7: parley.v1.MessageEdited
-	(*MessageDeleted)(nil),        // 8: parley.v1.MessageDeleted
-	(*ReactionChanged)(nil),       // 9: parley.v1.ReactionChanged
-	(*ReadMark)(nil),              // 10: parley.v1.ReadMark
-	(*Mention)(nil),               // 11: parley.v1.Mention
-	(*ChannelCreated)(nil),        // 12: parley.v1.ChannelCreated
-	(*ChannelChanged)(nil),        // 13: parley.v1.ChannelChanged
-	(*ChannelArchived)(nil),       // 14: parley.v1.ChannelArchived
-	(*ChannelUnarchived)(nil),     // 15: parley.v1.ChannelUnarchived
-	(*MemberJoined)(nil),          // 16: parley.v1.MemberJoined
-	(*MemberLeft)(nil),            // 17: parley.v1.MemberLeft
-	(*MemberRoleChanged)(nil),     // 18: parley.v1.MemberRoleChanged
-	(*PresenceChanged)(nil),       // 19: parley.v1.PresenceChanged
-	(*UserCreated)(nil),           // 20: parley.v1.UserCreated
-	(*UserChanged)(nil),           // 21: parley.v1.UserChanged
-	(*LoginEnded)(nil),            // 22: parley.v1.LoginEnded
-	(*FileAdded)(nil),             // 23: parley.v1.FileAdded
-	(*FileDeleted)(nil),           // 24: parley.v1.FileDeleted
-	(*DocumentChanged)(nil),       // 25: parley.v1.DocumentChanged
-	(*LockChanged)(nil),           // 26: parley.v1.LockChanged
-	(*Progress)(nil),              // 27: parley.v1.Progress
-	(*Message)(nil),               // 28: parley.v1.Message
-	(*Channel)(nil),               // 29: parley.v1.Channel
-	(MemberRole)(0),               // 30: parley.v1.MemberRole
-	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
-	(*User)(nil),                  // 32: parley.v1.User
-	(*File)(nil),                  // 33: parley.v1.File
+	(*Notice)(nil),                // 5: parley.v1.Notice
+	(*Frame)(nil),                 // 6: parley.v1.Frame
+	(*Event)(nil),                 // 7: parley.v1.Event
+	(*MessageEdited)(nil),         // 8: parley.v1.MessageEdited
+	(*MessageDeleted)(nil),        // 9: parley.v1.MessageDeleted
+	(*ReactionChanged)(nil),       // 10: parley.v1.ReactionChanged
+	(*ReadMark)(nil),              // 11: parley.v1.ReadMark
+	(*Mention)(nil),               // 12: parley.v1.Mention
+	(*ChannelCreated)(nil),        // 13: parley.v1.ChannelCreated
+	(*ChannelChanged)(nil),        // 14: parley.v1.ChannelChanged
+	(*ChannelArchived)(nil),       // 15: parley.v1.ChannelArchived
+	(*ChannelUnarchived)(nil),     // 16: parley.v1.ChannelUnarchived
+	(*MemberJoined)(nil),          // 17: parley.v1.MemberJoined
+	(*MemberLeft)(nil),            // 18: parley.v1.MemberLeft
+	(*MemberRoleChanged)(nil),     // 19: parley.v1.MemberRoleChanged
+	(*PresenceChanged)(nil),       // 20: parley.v1.PresenceChanged
+	(*UserCreated)(nil),           // 21: parley.v1.UserCreated
+	(*UserChanged)(nil),           // 22: parley.v1.UserChanged
+	(*LoginEnded)(nil),            // 23: parley.v1.LoginEnded
+	(*FileAdded)(nil),             // 24: parley.v1.FileAdded
+	(*FileDeleted)(nil),           // 25: parley.v1.FileDeleted
+	(*DocumentChanged)(nil),       // 26: parley.v1.DocumentChanged
+	(*LockChanged)(nil),           // 27: parley.v1.LockChanged
+	(*Progress)(nil),              // 28: parley.v1.Progress
+	(*Message)(nil),               // 29: parley.v1.Message
+	(*Channel)(nil),               // 30: parley.v1.Channel
+	(MemberRole)(0),               // 31: parley.v1.MemberRole
+	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
+	(*User)(nil),                  // 33: parley.v1.User
+	(*File)(nil),                  // 34: parley.v1.File
 }
 var file_parley_v1_event_proto_depIdxs = []int32{
 	0,  // 0: parley.v1.WatchRequest.topics:type_name -> parley.v1.Topic
-	5,  // 1: parley.v1.WatchResponse.frames:type_name -> parley.v1.Frame
-	27, // 2: parley.v1.WatchResponse.progress:type_name -> parley.v1.Progress
-	6,  // 3: parley.v1.Frame.events:type_name -> parley.v1.Event
-	28, // 4: parley.v1.Event.message:type_name -> parley.v1.Message
-	7,  // 5: parley.v1.Event.edited:type_name -> parley.v1.MessageEdited
-	8,  // 6: parley.v1.Event.deleted:type_name -> parley.v1.MessageDeleted
-	9,  // 7: parley.v1.Event.reaction:type_name -> parley.v1.ReactionChanged
-	10, // 8: parley.v1.Event.read:type_name -> parley.v1.ReadMark
-	11, // 9: parley.v1.Event.mention:type_name -> parley.v1.Mention
-	12, // 10: parley.v1.Event.channel_created:type_name -> parley.v1.ChannelCreated
-	13, // 11: parley.v1.Event.channel_changed:type_name -> parley.v1.ChannelChanged
-	14, // 12: parley.v1.Event.channel_archived:type_name -> parley.v1.ChannelArchived
-	15, // 13: parley.v1.Event.channel_unarchived:type_name -> parley.v1.ChannelUnarchived
-	16, // 14: parley.v1.Event.member_joined:type_name -> parley.v1.MemberJoined
-	17, // 15: parley.v1.Event.member_left:type_name -> parley.v1.MemberLeft
-	18, // 16: parley.v1.Event.member_role_changed:type_name -> parley.v1.MemberRoleChanged
-	19, // 17: parley.v1.Event.presence:type_name -> parley.v1.PresenceChanged
-	20, // 18: parley.v1.Event.user_created:type_name -> parley.v1.UserCreated
-	21, // 19: parley.v1.Event.user_changed:type_name -> parley.v1.UserChanged
-	22, // 20: parley.v1.Event.login_ended:type_name -> parley.v1.LoginEnded
-	23, // 21: parley.v1.Event.file_added:type_name -> parley.v1.FileAdded
-	24, // 22: parley.v1.Event.file_deleted:type_name -> parley.v1.FileDeleted
-	25, // 23: parley.v1.Event.document:type_name -> parley.v1.DocumentChanged
-	26, // 24: parley.v1.Event.lock:type_name -> parley.v1.LockChanged
-	28, // 25: parley.v1.MessageEdited.message:type_name -> parley.v1.Message
-	29, // 26: parley.v1.ChannelCreated.channel:type_name -> parley.v1.Channel
-	29, // 27: parley.v1.ChannelChanged.channel:type_name -> parley.v1.Channel
-	30, // 28: parley.v1.MemberRoleChanged.role:type_name -> parley.v1.MemberRole
-	31, // 29: parley.v1.PresenceChanged.last_seen:type_name -> google.protobuf.Timestamp
-	32, // 30: parley.v1.UserCreated.user:type_name -> parley.v1.User
-	32, // 31: parley.v1.UserChanged.user:type_name -> parley.v1.User
-	33, // 32: parley.v1.FileAdded.file:type_name -> parley.v1.File
-	1,  // 33: parley.v1.DocumentChanged.change:type_name -> parley.v1.DocumentChanged.Change
-	2,  // 34: parley.v1.LockChanged.change:type_name -> parley.v1.LockChanged.Change
-	3,  // 35: parley.v1.EventService.Watch:input_type -> parley.v1.WatchRequest
-	4,  // 36: parley.v1.EventService.Watch:output_type -> parley.v1.WatchResponse
-	36, // [36:37] is the sub-list for method output_type
-	35, // [35:36] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	6,  // 1: parley.v1.WatchResponse.frames:type_name -> parley.v1.Frame
+	28, // 2: parley.v1.WatchResponse.progress:type_name -> parley.v1.Progress
+	5,  // 3: parley.v1.WatchResponse.notices:type_name -> parley.v1.Notice
+	7,  // 4: parley.v1.Frame.events:type_name -> parley.v1.Event
+	29, // 5: parley.v1.Event.message:type_name -> parley.v1.Message
+	8,  // 6: parley.v1.Event.edited:type_name -> parley.v1.MessageEdited
+	9,  // 7: parley.v1.Event.deleted:type_name -> parley.v1.MessageDeleted
+	10, // 8: parley.v1.Event.reaction:type_name -> parley.v1.ReactionChanged
+	11, // 9: parley.v1.Event.read:type_name -> parley.v1.ReadMark
+	12, // 10: parley.v1.Event.mention:type_name -> parley.v1.Mention
+	13, // 11: parley.v1.Event.channel_created:type_name -> parley.v1.ChannelCreated
+	14, // 12: parley.v1.Event.channel_changed:type_name -> parley.v1.ChannelChanged
+	15, // 13: parley.v1.Event.channel_archived:type_name -> parley.v1.ChannelArchived
+	16, // 14: parley.v1.Event.channel_unarchived:type_name -> parley.v1.ChannelUnarchived
+	17, // 15: parley.v1.Event.member_joined:type_name -> parley.v1.MemberJoined
+	18, // 16: parley.v1.Event.member_left:type_name -> parley.v1.MemberLeft
+	19, // 17: parley.v1.Event.member_role_changed:type_name -> parley.v1.MemberRoleChanged
+	20, // 18: parley.v1.Event.presence:type_name -> parley.v1.PresenceChanged
+	21, // 19: parley.v1.Event.user_created:type_name -> parley.v1.UserCreated
+	22, // 20: parley.v1.Event.user_changed:type_name -> parley.v1.UserChanged
+	23, // 21: parley.v1.Event.login_ended:type_name -> parley.v1.LoginEnded
+	24, // 22: parley.v1.Event.file_added:type_name -> parley.v1.FileAdded
+	25, // 23: parley.v1.Event.file_deleted:type_name -> parley.v1.FileDeleted
+	26, // 24: parley.v1.Event.document:type_name -> parley.v1.DocumentChanged
+	27, // 25: parley.v1.Event.lock:type_name -> parley.v1.LockChanged
+	29, // 26: parley.v1.MessageEdited.message:type_name -> parley.v1.Message
+	30, // 27: parley.v1.ChannelCreated.channel:type_name -> parley.v1.Channel
+	30, // 28: parley.v1.ChannelChanged.channel:type_name -> parley.v1.Channel
+	31, // 29: parley.v1.MemberRoleChanged.role:type_name -> parley.v1.MemberRole
+	32, // 30: parley.v1.PresenceChanged.last_seen:type_name -> google.protobuf.Timestamp
+	33, // 31: parley.v1.UserCreated.user:type_name -> parley.v1.User
+	33, // 32: parley.v1.UserChanged.user:type_name -> parley.v1.User
+	34, // 33: parley.v1.FileAdded.file:type_name -> parley.v1.File
+	1,  // 34: parley.v1.DocumentChanged.change:type_name -> parley.v1.DocumentChanged.Change
+	2,  // 35: parley.v1.LockChanged.change:type_name -> parley.v1.LockChanged.Change
+	3,  // 36: parley.v1.EventService.Watch:input_type -> parley.v1.WatchRequest
+	4,  // 37: parley.v1.EventService.Watch:output_type -> parley.v1.WatchResponse
+	37, // [37:38] is the sub-list for method output_type
+	36, // [36:37] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_event_proto_init() }
@@ -2313,7 +2436,11 @@ func file_parley_v1_event_proto_init() {
 	file_parley_v1_chat_proto_init()
 	file_parley_v1_file_proto_init()
 	file_parley_v1_event_proto_msgTypes[0].OneofWrappers = []any{}
-	file_parley_v1_event_proto_msgTypes[3].OneofWrappers = []any{
+	file_parley_v1_event_proto_msgTypes[2].OneofWrappers = []any{
+		(*Notice_Place)(nil),
+		(*Notice_DocumentId)(nil),
+	}
+	file_parley_v1_event_proto_msgTypes[4].OneofWrappers = []any{
 		(*Event_Message)(nil),
 		(*Event_Edited)(nil),
 		(*Event_Deleted)(nil),
@@ -2342,7 +2469,7 @@ func file_parley_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_event_proto_rawDesc), len(file_parley_v1_event_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   24,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

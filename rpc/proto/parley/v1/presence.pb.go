@@ -22,6 +22,128 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// NoticeRequest says what the caller does.
+type NoticeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to What:
+	//
+	//	*NoticeRequest_Place
+	//	*NoticeRequest_DocumentId
+	What          isNoticeRequest_What `protobuf_oneof:"what"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NoticeRequest) Reset() {
+	*x = NoticeRequest{}
+	mi := &file_parley_v1_presence_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NoticeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NoticeRequest) ProtoMessage() {}
+
+func (x *NoticeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_presence_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NoticeRequest.ProtoReflect.Descriptor instead.
+func (*NoticeRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_presence_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *NoticeRequest) GetWhat() isNoticeRequest_What {
+	if x != nil {
+		return x.What
+	}
+	return nil
+}
+
+func (x *NoticeRequest) GetPlace() string {
+	if x != nil {
+		if x, ok := x.What.(*NoticeRequest_Place); ok {
+			return x.Place
+		}
+	}
+	return ""
+}
+
+func (x *NoticeRequest) GetDocumentId() string {
+	if x != nil {
+		if x, ok := x.What.(*NoticeRequest_DocumentId); ok {
+			return x.DocumentId
+		}
+	}
+	return ""
+}
+
+type isNoticeRequest_What interface {
+	isNoticeRequest_What()
+}
+
+type NoticeRequest_Place struct {
+	// He writes a message there.
+	Place string `protobuf:"bytes,1,opt,name=place,proto3,oneof"`
+}
+
+type NoticeRequest_DocumentId struct {
+	// He writes on it.
+	DocumentId string `protobuf:"bytes,2,opt,name=document_id,json=documentId,proto3,oneof"`
+}
+
+func (*NoticeRequest_Place) isNoticeRequest_What() {}
+
+func (*NoticeRequest_DocumentId) isNoticeRequest_What() {}
+
+// NoticeResponse says that the others are told. Whether anybody was is not known.
+type NoticeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NoticeResponse) Reset() {
+	*x = NoticeResponse{}
+	mi := &file_parley_v1_presence_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NoticeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NoticeResponse) ProtoMessage() {}
+
+func (x *NoticeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_presence_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NoticeResponse.ProtoReflect.Descriptor instead.
+func (*NoticeResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_presence_proto_rawDescGZIP(), []int{1}
+}
+
 // Presence is whether a user is there.
 type Presence struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
@@ -36,7 +158,7 @@ type Presence struct {
 
 func (x *Presence) Reset() {
 	*x = Presence{}
-	mi := &file_parley_v1_presence_proto_msgTypes[0]
+	mi := &file_parley_v1_presence_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -48,7 +170,7 @@ func (x *Presence) String() string {
 func (*Presence) ProtoMessage() {}
 
 func (x *Presence) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_presence_proto_msgTypes[0]
+	mi := &file_parley_v1_presence_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -61,7 +183,7 @@ func (x *Presence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Presence.ProtoReflect.Descriptor instead.
 func (*Presence) Descriptor() ([]byte, []int) {
-	return file_parley_v1_presence_proto_rawDescGZIP(), []int{0}
+	return file_parley_v1_presence_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Presence) GetUsername() string {
@@ -107,7 +229,7 @@ type WhoRequest struct {
 
 func (x *WhoRequest) Reset() {
 	*x = WhoRequest{}
-	mi := &file_parley_v1_presence_proto_msgTypes[1]
+	mi := &file_parley_v1_presence_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -119,7 +241,7 @@ func (x *WhoRequest) String() string {
 func (*WhoRequest) ProtoMessage() {}
 
 func (x *WhoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_presence_proto_msgTypes[1]
+	mi := &file_parley_v1_presence_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -132,7 +254,7 @@ func (x *WhoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoRequest.ProtoReflect.Descriptor instead.
 func (*WhoRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_presence_proto_rawDescGZIP(), []int{1}
+	return file_parley_v1_presence_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *WhoRequest) GetAll() bool {
@@ -178,7 +300,7 @@ type WhoResponse struct {
 
 func (x *WhoResponse) Reset() {
 	*x = WhoResponse{}
-	mi := &file_parley_v1_presence_proto_msgTypes[2]
+	mi := &file_parley_v1_presence_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -190,7 +312,7 @@ func (x *WhoResponse) String() string {
 func (*WhoResponse) ProtoMessage() {}
 
 func (x *WhoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_presence_proto_msgTypes[2]
+	mi := &file_parley_v1_presence_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -203,7 +325,7 @@ func (x *WhoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhoResponse.ProtoReflect.Descriptor instead.
 func (*WhoResponse) Descriptor() ([]byte, []int) {
-	return file_parley_v1_presence_proto_rawDescGZIP(), []int{2}
+	return file_parley_v1_presence_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *WhoResponse) GetUsers() []*Presence {
@@ -238,7 +360,13 @@ var File_parley_v1_presence_proto protoreflect.FileDescriptor
 
 const file_parley_v1_presence_proto_rawDesc = "" +
 	"\n" +
-	"\x18parley/v1/presence.proto\x12\tparley.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/common.proto\"\x9a\x01\n" +
+	"\x18parley/v1/presence.proto\x12\tparley.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/common.proto\"R\n" +
+	"\rNoticeRequest\x12\x16\n" +
+	"\x05place\x18\x01 \x01(\tH\x00R\x05place\x12!\n" +
+	"\vdocument_id\x18\x02 \x01(\tH\x00R\n" +
+	"documentIdB\x06\n" +
+	"\x04what\"\x10\n" +
+	"\x0eNoticeResponse\"\x9a\x01\n" +
 	"\bPresence\x12\x1a\n" +
 	"\busername\x18\x01 \x01(\tR\busername\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x16\n" +
@@ -255,9 +383,10 @@ const file_parley_v1_presence_proto_rawDesc = "" +
 	"\vnext_cursor\x18\x02 \x01(\tR\n" +
 	"nextCursor\x12\x16\n" +
 	"\x06online\x18\x03 \x01(\rR\x06online\x12\x1a\n" +
-	"\bposition\x18\x04 \x01(\x04R\bposition2G\n" +
+	"\bposition\x18\x04 \x01(\x04R\bposition2\x86\x01\n" +
 	"\x0fPresenceService\x124\n" +
-	"\x03Who\x12\x15.parley.v1.WhoRequest\x1a\x16.parley.v1.WhoResponseB%Z#parley/rpc/proto/parley/v1;parleyv1b\x06proto3"
+	"\x03Who\x12\x15.parley.v1.WhoRequest\x1a\x16.parley.v1.WhoResponse\x12=\n" +
+	"\x06Notice\x12\x18.parley.v1.NoticeRequest\x1a\x19.parley.v1.NoticeResponseB%Z#parley/rpc/proto/parley/v1;parleyv1b\x06proto3"
 
 var (
 	file_parley_v1_presence_proto_rawDescOnce sync.Once
@@ -271,22 +400,26 @@ func file_parley_v1_presence_proto_rawDescGZIP() []byte {
 	return file_parley_v1_presence_proto_rawDescData
 }
 
-var file_parley_v1_presence_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_parley_v1_presence_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_parley_v1_presence_proto_goTypes = []any{
-	(*Presence)(nil),              // 0: parley.v1.Presence
-	(*WhoRequest)(nil),            // 1: parley.v1.WhoRequest
-	(*WhoResponse)(nil),           // 2: parley.v1.WhoResponse
-	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
-	(Consistency)(0),              // 4: parley.v1.Consistency
+	(*NoticeRequest)(nil),         // 0: parley.v1.NoticeRequest
+	(*NoticeResponse)(nil),        // 1: parley.v1.NoticeResponse
+	(*Presence)(nil),              // 2: parley.v1.Presence
+	(*WhoRequest)(nil),            // 3: parley.v1.WhoRequest
+	(*WhoResponse)(nil),           // 4: parley.v1.WhoResponse
+	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(Consistency)(0),              // 6: parley.v1.Consistency
 }
 var file_parley_v1_presence_proto_depIdxs = []int32{
-	3, // 0: parley.v1.Presence.last_seen:type_name -> google.protobuf.Timestamp
-	4, // 1: parley.v1.WhoRequest.consistency:type_name -> parley.v1.Consistency
-	0, // 2: parley.v1.WhoResponse.users:type_name -> parley.v1.Presence
-	1, // 3: parley.v1.PresenceService.Who:input_type -> parley.v1.WhoRequest
-	2, // 4: parley.v1.PresenceService.Who:output_type -> parley.v1.WhoResponse
-	4, // [4:5] is the sub-list for method output_type
-	3, // [3:4] is the sub-list for method input_type
+	5, // 0: parley.v1.Presence.last_seen:type_name -> google.protobuf.Timestamp
+	6, // 1: parley.v1.WhoRequest.consistency:type_name -> parley.v1.Consistency
+	2, // 2: parley.v1.WhoResponse.users:type_name -> parley.v1.Presence
+	3, // 3: parley.v1.PresenceService.Who:input_type -> parley.v1.WhoRequest
+	0, // 4: parley.v1.PresenceService.Notice:input_type -> parley.v1.NoticeRequest
+	4, // 5: parley.v1.PresenceService.Who:output_type -> parley.v1.WhoResponse
+	1, // 6: parley.v1.PresenceService.Notice:output_type -> parley.v1.NoticeResponse
+	5, // [5:7] is the sub-list for method output_type
+	3, // [3:5] is the sub-list for method input_type
 	3, // [3:3] is the sub-list for extension type_name
 	3, // [3:3] is the sub-list for extension extendee
 	0, // [0:3] is the sub-list for field type_name
@@ -298,13 +431,17 @@ func file_parley_v1_presence_proto_init() {
 		return
 	}
 	file_parley_v1_common_proto_init()
+	file_parley_v1_presence_proto_msgTypes[0].OneofWrappers = []any{
+		(*NoticeRequest_Place)(nil),
+		(*NoticeRequest_DocumentId)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_presence_proto_rawDesc), len(file_parley_v1_presence_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

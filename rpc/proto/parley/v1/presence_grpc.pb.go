@@ -19,7 +19,8 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	PresenceService_Who_FullMethodName = "/parley.v1.PresenceService/Who"
+	PresenceService_Who_FullMethodName    = "/parley.v1.PresenceService/Who"
+	PresenceService_Notice_FullMethodName = "/parley.v1.PresenceService/Notice"
 )
 
 // PresenceServiceClient is the client API for PresenceService service.
@@ -34,6 +35,16 @@ type PresenceServiceClient interface {
 	//
 	// Who: every user.
 	Who(ctx context.Context, in *WhoRequest, opts ...grpc.CallOption) (*WhoResponse, error)
+	// Notice tells the others that the caller is writing a message in a place, or on a document: those who have a
+	// stream (EventService.Watch) open just now and may read it. A program repeats it every few seconds for as
+	// long as it is so; nobody is told when it ends. It is not part of the log: it may get lost, or come twice, and after that
+	// nobody knows of it.
+	//
+	// Who: who may write there.
+	//
+	// Errors: FIELD_INVALID: neither place nor document; those of ChatService.Send and of
+	// DocumentService.UpdateDocument for the place and the document; RATE_LIMITED.
+	Notice(ctx context.Context, in *NoticeRequest, opts ...grpc.CallOption) (*NoticeResponse, error)
 }
 
 type presenceServiceClient struct {
@@ -54,6 +65,16 @@ func (c *presenceServiceClient) Who(ctx context.Context, in *WhoRequest, opts ..
 	return out, nil
 }
 
+func (c *presenceServiceClient) Notice(ctx context.Context, in *NoticeRequest, opts ...grpc.CallOption) (*NoticeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(NoticeResponse)
+	err := c.cc.Invoke(ctx, PresenceService_Notice_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PresenceServiceServer is the server API for PresenceService service.
 // All implementations must embed UnimplementedPresenceServiceServer
 // for forward compatibility.
@@ -66,6 +87,16 @@ type PresenceServiceServer interface {
 	//
 	// Who: every user.
 	Who(context.Context, *WhoRequest) (*WhoResponse, error)
+	// Notice tells the others that the caller is writing a message in a place, or on a document: those who have a
+	// stream (EventService.Watch) open just now and may read it. A program repeats it every few seconds for as
+	// long as it is so; nobody is told when it ends. It is not part of the log: it may get lost, or come twice, and after that
+	// nobody knows of it.
+	//
+	// Who: who may write there.
+	//
+	// Errors: FIELD_INVALID: neither place nor document; those of ChatService.Send and of
+	// DocumentService.UpdateDocument for the place and the document; RATE_LIMITED.
+	Notice(context.Context, *NoticeRequest) (*NoticeResponse, error)
 	mustEmbedUnimplementedPresenceServiceServer()
 }
 
@@ -78,6 +109,9 @@ type UnimplementedPresenceServiceServer struct{}
 
 func (UnimplementedPresenceServiceServer) Who(context.Context, *WhoRequest) (*WhoResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Who not implemented")
+}
+func (UnimplementedPresenceServiceServer) Notice(context.Context, *NoticeRequest) (*NoticeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Notice not implemented")
 }
 func (UnimplementedPresenceServiceServer) mustEmbedUnimplementedPresenceServiceServer() {}
 func (UnimplementedPresenceServiceServer) testEmbeddedByValue()                         {}
@@ -118,6 +152,24 @@ func _PresenceService_Who_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PresenceService_Notice_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(NoticeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PresenceServiceServer).Notice(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PresenceService_Notice_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PresenceServiceServer).Notice(ctx, req.(*NoticeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // PresenceService_ServiceDesc is the grpc.ServiceDesc for PresenceService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -128,6 +180,10 @@ var PresenceService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Who",
 			Handler:    _PresenceService_Who_Handler,
+		},
+		{
+			MethodName: "Notice",
+			Handler:    _PresenceService_Notice_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
