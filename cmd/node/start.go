@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"log/slog"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -66,8 +65,7 @@ func (o *startOptions) run(cmd *cobra.Command, stdout, stderr io.Writer) error {
 		}
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(stderr, nil))
-	return process.Run(process.WithParent(cmd.Context()), o.flags, log)
+	return process.Run(process.WithParent(cmd.Context()), o.flags, stderr)
 }
 
 // add makes the flags. docs/operations.md has a row for each.
@@ -96,6 +94,8 @@ func (o *startOptions) add(f *pflag.FlagSet) {
 	f.StringVar(&flags.SecretFile, "secret-file", "", "by which nodes on one machine know each other; made if it is not there (default: one for all clusters of this user)")
 	f.StringVar(&flags.Wire.Transport, "transport", "", "how nodes talk to nodes, the same on all: tcp, or grpc where nothing else passes (default tcp)")
 	f.BoolVar(&o.insecure, "insecure", false, "listen off loopback without certificates, where everybody on the way reads passwords and messages")
+
+	observeFlags(f, &flags.Observe)
 
 	f.StringVar(&o.config, "config", "", "a file in YAML that has flags, each a line: client-addr: 10.0.0.1:50051")
 	f.BoolVar(&o.check, "check", false, "only tell whether the node could start")

@@ -35,6 +35,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -76,6 +77,8 @@ type Config struct {
 	GoneAfter time.Duration
 	// Rates says how often somebody may do something.
 	Rates Rates
+	// GRPC adds options to the gRPC server, for instance handlers that count calls or trace them.
+	GRPC []grpc.ServerOption
 	// Now is the wall clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -122,7 +125,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	g := &gate{e, guard{cfg.Logger}, requestLog{cfg.Logger}}
-	s := &Server{cfg: cfg, duties: newDuties(e, cfg), grpc: grpc.NewServer(append(transport(cfg.TLS),
+	s := &Server{cfg: cfg, duties: newDuties(e, cfg), grpc: grpc.NewServer(append(slices.Concat(cfg.GRPC, transport(cfg.TLS)),
 		grpc.MaxRecvMsgSize(messageBytesMax),
 		grpc.MaxHeaderListSize(headerBytesMax),
 		grpc.MaxConcurrentStreams(streamsMax),

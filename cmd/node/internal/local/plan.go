@@ -3,6 +3,7 @@
 //
 //	plan.go    which nodes, where they listen, where their data lies
 //	child.go   one node's process, and how it is tied to this one's life
+//	http.go    where they are watched
 //	local.go   start all, wait until writes succeed, watch, stop all
 package local
 
@@ -27,6 +28,7 @@ type Options struct {
 	Nodes      int
 	ClientPort int // node i listens at ClientPort+i-1; 0 is any free ports
 	PeerPort   int
+	HTTPPort   int
 	BcryptCost int // 0: as the nodes have it
 }
 
@@ -53,6 +55,7 @@ type planNode struct {
 	ID         uint64 `json:"id"`
 	ClientAddr string `json:"client_addr"`
 	PeerAddr   string `json:"peer_addr"`
+	HTTPAddr   string `json:"http_addr,omitempty"`
 }
 
 const (
@@ -79,7 +82,14 @@ func loadPlan(o Options) (*plan, error) {
 		return nil, fmt.Errorf("%s was written by a newer release (version %d, this one reads %d): run that release", path, p.Version, planVersion)
 	}
 	p.bcryptCost = o.BcryptCost
-	return p, p.accept(o)
+	if err := p.accept(o); err != nil {
+		return nil, err
+	}
+	changed, err := p.watched(o)
+	if err == nil && changed {
+		err = p.save()
+	}
+	return p, err
 }
 
 // accept reports the first option that contradicts the saved plan.
@@ -120,11 +130,18 @@ func makePlan(o Options) (*plan, error) {
 	if err := p.portsFree(); err != nil {
 		return nil, err
 	}
-	data, err := json.MarshalIndent(p, "", "  ")
-	if err != nil {
+	if _, err := p.watched(o); err != nil {
 		return nil, err
 	}
-	return p, process.WriteFile(filepath.Join(o.Dir, planFile), append(data, '\n'))
+	return p, p.save()
+}
+
+func (p *plan) save() error {
+	data, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return err
+	}
+	return process.WriteFile(filepath.Join(p.dir, planFile), append(data, '\n'))
 }
 
 // addresses returns n addresses with consecutive ports: from port on, or free
@@ -151,13 +168,16 @@ func addressesFrom(port, n int) []string {
 }
 
 // freeAddresses looks below the ports that the system gives to outgoing
-// connections: one of those may be taken again before a node listens on it. Clients' and
-// peers' ports come from ranges of their own, as neither is held while the other is
+// connections: one of those may be taken again before a node listens on it. Clients', peers'
+// and watchers' ports come from ranges of their own, as none is held while the others are
 // looked for.
 func freeAddresses(flag string, n int) ([]string, error) {
 	from, to := 20000, 26000
-	if flag == "--peer-port" {
+	switch flag {
+	case "--peer-port":
 		from, to = 26000, 32000
+	case "--http-port":
+		from, to = 14000, 20000
 	}
 	for range 100 {
 		addrs := addressesFrom(from+rand.IntN(to-from-n), n)
@@ -238,7 +258,7 @@ func (p *plan) startArgs(n planNode) []string {
 	}
 	args := []string{"start", "--id", fmt.Sprint(n.ID), "--dir", p.nodeDir(n.ID),
 		"--client-addr", n.ClientAddr, "--peer-addr", n.PeerAddr, "--cluster", s.ClusterFlag(), "--demo-users",
-		"--secret-file", p.secretFile()}
+		"--secret-file", p.secretFile(), "--http-addr", n.HTTPAddr}
 	if p.bcryptCost != 0 {
 		args = append(args, "--bcrypt-cost", fmt.Sprint(p.bcryptCost))
 	}
