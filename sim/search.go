@@ -2,7 +2,6 @@ package sim
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -42,7 +41,8 @@ type SearchBounds struct {
 	Beats      int // heartbeat timers that fire
 	Commands   int
 	Crashes    int
-	Losses     int // of messages, the sender being told; without a word any number may be lost
+	Losses     int // of messages, the sender being told or not
+	Overtakes  int // messages that arrive before what left earlier on their link; negative: links keep no order, and lose without a word
 	Duplicates int
 	SlowWrites int // how often a disk takes its time; else a write is stored, or lost in a crash, before anything else happens at its node
 	StatesMax  int // no more states than this; zero is no bound
@@ -65,6 +65,8 @@ type SearchResult struct {
 	Transitions int  // moves made, each with one ending
 	Again       int  // of them those that led to a state seen before
 	Pruned      int  // moves not made, because another order of the same was searched
+	Nodes       int  // different ones that the states are made of
+	Steps       int  // of them that were worked out: the other transitions put together what was known
 	Depth       int  // moves of the longest of the shortest ways to a state
 	Set         [16]byte
 	Violation   *Violation
@@ -76,6 +78,7 @@ type searching struct {
 	options SearchOptions
 	bounds  SearchBounds
 	result  SearchResult
+	parts   *searchParts
 	seen    map[key]*visited
 	shapes  map[key]bool // in an exact search: the states as another would see them
 	queue   []visit
@@ -83,53 +86,47 @@ type searching struct {
 
 // visited is a state that was met.
 type visited struct {
-	sleep  []sleeper // what slept at every visit
-	opened bool      // what is behind it was searched, but for the sleepers
-	by     *visited  // where the shortest way comes from, and its last move
-	move   move
-	fate   string
-	depth  int
+	sleep  []*step  // what slept at every visit: everything behind it was searched
+	by     *visited // where the shortest way comes from, and its last move
+	last   *step
+	depth  int32
+	opened bool // what is behind it was searched, but for the sleepers
 }
 
 // visit is a state whose turn will come. only, if not nil, is what slept before and is awake now.
 type visit struct {
 	state *searchState
 	at    *visited
-	only  []sleeper
-}
-
-// sleeper is a move with one outcome that need not be made: everything behind it was searched.
-type sleeper struct {
-	id   uint64
-	node int8
-	used uint8 // a bit for each allowance
-	msg  uint64
+	only  []*step
 }
 
 // Search looks at everything that can happen within the bounds, the nearest first: what it finds,
 // it finds by a shortest way.
 func Search(bounds SearchBounds, options SearchOptions) *SearchResult {
-	s := &searching{options: options, bounds: bounds, seen: map[key]*visited{}}
+	s := &searching{options: options, bounds: bounds, seen: map[key]*visited{}, parts: newSearchParts(options.Exact, bounds.Overtakes >= 0)}
 	if options.Exact {
 		s.shapes = map[key]bool{}
 	}
-	start, wrong := atRest(bounds, options.Exact)
+	start, wrong := s.parts.atRest(bounds)
 	if wrong != nil {
 		s.result.Violation = wrong
 		return &s.result
 	}
 	for _, line := range options.From {
-		if start = start.follow(line, options.Exact); start == nil {
+		if start = s.follow(start, line); start == nil {
 			s.result.Violation = violation(Stopped, "The way to the beginning can't be gone: %s.", line)
 			return &s.result
 		}
 	}
-	s.meet(start, nil, &visited{})
-	for head := 0; head < len(s.queue); head++ {
-		v := s.queue[head]
-		s.queue[head] = visit{}
-		if !s.open(v, start) {
-			return &s.result
+	s.meet(start, nil, visited{})
+	for len(s.queue) > 0 {
+		level := s.queue
+		s.queue = nil
+		for i, v := range level {
+			level[i] = visit{}
+			if !s.open(v, start) {
+				return &s.result
+			}
 		}
 	}
 	s.result.Finished = true
@@ -137,11 +134,15 @@ func Search(bounds SearchBounds, options SearchOptions) *SearchResult {
 }
 
 // follow makes the move that is described like this, nil if there is none.
-func (s *searchState) follow(line string, exact bool) *searchState {
-	for _, m := range s.moves(nil) {
-		for _, o := range s.outcomes(m, exact) {
-			if o.trace == nil && s.describe(m)+o.fate == line {
-				return o.state
+func (s *searching) follow(state *searchState, line string) *searchState {
+	for _, m := range state.moves(nil, s.parts.ordered) {
+		for i, all := 0, state.steps(m, s.parts); i < len(all); i++ {
+			if describe(m, state)+all[i].fate != line {
+				continue
+			}
+			if next, wrong := state.after(m, &all[i], s.parts); wrong == nil {
+				next.past = s.parts.past(next.past)
+				return next
 			}
 		}
 	}
@@ -150,18 +151,26 @@ func (s *searchState) follow(line string, exact bool) *searchState {
 
 // atRest is where a search begins: three nodes have formed a cluster, node 1 leads term 1, and
 // everything is stored and nothing under way.
-func atRest(bounds SearchBounds, exact bool) (*searchState, *Violation) {
+func (p *searchParts) atRest(bounds SearchBounds) (*searchState, *Violation) {
 	s := &searchState{past: &searchPast{}}
 	for i := range s.nodes {
-		s.nodes[i] = &searchNode{}
-		s.nodes[i].start(i)
+		n := &searchNode{at: i}
+		n.start()
+		n.look()
+		s.nodes[i] = n
 	}
-	settled := func(i int) *Violation {
-		for len(s.nodes[i].pending) > 0 {
-			if wrong := s.stored(i); wrong != nil {
+	do := func(i int, something func(a *acting)) *Violation {
+		a := act(s.nodes[i], s.left, p)
+		for something(a); !a.wrong() && len(a.n.pending) > 0; {
+			a.stored()
+		}
+		for j := range a.phases {
+			if wrong := s.judge(i, &a.phases[j]); wrong != nil {
 				return wrong
 			}
+			s.carry(a.phases[j].sent, p.ordered)
 		}
+		s.nodes[i] = a.n
 		return nil
 	}
 	for i := range s.nodes {
@@ -169,44 +178,52 @@ func atRest(bounds SearchBounds, exact bool) (*searchState, *Violation) {
 		if i == 0 {
 			in = []raft.Input{{Kind: raft.InputCampaign}}
 		}
-		if wrong := s.step(i, 0, in...); wrong != nil {
-			return nil, wrong
-		}
-		if wrong := settled(i); wrong != nil {
+		if wrong := do(i, func(a *acting) { a.step(0, in...) }); wrong != nil {
 			return nil, wrong
 		}
 	}
 	for len(s.flight) > 0 {
 		m := *s.flight[0].m
-		to := int(m.To.ID) - 1
-		s.take(0)
-		if wrong := s.step(to, s.nodes[to].now, raft.Input{Kind: raft.InputMessage, Message: &m}); wrong != nil {
+		s.drop(0)
+		if wrong := do(int(m.To.ID)-1, func(a *acting) {
+			a.step(a.n.now, raft.Input{Kind: raft.InputMessage, Message: &m})
+		}); wrong != nil {
 			return nil, wrong
 		}
-		if wrong := settled(to); wrong != nil {
-			return nil, wrong
-		}
 	}
-	s.left = [allowances]int{
-		allowElection: bounds.Elections, allowBeat: bounds.Beats, allowCommand: bounds.Commands, allowCrash: bounds.Crashes,
-		allowLoss: bounds.Losses, allowDuplicate: bounds.Duplicates, allowSlowWrite: bounds.SlowWrites,
+	s.left = bounds.allowed()
+	for i, n := range s.nodes {
+		s.nodes[i] = p.node(n)
 	}
-	for _, n := range s.nodes {
-		n.shape = n.encode(exact)
-	}
+	s.past = p.past(s.past)
 	return s, nil
 }
 
+func (b *SearchBounds) allowed() (left allowed) {
+	for a, n := range [allowances]int{
+		allowElection: b.Elections, allowBeat: b.Beats, allowCommand: b.Commands, allowCrash: b.Crashes,
+		allowLoss: b.Losses, allowDuplicate: b.Duplicates, allowSlowWrite: b.SlowWrites, allowOvertake: b.Overtakes,
+	} {
+		left[a] = uint8(min(max(n, 0), searchBoundMax))
+	}
+	return left
+}
+
+// searchBoundMax is more of anything than a search could come to the end of.
+const searchBoundMax = 200
+
 // meet notes that a way leads to a state, and queues what is to be searched behind it for that.
 // It reports whether the bounds let the search go on.
-func (s *searching) meet(state *searchState, sleep []sleeper, found *visited) bool {
+func (s *searching) meet(state *searchState, sleep []*step, from visited) bool {
 	k := state.key()
 	v, met := s.seen[k]
 	if !met {
-		found.sleep = sleep
-		s.seen[k] = found
-		s.queue = append(s.queue, visit{state: state, at: found})
-		return s.count(state, k, found.depth)
+		v = &from
+		v.sleep = sleep
+		s.seen[k] = v
+		state.past = s.parts.past(state.past)
+		s.queue = append(s.queue, visit{state: state, at: v})
+		return s.count(state, k, int(v.depth))
 	}
 	s.result.Again++
 	woken := awakeIn(v.sleep, sleep)
@@ -224,9 +241,10 @@ func (s *searching) meet(state *searchState, sleep []sleeper, found *visited) bo
 func (s *searching) open(v visit, start *searchState) bool {
 	sleep := slices.Clone(v.at.sleep)
 	v.at.opened = true
-	for _, m := range v.state.moves(nil) {
-		for _, o := range v.state.outcomes(m, s.options.Exact) {
-			z := sleeperOf(m, &o)
+	for _, m := range v.state.moves(nil, s.parts.ordered) {
+		all := v.state.steps(m, s.parts)
+		for i := range all {
+			z := &all[i]
 			if v.only != nil && !sleeps(v.only, z) {
 				continue
 			}
@@ -235,12 +253,13 @@ func (s *searching) open(v visit, start *searchState) bool {
 				continue
 			}
 			s.result.Transitions++
-			found := &visited{by: v.at, move: m, fate: o.fate, depth: v.at.depth + 1}
-			if o.trace != nil {
-				s.result.Violation, s.result.Way = o.trace, append(s.options.From, found.way(start, s.options.Exact)...)
+			found := visited{by: v.at, last: z, depth: v.at.depth + 1}
+			next, wrong := v.state.after(m, z, s.parts)
+			if wrong != nil {
+				s.result.Violation, s.result.Way = wrong, append(s.options.From, s.way(&found, start)...)
 				return false
 			}
-			if !s.meet(o.state, awake(sleep, z), found) {
+			if !s.meet(next, awake(sleep, z), found) {
 				return false
 			}
 			if !s.options.EveryOrder {
@@ -252,20 +271,20 @@ func (s *searching) open(v visit, start *searchState) bool {
 }
 
 // way goes the way to a state once more and describes it.
-func (v *visited) way(start *searchState, exact bool) []string {
-	var steps []*visited
+func (s *searching) way(v *visited, state *searchState) []string {
+	var steps []*step
 	for ; v.by != nil; v = v.by {
-		steps = append(steps, v)
+		steps = append(steps, v.last)
 	}
 	slices.Reverse(steps)
 	var way []string
-	for _, v := range steps {
-		way = append(way, start.describe(v.move)+v.fate)
-		for _, o := range start.outcomes(v.move, exact) {
-			if o.fate == v.fate {
-				start = o.state
-			}
+	for _, e := range steps {
+		m := e.move
+		if m.message != nil {
+			m.at = slices.Index(state.flight, m.message)
 		}
+		way = append(way, describe(m, state)+e.fate)
+		state, _ = state.after(m, e, s.parts)
 	}
 	return way
 }
@@ -278,6 +297,7 @@ func (s *searching) count(state *searchState, k key, depth int) bool {
 		return false
 	}
 	r.States++
+	r.Nodes, r.Steps = len(s.parts.nodes), s.parts.steps
 	if s.shapes != nil {
 		k = state.shape()
 	}
@@ -292,40 +312,30 @@ func (s *searching) count(state *searchState, k key, depth int) bool {
 	return s.options.Progress == nil || r.States%(1<<12) != 0 || s.options.Progress(r)
 }
 
-// shape is the key that the state would have in a search that is not exact.
-func (s *searchState) shape() key {
-	c := *s
-	for i, n := range s.nodes {
-		n := *n
-		c.nodes[i] = &n
-		c.settle(i)
-		n.shape = n.encode(false)
+// independent reports whether the order of two moves makes no difference.
+func independent(a, b *step) bool {
+	if a.severs() || b.severs() {
+		return false // what is sent before is lost, and what is sent after is not
 	}
-	return c.key()
-}
-
-// sleeperOf names a move with its ending.
-func sleeperOf(m move, o *ending) sleeper {
-	b := append([]byte(o.fate), byte(m.kind), byte(m.node), byte(m.keep))
-	b = append(b, m.message[:]...)
-	k := keyOf(b)
-	z := sleeper{id: binary.LittleEndian.Uint64(k[:]), node: int8(m.node), msg: binary.LittleEndian.Uint64(m.message[:])}
-	for a, n := range o.used {
-		if n > 0 {
-			z.used |= 1 << a
+	x, y := a.move.message, b.move.message
+	if a.move.node == b.move.node || x != nil && y != nil && x.link() == y.link() {
+		return false
+	}
+	// What a message does to its receiver may end what another one was under way for.
+	if x != nil && x.to == b.move.node || y != nil && y.to == a.move.node {
+		return false
+	}
+	for i := range a.used {
+		if a.used[i] > 0 && b.used[i] > 0 {
+			return false
 		}
 	}
-	return z
-}
-
-// independent reports whether the order of two moves makes no difference.
-func independent(a, b sleeper) bool {
-	return a.node != b.node && a.used&b.used == 0 && (a.msg == 0 || a.msg != b.msg)
+	return true
 }
 
 // awake returns the sleepers that z does not wake.
-func awake(sleep []sleeper, z sleeper) []sleeper {
-	var kept []sleeper
+func awake(sleep []*step, z *step) []*step {
+	var kept []*step
 	for _, y := range sleep {
 		if independent(y, z) {
 			kept = append(kept, y)
@@ -334,9 +344,9 @@ func awake(sleep []sleeper, z sleeper) []sleeper {
 	return kept
 }
 
-func sleeps(all []sleeper, z sleeper) bool {
+func sleeps(all []*step, z *step) bool {
 	for i := range all {
-		if all[i].id == z.id {
+		if all[i].name == z.name {
 			return true
 		}
 	}
@@ -344,8 +354,8 @@ func sleeps(all []sleeper, z sleeper) bool {
 }
 
 // awakeIn returns the sleepers of a that are not in b.
-func awakeIn(a, b []sleeper) []sleeper {
-	var rest []sleeper
+func awakeIn(a, b []*step) []*step {
+	var rest []*step
 	for _, z := range a {
 		if !sleeps(b, z) {
 			rest = append(rest, z)
@@ -360,8 +370,8 @@ func (r *SearchResult) String() string {
 	if r.Violation != nil {
 		verdict = r.Violation.Invariant
 	}
-	return fmt.Sprintf("states=%d transitions=%d again=%d pruned=%d depth=%d set=%x finished=%t verdict=%s",
-		r.States, r.Transitions, r.Again, r.Pruned, r.Depth, r.Set, r.Finished, verdict)
+	return fmt.Sprintf("states=%d transitions=%d again=%d pruned=%d depth=%d nodes=%d steps=%d set=%x finished=%t verdict=%s",
+		r.States, r.Transitions, r.Again, r.Pruned, r.Depth, r.Nodes, r.Steps, r.Set, r.Finished, verdict)
 }
 
 // Same reports whether two searches saw the same states.

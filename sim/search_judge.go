@@ -10,12 +10,9 @@ import (
 // searchPast is what the judges remember of the way to a state. It is part of the state: two ways
 // that lead to the same cluster with different pasts are not the same.
 type searchPast struct {
-	leaders   []searchLeader // by term
+	leaders   []int          // the number of the node that was elected, by term
 	committed []searchCommit // by index - 1
 }
-
-// searchLeader is who was elected in a term, in which of its processes.
-type searchLeader struct{ node, starts int }
 
 // searchCommit is an entry that somebody committed, and the lowest term of whoever did.
 type searchCommit struct {
@@ -26,7 +23,7 @@ type searchCommit struct {
 func (p *searchPast) encode(b []byte) []byte {
 	b = append(b, byte(len(p.leaders)))
 	for _, l := range p.leaders {
-		b = append(b, byte(l.node), byte(l.starts))
+		b = append(b, byte(l))
 	}
 	for _, c := range p.committed {
 		b = binary.LittleEndian.AppendUint64(b, uint64(c.term))
@@ -40,25 +37,9 @@ func violation(invariant, format string, args ...any) *Violation {
 	return &Violation{Invariant: invariant, Reason: fmt.Sprintf(format, args...)}
 }
 
-// mind is what a node was before a step, as far as judges compare.
-type mind struct {
-	leads bool
-	term  raft.Term
-	terms []raft.Term
-}
-
-func mindOf(r *raft.Raft) mind {
-	m := mind{leads: r.Role() == raft.Leader, term: r.Term()}
-	for i := raft.Index(1); m.leads && i <= r.LastIndex(); i++ {
-		t, _ := r.TermAt(i)
-		m.terms = append(m.terms, t)
-	}
-	return m
-}
-
 // judgePromise compares a message with the sender's disk, as it leaves.
-func (s *searchState) judgePromise(i int, m *raft.Message) *Violation {
-	n := s.nodes[i]
+func (n *searchNode) judgePromise(m *raft.Message) *Violation {
+	i := n.at
 	hypothetical := m.Kind == raft.MsgPreVote || m.Kind == raft.MsgPreVoteReply && m.Granted
 	if !hypothetical && m.Term > n.hard.Term {
 		return violation(Promises, "%s leaves, and the disk of node %d is in term %d.", describeParcel(m), i+1, n.hard.Term)
@@ -75,87 +56,106 @@ func (s *searchState) judgePromise(i int, m *raft.Message) *Violation {
 	if voted != (raft.Ident{}) && m.Term == n.hard.Term && n.hard.Vote != voted {
 		return violation(Promises, "%s leaves, and on the disk of node %d its vote of term %d is %v.", describeParcel(m), i+1, m.Term, n.hard.Vote)
 	}
-	if m.Kind != raft.MsgAppendReply || !m.Granted {
-		return nil
+	return nil
+}
+
+// judgeAlone judges a step by what the node shows: breaches, Leader Append-Only, and that nothing is applied
+// before it is committed.
+func (n *searchNode) judgeAlone(was *face, out *raft.Output) *Violation {
+	for j := range out.Notes {
+		if b := &out.Notes[j]; b.Kind == raft.NoteBreach {
+			return violation(Breaches, "Node %d takes a message of node %d for a breach (%d), and nobody lies.", n.at+1, b.Peer, b.A)
+		}
 	}
-	if l := s.nodes[m.To.ID-1]; l.r.Role() == raft.Leader && l.r.Term() == m.Term && m.Term == n.hard.Term {
-		if t, _ := l.r.TermAt(m.Matched); m.Matched > 0 && !n.holds(m.Matched, t) {
-			return violation(Promises, "%s leaves, and the disk of node %d holds another entry there than the leader.", describeParcel(m), i+1)
+	if n.leads && was.leads && was.term == n.term {
+		for j := range was.log {
+			if n.termAt(raft.Index(j+1)) != was.log[j].Term {
+				return violation(LeaderAppendOnly, "Node %d, the leader of term %d, changed its entry %d.", n.at+1, was.term, j+1)
+			}
+		}
+	}
+	for j := range out.Committed {
+		if out.Committed[j].Index > n.commit {
+			return violation(StateMachineSafety, "Node %d applies %d and has committed up to %d.", n.at+1, out.Committed[j].Index, n.commit)
 		}
 	}
 	return nil
 }
 
-// judgeStep looks at what a step of node i changed, and at the state that it left.
-func (s *searchState) judgeStep(i int, was mind, out *raft.Output) *Violation {
-	n := s.nodes[i]
-	for j := range out.Notes {
-		if b := &out.Notes[j]; b.Kind == raft.NoteBreach {
-			return violation(Breaches, "Node %d takes a message of node %d for a breach (%d), and nobody lies.", i+1, b.Peer, b.A)
+// judge looks at the cluster behind a phase of a move of node i.
+func (s *searchState) judge(i int, p *phase) *Violation {
+	var faces [searchNodes]*face
+	for j, n := range s.nodes {
+		faces[j] = &n.face
+	}
+	faces[i] = &p.face
+	for _, m := range p.sent {
+		if wrong := judgeMatched(i, m.m, &faces); wrong != nil {
+			return wrong
 		}
 	}
-	if wrong := s.judgeLeading(i, was); wrong != nil {
+	if p.wrong != nil {
+		return p.wrong
+	}
+	if wrong := s.judgeElected(i, p); wrong != nil {
 		return wrong
 	}
-	if wrong := s.judgeCommitted(i, out); wrong != nil {
+	if wrong := s.judgeCommitted(i, &p.face); wrong != nil {
 		return wrong
 	}
-	for j, o := range s.nodes {
+	for j, o := range faces {
 		if j != i {
-			if wrong := matching(i, logOf(n), j, logOf(o)); wrong != nil {
+			if wrong := matching(i, p.face.log, j, o.log); wrong != nil {
 				return wrong
 			}
-			if wrong := matching(i, n.entries, j, o.entries); wrong != nil {
+			if wrong := matching(i, p.face.entries, j, o.entries); wrong != nil {
 				return wrong
 			}
 		}
 	}
-	return s.judgeCompleteness()
+	return s.judgeCompleteness(&faces)
 }
 
-// judgeLeading judges Election Safety and Leader Append-Only.
-func (s *searchState) judgeLeading(i int, was mind) *Violation {
-	r := s.nodes[i].r
-	if r.Role() != raft.Leader {
+// judgeMatched compares what a node acknowledges with what the leader has there.
+func judgeMatched(i int, m *raft.Message, faces *[searchNodes]*face) *Violation {
+	if m.Kind != raft.MsgAppendReply || !m.Granted || m.Matched == 0 {
 		return nil
 	}
-	if was.leads && was.term == r.Term() {
-		for j, t := range was.terms {
-			if now, _ := r.TermAt(raft.Index(j + 1)); now != t {
-				return violation(LeaderAppendOnly, "Node %d, the leader of term %d, changed its entry %d.", i+1, was.term, j+1)
-			}
-		}
+	n, l := faces[i], faces[m.To.ID-1]
+	if l.leads && l.term == m.Term && m.Term == n.hard.Term && !n.holds(m.Matched, l.termAt(m.Matched)) {
+		return violation(Promises, "%s leaves, and the disk of node %d holds another entry there than the leader.", describeParcel(m), i+1)
+	}
+	return nil
+}
+
+// judgeElected judges Election Safety.
+func (s *searchState) judgeElected(i int, p *phase) *Violation {
+	if !p.elected {
 		return nil
 	}
-	p := &searchPast{leaders: append([]searchLeader(nil), s.past.leaders...), committed: s.past.committed}
-	for len(p.leaders) <= int(r.Term()) {
-		p.leaders = append(p.leaders, searchLeader{})
+	leaders := append([]int(nil), s.past.leaders...)
+	for len(leaders) <= int(p.face.term) {
+		leaders = append(leaders, 0)
 	}
-	if l := &p.leaders[r.Term()]; l.node != 0 {
-		return violation(ElectionSafety, "Nodes %d and %d were both elected in term %d.", l.node, i+1, r.Term())
+	if l := leaders[p.face.term]; l != 0 {
+		return violation(ElectionSafety, "Nodes %d and %d were both elected in term %d.", l, i+1, p.face.term)
 	}
-	p.leaders[r.Term()] = searchLeader{i + 1, s.nodes[i].starts}
-	s.past = p
+	leaders[p.face.term] = i + 1
+	s.past = &searchPast{leaders: leaders, committed: s.past.committed}
 	return nil
 }
 
 // judgeCommitted judges State Machine Safety, of what is committed already and not only of what is applied.
-func (s *searchState) judgeCommitted(i int, out *raft.Output) *Violation {
-	r := s.nodes[i].r
-	for j := range out.Committed {
-		if out.Committed[j].Index > r.Commit() {
-			return violation(StateMachineSafety, "Node %d applies %d and has committed up to %d.", i+1, out.Committed[j].Index, r.Commit())
-		}
-	}
+func (s *searchState) judgeCommitted(i int, f *face) *Violation {
 	p := s.past
-	for at := raft.Index(1); at <= r.Commit(); at++ {
-		e, _ := r.EntryAt(at)
+	for at := raft.Index(1); at <= f.commit; at++ {
+		e := &f.log[at-1]
 		if int(at) <= len(p.committed) {
 			c := p.committed[at-1]
 			if c.term != e.Term || c.sum != e.Sum {
 				return violation(StateMachineSafety, "Node %d commits an entry of term %d at %d, where one of term %d was committed.", i+1, e.Term, at, c.term)
 			}
-			if c.in <= r.Term() {
+			if c.in <= f.term {
 				continue
 			}
 		}
@@ -163,7 +163,7 @@ func (s *searchState) judgeCommitted(i int, out *raft.Output) *Violation {
 		if int(at) > len(c) {
 			c = append(c, searchCommit{})
 		}
-		c[at-1] = searchCommit{term: e.Term, in: r.Term(), sum: e.Sum}
+		c[at-1] = searchCommit{term: e.Term, in: f.term, sum: e.Sum}
 		p = &searchPast{leaders: p.leaders, committed: c}
 	}
 	s.past = p
@@ -174,20 +174,20 @@ func (s *searchState) judgeCommitted(i int, out *raft.Output) *Violation {
 // What is committed is on a majority of the disks, for ever; and whoever lacks it on its disk has a log that a
 // majority outranks there [§5.4.1, §5.4.3]. That is what the proof in the paper rests on, and it fails
 // an election before the property itself.
-func (s *searchState) judgeCompleteness() *Violation {
+func (s *searchState) judgeCompleteness(faces *[searchNodes]*face) *Violation {
 	for at := len(s.past.committed); at > 0; at-- {
 		c, index := s.past.committed[at-1], raft.Index(at)
 		held := 0
-		for i, n := range s.nodes {
-			if t, _ := n.r.TermAt(index); n.r.Role() == raft.Leader && n.r.Term() > c.in && t != c.term {
-				return violation(LeaderCompleteness, "Entry %d of term %d was committed in term %d, and node %d leads term %d without it.", at, c.term, c.in, i+1, n.r.Term())
+		for i, n := range faces {
+			if n.leads && n.term > c.in && n.termAt(index) != c.term {
+				return violation(LeaderCompleteness, "Entry %d of term %d was committed in term %d, and node %d leads term %d without it.", at, c.term, c.in, i+1, n.term)
 			}
 			if n.holds(index, c.term) {
 				held++
 				continue
 			}
 			voters := 0
-			for _, o := range s.nodes {
+			for _, o := range faces {
 				if !n.end().Before(o.end()) {
 					voters++
 				}
@@ -201,16 +201,6 @@ func (s *searchState) judgeCompleteness() *Violation {
 		}
 	}
 	return nil
-}
-
-// logOf returns the log in a node's memory.
-func logOf(n *searchNode) []raft.Entry {
-	log := make([]raft.Entry, 0, n.r.LastIndex())
-	for i := raft.Index(1); i <= n.r.LastIndex(); i++ {
-		e, _ := n.r.EntryAt(i)
-		log = append(log, e)
-	}
-	return log
 }
 
 // matching judges Log Matching of two logs: from the last place where their terms agree, everything

@@ -1,160 +1,287 @@
 package sim
 
 import (
+	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"parley/raft"
 )
 
-// ending is one way in which a move can end, and the state after it.
-type ending struct {
-	state *searchState
-	fate  string          // what became of the writes that the move brought about; "" if they are stored
-	used  [allowances]int // what it used up
-	trace *Violation
+// What a move does to the node whose state it changes depends on nothing but that node and the message that
+// it takes. So it is worked out once for each node that ever is, and remembered there; a state that follows is put
+// together of parts that exist.
+
+// cause is what a node's steps depend on, beside the node.
+type cause struct {
+	kind                 moveKind
+	keep                 int8
+	breaks, jumps        bool
+	message              *parcel
+	crash, slow, command uint8 // what may still be used up
 }
 
-// outcomes makes a move, in every way in which it can end. What a step hands to the disk is
-// stored at once, unless the disk is slow from here on, or the machine crashes here.
-func (s *searchState) outcomes(m move, exact bool) []ending {
-	next := s.fork(m.node)
-	n := next.nodes[m.node]
-	var wrong *Violation
-	switch m.kind {
-	case moveDeliver, moveDouble:
-		message := *s.flight[m.at].m
-		if m.kind == moveDeliver {
-			next.take(m.at)
-		} else {
-			next.left[allowDuplicate]--
-		}
-		wrong = next.step(m.node, n.now, raft.Input{Kind: raft.InputMessage, Message: &message})
-	case moveLose:
-		next.take(m.at)
-		next.left[allowLoss]--
-		wrong = next.step(m.node, n.now, raft.Input{Kind: raft.InputPeerLost, Peer: s.flight[m.at].m.To.ID})
-	case moveStored:
-		wrong = next.stored(m.node)
-	case movePropose:
-		payload := []byte{byte('a' + next.left[allowCommand])}
-		next.left[allowCommand]--
-		wrong = next.step(m.node, n.now, raft.Input{Kind: raft.InputPropose, Proposal: raft.Proposal{Ticket: 1, Kind: raft.EntryCommand, Payload: payload}})
-	case moveQuiet:
-		wrong = next.step(m.node, n.now.Add(searchElectionTimeout-n.r.LeaderQuiet(n.now)))
-	case moveTimer:
-		if n.r.Role() == raft.Leader {
-			next.left[allowBeat]--
-		} else {
-			next.left[allowElection]--
-		}
-		wrong = next.step(m.node, max(n.now, n.wake))
-	case moveCrash:
-		wrong = next.crash(m.node, m.keep)
-	}
-	var all []ending
-	return next.endings(all, m.node, "", wrong, s, exact)
+// step is one way in which a move can end: everything that it does.
+type step struct {
+	move   move   // the place of its message aside
+	name   uint64 // of the move with this ending, the same in every state
+	fate   string // what became of the writes that the move brought about; "" if they are stored
+	used   allowed
+	phases []phase
+	node   *searchNode // in the end; nil if something is wrong
 }
 
-// endings follows what becomes of the writes under way.
-func (s *searchState) endings(all []ending, i int, fate string, wrong *Violation, before *searchState, exact bool) []ending {
-	n := s.nodes[i]
-	if wrong != nil || len(n.pending) == 0 || n.slow {
-		if wrong == nil {
-			n.slow = n.slow && len(n.pending) > 0
-			for j := range s.nodes {
-				if !exact {
-					s.settle(j)
-				}
+// phase is a Step of the protocol, with the write before it: judges look at the cluster behind each.
+type phase struct {
+	face    face
+	breaks  bool // before it what was under way to and from the node is lost
+	sent    []*parcel
+	elected bool
+	wrong   *Violation // by what the node alone shows
+}
+
+// steps returns the ways in which a move can end.
+func (s *searchState) steps(m move, parts *searchParts) []step {
+	n := s.nodes[m.node]
+	c := cause{m.kind, m.keep, m.breaks, m.jumps, m.message, s.left[allowCrash], s.left[allowSlowWrite], s.left[allowCommand]}
+	all, known := n.steps[c]
+	if !known {
+		parts.steps++
+		m.at = 0
+		all = make([]step, 0, 1)
+		for _, a := range moving(n, m, s.left, parts) {
+			e := step{move: m, fate: a.fate, phases: a.phases, name: stepName(m, a.fate)}
+			for i := range e.used {
+				e.used[i] = s.left[i] - a.left[i]
 			}
-			n.shape = n.encode(exact)
+			if a.phases[len(a.phases)-1].wrong == nil {
+				e.node = parts.node(a.n)
+			}
+			all = append(all, e)
 		}
-		o := ending{state: s, fate: fate, trace: wrong}
-		for a := range o.used {
-			o.used[a] = before.left[a] - s.left[a]
-		}
-		return append(all, o)
+		n.steps[c] = all
 	}
-	if s.left[allowCrash] > 0 {
-		for keep := 0; keep <= len(n.pending); keep++ {
-			c := s.fork(i)
-			wrong := c.crash(i, keep)
-			all = c.endings(all, i, fate+fmt.Sprintf(", then a crash: %d of %d writes survive", keep, len(n.pending)), wrong, before, exact)
-		}
-	}
-	if s.left[allowSlowWrite] > 0 {
-		c := s.fork(i)
-		c.left[allowSlowWrite]--
-		c.nodes[i].slow = true
-		all = c.endings(all, i, fate+", its disk takes its time", nil, before, exact)
-	}
-	c := s.fork(i)
-	wrong = c.stored(i)
-	return c.endings(all, i, fate, wrong, before, exact)
+	return all
 }
 
-// fork copies the state as far as a move of node i can change it.
-func (s *searchState) fork(i int) *searchState {
-	c := *s
-	n := *s.nodes[i]
+// severs reports whether connections break on the way.
+func (e *step) severs() bool {
+	return slices.ContainsFunc(e.phases, func(p phase) bool { return p.breaks })
+}
+
+// stepName names a move with its ending.
+func stepName(m move, fate string) uint64 {
+	b := append([]byte(fate), byte(m.kind), byte(m.node), byte(m.keep))
+	b = appendFlag(appendFlag(b, m.breaks), m.jumps)
+	if m.message != nil {
+		b = append(b, m.message.key[:]...)
+	}
+	k := keyOf(b)
+	return binary.LittleEndian.Uint64(k[:])
+}
+
+// acting is a node in the midst of a move.
+type acting struct {
+	n      *searchNode
+	left   allowed
+	fate   string
+	phases []phase
+	parts  *searchParts
+}
+
+// act begins a move of a node.
+func act(n *searchNode, left allowed, parts *searchParts) *acting {
+	return (&acting{n: n, left: left, parts: parts}).fork()
+}
+
+// fork copies what a move can change.
+func (a *acting) fork() *acting {
+	c, n := *a, *a.n
 	n.r = n.r.Clone()
-	c.nodes[i] = &n
+	n.steps = nil
+	c.n, c.phases = &n, a.phases[:len(a.phases):len(a.phases)]
 	return &c
 }
 
-// step lets a node do something, and takes what comes of it to disk and network.
-func (s *searchState) step(i int, now raft.Mono, in ...raft.Input) (wrong *Violation) {
-	n := s.nodes[i]
+// moving makes a move, in every way in which it can end. What a step hands to the disk is
+// stored at once, unless the disk is slow from here on, or the machine crashes here.
+func moving(n *searchNode, m move, left allowed, parts *searchParts) []*acting {
+	a := act(n, left, parts)
+	n = a.n
+	switch m.kind {
+	case moveDeliver, moveDouble:
+		if m.kind == moveDouble {
+			a.left[allowDuplicate]--
+		}
+		if m.jumps {
+			a.left[allowOvertake]--
+		}
+		message := *m.message.m
+		a.step(n.now, raft.Input{Kind: raft.InputMessage, Message: &message})
+	case moveLose:
+		a.left[allowLoss]--
+		a.step(n.now, raft.Input{Kind: raft.InputPeerLost, Peer: m.message.m.To.ID})
+	case moveVanish:
+		a.left[allowLoss]--
+		a.phases = append(a.phases, phase{face: n.face})
+	case moveStored:
+		a.stored()
+	case movePropose:
+		payload := []byte{byte('a' + left[allowCommand])}
+		a.left[allowCommand]--
+		a.step(n.now, raft.Input{Kind: raft.InputPropose, Proposal: raft.Proposal{Ticket: 1, Kind: raft.EntryCommand, Payload: payload}})
+	case moveQuiet:
+		a.step(n.quiet)
+	case moveTimer:
+		if n.leads {
+			a.left[allowBeat]--
+		} else {
+			a.left[allowElection]--
+		}
+		a.step(max(n.now, n.wake))
+	case moveCrash:
+		a.crash(int(m.keep), m.breaks)
+	}
+	return a.endings(nil)
+}
+
+// endings follows what becomes of the writes under way.
+func (a *acting) endings(all []*acting) []*acting {
+	n := a.n
+	if a.wrong() || len(n.pending) == 0 || n.slow {
+		n.slow = n.slow && len(n.pending) > 0
+		return append(all, a)
+	}
+	if a.left[allowCrash] > 0 {
+		for keep := 0; keep <= len(n.pending); keep++ {
+			for _, breaks := range []bool{false, true}[:breakings(a.parts.ordered)] {
+				c := a.fork()
+				c.fate += fmt.Sprintf(", then a crash: %d of %d writes survive%s", keep, len(n.pending), describeBreak(breaks))
+				c.crash(keep, breaks)
+				all = c.endings(all)
+			}
+		}
+	}
+	if a.left[allowSlowWrite] > 0 {
+		c := a.fork()
+		c.left[allowSlowWrite]--
+		c.fate += ", its disk takes its time"
+		c.n.slow = true
+		all = c.endings(all)
+	}
+	c := a.fork()
+	c.stored()
+	return c.endings(all)
+}
+
+// breakings is in how many ways a crash leaves the node's connections. Where links keep no order, what is lost is what never
+// arrives.
+func breakings(ordered bool) int {
+	if ordered {
+		return 2
+	}
+	return 1
+}
+
+func (a *acting) wrong() bool {
+	return len(a.phases) > 0 && a.phases[len(a.phases)-1].wrong != nil
+}
+
+// step lets the node do something; what comes of it goes to disk and network.
+func (a *acting) step(now raft.Mono, in ...raft.Input) {
+	a.stepBehind(nil, now, in...)
+}
+
+// stepBehind is a step behind promises that have just become true.
+func (a *acting) stepBehind(promises []raft.Message, now raft.Mono, in ...raft.Input) {
+	n, p := a.n, phase{}
 	var out raft.Output
 	out.Reset()
-	was := mindOf(n.r)
+	p.wrong = a.leave(&p, promises)
+	was := n.face
+	if p.wrong == nil {
+		p.wrong = n.try(now, in, &out)
+	}
+	n.look()
+	if p.wrong == nil {
+		n.wake = out.WakeAt
+		n.pending = append(n.pending[:len(n.pending):len(n.pending)], out.Store...)
+		p.wrong = a.leave(&p, out.Send)
+	}
+	if p.wrong == nil {
+		p.wrong = n.judgeAlone(&was, &out)
+	}
+	p.face, p.elected = n.face, n.leads && !(was.leads && was.term == n.term)
+	a.phases = append(a.phases, p)
+}
+
+// try steps the protocol. A panic is a finding.
+func (n *searchNode) try(now raft.Mono, in []raft.Input, out *raft.Output) (wrong *Violation) {
 	defer func() {
 		if r := recover(); r != nil {
-			wrong = violation(Panicked, "Node %d: %v.", i+1, r)
+			wrong = violation(Panicked, "Node %d: %v.", n.at+1, r)
 		}
 	}()
 	n.now = now
-	n.r.Step(now, in, &out)
-	n.wake = out.WakeAt
-	n.pending = append(n.pending[:len(n.pending):len(n.pending)], out.Store...)
-	for j := range out.Send {
-		if wrong := s.leaves(i, out.Send[j]); wrong != nil {
-			return wrong
-		}
-	}
-	return s.judgeStep(i, was, &out)
+	n.r.Step(now, in, out)
+	return nil
 }
 
 // stored completes the oldest write: what it promises leaves, and the node is told.
-func (s *searchState) stored(i int) *Violation {
-	n := s.nodes[i]
-	w := n.pending[0]
-	n.pending = n.pending[1:]
-	n.write(&w)
-	for j := range w.Then {
-		if wrong := s.leaves(i, w.Then[j]); wrong != nil {
-			return wrong
-		}
-	}
-	return s.step(i, n.now, raft.Input{Kind: raft.InputStored, Stored: w.Seq})
+func (a *acting) stored() {
+	w := a.n.pending[0]
+	a.n.pending = a.n.pending[1:]
+	a.n.write(&w)
+	a.stepBehind(w.Then, a.n.now, raft.Input{Kind: raft.InputStored, Stored: w.Seq})
 }
 
 // crash loses all but a prefix of the writes under way, and the node starts again. How long it was down
 // makes no difference: what arrives meanwhile is lost, and a message that never arrives is searched anyway.
-func (s *searchState) crash(i, keep int) *Violation {
-	n := s.nodes[i]
+func (a *acting) crash(keep int, breaks bool) {
+	n, before := a.n, len(a.phases)
 	for j := range keep {
 		n.write(&n.pending[j])
 	}
-	s.left[allowCrash]--
-	n.start(i)
-	return s.step(i, 0)
+	a.left[allowCrash]--
+	n.start()
+	n.look()
+	a.step(0)
+	a.phases[before].breaks = breaks
 }
 
-// leaves puts a message under way, once the judge has compared it with the sender's disk.
-func (s *searchState) leaves(i int, m raft.Message) *Violation {
-	if wrong := s.judgePromise(i, &m); wrong != nil {
-		return wrong
+// leave puts messages under way, once the judge has compared each with the sender's disk.
+func (a *acting) leave(p *phase, messages []raft.Message) *Violation {
+	for j := range messages {
+		if wrong := a.n.judgePromise(&messages[j]); wrong != nil {
+			return wrong
+		}
+		p.sent = append(p.sent, a.parts.parcel(&messages[j]))
 	}
-	s.send(m)
 	return nil
+}
+
+// after is the state behind a move, and what is wrong with it or on the way there.
+func (s *searchState) after(m move, e *step, parts *searchParts) (*searchState, *Violation) {
+	next := *s
+	for i := range next.left {
+		next.left[i] -= e.used[i]
+	}
+	if m.message != nil && m.kind != moveDouble {
+		next.drop(m.at)
+	}
+	for i := range e.phases {
+		p := &e.phases[i]
+		if wrong := next.judge(int(m.node), p); wrong != nil {
+			return nil, wrong
+		}
+		if p.breaks {
+			next.sever(m.node)
+		}
+		next.carry(p.sent, parts.ordered)
+	}
+	next.nodes[m.node] = e.node
+	if !parts.exact {
+		next.settle()
+	}
+	return &next, nil
 }

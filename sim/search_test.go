@@ -8,15 +8,19 @@ import (
 
 // small are bounds that take a fraction of a second each. The default bounds of sim explore are out of reach of a test.
 var small = []SearchBounds{
+	{Commands: 1, Crashes: 1, Overtakes: -1},
+	{Commands: 1, Losses: 1, Overtakes: -1},
+	{Commands: 1, SlowWrites: 1, Overtakes: -1},
+	{Beats: 2, Overtakes: -1},
 	{Commands: 1, Crashes: 1},
-	{Commands: 1, Losses: 1},
-	{Commands: 1, SlowWrites: 1},
-	{Beats: 2},
+	{Commands: 2, Losses: 1},
+	{Commands: 1, Losses: 1, Duplicates: 1, Overtakes: 1},
+	{Elections: 1, SlowWrites: 1},
 }
 
 // Within small bounds everything that can happen is looked at, and nothing is wrong.
 func TestASmallSearchFinishesAndFindsNothing(t *testing.T) {
-	for _, b := range append(small, SearchBounds{Beats: 1, Duplicates: 1}) {
+	for _, b := range append(small, SearchBounds{Beats: 1, Duplicates: 1, Overtakes: -1}) {
 		r := Search(b, SearchOptions{})
 		require.Nil(t, r.Violation, "%+v: %v", b, r.Way)
 		require.True(t, r.Finished, "%+v", b)

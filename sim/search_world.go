@@ -37,16 +37,35 @@ const (
 	allowLoss
 	allowDuplicate
 	allowSlowWrite
+	allowOvertake
 	allowances
 )
 
-// searchState is one state of the whole cluster. It never changes once it is made: states share
-// the nodes that a step leaves alone.
+// allowed is how often each may still be used up.
+type allowed [allowances]uint8
+
+// searchState is one state of the whole cluster. It never changes once it is made, and its parts are shared: of
+// nodes, messages and pasts that are alike there is one each.
 type searchState struct {
 	nodes  [searchNodes]*searchNode
-	flight []parcel // messages under way, ordered by key; equal ones side by side
-	left   [allowances]int
+	flight []*parcel // messages under way, link by link; on a link as they left, or by key if links keep no order
 	past   *searchPast
+	left   allowed
+}
+
+// searchParts has one of each part that a state was ever made of. There are far fewer parts than states; so a state is
+// a few pointers, and what a node does is worked out once (search_step.go).
+type searchParts struct {
+	exact   bool
+	ordered bool // links keep their order
+	nodes   map[key]*searchNode
+	parcels map[key]*parcel
+	pasts   map[string]*searchPast
+	steps   int // that were worked out
+}
+
+func newSearchParts(exact, ordered bool) *searchParts {
+	return &searchParts{exact: exact, ordered: ordered, nodes: map[key]*searchNode{}, parcels: map[key]*parcel{}, pasts: map[string]*searchPast{}}
 }
 
 // key is a hash of something's canonical encoding.
@@ -59,23 +78,82 @@ func keyOf(encoded []byte) key {
 
 // parcel is a message under way.
 type parcel struct {
-	key key
-	m   *raft.Message
+	key      key
+	m        *raft.Message
+	from, to int8 // places of nodes
 }
 
-// searchNode is one node with its clock and its disk.
-type searchNode struct {
-	r      *raft.Raft
-	now    raft.Mono // its own clock: nobody else reads it
-	wake   raft.Mono
-	starts int
-	slow   bool // its disk completes writes when the search says so, no longer at once
+// link names the link that the message takes.
+func (p *parcel) link() int8 { return p.from*searchNodes + p.to }
 
-	hard    raft.HardState // what the disk has
-	entries []raft.Entry
+// parcel returns the one parcel with this message.
+func (p *searchParts) parcel(m *raft.Message) *parcel {
+	k := keyOf(raft.AppendMessage(nil, m))
+	if p.parcels[k] == nil {
+		c := *m
+		p.parcels[k] = &parcel{k, &c, int8(m.From.ID) - 1, int8(m.To.ID) - 1}
+	}
+	return p.parcels[k]
+}
+
+// past returns the one past that is like this one.
+func (p *searchParts) past(of *searchPast) *searchPast {
+	k := string(of.encode(nil))
+	if p.pasts[k] == nil {
+		p.pasts[k] = of
+	}
+	return p.pasts[k]
+}
+
+// searchNode is one node with its clock and its disk. It is made by a step, and never changes once it is part of a state.
+type searchNode struct {
+	face
+	at   int // its place
+	r    *raft.Raft
+	now  raft.Mono // its own clock: nobody else reads it
+	wake raft.Mono
+	slow bool // its disk completes writes when the search says so, no longer at once
+
 	pending []raft.Store // handed to the disk and not reported, oldest first
 
-	shape key
+	quiet raft.Mono // when it stops to be loyal to its leader
+	key   key
+	shape key // its key in a search that is not exact
+	steps map[cause][]step
+}
+
+// face is what judges see of a node, in a state or in the midst of a move.
+type face struct {
+	leads   bool
+	term    raft.Term
+	commit  raft.Index
+	log     []raft.Entry // in memory
+	hard    raft.HardState
+	entries []raft.Entry // on disk
+}
+
+// look has the judges see what the protocol is now.
+func (n *searchNode) look() {
+	n.leads, n.term, n.commit = n.r.Role() == raft.Leader, n.r.Term(), n.r.Commit()
+	n.log = make([]raft.Entry, 0, n.r.LastIndex())
+	for i := raft.Index(1); i <= n.r.LastIndex(); i++ {
+		e, _ := n.r.EntryAt(i)
+		n.log = append(n.log, e)
+	}
+}
+
+// node returns the one node that is like this one.
+func (p *searchParts) node(n *searchNode) *searchNode {
+	n.shape = n.encode(false)
+	if n.key = n.shape; p.exact {
+		n.key = n.encode(true)
+	}
+	if p.nodes[n.key] == nil {
+		n.quiet = n.now.Add(searchElectionTimeout - n.r.LeaderQuiet(n.now))
+		n.steps = map[cause][]step{}
+		p.nodes[n.key] = n
+	}
+	return p.nodes[n.key]
 }
 
 // ident names the node at place i.
@@ -84,15 +162,14 @@ func searchIdent(i int) raft.Ident {
 }
 
 // start makes a process of what the disk has. Its clock starts at zero like any process's.
-func (n *searchNode) start(i int) {
+func (n *searchNode) start() {
 	var c raft.Configuration
 	for j := range searchNodes {
 		c.Members = append(c.Members, raft.Member{Ident: searchIdent(j), Voter: true})
 	}
 	n.now, n.pending, n.slow = 0, nil, false
-	n.starts++
 	n.r = raft.New(raft.Config{
-		Self: searchIdent(i), Cluster: searchCluster, Seed: 1,
+		Self: searchIdent(n.at), Cluster: searchCluster, Seed: 1,
 		ElectionTimeout: searchElectionTimeout, Heartbeat: searchHeartbeat, Priority: searchPriority,
 		Limits: raft.Limits{AppendEntriesMax: 1},
 	}, raft.Restored{Hard: n.hard, Base: raft.Base{Config: c}, Entries: append([]raft.Entry(nil), n.entries...)}, 0)
@@ -110,28 +187,35 @@ func (n *searchNode) write(s *raft.Store) {
 }
 
 // end is the position of the log on the disk.
-func (n *searchNode) end() raft.EntryID {
-	if len(n.entries) == 0 {
+func (f *face) end() raft.EntryID {
+	if len(f.entries) == 0 {
 		return raft.EntryID{}
 	}
-	e := &n.entries[len(n.entries)-1]
+	e := &f.entries[len(f.entries)-1]
 	return raft.EntryID{Index: e.Index, Term: e.Term}
 }
 
 // holds reports whether the disk has the entry.
-func (n *searchNode) holds(i raft.Index, term raft.Term) bool {
-	return i > 0 && int(i) <= len(n.entries) && n.entries[i-1].Term == term
+func (f *face) holds(i raft.Index, term raft.Term) bool {
+	return i > 0 && int(i) <= len(f.entries) && f.entries[i-1].Term == term
+}
+
+// termAt is the term of an entry in memory; zero if there is none.
+func (f *face) termAt(i raft.Index) raft.Term {
+	if i == 0 || int(i) > len(f.log) {
+		return 0
+	}
+	return f.log[i-1].Term
 }
 
 // encode is the node's canonical encoding: its protocol, and its disk where that differs.
 func (n *searchNode) encode(exact bool) key {
-	var b []byte
+	b := []byte{byte(n.at)}
 	if exact {
 		b = n.r.AppendState(b)
 	} else {
 		b = n.r.AppendShape(b)
 	}
-	b = binary.LittleEndian.AppendUint64(b, uint64(n.starts))
 	b = appendFlag(b, n.slow)
 	b = appendHard(b, &n.hard)
 	b = appendEntries(b, n.entries)
@@ -172,70 +256,104 @@ func appendEntries(b []byte, entries []raft.Entry) []byte {
 // key is the state's canonical hash: every node, the messages under way as a multiset, what may
 // still be used up, and what the judges remember.
 func (s *searchState) key() key {
-	b := make([]byte, 0, 256)
+	var room [512]byte
+	b := room[:0]
 	for _, n := range s.nodes {
+		b = append(b, n.key[:]...)
+	}
+	return s.appendRest(b)
+}
+
+// shape is the key that the state would have in a search that is not exact.
+func (s *searchState) shape() key {
+	c := *s
+	c.settle()
+	var b []byte
+	for _, n := range c.nodes {
 		b = append(b, n.shape[:]...)
 	}
-	for i := range s.flight {
-		b = append(b, s.flight[i].key[:]...)
+	return c.appendRest(b)
+}
+
+func (s *searchState) appendRest(b []byte) key {
+	for _, p := range s.flight {
+		b = append(b, p.key[:]...)
 	}
-	for _, n := range s.left {
-		b = append(b, byte(n))
-	}
+	b = append(b, s.left[:]...)
 	return keyOf(s.past.encode(b))
 }
 
-// send puts a message under way.
-func (s *searchState) send(m raft.Message) {
-	p := parcel{keyOf(raft.AppendMessage(nil, &m)), &m}
-	at, _ := slices.BinarySearchFunc(s.flight, p, compareParcels)
-	flight := make([]parcel, 0, len(s.flight)+1)
-	flight = append(flight, s.flight[:at]...)
-	flight = append(flight, p)
-	s.flight = append(flight, s.flight[at:]...)
+// carry puts messages under way, behind those that are on their links.
+func (s *searchState) carry(sent []*parcel, ordered bool) {
+	if len(sent) == 0 {
+		return
+	}
+	flight := make([]*parcel, 0, len(s.flight)+len(sent))
+	flight = append(flight, s.flight...)
+	for _, p := range sent {
+		at := len(flight)
+		for at > 0 && before(p, flight[at-1], ordered) {
+			at--
+		}
+		flight = slices.Insert(flight, at, p)
+	}
+	s.flight = flight
 }
 
-func compareParcels(a, b parcel) int { return slices.Compare(a.key[:], b.key[:]) }
-
-// take removes the message at place i.
-func (s *searchState) take(i int) {
-	flight := append([]parcel(nil), s.flight[:i]...)
-	s.flight = append(flight, s.flight[i+1:]...)
+func before(a, b *parcel, ordered bool) bool {
+	if a.link() != b.link() || ordered {
+		return a.link() < b.link()
+	}
+	return slices.Compare(a.key[:], b.key[:]) < 0
 }
 
-// settle forgets the messages to a node that will never again do anything to it: replies
+// drop takes the message at place i from those under way.
+func (s *searchState) drop(i int) {
+	flight := make([]*parcel, 0, len(s.flight))
+	s.flight = append(append(flight, s.flight[:i]...), s.flight[i+1:]...)
+}
+
+// sever loses all that is under way to and from a node.
+func (s *searchState) sever(node int8) {
+	s.flight = slices.DeleteFunc(slices.Clone(s.flight), func(p *parcel) bool { return p.from == node || p.to == node })
+}
+
+// settle forgets the messages that will never again do anything to the node that they are for: replies
 // of terms that its disk has left behind. Nothing is read of them but their term, and
 // the node's term never falls below its disk's. In the term itself they are of use to
 // a node that leads or campaigns, and it does so in a term once.
-func (s *searchState) settle(i int) {
-	n := s.nodes[i]
-	done := func(p parcel) bool {
-		if p.m.To != searchIdent(i) || p.m.Term > n.hard.Term {
-			return false
-		}
-		past := p.m.Term < n.hard.Term
-		switch p.m.Kind {
-		case raft.MsgPreVoteReply:
-			return true
-		case raft.MsgVoteReply:
-			return past || n.r.Role() != raft.Candidate
-		case raft.MsgAppendReply, raft.MsgHeartbeatReply:
-			return past || n.r.Role() != raft.Leader && n.r.Role() != raft.Candidate
-		}
+func (s *searchState) settle() {
+	if slices.ContainsFunc(s.flight, s.done) {
+		s.flight = slices.DeleteFunc(slices.Clone(s.flight), s.done)
+	}
+}
+
+func (s *searchState) done(p *parcel) bool {
+	n := s.nodes[p.to]
+	if p.m.Term > n.hard.Term {
 		return false
 	}
-	if slices.ContainsFunc(s.flight, done) {
-		s.flight = slices.DeleteFunc(slices.Clone(s.flight), done)
+	past := p.m.Term < n.hard.Term
+	switch p.m.Kind {
+	case raft.MsgPreVoteReply:
+		return true
+	case raft.MsgVoteReply:
+		return past || n.r.Role() != raft.Candidate
+	case raft.MsgAppendReply, raft.MsgHeartbeatReply:
+		return past || !n.leads && n.r.Role() != raft.Candidate
 	}
+	return false
 }
 
 // move is one thing that may happen next.
 type move struct {
 	kind    moveKind
-	node    int // whose state it changes
-	message key
-	at      int // the message's place
-	keep    int // writes that a crash leaves
+	node    int8    // whose state it changes
+	keep    int8    // writes that a crash leaves
+	breaks  bool    // a crash breaks the node's connections: what is under way is lost
+	message *parcel // nil if it takes none
+	at      int     // the message's place
+	jumps   bool    // the message overtakes others
 }
 
 type moveKind uint8
@@ -244,6 +362,7 @@ const (
 	moveDeliver moveKind = iota + 1
 	moveDouble
 	moveLose
+	moveVanish
 	moveStored
 	movePropose
 	moveQuiet
@@ -252,62 +371,78 @@ const (
 )
 
 // moves lists what may happen in a state.
-func (s *searchState) moves(into []move) []move {
-	for i := range s.flight {
-		p := &s.flight[i]
-		if i > 0 && s.flight[i-1].key == p.key {
+func (s *searchState) moves(into []move, ordered bool) []move {
+	for i, p := range s.flight {
+		if i > 0 && s.flight[i-1] == p {
 			continue // the same message once more: the same
 		}
-		to := int(p.m.To.ID) - 1
-		into = append(into, move{kind: moveDeliver, node: to, message: p.key, at: i})
-		if s.left[allowDuplicate] > 0 {
-			into = append(into, move{kind: moveDouble, node: to, message: p.key, at: i})
+		jumps := ordered && i > 0 && s.flight[i-1].link() == p.link()
+		if jumps && s.left[allowOvertake] == 0 {
+			continue
 		}
-		// A loss that nobody is told is a message that never arrives, and every state in which it has not
-		// arrived yet is searched. A leader that is told starts its pipeline anew; others do nothing.
-		if from := int(p.m.From.ID) - 1; s.left[allowLoss] > 0 && s.nodes[from].r.Role() == raft.Leader {
-			into = append(into, move{kind: moveLose, node: from, message: p.key, at: i})
+		into = append(into, move{kind: moveDeliver, node: p.to, message: p, at: i, jumps: jumps})
+		if s.left[allowDuplicate] > 0 && !jumps {
+			into = append(into, move{kind: moveDouble, node: p.to, message: p, at: i})
+		}
+		if s.left[allowLoss] == 0 || jumps {
+			continue
+		}
+		// Where links keep no order, a loss that nobody is told is a message that never arrives, and every state in which it
+		// has not arrived yet is searched. A leader that is told starts its pipeline anew; others do nothing.
+		if s.nodes[p.from].leads {
+			into = append(into, move{kind: moveLose, node: p.from, message: p, at: i})
+		}
+		if ordered {
+			into = append(into, move{kind: moveVanish, node: p.to, message: p, at: i})
 		}
 	}
-	for i, n := range s.nodes {
-		into = s.movesOf(into, i, n)
+	for _, n := range s.nodes {
+		into = s.movesOf(into, n, ordered)
 	}
 	return into
 }
 
 // movesOf lists what a node may do by itself.
-func (s *searchState) movesOf(into []move, i int, n *searchNode) []move {
-	leads := n.r.Role() == raft.Leader
+func (s *searchState) movesOf(into []move, n *searchNode, ordered bool) []move {
+	i := int8(n.at)
 	if len(n.pending) > 0 {
 		into = append(into, move{kind: moveStored, node: i})
 	}
-	if leads && s.left[allowCommand] > 0 {
+	if n.leads && s.left[allowCommand] > 0 {
 		into = append(into, move{kind: movePropose, node: i})
 	}
-	if leads && s.left[allowBeat] > 0 || !leads && s.left[allowElection] > 0 {
+	if n.leads && s.left[allowBeat] > 0 || !n.leads && s.left[allowElection] > 0 {
 		into = append(into, move{kind: moveTimer, node: i})
 	}
-	if quiet := n.now.Add(searchElectionTimeout - n.r.LeaderQuiet(n.now)); !leads && n.now < quiet && quiet < n.wake {
+	if !n.leads && n.now < n.quiet && n.quiet < n.wake {
 		into = append(into, move{kind: moveQuiet, node: i})
 	}
 	if s.left[allowCrash] > 0 {
 		for keep := 0; keep <= len(n.pending); keep++ {
-			into = append(into, move{kind: moveCrash, node: i, keep: keep})
+			into = append(into, move{kind: moveCrash, node: i, keep: int8(keep)})
+			if ordered {
+				into = append(into, move{kind: moveCrash, node: i, keep: int8(keep), breaks: true})
+			}
 		}
 	}
 	return into
 }
 
 // describe says a move in words.
-func (s *searchState) describe(m move) string {
+func describe(m move, s *searchState) string {
 	id := m.node + 1
 	switch m.kind {
 	case moveDeliver:
-		return "deliver " + describeParcel(s.flight[m.at].m)
+		if m.jumps {
+			return "deliver " + describeParcel(m.message.m) + ", before what left earlier"
+		}
+		return "deliver " + describeParcel(m.message.m)
 	case moveDouble:
-		return "deliver " + describeParcel(s.flight[m.at].m) + ", a copy is still under way"
+		return "deliver " + describeParcel(m.message.m) + ", a copy is still under way"
 	case moveLose:
-		return "lose " + describeParcel(s.flight[m.at].m) + ", its sender is told"
+		return "lose " + describeParcel(m.message.m) + ", its sender is told"
+	case moveVanish:
+		return "lose " + describeParcel(m.message.m)
 	case moveStored:
 		return fmt.Sprintf("node %d: a write is stored", id)
 	case movePropose:
@@ -317,7 +452,14 @@ func (s *searchState) describe(m move) string {
 	case moveTimer:
 		return fmt.Sprintf("node %d: its timer fires", id)
 	}
-	return fmt.Sprintf("node %d: crash, %d of %d pending writes survive, restart", id, m.keep, len(s.nodes[m.node].pending))
+	return fmt.Sprintf("node %d: crash, %d of %d pending writes survive%s, restart", id, m.keep, len(s.nodes[m.node].pending), describeBreak(m.breaks))
+}
+
+func describeBreak(breaks bool) string {
+	if breaks {
+		return " and what is under way is lost"
+	}
+	return ""
 }
 
 func describeParcel(m *raft.Message) string {

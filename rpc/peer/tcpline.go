@@ -22,11 +22,12 @@ import (
 type tcpLine struct {
 	*link
 
-	mu   sync.Mutex // held by who writes
-	conn net.Conn   // nil: there is none
-	raw  syscall.RawConn
-	rest []byte // of out, that the kernel has no room for
-	err  error  // of a sender's write: for the link's goroutine to find
+	mu    sync.Mutex // held by who writes
+	conn  net.Conn   // nil: there is none
+	raw   syscall.RawConn
+	rest  []byte    // of out, that the kernel has no room for
+	wrote time.Time // when somebody last wrote
+	err   error     // of a sender's write: for the link's goroutine to find
 
 	out     []byte // what was encoded last
 	gaps    []raft.Gap
@@ -39,6 +40,9 @@ const (
 	// pushBytesMax bounds what a sender writes by itself: the loop of the node is one, and has better things to
 	// do than to copy much.
 	pushBytesMax = 16 << 10
+	// pushPause is how long after a write a sender leaves the next one to the link's goroutine: where messages follow each other
+	// so closely, one system call for a few of them is cheaper than one for each.
+	pushPause = 50 * time.Microsecond
 	// gapBytesMin is the length from which a payload is not copied before it is written: below, one copy more is
 	// cheaper than one piece more.
 	gapBytesMin = 32 << 10
@@ -178,9 +182,11 @@ func (l *tcpLine) push() bool {
 		return false
 	}
 	defer l.mu.Unlock()
-	if l.raw == nil || l.err != nil || len(l.rest) > 0 || l.queue.Bytes() > pushBytesMax {
+	now := time.Now()
+	if l.raw == nil || l.err != nil || len(l.rest) > 0 || now.Sub(l.wrote) < pushPause || l.queue.Bytes() > pushBytesMax {
 		return false
 	}
+	l.wrote = now
 	l.msgs = l.queue.Take(l.msgs[:0])
 	all := l.encode(l.msgs) == len(l.msgs)
 	clear(l.msgs)
@@ -226,6 +232,7 @@ func (l *tcpLine) flush() (sent int, err error) {
 		l.rest = nil
 	}
 	l.msgs = l.queue.Take(l.msgs[:0])
+	l.wrote = time.Now()
 	defer clear(l.msgs)
 	for todo := l.msgs; len(todo) > 0; {
 		todo = todo[l.encode(todo):]

@@ -40,7 +40,7 @@ func TestTheTableOfCommandsIsThatOfTheProgram(t *testing.T) {
 		require.NoError(t, err)
 		documents += string(b)
 	}
-	for _, code := range regexp.MustCompile("(?:`|\\bparley )([a-z-]+)(?: ([a-z-]+))?").FindAllStringSubmatch(documents, -1) {
+	for _, code := range regexp.MustCompile("(?:`(?:parley )?|\\bparley )([a-z-]+)(?: ([a-z-]+))?").FindAllStringSubmatch(documents, -1) {
 		named[code[1]], named[code[1]+" "+code[2]] = true, true
 	}
 	root := (&app{}).root()
