@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"parley/cmd/node/internal/process"
-	"parley/observe/build"
+	about "parley/observe/build"
 )
 
 // observeFlags are those of node start that say how the node is watched.
@@ -28,7 +28,7 @@ func versionCommand(stdout io.Writer) *cobra.Command {
 		Short: "Print which build this is",
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			b := build.Read()
+			b := about.Read()
 			if asJSON {
 				return json.NewEncoder(stdout).Encode(b)
 			}
