@@ -342,10 +342,10 @@ func TestOffLoopbackTheServerWantsTLS(t *testing.T) {
 	require.NoError(t, os.WriteFile(secret, []byte(testSecret), 0o600))
 	never := func(string) { t.Error("it listens") }
 	for _, listen := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0", "example.org:0"} {
-		err := Run(t.Context(), scripted.New(), Options{Listen: listen, SecretFile: secret}, slog.New(slog.DiscardHandler), never)
+		err := Run(t.Context(), scripted.New(), nil, Options{Listen: listen, SecretFile: secret}, slog.New(slog.DiscardHandler), never)
 		require.ErrorContains(t, err, "certificate", listen)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	err := Run(ctx, scripted.New(), Options{Listen: "127.0.0.1:0", SecretFile: secret}, slog.New(slog.DiscardHandler), func(string) { cancel() })
+	err := Run(ctx, scripted.New(), nil, Options{Listen: "127.0.0.1:0", SecretFile: secret}, slog.New(slog.DiscardHandler), func(string) { cancel() })
 	require.NoError(t, err, "a context that ends is a clean stop")
 }
