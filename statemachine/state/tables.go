@@ -61,7 +61,8 @@ const (
 	TableGrants        Table = 47 // document, kind of grantee, grantee -> Role
 	TableRevisions     Table = 48 // document, version -> DocRevision
 	TableDocUsage      Table = 49 // user -> Usage: of what he made
-	tableCount               = 50
+	TableExternal      Table = 56 // what was said of external backends; see external.go
+	tableCount               = 57
 )
 
 // Tables hold all replicated state as rows of bytes, ordered by key. A row's value is never changed once it is
