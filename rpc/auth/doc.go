@@ -21,7 +21,7 @@
 // signs with a stolen key opens nothing, and a login that was revoked is dead on every node in the very
 // entry that revoked it, whatever tokens there are.
 //
-// Reading order: secret.go and ticket.go (what is drawn, shown and hashed), keyring.go and token.go,
+// Reading order: secret.go and ticket.go (what is drawn, shown and hashed), secretfile.go, keyring.go and token.go,
 // policy.go and common.go (which passwords are taken), hasher.go, then bucket.go, attempts.go
 // and rates.go (how often), door.go, and limits.go, which says why each number is what it is.
 //

@@ -82,4 +82,6 @@ const (
 
 	// ticketTextBytesMax bounds what is looked at as a code: its 42 bytes, and room for blanks of whoever typed it.
 	ticketTextBytesMax = 128
+	// secretFileBytesMax bounds what is read of a file that is to hold a secret: its 43 characters and blanks.
+	secretFileBytesMax = 256
 )
