@@ -13,15 +13,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 
 	"parley/cmd/llm/command"
-	"parley/llm"
-	"parley/llm/local"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Getenv, os.Stdout, os.Stderr)) }
@@ -29,7 +26,7 @@ func main() { os.Exit(run(os.Args[1:], os.Getenv, os.Stdout, os.Stderr)) }
 func run(args []string, env func(string) string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	root := command.New("llm", []command.Backend{{Name: "local", Open: openLocal}}, env, stdout, stderr)
+	root := command.New("llm", backends, env, stdout, stderr)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
@@ -40,17 +37,4 @@ func run(args []string, env func(string) string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	return 1
-}
-
-func openLocal(_ context.Context, o *command.Options, _ func(string) string, log *slog.Logger) (llm.Provider, error) {
-	next := float32(0)
-	return command.Provider(local.New(local.Config{
-		LibDir: o.LibDir, File: o.Model, Threads: o.Threads, Context: o.Context,
-		Progress: func(f float32) {
-			if f >= next { // a line a tenth
-				log.Info("loading the model", "percent", int(f*100))
-				next = f + 0.1
-			}
-		},
-	}))
 }

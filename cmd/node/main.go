@@ -21,6 +21,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/cmd/llm/command"
 	"parley/cmd/node/internal/process"
 )
 
@@ -46,7 +47,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(devCommand(stdout, stderr), startCommand(stdout, stderr), inspectCommand(stdout), recoverCommand(stdout, stderr))
+	root.AddCommand(devCommand(stdout, stderr), startCommand(stdout, stderr), inspectCommand(stdout), recoverCommand(stdout, stderr), llmCommand(stdout, stderr))
 
 	err := root.ExecuteContext(ctx)
 	if err == nil {
@@ -57,7 +58,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	// One line, also of errors that were joined.
 	fmt.Fprintf(stderr, "node: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
-	if _, ok := errors.AsType[usageError](err); ok {
+	if _, ok := errors.AsType[usageError](err); ok || command.Usage(err) {
 		return 2
 	}
 	return 1

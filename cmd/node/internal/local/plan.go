@@ -3,6 +3,7 @@
 //
 //	plan.go    which nodes, where they listen, where their data lies
 //	child.go   one node's process, and how it is tied to this one's life
+//	llm.go     the LLM server's process, which is started again when it dies
 //	local.go   start all, wait until writes succeed, watch, stop all
 package local
 
@@ -15,6 +16,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"parley/cmd/node/internal/process"
@@ -27,7 +29,9 @@ type Options struct {
 	Nodes      int
 	ClientPort int // node i listens at ClientPort+i-1; 0 is any free ports
 	PeerPort   int
-	BcryptCost int // 0: as the nodes have it
+	LLMPort    int
+	LLMCommand string // the LLM server's program; empty: this one
+	BcryptCost int    // 0: as the nodes have it
 }
 
 // What holds when the command line says nothing.
@@ -36,7 +40,10 @@ const (
 	DefaultNodes      = 3
 	DefaultClientPort = 50051
 	DefaultPeerPort   = 50151
-	nodesMax          = 9 // beyond any use; a typing error is not a fork bomb
+	DefaultLLMPort    = 50055
+	// DefaultLLMPortOfMany is for clusters whose clients' ports reach up to the other one.
+	DefaultLLMPortOfMany = 50050
+	nodesMax             = 9 // beyond any use; a typing error is not a fork bomb
 )
 
 // plan is a local cluster. It is saved before anything is started, so that the same
@@ -44,9 +51,11 @@ const (
 type plan struct {
 	Version int        `json:"version"`
 	Nodes   []planNode `json:"nodes"`
+	LLMAddr string     `json:"llm_addr,omitempty"` // where the LLM server listens
 
 	dir        string
 	bcryptCost int
+	llmCommand string
 }
 
 type planNode struct {
@@ -78,8 +87,25 @@ func loadPlan(o Options) (*plan, error) {
 	if p.Version > planVersion {
 		return nil, fmt.Errorf("%s was written by a newer release (version %d, this one reads %d): run that release", path, p.Version, planVersion)
 	}
-	p.bcryptCost = o.BcryptCost
-	return p, p.accept(o)
+	p.bcryptCost, p.llmCommand = o.BcryptCost, o.LLMCommand
+	if err := p.accept(o); err != nil {
+		return p, err
+	}
+	if p.LLMAddr == "" { // of a directory that is older than the LLM server
+		if p.LLMAddr, err = o.llmAddr(p); err != nil {
+			return p, err
+		}
+		return p, p.save()
+	}
+	return p, nil
+}
+
+func (p *plan) save() error {
+	data, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return err
+	}
+	return process.WriteFile(filepath.Join(p.dir, planFile), append(data, '\n'))
 }
 
 // accept reports the first option that contradicts the saved plan.
@@ -94,6 +120,9 @@ func (p *plan) accept(o Options) error {
 		if c.port > 0 && !strings.HasSuffix(c.addr, fmt.Sprintf(":%d", c.port)) {
 			return fmt.Errorf("%s holds a cluster whose node 1 listens at %s, not at port %d: leave %s out to resume it, or choose another --dir", p.dir, c.addr, c.port, c.flag)
 		}
+	}
+	if o.LLMPort > 0 && p.LLMAddr != "" && !strings.HasSuffix(p.LLMAddr, fmt.Sprintf(":%d", o.LLMPort)) {
+		return fmt.Errorf("%s holds a cluster whose LLM server listens at %s, not at port %d: leave --llm-port out to resume it, or choose another --dir", p.dir, p.LLMAddr, o.LLMPort)
 	}
 	return nil
 }
@@ -113,18 +142,66 @@ func makePlan(o Options) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{Version: planVersion, dir: o.Dir, bcryptCost: o.BcryptCost}
+	p := &plan{Version: planVersion, dir: o.Dir, bcryptCost: o.BcryptCost, llmCommand: o.LLMCommand}
 	for i := range o.Nodes {
 		p.Nodes = append(p.Nodes, planNode{ID: uint64(i + 1), ClientAddr: clients[i], PeerAddr: peers[i]})
 	}
 	if err := p.portsFree(); err != nil {
 		return nil, err
 	}
-	data, err := json.MarshalIndent(p, "", "  ")
-	if err != nil {
+	if p.LLMAddr, err = o.llmAddr(p); err != nil {
 		return nil, err
 	}
-	return p, process.WriteFile(filepath.Join(o.Dir, planFile), append(data, '\n'))
+	return p, p.save()
+}
+
+// llmAddr chooses where the LLM server listens. A port that nobody asked for need not be free: then another one is taken, and so it
+// is where the other ports were chosen freely.
+func (o Options) llmAddr(p *plan) (string, error) {
+	port := o.LLMPort
+	if port < 0 {
+		port = DefaultLLMPort
+		if len(p.Nodes) > DefaultLLMPort-DefaultClientPort {
+			port = DefaultLLMPortOfMany
+		}
+	}
+	addr := fmt.Sprintf("127.0.0.1:%d", port)
+	if o.LLMPort == 0 || o.LLMPort < 0 && (o.ClientPort == 0 || p.has(addr) || !free(addr)) {
+		addrs, err := freeAddresses("--llm-port", 1)
+		if err != nil {
+			return "", err
+		}
+		return addrs[0], nil
+	}
+	switch {
+	case port > 65535:
+		return "", fmt.Errorf("--llm-port %d: the last port is 65535", port)
+	case p.has(addr):
+		return "", fmt.Errorf("--llm-port %d: a node has this port; choose another", port)
+	case !free(addr):
+		return "", fmt.Errorf("address %s (--llm-port) is in use: stop the program that listens there, or choose another --llm-port", addr)
+	}
+	return addr, nil
+}
+
+// has reports whether a node listens at an address.
+func (p *plan) has(addr string) bool {
+	for _, n := range p.Nodes {
+		if n.ClientAddr == addr || n.PeerAddr == addr {
+			return true
+		}
+	}
+	return false
+}
+
+// free reports whether nobody listens at an address.
+func free(addr string) bool {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return false
+	}
+	_ = l.Close()
+	return true
 }
 
 // addresses returns n addresses with consecutive ports: from port on, or free
@@ -156,21 +233,15 @@ func addressesFrom(port, n int) []string {
 // looked for.
 func freeAddresses(flag string, n int) ([]string, error) {
 	from, to := 20000, 26000
-	if flag == "--peer-port" {
+	switch flag {
+	case "--peer-port":
 		from, to = 26000, 32000
+	case "--llm-port":
+		from, to = 16000, 20000
 	}
 	for range 100 {
 		addrs := addressesFrom(from+rand.IntN(to-from-n), n)
-		free := true
-		for _, addr := range addrs {
-			l, err := net.Listen("tcp", addr)
-			if err != nil {
-				free = false
-				break
-			}
-			_ = l.Close()
-		}
-		if free {
+		if !slices.ContainsFunc(addrs, func(addr string) bool { return !free(addr) }) {
 			return addrs, nil
 		}
 	}
@@ -234,7 +305,8 @@ func (p *plan) startArgs(n planNode) []string {
 		s.Cluster = append(s.Cluster, process.Member{ID: m.ID, PeerAddr: m.PeerAddr})
 	}
 	args := []string{"start", "--id", fmt.Sprint(n.ID), "--dir", p.nodeDir(n.ID),
-		"--client-addr", n.ClientAddr, "--peer-addr", n.PeerAddr, "--cluster", s.ClusterFlag(), "--demo-users"}
+		"--client-addr", n.ClientAddr, "--peer-addr", n.PeerAddr, "--cluster", s.ClusterFlag(), "--demo-users",
+		"--llm-addr", p.LLMAddr, "--llm-secret-file", p.llmSecretFile()}
 	if p.bcryptCost != 0 {
 		args = append(args, "--bcrypt-cost", fmt.Sprint(p.bcryptCost))
 	}

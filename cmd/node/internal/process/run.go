@@ -138,7 +138,7 @@ func (p *process) start(s Settings, dir string, log *slog.Logger) (err error) {
 		return dirError(dir, err)
 	}
 	cfg := s.serverConfig(dir)
-	cfg.Host, cfg.Logger = p.host, log
+	cfg.Host, cfg.Logger, cfg.Assistant = p.host, log, s.Assistant.asConfig(log)
 	if p.server, err = server.New(cfg); err != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), stopMax)
 		defer cancel()

@@ -30,8 +30,11 @@ type Settings struct {
 	Lease      string   `json:"lease,omitempty"`   // how long a leader's lease may last: "200ms"; none without
 	Edge       Edge     `json:"edge,omitzero"`     // what its server is told about people who log in
 
-	leaseWas *string // what the directory had saved, if the command line says otherwise
-	edgeWas  *Edge   // the same
+	Assistant Assistant `json:"assistant,omitzero"` // where the texts of assistance are made
+
+	leaseWas     *string    // what the directory had saved, if the command line says otherwise
+	edgeWas      *Edge      // the same
+	assistantWas *Assistant // the same
 }
 
 // Member is a founding member and where it listens for its peers.
@@ -55,6 +58,7 @@ type Flags struct {
 	Join       bool
 	Lease      string // a duration; "0" takes it away
 	Edge       Edge
+	Assistant  Assistant
 }
 
 // Resolve joins the command line with what the directory has saved. Saved
@@ -77,7 +81,7 @@ func Resolve(f Flags) (s Settings, saved bool, err error) {
 		if err := asked.complete(f.Dir); err != nil {
 			return asked, false, err
 		}
-		return asked, false, asked.Edge.check(asked.loopback())
+		return asked, false, errors.Join(asked.Edge.check(asked.loopback()), asked.Assistant.check())
 	case err != nil:
 		return s, false, err
 	}
@@ -89,6 +93,13 @@ func Resolve(f Flags) (s Settings, saved bool, err error) {
 		was := s.Edge
 		s.Edge, s.edgeWas = edge, &was
 	}
+	if assistant := s.Assistant.under(f.Assistant); assistant != s.Assistant {
+		was := s.Assistant
+		s.Assistant, s.assistantWas = assistant, &was
+		if err := assistant.check(); err != nil {
+			return s, true, err
+		}
+	}
 	if err := s.Edge.check(s.loopback()); err != nil {
 		return s, true, err
 	}
@@ -96,7 +107,9 @@ func Resolve(f Flags) (s Settings, saved bool, err error) {
 }
 
 // changed reports whether the command line says otherwise than what was saved.
-func (s Settings) changed() bool { return s.leaseWas != nil || s.edgeWas != nil }
+func (s Settings) changed() bool {
+	return s.leaseWas != nil || s.edgeWas != nil || s.assistantWas != nil
+}
 
 // lease returns the lease as the node takes it.
 func (s Settings) lease() time.Duration { return duration(s.Lease) }
@@ -244,7 +257,7 @@ func WriteFile(path string, data []byte) error {
 
 // settings reads the flags that were given.
 func (f Flags) settings() (Settings, error) {
-	s := Settings{ID: f.ID, ClientAddr: f.ClientAddr, PeerAddr: f.PeerAddr, Join: f.Join, Edge: f.Edge}
+	s := Settings{ID: f.ID, ClientAddr: f.ClientAddr, PeerAddr: f.PeerAddr, Join: f.Join, Edge: f.Edge, Assistant: Assistant{}.under(f.Assistant)}
 	if f.Join && f.Cluster != "" {
 		return s, errors.New("--join and --cluster contradict one another: a node founds a cluster or is added to one")
 	}
