@@ -35,6 +35,7 @@ const (
 	clientPingMin = 5 * time.Second
 	// stopMax is how long a stop waits for texts.
 	stopMax = 5 * time.Second
-	// warmAfter is how long nobody asked before the backend does what its first text would wait for.
+	// warmAfter is how long nobody asked before the backend does what its first text would wait for, if the machine is
+	// idle then; else it is how often that is looked at.
 	warmAfter = 30 * time.Second
 )

@@ -134,22 +134,24 @@ func (s *Server) Stop() (err error) {
 	return err
 }
 
-// warm lets the backend prepare when nobody has asked for warmAfter since the start: the machine is probably idle by
-// then. Whoever asks earlier has it prepared by asking.
+// warm lets the backend prepare when nobody has asked for warmAfter since the start and the machine is idle. Whoever asks
+// earlier has it prepared by asking.
 func (s *Server) warm() {
 	w, ok := s.backend.(warmer)
 	if !ok {
 		return
 	}
-	wait := time.NewTimer(warmAfter)
+	wait := time.NewTicker(warmAfter)
 	defer wait.Stop()
-	select {
-	case <-s.ended.Done():
-		return
-	case <-wait.C:
-	}
-	if s.asked.Load() > 0 {
-		return
+	for first := true; first || !idle(); first = false {
+		select {
+		case <-s.ended.Done():
+			return
+		case <-wait.C:
+		}
+		if s.asked.Load() > 0 {
+			return
+		}
 	}
 	if err := w.Warm(s.ended); err != nil && s.ended.Err() == nil {
 		s.log.Warn("the backend cannot prepare", "backend", s.backend.Describe().Backend, "err", err)

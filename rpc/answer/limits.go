@@ -18,8 +18,6 @@ const (
 	reserveParts = 3
 	// describeMax bounds the question which backend there is. A server that does not answer it answers nothing.
 	describeMax = 2 * time.Second
-	// describeFresh is how long the answer is good. A backend that was exchanged meanwhile refuses what is not for it.
-	describeFresh = 2 * time.Second
 	// downFor is how long nobody is asked after a server did not answer: others would wait for nothing.
 	downFor = 3 * time.Second
 

@@ -158,7 +158,6 @@ func (m *Maker) byModel(ctx context.Context, j *Job) (Made, error) {
 	}
 	made, err := m.ask(limited, d, j, &t)
 	if err != nil {
-		m.model.forget()
 		if ctx.Err() != nil {
 			return Made{}, endError{ctx.Err()}
 		}

@@ -32,8 +32,6 @@ type model struct {
 	secret string
 
 	mu     sync.Mutex
-	told   *pb.DescribeResponse // nil: nothing yet
-	toldAt time.Time
 	downAt time.Time // when it did not answer; zero: it did
 }
 
@@ -79,35 +77,27 @@ func (m *model) as(ctx context.Context) context.Context {
 // errDown is why a server is not asked that did not answer a moment ago.
 var errDown = errors.New("answer: the LLM server did not answer")
 
-// describe says which backend there is. It is the sign of life that comes before each text.
-func (m *model) describe(ctx context.Context) (*pb.DescribeResponse, error) {
+// describe says which backend there is. It comes before each text, as a sign of life: a process that was stopped is told by it
+// from one that thinks.
+func (m *model) describe(parent context.Context) (*pb.DescribeResponse, error) {
 	m.mu.Lock()
-	told, fresh, down := m.told, time.Since(m.toldAt) < describeFresh, time.Since(m.downAt) < downFor
+	down := time.Since(m.downAt) < downFor
 	m.mu.Unlock()
-	switch {
-	case down:
+	if down {
 		return nil, errDown
-	case told != nil && fresh:
-		return told, nil
 	}
-	ctx, cancel := context.WithTimeout(m.as(ctx), describeMax)
+	ctx, cancel := context.WithTimeout(m.as(parent), describeMax)
 	defer cancel()
 	d, err := m.client.Describe(ctx, &pb.DescribeRequest{})
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err != nil {
-		m.told, m.downAt = nil, time.Now()
-		return nil, err
+	switch {
+	case err == nil:
+		m.downAt = time.Time{}
+	case parent.Err() == nil: // one who has no time says nothing about the server
+		m.downAt = time.Now()
 	}
-	m.told, m.toldAt, m.downAt = d, time.Now(), time.Time{}
-	return d, nil
-}
-
-// forget has the next text ask anew which backend there is.
-func (m *model) forget() {
-	m.mu.Lock()
-	m.told = nil
-	m.mu.Unlock()
+	return d, err
 }
 
 // errGarbage is what comes of a server that does not keep to the protocol.

@@ -12,7 +12,6 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"parley/llm"
-	"parley/llm/offline"
 	"parley/llm/prompt"
 	"parley/llm/scripted"
 	llmserver "parley/llm/server"
@@ -33,7 +32,13 @@ type modelServer struct {
 // serveModel starts an LLM server with a backend, at an address or a free one.
 func serveModel(t testing.TB, addr string, p llm.Provider) *modelServer {
 	t.Helper()
-	s, err := llmserver.New(llmserver.Config{Provider: p, Secret: modelSecret, Rate: 60_000, Offline: offline.New(t.TempDir())})
+	return serveModelWith(t, addr, p, nil)
+}
+
+// serveModelWith is serveModel with the offline backend beside the other one.
+func serveModelWith(t testing.TB, addr string, p, offline llm.Provider) *modelServer {
+	t.Helper()
+	s, err := llmserver.New(llmserver.Config{Provider: p, Secret: modelSecret, Rate: 60_000, Offline: offline})
 	require.NoError(t, err)
 	l, err := net.Listen("tcp", addr)
 	require.NoError(t, err)

@@ -63,6 +63,9 @@ func (l *llm) start() error {
 		return nil
 	}
 	exe, args := l.plan.llmCommand, []string{"--listen", l.plan.LLMAddr, "--secret-file", l.plan.llmSecretFile()}
+	if _, err := os.UserCacheDir(); err != nil { // where else its machine code would be kept
+		args = append(args, "--cache-dir", l.plan.llmDir())
+	}
 	if exe == "" {
 		exe, args = l.family.exe, append([]string{"llm"}, args...)
 	}
