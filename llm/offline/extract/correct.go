@@ -3,6 +3,7 @@ package extract
 import (
 	_ "embed"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -90,13 +91,14 @@ func correctLine(l string) string {
 	return capitals(l)
 }
 
-// exempt reports an article that would be put before a word which only looks as if it wanted it.
+// exempt reports an article before a word that is spoken otherwise than it is written, or by its letters.
 func exempt(fixed string) bool {
-	rest, ok := strings.CutPrefix(strings.ToLower(fixed), "an ")
-	for _, p := range notAn {
-		if ok && strings.HasPrefix(rest, p) {
-			return true
-		}
+	article, rest, _ := strings.Cut(fixed, " ")
+	switch strings.ToLower(article) {
+	case "a":
+		return rest != strings.ToLower(rest)
+	case "an":
+		return rest != strings.ToLower(rest) || slices.ContainsFunc(notAn, func(p string) bool { return strings.HasPrefix(rest, p) })
 	}
 	return false
 }
@@ -164,8 +166,10 @@ func capitals(l string) string {
 		for i < len(out) && !unicode.IsLetter(out[i]) && !unicode.IsDigit(out[i]) {
 			i++
 		}
-		if i < len(out) && unicode.IsLower(out[i]) && plainWord(firstWord(out[i:])) {
-			out[i] = unicode.ToUpper(out[i])
+		if i < len(out) && unicode.IsLower(out[i]) {
+			if w := firstWord(out[i:]); plainWord(w) && w == strings.ToLower(w) { // and not iPhone, x.go, 3rd
+				out[i] = unicode.ToUpper(out[i])
+			}
 		}
 		for i < len(out) && !endsSentence(out, i) {
 			i++
@@ -197,5 +201,5 @@ func endsSentence(r []rune, i int) bool {
 	if !strings.ContainsRune(".!?", r[i]) || i+1 >= len(r) || !unicode.IsSpace(r[i+1]) {
 		return false
 	}
-	return r[i] != '.' || !abbreviations[lastWord(string(r[:i]))]
+	return r[i] != '.' || i > 0 && r[i-1] != '.' && !abbreviations[lastWord(string(r[:i]))]
 }
