@@ -27,7 +27,7 @@ func (a *app) aiDocumentCommand(name, short string, task pb.DocumentTask) *cobra
 	var apply bool
 	u := &pb.UpdateDocumentRequest{}
 	cmd := &cobra.Command{
-		Use: name + " ID [--apply]", Short: short, Args: args("ID"),
+		Use: name + " ID [--apply]", Short: short, Args: args("ID"), ValidArgsFunction: completeEach(a.documents),
 		Long: short + `. With --apply what is shown becomes the document's newest revision, under its lock, unless somebody wrote
 meanwhile: then nothing is changed and the exit code is 6. The lock is taken for that and given back, unless this login has it
 already or --fence shows it.`,
