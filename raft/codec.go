@@ -62,23 +62,47 @@ func EntrySum(cluster ClusterID, e *Entry) uint32 {
 	le.PutUint64(h[24:], uint64(e.Time))
 	h[32] = byte(e.Kind)
 	le.PutUint32(h[33:], uint32(len(e.Payload)))
-	// By table, because crc32.Update would move h to the heap.
+	// By tables, because crc32.Update would move h to the heap.
 	crc := ^uint32(0)
-	for _, b := range h {
+	for at := 0; at < 32; at += 8 {
+		crc = eightBytes(crc, le.Uint64(h[at:]))
+	}
+	for _, b := range h[32:] {
 		crc = castagnoli[byte(crc)^b] ^ crc>>8
 	}
 	return crc32.Update(^crc, castagnoli, e.Payload)
 }
 
+// byPlace has for each byte of eight what it adds to the checksum from its place: the last one's table is castagnoli.
+var byPlace = func() (t [8]crc32.Table) {
+	t[7] = *castagnoli
+	for place := 6; place >= 0; place-- {
+		for i, sum := range t[place+1] {
+			t[place][i] = castagnoli[byte(sum)] ^ sum>>8
+		}
+	}
+	return t
+}()
+
+// eightBytes takes eight bytes, little-endian, into a checksum at once ("slicing by eight"): none of the eight look-ups waits
+// for another.
+func eightBytes(crc uint32, v uint64) uint32 {
+	v ^= uint64(crc)
+	return byPlace[0][byte(v)] ^ byPlace[1][byte(v>>8)] ^ byPlace[2][byte(v>>16)] ^ byPlace[3][byte(v>>24)] ^
+		byPlace[4][byte(v>>32)] ^ byPlace[5][byte(v>>40)] ^ byPlace[6][byte(v>>48)] ^ byPlace[7][byte(v>>56)]
+}
+
 // AppendEntry appends the encoded entry to dst.
-func AppendEntry(dst []byte, e *Entry) []byte {
+func AppendEntry(dst []byte, e *Entry) []byte { return appendEntry(dst, e, nil) }
+
+func appendEntry(dst []byte, e *Entry, around *around) []byte {
 	dst = le.AppendUint64(dst, uint64(e.Index))
 	dst = le.AppendUint64(dst, uint64(e.Term))
 	dst = le.AppendUint64(dst, uint64(e.Time))
 	dst = append(dst, byte(e.Kind))
 	dst = le.AppendUint32(dst, e.Sum)
 	dst = le.AppendUint32(dst, uint32(len(e.Payload)))
-	return append(dst, e.Payload...)
+	return around.append(dst, e.Payload)
 }
 
 // DecodeEntry decodes one entry and returns the bytes behind it. The payload
@@ -106,7 +130,9 @@ func DecodeEntry(src []byte) (e Entry, rest []byte, err error) {
 }
 
 // AppendMessage appends the encoded message to dst.
-func AppendMessage(dst []byte, m *Message) []byte {
+func AppendMessage(dst []byte, m *Message) []byte { return appendMessage(dst, m, nil) }
+
+func appendMessage(dst []byte, m *Message, around *around) []byte {
 	start := len(dst)
 	flags := byte(0)
 	if m.Granted {
@@ -132,7 +158,7 @@ func AppendMessage(dst []byte, m *Message) []byte {
 		dst = le.AppendUint64(dst, uint64(m.PrevIndex))
 		dst = le.AppendUint64(dst, uint64(m.PrevTerm))
 		dst = le.AppendUint64(dst, uint64(m.Commit))
-		dst = appendEntries(dst, m.Entries)
+		dst = appendEntries(dst, m.Entries, around)
 	case MsgAppendReply:
 		dst = le.AppendUint64(dst, uint64(m.Matched))
 		dst = le.AppendUint64(dst, uint64(m.HintIndex))
@@ -153,14 +179,14 @@ func AppendMessage(dst []byte, m *Message) []byte {
 		dst = le.AppendUint64(dst, uint64(m.PrevIndex))
 		dst = le.AppendUint64(dst, uint64(m.LastTerm))
 		dst = append(dst, byte(m.Holding))
-		dst = appendEntries(dst, m.Entries)
+		dst = appendEntries(dst, m.Entries, around)
 	case MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
 		MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept, MsgReport,
 		MsgSnapshotOffer, MsgSnapshotAsk, MsgSnapshotChunk, MsgBlob, MsgPin, MsgNotice:
 		dst = le.AppendUint32(dst, uint32(len(m.Payload)))
-		dst = append(dst, m.Payload...)
+		dst = around.append(dst, m.Payload)
 	}
-	return le.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+	return le.AppendUint32(dst, around.checksum(dst, start))
 }
 
 // DecodeMessage decodes exactly one message. Payloads alias src. Any bytes are
@@ -237,10 +263,10 @@ func DecodeMessage(src []byte) (Message, error) {
 	return m, nil
 }
 
-func appendEntries(dst []byte, entries []Entry) []byte {
+func appendEntries(dst []byte, entries []Entry, around *around) []byte {
 	dst = le.AppendUint32(dst, uint32(len(entries)))
 	for i := range entries {
-		dst = AppendEntry(dst, &entries[i])
+		dst = appendEntry(dst, &entries[i], around)
 	}
 	return dst
 }

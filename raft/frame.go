@@ -22,28 +22,96 @@ const frameHeadLen = 8
 const FrameOverhead = frameHeadLen
 
 // AppendFramed appends the encoded message in its frame to dst.
-func AppendFramed(dst []byte, m *Message) []byte {
+func AppendFramed(dst []byte, m *Message) []byte { return appendFramed(dst, m, nil) }
+
+// Gap is a place in encoded bytes where a payload belongs that was left out: before the byte At.
+type Gap struct {
+	At      int
+	Payload []byte
+}
+
+// AppendFramedAround is AppendFramed for who writes many pieces at once and would rather not copy the long ones:
+// payloads of at least so many bytes are left out of dst, and stand in the gaps that are appended to gaps. Those
+// before belong to what dst holds already.
+func AppendFramedAround(dst []byte, gaps []Gap, m *Message, least int) ([]byte, []Gap) {
+	a := around{least: least, gaps: gaps, own: len(gaps)}
+	dst = appendFramed(dst, m, &a)
+	return dst, a.gaps
+}
+
+func appendFramed(dst []byte, m *Message, around *around) []byte {
 	at := len(dst)
 	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
-	dst = AppendMessage(dst, m)
+	dst = appendMessage(dst, m, around)
 	head := dst[at : at+frameHeadLen]
-	le.PutUint32(head, uint32(len(dst)-at-frameHeadLen))
+	le.PutUint32(head, uint32(len(dst)-at-frameHeadLen+around.bytes()))
 	le.PutUint32(head[4:], crc32.Checksum(head[:4], castagnoli))
 	return dst
+}
+
+// around collects what is left out of one message; nil leaves out nothing.
+type around struct {
+	least int
+	gaps  []Gap
+	own   int // gaps from here on are of this message
+}
+
+// append appends a payload, or leaves it out.
+func (a *around) append(dst, payload []byte) []byte {
+	if a == nil || len(payload) < a.least {
+		return append(dst, payload...)
+	}
+	a.gaps = append(a.gaps, Gap{len(dst), payload})
+	return dst
+}
+
+// bytes is how much was left out.
+func (a *around) bytes() (n int) {
+	if a == nil {
+		return 0
+	}
+	for _, g := range a.gaps[a.own:] {
+		n += len(g.Payload)
+	}
+	return n
+}
+
+// checksum is that of the message from start on, with what was left out.
+func (a *around) checksum(dst []byte, start int) uint32 {
+	if a == nil {
+		return crc32.Checksum(dst[start:], castagnoli)
+	}
+	sum := uint32(0)
+	for _, g := range a.gaps[a.own:] {
+		sum = crc32.Update(crc32.Update(sum, castagnoli, dst[start:g.At]), castagnoli, g.Payload)
+		start = g.At
+	}
+	return crc32.Update(sum, castagnoli, dst[start:])
+}
+
+// FramedSize returns how many bytes the frame takes that src begins with, as its head says; ok is false if src is too
+// short to tell.
+func FramedSize(src []byte) (size uint64, ok bool, err error) {
+	if len(src) < frameHeadLen {
+		return 0, false, nil
+	}
+	if crc32.Checksum(src[:4], castagnoli) != le.Uint32(src[4:]) {
+		return 0, false, fmt.Errorf("%w: checksum mismatch of a frame's length", ErrCodec)
+	}
+	return frameHeadLen + uint64(le.Uint32(src)), true, nil
 }
 
 // CutFramed takes the first message off bytes that begin with a frame: the message is for
 // DecodeMessage, rest is what stands behind it. It checks the head alone.
 func CutFramed(src []byte) (message, rest []byte, err error) {
-	if len(src) < frameHeadLen {
+	size, ok, err := FramedSize(src)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case !ok:
 		return nil, nil, fmt.Errorf("%w: %d bytes of a frame's head", ErrCodec, len(src))
+	case size > uint64(len(src)):
+		return nil, nil, fmt.Errorf("%w: a message of %d bytes in %d", ErrCodec, size-frameHeadLen, len(src)-frameHeadLen)
 	}
-	if crc32.Checksum(src[:4], castagnoli) != le.Uint32(src[4:]) {
-		return nil, nil, fmt.Errorf("%w: checksum mismatch of a frame's length", ErrCodec)
-	}
-	n, src := uint64(le.Uint32(src)), src[frameHeadLen:]
-	if n > uint64(len(src)) {
-		return nil, nil, fmt.Errorf("%w: a message of %d bytes in %d", ErrCodec, n, len(src))
-	}
-	return src[:n:n], src[n:], nil
+	return src[frameHeadLen:size:size], src[size:], nil
 }

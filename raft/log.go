@@ -24,6 +24,7 @@ type raftLog struct {
 	reset    bool  // … and that nothing behind the base is left of what was stored
 	fills    []Entry
 	writes   []write
+	unstored int // payload bytes in writes: handed to the disk and not reported yet
 }
 
 // termRun says that entries from first on have this term, up to the next run.
@@ -186,7 +187,7 @@ func (l *raftLog) compactTo(i Index) {
 func (l *raftLog) resetTo(base EntryID) {
 	*l = raftLog{
 		base: base, origin: base.Index, last: base.Index, handed: base.Index, stored: base.Index,
-		rebased: true, reset: true, writes: l.writes,
+		rebased: true, reset: true, writes: l.writes, unstored: l.unstored,
 	}
 	for j := range l.writes {
 		l.writes[j].last = 0 // whatever they make stored stands before the base
@@ -240,18 +241,10 @@ func (l *raftLog) completed(seq WriteSeq) {
 	n := 0
 	for n < len(l.writes) && l.writes[n].seq <= seq {
 		l.stored = max(l.stored, l.writes[n].last)
+		l.unstored -= l.writes[n].bytes
 		n++
 	}
 	l.writes = append(l.writes[:0], l.writes[n:]...)
-}
-
-// unstoredBytes is what has been handed to the disk and is not reported yet.
-func (l *raftLog) unstoredBytes() int {
-	sum := 0
-	for i := range l.writes {
-		sum += l.writes[i].bytes
-	}
-	return sum
 }
 
 func (l *raftLog) clone() raftLog {

@@ -449,6 +449,7 @@ func (r *Raft) store() {
 		r.handedHard, r.hardSeq = r.hard, s.Seq
 	}
 	l.handed, l.truncate, l.rebased, l.reset, l.fills = l.last, 0, false, false, nil
+	l.unstored += bytes
 	l.writes = append(l.writes, write{seq: s.Seq, last: l.last, bytes: bytes, since: r.now})
 	r.batch = nil
 	r.out.Store = append(r.out.Store, s)

@@ -21,7 +21,7 @@ func (r *Raft) propose(p *Proposal) {
 	case len(p.Payload) > l.CommandBytesMax:
 		r.refuse(p.Ticket, RefusedTooLarge)
 	case r.uncommitted > 0 && r.uncommitted+len(p.Payload) > l.UncommittedBytesMax,
-		r.log.unstoredBytes() > l.UnstoredBytesMax:
+		r.log.unstored > l.UnstoredBytesMax:
 		r.refuse(p.Ticket, RefusedBusy)
 	default:
 		r.append(p.Kind, p.Payload, p.Trace)

@@ -68,6 +68,15 @@ type Cover struct {
 	Heard       uint64 // notices that went to teammates
 	StreamsGone uint64 // streams that ended with their logins
 	Attached    uint64 // files that were attached
+	TeamLocked  uint64 // locks granted to a team
+	HandedOn    uint64 // of those, to somebody who stood in line
+	TeamGraced  uint64 // and that a change of the leader gave their time anew
+	TeamLapsed  uint64 // and whose time passed
+	WaitsEnded  uint64 // waits that ended in vain
+	Written     uint64 // revisions of documents
+	Restored    uint64 // of those, the ones that are an older one's content
+	LockedOff   uint64 // writes that were refused because of a document's lock
+	Versions    uint64 // and because of its version
 
 	Corrupted   uint64 // messages in which bits turned
 	Substituted uint64 // messages in whose place an earlier one arrived
@@ -171,6 +180,15 @@ func (c *Cover) fields() []coverField {
 		{"notices told to a team", &c.Heard},
 		{"streams ended with their logins", &c.StreamsGone},
 		{"files attached", &c.Attached},
+		{"locks granted to a team", &c.TeamLocked},
+		{"locks handed on in line", &c.HandedOn},
+		{"a team's locks prolonged by a change of the leader", &c.TeamGraced},
+		{"a team's locks expired", &c.TeamLapsed},
+		{"waits that ended in vain", &c.WaitsEnded},
+		{"revisions written", &c.Written},
+		{"revisions restored", &c.Restored},
+		{"writes refused for a lock", &c.LockedOff},
+		{"writes refused for a version", &c.Versions},
 		{"messages damaged on their way", &c.Corrupted},
 		{"messages in the place of others", &c.Substituted},
 		{"messages for somebody else", &c.Strays},

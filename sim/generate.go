@@ -48,6 +48,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.stuckDisks()
 	g.scenes()
 	g.team()
+	g.desk()
 	return g.plan
 }
 
@@ -93,6 +94,7 @@ const (
 	ideaStuckDisks
 	ideaScenes
 	ideaTeam
+	ideaDesk
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }

@@ -76,6 +76,12 @@ func (g *generator) team() {
 	for i := range p.Uploaders {
 		p.Uploaders[i].User = p.Teammates[s.below(uint64(len(p.Teammates)))].User
 	}
+	g.roomForTeam()
+}
+
+// roomForTeam sees to it that nothing in the plan is too narrow for a team.
+func (g *generator) roomForTeam() {
+	p := g.plan
 	if p.Bulk.Capacity > 0 { // a snapshot has a team in it: through a lane for one message it takes longer than the good times
 		p.Bulk.Capacity = max(p.Bulk.Capacity, 8)
 	}

@@ -40,7 +40,7 @@ func (w *World) recordCall(op *operation) {
 	h := &w.history
 	o := linear.Operation{Client: int32(op.client), Call: h.instant(op.calledAt)}
 	switch {
-	case op.team != nil: // the team has a judge of its own; here it is a question that nobody answered
+	case op.team != nil: // until it is known to be about a lock or a document, it is a question that nobody answered
 		o.Kind, o.Object, o.Stale = linear.Read, theChannel, true
 	case op.lock.kind != 0:
 		w.recordLockCall(op, &o)
@@ -56,7 +56,11 @@ func (w *World) recordCall(op *operation) {
 // recordEffect takes down where the log has a write. A command that the state machine refused whatever the lock's state is took
 // no effect.
 func (w *World) recordEffect(op *operation, at node.Applied) {
-	if op.team != nil || op.lock.kind != 0 && voidReply(w.applicationAt(at.Position).reply) {
+	if op.team != nil {
+		w.recordDeskEffect(op, at)
+		return
+	}
+	if op.lock.kind != 0 && voidReply(w.applicationAt(at.Position).reply) {
 		return
 	}
 	o := w.history.of(op.number)
@@ -66,6 +70,7 @@ func (w *World) recordEffect(op *operation, at node.Applied) {
 // recordEnd takes down an answer.
 func (w *World) recordEnd(op *operation, r *caller.Result) {
 	if op.team != nil {
+		w.recordDeskEnd(op, r)
 		return
 	}
 	o := w.history.of(op.number)

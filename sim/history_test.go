@@ -13,11 +13,10 @@ import (
 // A check of a history that misses things checks less than it says: runs must leave operations of every kind, with
 // every outcome, and each wrong answer about a lock or a page must be found in them.
 func TestHistoriesOfRunsHoldEverythingThatClientsSawAndNoAnswerInThemCanBeAnother(t *testing.T) {
-	kinds, outcomes := [linear.TermStart + 1]int{}, [3]int{}
+	kinds, outcomes := [linear.Ending + 1]int{}, [3]int{}
 	granted, held, wrong := 0, 0, 0
 	for seed := uint64(1); seed <= 16; seed++ {
 		p := Generate(seed, 10*time.Second)
-		p.Team, p.Teammates, p.Uploaders = TeamPlan{}, nil, nil // what a team does is judged by its model, and stands in no history
 		r := Run(p, Options{History: true})
 		require.Nil(t, r.Violation)
 		require.Nil(t, linear.Check(r.History))
@@ -56,9 +55,11 @@ func TestHistoriesOfRunsHoldEverythingThatClientsSawAndNoAnswerInThemCanBeAnothe
 			*o = was
 		}
 		require.Nil(t, linear.Check(r.History))
-		require.GreaterOrEqual(t, done, r.Ops-outcomes[linear.Refused], "seed %d", seed)
+		if len(p.Teammates) == 0 { // of a team's, those about locks and documents alone
+			require.GreaterOrEqual(t, done, r.Ops-outcomes[linear.Refused], "seed %d", seed)
+		}
 	}
-	for k := linear.Append; k <= linear.TermStart; k++ {
+	for k := linear.Append; k <= linear.Ending; k++ {
 		require.Positive(t, kinds[k], "no operation of kind %d", k)
 	}
 	for o, n := range outcomes {

@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"parley/raft"
 	"parley/raft/caller"
@@ -36,7 +37,10 @@ func (h *history) owner(principal string) int32 {
 }
 
 // firstLock is the one that a list of all locks is about, in the first place; the others follow.
-const firstLock = "lock-0"
+const firstLock = lockPrefix + "0"
+
+// lockPrefix begins the names of locks that no team has.
+const lockPrefix = "lock-"
 
 // recordLockCall takes down what a client wants of a lock.
 func (w *World) recordLockCall(op *operation, o *linear.Operation) {
@@ -96,7 +100,7 @@ func (w *World) recordLocks(op *operation, reply *statemachine.LocksReply, at ra
 		return
 	}
 	for object := theChannel + 1; object < len(h.kept.Objects); object++ {
-		if one := list; object != int(list.Object) {
+		if one := list; object != int(list.Object) && strings.HasPrefix(h.kept.Objects[object], lockPrefix) {
 			one.Object = int32(object)
 			show(&one)
 			h.lists = append(h.lists, one)

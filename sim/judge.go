@@ -48,6 +48,8 @@ const (
 	Survivor           = "survivor"
 	LockExclusion      = "lock-exclusion"
 	Fences             = "fences"
+	Line               = "line"
+	Revisions          = "revisions"
 	Corruption         = "corruption"
 	Addresses          = "addresses"
 	Upkeep             = "upkeep"
@@ -87,6 +89,8 @@ var invariants = []struct{ name, sentence string }{
 	{Survivor, "Of any one node a new cluster can be made that has all that its disk had synced."},
 	{LockExclusion, "A lock has one holder, who keeps it for its time; only the live fence renews and releases it."},
 	{Fences, "The fences of a lock rise with every grant, so that what was written under an older one is refused."},
+	{Line, "Who waits for a lock is served in the order in which he came."},
+	{Revisions, "A revision of a document never changes, and each has the next number."},
 	{Corruption, "A message in which bits turned on its way is refused."},
 	{Addresses, "A message that is for another node is refused."},
 	{Upkeep, "A snapshot is made when it is due, and reaches to where the log begins."},

@@ -210,6 +210,7 @@ func (w *World) judgeFirst(m *machine, at node.Applied, command, reply []byte) {
 		op = &w.operations[number-1]
 	}
 	if known && op.team != nil {
+		w.judgeDesk(m, op, at, reply)
 		w.teamApplies(op, at, reply)
 	}
 	w.happened(m, at.Position)

@@ -11,7 +11,9 @@ import (
 	"parley/raft/node"
 	"parley/statemachine/account"
 	"parley/statemachine/chat"
+	"parley/statemachine/document"
 	files "parley/statemachine/file"
+	"parley/statemachine/lock"
 	"parley/statemachine/state"
 )
 
@@ -24,7 +26,7 @@ func (w *World) teamAdvances(at node.Applied) {
 	if w.team == nil {
 		return
 	}
-	w.cover.TeamExpired += uint64(len(w.team.model.advance(at)))
+	w.coverPassed(w.team.model.advance(at))
 }
 
 // teamApplies has a command happen in the model, when the first node applies it, and compares what that node answers.
@@ -36,7 +38,7 @@ func (w *World) teamApplies(op *operation, at node.Applied, reply []byte) {
 	d, want, wantRefusal := w.team.model.execute(at, &t.head, t.command, lacks)
 	w.coverTeam(op, d, wantRefusal)
 	if difference := differs(reply, want, wantRefusal); difference != "" {
-		w.violate(teamBreach(t, refusal, wantRefusal), "Operation %d, %s, at position %d: %s.", op.number, describeTeam(t), at.Position, difference)
+		w.violate(teamBreach(t, refusal, wantRefusal), "Operation %d, %s, at position %d: %s%s.", op.number, describeTeam(t), at.Position, difference, contrast(t, reply, want))
 		return
 	}
 	w.judgeSentence(refusal, refOf(t))
@@ -77,8 +79,14 @@ func differs(reply []byte, want state.Coded, wantRefusal *state.Refusal) string 
 // speaks is none that lives; secrecy, if a place or what is in it is told to somebody who may not know it.
 func teamBreach(t *teamOp, got, want *state.Refusal) string {
 	switch {
+	case want == nil && got == nil && isOfLocks(t):
+		return LockExclusion
 	case want == nil:
 		return Team
+	case got == nil && want.Reason == "STALE_FENCE":
+		return Fences
+	case got == nil && (want.Reason == "LOCK_HELD" || want.Reason == "LOCK_NOT_HELD" || want.Reason == "NOT_LOCK_HOLDER"):
+		return LockExclusion
 	case want.Code == state.Unauthenticated && got == nil:
 		return Logins
 	case want.Code == state.NotFound && (got == nil || got.Code != state.NotFound):
@@ -91,6 +99,19 @@ func teamBreach(t *teamOp, got, want *state.Refusal) string {
 	return Team
 }
 
+// isOfLocks reports whether an operation is about a lock.
+func isOfLocks(t *teamOp) bool {
+	switch t.command.(type) {
+	case *lock.Acquire, *lock.Renew, *lock.Release, *lock.Break, *lock.Cancel:
+		return true
+	}
+	switch t.query.(type) {
+	case *lock.Get, *lock.List:
+		return true
+	}
+	return false
+}
+
 // teamWords are the sentences in which people are told that something does not exist, less what they wrote themselves.
 type teamWords struct{ sentences map[string]string }
 
@@ -98,7 +119,7 @@ type teamWords struct{ sentences map[string]string }
 // reason, in which nothing stands but what the caller wrote.
 func (w *World) judgeSentence(refusal *state.Refusal, ref string) {
 	name := strings.TrimPrefix(ref, "#")
-	if refusal == nil || refusal.Code != state.NotFound || name == "" {
+	if refusal == nil || refusal.Code != state.NotFound || name == "" || refusal.Reason == "REVISION_NOT_FOUND" {
 		return
 	}
 	words := &w.team.words
@@ -129,6 +150,16 @@ func refOf(t *teamOp) string {
 		return c.ID
 	case *files.Remove:
 		return c.ID
+	case *document.Update:
+		return c.ID
+	case *document.Restore:
+		return c.ID
+	case *document.Delete:
+		return c.ID
+	case *lock.Acquire:
+		return c.Name
+	case *lock.Cancel:
+		return c.Name
 	}
 	switch q := t.query.(type) {
 	case *chat.History:
@@ -145,6 +176,14 @@ func refOf(t *teamOp) string {
 		return q.ID
 	case *files.FileOf:
 		return q.ID
+	case *document.Show:
+		return q.ID
+	case *document.History:
+		return q.ID
+	case *document.AccessList:
+		return q.ID
+	case *lock.Get:
+		return q.Name
 	}
 	return ""
 }
@@ -154,6 +193,7 @@ func (w *World) judgeTeamEvents(f *framed) {
 	if w.team == nil {
 		return
 	}
+	w.judgeTold(f)
 	var events []state.Event
 	if h := w.team.model.happened; len(h) > 0 && h[len(h)-1].at == f.at {
 		events = h[len(h)-1].events
@@ -192,6 +232,10 @@ func describeEvent(body []byte) string {
 	if len(body) == 0 || state.Decode(body[1:], &shown) != nil {
 		return "one that does not decode"
 	}
+	if shown.Kind >= state.EventDocMade {
+		return fmt.Sprintf("kind %d, user %d, other %d, login %d, text %q, document %d %q, version %d, fence %d, ticket %d",
+			shown.Kind, shown.User, shown.Other, shown.Login, shown.Text, shown.Doc, shown.Title, shown.Version, shown.Fence, shown.Ticket)
+	}
 	return fmt.Sprintf("kind %d in %d, user %d, post %+v", shown.Kind, shown.Place, shown.User, shown.Post)
 }
 
@@ -214,7 +258,7 @@ func (w *World) judgeTeamQuestion(op *operation, r *caller.Result) {
 
 // questionBreach is teamBreach; an answer that shows a message which its reader may not read is no mere mistake.
 func (w *World) questionBreach(t *teamOp, got, want *state.Refusal, r *caller.Result) string {
-	if got != nil || want != nil {
+	if got != nil || want != nil || isOfLocks(t) {
 		return teamBreach(t, got, want)
 	}
 	v := &teamView{teamModel: w.team.model, at: r.Position}
@@ -269,6 +313,20 @@ func contrast(t *teamOp, reply []byte, want state.Coded) string {
 		got = new(chat.ConversationsPage)
 	case *chat.MentionsPage:
 		got = new(chat.MentionsPage)
+	case *lock.Answer:
+		got = new(lock.Answer)
+	case *lock.Page:
+		got = new(lock.Page)
+	case *document.Item:
+		got = new(document.Item)
+	case *document.Content:
+		got = new(document.Content)
+	case *document.Revisions:
+		got = new(document.Revisions)
+	case *document.Page:
+		got = new(document.Page)
+	case *document.Grants:
+		got = new(document.Grants)
 	default:
 		return ""
 	}

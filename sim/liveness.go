@@ -156,6 +156,7 @@ func (w *World) pending() []string {
 	}
 	list = append(list, w.missingFiles(due)...)
 	list = append(list, w.overdueLocks()...)
+	list = append(list, w.overdueHolds()...)
 	list = append(list, w.unanswered()...)
 	last := raft.Position(0)
 	for i := range w.judges.applied.frames {

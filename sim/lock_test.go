@@ -90,7 +90,7 @@ func TestTheJudgesOfLocksSpeakWhenTheyMust(t *testing.T) {
 	renew := func(fence raft.Position) lockAsk { return lockAsk{kind: lockRenew, name: "a", fence: fence} }
 	writes := func(l *lockLog, client int, fence raft.Position) {
 		l.w.judgeLocks(raft.Index(l.at.Position))
-		l.w.used(&event{who: int32(client), arg: l.w.uses.put(use{client, grip{name: "a", fence: fence}})})
+		l.w.used(&event{who: int32(client), arg: l.w.uses.put(use{client, l.w.clients[client-1].plan.principal(client), grip{name: "a", fence: fence}})})
 	}
 	for _, c := range []struct {
 		name string

@@ -78,7 +78,7 @@ const gripsMax = 6
 // makeLock makes an operation on a lock.
 func (w *World) makeLock(c *client, op *operation, x uint64) {
 	ask := &op.lock
-	ask.name = "lock-" + formatUint(below(raft.Mix(x, 1), uint64(c.plan.Names)))
+	ask.name = lockPrefix + formatUint(below(raft.Mix(x, 1), uint64(c.plan.Names)))
 	ttl := c.plan.TTL // mostly all take it for as long: so that many end at once
 	if below(raft.Mix(x, 2), 5) < 2 {
 		ttl = time.Duration(between(raft.Mix(x, 7), int64(lockTTLMin), int64(c.plan.TTL)))

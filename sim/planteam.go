@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"parley/statemachine/state"
 )
@@ -16,16 +17,19 @@ func (p *Plan) formatTeam(line func(format string, args ...any)) {
 		for _, bound := range [...]struct {
 			name  string
 			value int64
-		}{{"logins", t.Logins}, {"edits", t.Edits}, {"reactions", t.Reactions}, {"search", t.Search}, {"quota", t.Quota}} {
+		}{{"logins", t.Logins}, {"edits", t.Edits}, {"reactions", t.Reactions}, {"search", t.Search}, {"quota", t.Quota},
+			{"names", t.Names}, {"line", t.Line}, {"content", t.Content}, {"revisions", t.Revisions}, {"deltas", t.Deltas}, {"kept", t.Kept}, {"grants", t.Grants}} {
 			if bound.value != 0 {
 				fmt.Fprintf(&b, " %s=%d", bound.name, bound.value)
 			}
 		}
-		if t.Idle != 0 {
-			fmt.Fprintf(&b, " idle=%s", formatDuration(t.Idle))
-		}
-		if t.Secrets != 0 {
-			fmt.Fprintf(&b, " secrets=%s", formatDuration(t.Secrets))
+		for _, span := range [...]struct {
+			name  string
+			value time.Duration
+		}{{"idle", t.Idle}, {"secrets", t.Secrets}, {"ttl", t.TTL}, {"wait", t.Wait}} {
+			if span.value != 0 {
+				fmt.Fprintf(&b, " %s=%s", span.name, formatDuration(span.value))
+			}
 		}
 		line("%s", b.String())
 	}
@@ -42,7 +46,7 @@ func (p *TeammatePlan) String() string {
 	for _, rate := range [...]struct {
 		name  string
 		value int64
-	}{{"quit", p.Quit}, {"nap", p.Nap}, {"close", p.Close}} {
+	}{{"locks", p.Locks}, {"docs", p.Docs}, {"quit", p.Quit}, {"nap", p.Nap}, {"close", p.Close}} {
 		if rate.value != 0 {
 			fmt.Fprintf(&b, " %s=%d", rate.name, rate.value)
 		}
@@ -65,6 +69,8 @@ func parseTeam(w *words) TeamPlan {
 		Edge: w.durationOf("edge"), Gone: w.durationOf("gone"), Mode: w.integerOf("mode"), Users: w.integerOf("users"),
 		Idle: w.durationOf("idle"), Secrets: w.durationOf("secrets"), Logins: w.integerOf("logins"), Edits: w.integerOf("edits"),
 		Reactions: w.integerOf("reactions"), Search: w.integerOf("search"), Quota: w.integerOf("quota"),
+		Names: w.integerOf("names"), TTL: w.durationOf("ttl"), Wait: w.durationOf("wait"), Line: w.integerOf("line"), Content: w.integerOf("content"),
+		Revisions: w.integerOf("revisions"), Deltas: w.integerOf("deltas"), Kept: w.integerOf("kept"), Grants: w.integerOf("grants"),
 	}
 }
 
@@ -73,6 +79,7 @@ func parseTeammate(w *words) TeammatePlan {
 	return TeammatePlan{
 		User: w.integerOf("user"), Every: w.durationOf("every"), Pipeline: w.integerOf("pipeline"), Read: w.integerOf("read"), Stale: w.integerOf("stale"),
 		Once: w.integerOf("once"), Govern: w.integerOf("govern"), Account: w.integerOf("account"), Guess: w.integerOf("guess"),
+		Locks: w.integerOf("locks"), Docs: w.integerOf("docs"),
 		Patience: w.durationOf("patience"), Timeout: w.durationOf("timeout"), Quit: w.integerOf("quit"), Nap: w.integerOf("nap"), Close: w.integerOf("close"),
 		Stay: w.durationOf("stay"), Share: w.value("share") == "yes", Anywhere: w.value("anywhere") == "yes",
 	}
@@ -82,8 +89,11 @@ func parseTeammate(w *words) TeammatePlan {
 func (p *Plan) checkTeam() error {
 	t := &p.Team
 	switch {
-	case t.Edge < 0 || t.Gone < 0 || t.Idle < 0 || t.Secrets < 0 || t.Logins < 0 || t.Edits < 0 || t.Reactions < 0 || t.Search < 0 || t.Quota < 0:
+	case t.Edge < 0 || t.Gone < 0 || t.Idle < 0 || t.Secrets < 0 || t.Logins < 0 || t.Edits < 0 || t.Reactions < 0 || t.Search < 0 || t.Quota < 0,
+		t.Names < 0 || t.TTL < 0 || t.Wait < 0 || t.Line < 0 || t.Content < 0 || t.Revisions < 0 || t.Deltas < 0 || t.Kept < 0 || t.Grants < 0:
 		return errors.New("plan: nothing of a team is negative")
+	case t.TTL != 0 && t.TTL < lockTTLMin || t.Wait != 0 && t.Wait < lockTTLMin:
+		return fmt.Errorf("plan: a team's ttl and wait are %s or more", formatDuration(lockTTLMin))
 	case t.Mode < 0 || t.Mode > int64(state.SignUpClosed) || t.Users < 0 || t.Users >= int64(len(mateNames)):
 		return fmt.Errorf("plan: team mode=%d users=%d: want a mode of 1 to 3 and at most %d users", t.Mode, t.Users, len(mateNames)-1)
 	}

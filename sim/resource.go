@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"time"
+
 	"parley/raft"
 )
 
@@ -17,24 +19,35 @@ type resource struct {
 // use is a write on its way to a resource.
 type use struct {
 	client int
+	owner  string // in whose name
 	grip   grip
 }
 
 // uses has a client write to what one of its locks protects.
 func (c *client) uses(what uint64) {
 	w, x := c.w, raft.Mix(what, 7)
-	g := c.gripFor(raft.Mix(x, 1))
-	if g == nil || g.over || below(x, 3) > 0 {
+	if below(x, 3) > 0 {
+		return
+	}
+	u, ttl := use{client: c.number}, c.plan.TTL
+	if c.mate != nil {
+		ttl = time.Duration(orElse(int64(w.plan.Team.TTL), int64(2*time.Second)))
+		u.grip, u.owner = c.gripOfTeam(raft.Mix(x, 1))
+	} else if g := c.gripFor(raft.Mix(x, 1)); g != nil && !g.over {
+		u.grip, u.owner = *g, c.plan.principal(c.number)
+	}
+	g := u.grip
+	if g.fence == 0 {
 		return
 	}
 	late := int64(0)
 	if below(raft.Mix(x, 2), 4) == 0 {
-		late = exponential(raft.Mix(x, 3), int64(c.plan.TTL))
+		late = exponential(raft.Mix(x, 3), int64(ttl))
 	}
 	if w.trace.on() {
 		w.trace.say("; writes under fence %d of %s", g.fence, g.name)
 	}
-	w.heap.push(event{at: w.now + c.delay() + late, priority: priorityNormal, kind: eventResource, who: int32(c.number), arg: w.uses.put(use{c.number, *g})})
+	w.heap.push(event{at: w.now + c.delay() + late, priority: priorityNormal, kind: eventResource, who: int32(c.number), arg: w.uses.put(u)})
 }
 
 // used judges a write as the resource takes or refuses it.
@@ -47,9 +60,9 @@ func (w *World) used(e *event) {
 	if w.trace.on() {
 		w.trace.say("writes to %s under fence %d: %s", r.name, u.grip.fence, yesNo(accepts))
 	}
-	grant := w.judges.locks.grantUnder(u)
+	grant := w.grantUnder(u)
 	switch {
-	case grant == nil || grant.holder != w.clients[u.client-1].plan.principal(u.client):
+	case grant == nil || grant.holder != u.owner:
 		w.violate(Fences, "Client %d writes to %s under fence %d, under which the lock was never granted to it.", u.client, r.name, u.grip.fence)
 	case accepts && grant.at < r.last:
 		w.violate(Fences, "%s accepts a write under fence %d, granted at position %d, after one that was granted at position %d.", r.name, u.grip.fence, grant.at, r.last)
@@ -63,17 +76,31 @@ func (w *World) used(e *event) {
 }
 
 // grantUnder finds the newest grant of a lock under a fence.
-func (j *locks) grantUnder(u use) *lockGrant {
-	h := j.model.find(u.grip.name)
-	if h == nil {
-		return nil
+func (w *World) grantUnder(u use) *lockGrant {
+	var grants []lockGrant
+	if h := w.judges.locks.model.find(u.grip.name); h != nil {
+		grants = h.grants
+	} else if w.team != nil {
+		grants = w.team.desk.lock(u.grip.name).grants
 	}
-	for i := len(h.grants) - 1; i >= 0; i-- {
-		if h.grants[i].fence == u.grip.fence {
-			return &h.grants[i]
+	for i := len(grants) - 1; i >= 0; i-- {
+		if grants[i].fence == u.grip.fence {
+			return &grants[i]
 		}
 	}
 	return nil
+}
+
+// gripOfTeam draws one of the last locks that a teammate's login was granted, whether it has it still or not.
+func (c *client) gripOfTeam(x uint64) (g grip, owner string) {
+	const late = 20
+	all := c.w.team.model.grips
+	for i := len(all) - 1; i >= max(0, len(all)-late); i-- {
+		if t := &all[i]; c.mate.login != 0 && t.login == c.mate.login && below(raft.Mix(x, uint64(i)), 3) > 0 {
+			return grip{name: t.lock.name, fence: t.fence}, loginOwner(t.login)
+		}
+	}
+	return grip{}, ""
 }
 
 func (w *World) resourceOf(name string) *resource {

@@ -47,6 +47,9 @@ func (m *machine) rots(at node.Applied, command []byte) {
 	if op.lock.kind != 0 || op.team != nil {
 		return // the next message
 	}
+	if told, _ := m.EventsAfter(at.Position-1, 1); len(told) > 0 && told[0].Parts != nil {
+		return // the next one, with which nothing else happens that not everybody is told of
+	}
 	wrong := flipped(op.text, s.id)
 	m.Machine.Apply(at, statemachine.AppendSend(nil, statemachine.Send{Channel: statemachine.GeneralChannel, Text: wrong, Wall: op.wall}))
 	frames, _ := m.EventsAfter(at.Position-1, 1)

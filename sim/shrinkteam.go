@@ -22,6 +22,15 @@ func (s *shrinker) plainTeam() (edits []edit) {
 		func(t *TeamPlan) *int64 { return (*int64)(&t.Secrets) },
 		func(t *TeamPlan) *int64 { return (*int64)(&t.Gone) },
 		func(t *TeamPlan) *int64 { return &t.Mode },
+		func(t *TeamPlan) *int64 { return &t.Names },
+		func(t *TeamPlan) *int64 { return (*int64)(&t.TTL) },
+		func(t *TeamPlan) *int64 { return (*int64)(&t.Wait) },
+		func(t *TeamPlan) *int64 { return &t.Line },
+		func(t *TeamPlan) *int64 { return &t.Content },
+		func(t *TeamPlan) *int64 { return &t.Revisions },
+		func(t *TeamPlan) *int64 { return &t.Deltas },
+		func(t *TeamPlan) *int64 { return &t.Kept },
+		func(t *TeamPlan) *int64 { return &t.Grants },
 	} {
 		edits = append(edits, func(p *Plan) { *field(&p.Team) = 0 })
 	}
@@ -57,6 +66,8 @@ func (s *shrinker) plainTeammate(i int) (edits []edit) {
 		func(m *TeammatePlan) *int64 { return &m.Govern },
 		func(m *TeammatePlan) *int64 { return &m.Account },
 		func(m *TeammatePlan) *int64 { return &m.Guess },
+		func(m *TeammatePlan) *int64 { return &m.Locks },
+		func(m *TeammatePlan) *int64 { return &m.Docs },
 		func(m *TeammatePlan) *int64 { return &m.Quit },
 		func(m *TeammatePlan) *int64 { return &m.Nap },
 		func(m *TeammatePlan) *int64 { return &m.Close },

@@ -167,6 +167,17 @@ const (
 	teamSearchStops
 	teamNodeGone
 
+	deskParked
+	deskEndedLogin
+	deskPassedOver
+	deskLateWrite
+	deskHolderShut
+	deskShutReader
+	deskLapsedUnseen
+	deskGraceInLine
+	deskBrokenInLine
+	deskRaced
+
 	situations
 )
 
@@ -328,6 +339,17 @@ var situationNames = [situations]string{
 	teamNotUploaded:      "content is attached that its user did not upload, or too long ago",
 	teamSearchStops:      "search stops before it has seen everything",
 	teamNodeGone:         "streams of a node that is gone are taken for ended",
+
+	deskParked:       "lock ends with the very entry that granted it",
+	deskEndedLogin:   "login ends and its lock goes to who stands in line",
+	deskPassedOver:   "somebody in line may not have the lock any more when it is his turn",
+	deskLateWrite:    "document is to be written under a fence that another grant has overtaken",
+	deskHolderShut:   "holder of a document's lock may not write the document any more",
+	deskShutReader:   "document is hidden from who was to be told of it",
+	deskLapsedUnseen: "lock past its deadline is asked for before its turn to go",
+	deskGraceInLine:  "change of the leader gives a lock its time anew while others wait for it",
+	deskBrokenInLine: "lock is broken and goes to who stands in line",
+	deskRaced:        "two write the same version of a document",
 }
 
 // reach takes down that a situation came about.
@@ -348,4 +370,5 @@ type lately struct {
 	leading   []int64 // when the last leaders were elected
 	campaigns []uint8 // candidates, by term
 	leaders   uint64  // elected so far
+	parked    uint64  // locks of a team that ended with the entry that granted them
 }

@@ -12,6 +12,7 @@ import (
 
 // coverTeam looks at a command of the team that was executed.
 func (w *World) coverTeam(op *operation, d *teamDeed, refusal *state.Refusal) {
+	w.coverDesk(op, d, refusal)
 	if refusal == nil {
 		w.cover.TeamDone++
 		_, gone := op.team.command.(*presence.NodeGone)
@@ -78,6 +79,7 @@ func (w *World) coverQuestion(op *operation, refusal *state.Refusal, r *caller.R
 func (w *World) coverArrived(s *subscriber, f *node.Frame, at raft.Position) {
 	u := w.team.model.userOf[s.login.User]
 	for _, e := range w.team.model.eventsOf(f.Position) {
+		w.reachIf(deskShutReader, e.Doc != 0 && e.Audience == state.ForReaders(e.Doc) && w.team.model.reads(u, e.Audience, f.Position) && !w.team.model.reads(u, e.Audience, at))
 		p := w.team.model.placeOf[e.Place]
 		if p == nil || e.Audience != state.ForPlace(p.id) {
 			continue

@@ -17,7 +17,7 @@ import (
 // of it not for them to do. A teammate is one process: two of them may be one user, under two logins or one.
 //
 //	team edge=400ms gone=2s mode=1 users=5 logins=3 edits=2 reactions=2 search=30
-//	teammate user=1 every=200ms pipeline=2 read=400 govern=200 account=60 guess=100 patience=3s timeout=800ms stay=5s
+//	teammate user=1 every=200ms pipeline=2 read=400 govern=200 account=60 guess=100 locks=200 docs=200 patience=3s timeout=800ms stay=5s
 //
 // What becomes of a team is judged by a model of it; see teammodel.go.
 
@@ -35,6 +35,17 @@ type TeamPlan struct {
 	Reactions int64 // different ones to one message
 	Search    int64 // messages that one search looks at
 	Quota     int64 // bytes of one user's files
+
+	Names int64         // of locks that everybody wants, beside those of documents
+	TTL   time.Duration // the longest for which somebody takes one
+	Wait  time.Duration // and waits for one
+
+	Line      int64 // who waits for one lock
+	Content   int64 // bytes of a document
+	Revisions int64 // of a document
+	Deltas    int64 // differences between a revision and one that is kept whole
+	Kept      int64 // bytes of all that one user's documents have been
+	Grants    int64 // lines of an access list
 }
 
 // TeammatePlan is one process of somebody who works with others.
@@ -47,6 +58,8 @@ type TeammatePlan struct {
 	Once     int64         // rate of one-shot commands per 1,000
 	Govern   int64         // rate of what is done to channels and their members, per 1,000 commands
 	Account  int64         // rate of what is done to accounts and logins
+	Locks    int64         // rate of what is done with locks
+	Docs     int64         // rate of what is done with documents
 	Guess    int64         // rate of what is not the user's to do or to see, of forged logins and of nonsense
 	Patience time.Duration // as of a client
 	Timeout  time.Duration
@@ -74,6 +87,7 @@ const edgeEvery = 500 * time.Millisecond
 type team struct {
 	model *teamModel
 	words teamWords
+	desk  desk
 	jobs  []teamJob              // one-shot commands that may be repeated
 	left  map[state.UserID]int64 // when the last of a user's streams ended
 	said  []saidNotice           // all notices
@@ -99,7 +113,7 @@ func (w *World) newTeam() {
 	if len(p.Teammates) == 0 {
 		return
 	}
-	w.team = &team{model: newTeamModel(w.limits()), left: map[state.UserID]int64{}}
+	w.team = &team{model: newTeamModel(w.limits()), desk: newDesk(), left: map[state.UserID]int64{}}
 	for i := range p.Teammates {
 		c := newClient(w, len(w.clients)+1, p.Teammates[i].client())
 		c.mate, c.caller = &mate{plan: &p.Teammates[i]}, nil
@@ -146,6 +160,12 @@ func (p *TeamPlan) limitTeam(l *statemachine.Limits) {
 	l.ReactionsMax = int(orElse(p.Reactions, int64(l.ReactionsMax)))
 	l.SearchRowsMax = int(orElse(p.Search, int64(l.SearchRowsMax)))
 	l.QuotaBytes = orElse(p.Quota, l.QuotaBytes)
+	l.LockWaitersMax = int(orElse(p.Line, int64(l.LockWaitersMax)))
+	l.DocumentBytesMax = int(orElse(p.Content, int64(l.DocumentBytesMax)))
+	l.RevisionsMax = uint64(orElse(p.Revisions, int64(l.RevisionsMax)))
+	l.DeltasMax = uint64(orElse(p.Deltas, int64(l.DeltasMax)))
+	l.DocumentQuotaBytes = uint64(orElse(p.Kept, int64(l.DocumentQuotaBytes)))
+	l.GrantsMax = uint64(orElse(p.Grants, int64(l.GrantsMax)))
 }
 
 // view is the team as it is now, as somebody has it; nil user: nobody in particular.

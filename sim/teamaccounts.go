@@ -18,6 +18,7 @@ type teamDeed struct {
 	events  []state.Event
 	numbers uint64 // audit records so far
 	lacks   bool   // it names a content that was not uploaded; see notUploaded
+	lapsed  bool   // the lock that was asked for was past its deadline, and nobody had been told
 }
 
 // execute has a command happen, and returns its answer, or why it is refused.
@@ -59,6 +60,12 @@ func (d *teamDeed) done() {
 // malformed says why a command is refused whatever the team is like. Of what clients write wrong only a few things come
 // up here; the rest is the business of the tests of the state machine.
 func (m *teamModel) malformed(c state.Command) string {
+	if reason := m.malformedLock(c); reason != "" {
+		return reason
+	}
+	if reason := m.malformedDoc(c); reason != "" {
+		return reason
+	}
 	if reason := malformedMessage(c); reason != "" {
 		return reason
 	}
@@ -223,6 +230,7 @@ func (v *teamView) loginsOf(u *teamUser) (live []*teamLogin) {
 func (d *teamDeed) endLogin(l *teamLogin) {
 	l.is.put(d.at, teamLife{})
 	d.event(state.Event{Kind: state.EventLoginEnded, Audience: state.ForUser(l.User), User: l.User, Login: l.ID})
+	d.letsGo(l.ID)
 }
 
 func (d *teamDeed) endLogins(u *teamUser, spared *teamLogin) (ended uint64) {
@@ -550,12 +558,13 @@ func (d *teamDeed) toUser(c state.Command, u *teamUser) (state.Coded, *state.Ref
 }
 
 // advance lets pass what ends with an entry: logins first, those with the earliest deadlines before the others, then what
-// waits to be used. So few wait in a run that all of them end at once.
-func (m *teamModel) advance(at node.Applied) []state.Event {
+// waits to be used. So few wait in a run that all of them end at once. Locks come last, after the logins that let go of theirs.
+func (m *teamModel) advance(at node.Applied) (p passed) {
 	if at.Level < node.LevelTeam {
-		return nil
+		return p
 	}
 	d := &teamDeed{teamView: teamView{teamModel: m, at: at.Position}, applied: at}
+	p.graced, p.gracedInLine = d.termBegins()
 	var over []*teamLogin
 	for _, l := range m.logins {
 		if is := l.is.when(d.at); is.lives && is.deadline <= at.Time {
@@ -566,6 +575,7 @@ func (m *teamModel) advance(at node.Applied) []state.Event {
 	for _, l := range over {
 		d.endLogin(l)
 	}
+	p.logins = len(over)
 	for _, i := range m.invites {
 		if is := i.is.when(d.at); is.Uses > 0 && is.Until <= at.Time {
 			i.is.put(d.at, state.Invite{})
@@ -586,6 +596,16 @@ func (m *teamModel) advance(at node.Applied) []state.Event {
 		o.OfferHash, o.OfferUntil = [32]byte{}, 0
 		m.settings.put(d.at, o)
 	}
+	p.locks = d.lapse()
 	d.done()
-	return d.events
+	p.events = d.events
+	return p
+}
+
+// passed is what ended with an entry.
+type passed struct {
+	logins, locks int
+	graced        int // locks that got their time anew
+	gracedInLine  bool
+	events        []state.Event
 }

@@ -67,7 +67,7 @@ func (m *teamModel) answer(at raft.Position, h *state.Head, q state.Query) (stat
 		}
 		return &files.Quota{Used: v.user.usage.when(at).Bytes, Most: uint64(v.limits.QuotaBytes)}, refusal
 	}
-	return v.aboutUsers(q)
+	return v.aboutDocs(q)
 }
 
 // show returns a message as a reader of its place sees it.

@@ -19,6 +19,12 @@ func (d *teamDeed) under(c state.Command) (state.Coded, *state.Refusal) {
 	if reply, refusal, mine := d.ofFiles(c); mine {
 		return reply, refusal
 	}
+	if reply, refusal, mine := d.ofLocks(c); mine {
+		return reply, refusal
+	}
+	if reply, refusal, mine := d.ofDocs(c); mine {
+		return reply, refusal
+	}
 	return d.ofChannels(c)
 }
 

@@ -19,6 +19,10 @@ func (m *teamModel) display(e *state.Event, v *teamView) *state.Shown {
 	if e.Other != 0 {
 		shown.OtherName = v.nameOf(e.Other)
 	}
+	shown.Doc, shown.Version, shown.Fence, shown.Ticket = e.Doc, e.Version, e.Fence, e.Ticket
+	if doc := m.docOf[e.Doc]; doc != nil && (e.Audience == state.ForReaders(e.Doc) || doc.role(m, state.UserID(e.Audience.ID), v.at) >= state.Viewer) {
+		shown.Title = doc.is.when(v.at).Title
+	}
 	place := m.placeOf[e.Place]
 	if place == nil {
 		return shown

@@ -15,7 +15,8 @@ import (
 // before. Only what things are made of is taken from the state machine: the structs of commands, answers and rows.
 //
 // The rights are written down in rightsOf, the accounts in teamaccounts.go, channels in teamchannels.go, messages in
-// teammessages.go, files and presence in teamfiles.go, questions in teamanswers.go, events in teamevents.go.
+// teammessages.go, files and presence in teamfiles.go, locks in teamlocks.go, documents in teamdocs.go, questions in teamanswers.go,
+// events in teamevents.go.
 type teamModel struct {
 	limits   state.Limits
 	settings changing[state.Settings]
@@ -28,6 +29,10 @@ type teamModel struct {
 	files    []*teamFile
 	edges    []*teamEdge
 	audits   []teamAudit
+	docs     []*teamDoc
+	locks    []*teamLock     // that are held, or about to be handed on
+	grips    []teamGrip      // all grants, by position
+	waits    []*teamWait     // all places in lines, by position
 	happened []teamHappening // by position
 
 	userOf  map[state.UserID]*teamUser
@@ -35,6 +40,14 @@ type teamModel struct {
 	placeOf map[state.PlaceID]*teamPlace
 	postOf  map[state.MessageID]*teamPost
 	fileOf  map[state.FileID]*teamFile
+	docOf   map[state.DocID]*teamDoc
+	lockOf  map[string]*teamLock
+
+	everyLock []*teamLock            // of which somebody spoke
+	stamps    changing[raft.LogTime] // of entries, while there are locks
+	term      raft.Term              // of the last entry, and its log time
+	time      raft.LogTime
+	parked    uint64 // locks that ended with the entry that granted them
 }
 
 type teamUser struct {
@@ -45,6 +58,7 @@ type teamUser struct {
 	presence changing[state.Presence]
 	mentions []*teamMention
 	usage    changing[state.Usage]
+	written  changing[uint64] // bytes that his documents take
 }
 
 // teamPassword is what somebody proves himself by.
@@ -150,7 +164,7 @@ type teamHappening struct {
 
 func newTeamModel(limits state.Limits) *teamModel {
 	m := &teamModel{limits: limits, userOf: map[state.UserID]*teamUser{}, loginOf: map[state.LoginID]*teamLogin{}, placeOf: map[state.PlaceID]*teamPlace{},
-		postOf: map[state.MessageID]*teamPost{}, fileOf: map[state.FileID]*teamFile{}}
+		postOf: map[state.MessageID]*teamPost{}, fileOf: map[state.FileID]*teamFile{}, docOf: map[state.DocID]*teamDoc{}, lockOf: map[string]*teamLock{}}
 	for i, name := range [...]string{"general", "random", "tech"} {
 		m.addPlace(0, &state.Place{ID: state.PlaceID(i + 1), Kind: state.Channel, Name: name, Join: state.JoinOpen})
 	}
@@ -379,6 +393,8 @@ func missing(ref string) *state.Refusal {
 		reason = "MESSAGE_NOT_FOUND"
 	case strings.HasPrefix(ref, "file_"):
 		reason = "FILE_NOT_FOUND"
+	case strings.HasPrefix(ref, "doc_"):
+		reason = "DOCUMENT_NOT_FOUND"
 	case strings.HasPrefix(ref, "chan_"), strings.HasPrefix(ref, "conv_"):
 		reason = "PLACE_NOT_FOUND"
 	}
@@ -504,6 +520,8 @@ func (m *teamModel) readsThroughout(u *teamUser, a state.Audience, from, to raft
 		return true
 	case a == state.ForUser(state.UserID(a.ID)):
 		return a.ID == uint64(u.id)
+	case a == state.ForReaders(state.DocID(a.ID)):
+		return m.readsDoc(u, m.docOf[state.DocID(a.ID)], from, to)
 	case place == nil:
 		return false
 	case a == state.ForSeers(place.id):

@@ -7,6 +7,7 @@ import (
 	"parley/raft"
 	"parley/statemachine/account"
 	"parley/statemachine/chat"
+	"parley/statemachine/document"
 	files "parley/statemachine/file"
 	"parley/statemachine/presence"
 	"parley/statemachine/state"
@@ -15,6 +16,9 @@ import (
 // question draws what somebody asks.
 func (s *wisher) question(x uint64) state.Query {
 	limit := [...]uint64{0, 1, 3, 50}[below(raft.Mix(x, 1), 4)]
+	if p := s.c.mate.plan; int64(below(raft.Mix(x, 9), 1500)) < p.Locks+p.Docs {
+		return s.questionAtDesk(raft.Mix(x, 10), limit)
+	}
 	switch pick := below(x, 100); {
 	case pick < 24:
 		q := &chat.History{Place: s.placeRef(raft.Mix(x, 2)), Limit: limit, Forward: below(raft.Mix(x, 3), 4) == 0}
@@ -132,7 +136,9 @@ func describeTeam(o *teamOp) string {
 		what = o.command
 	}
 	line := strings.TrimPrefix(fmt.Sprintf("%T", what), "*")
-	if _, points := what.(*chat.UpdateChannel); !points { // where something is in memory says nothing
+	_, channel := what.(*chat.UpdateChannel)
+	_, doc := what.(*document.Configure)
+	if !channel && !doc { // where something is in memory says nothing
 		line += strings.TrimPrefix(fmt.Sprintf("%+v", what), "&")
 	}
 	if len(line) > 160 {

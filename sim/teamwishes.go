@@ -44,6 +44,7 @@ func (c *client) wishes(op *operation, x uint64) {
 		}
 		op.team.query = s.question(raft.Mix(x, 7))
 		return
+	case s.desk(op, raft.Mix(x, 12)):
 	case int64(below(raft.Mix(pick, 1), 1000)) < m.plan.Account:
 		s.account(raft.Mix(x, 8))
 	case int64(below(raft.Mix(pick, 2), 1000)) < m.plan.Govern:

@@ -36,6 +36,7 @@ type awaySpec struct {
 	Place int         `json:"place"`
 	Dir   string      `json:"dir"`
 	Apart string      `json:"apart"`
+	Wire  string      `json:"wire"`
 	Sync  string      `json:"sync"`
 	Seeds []node.Seed `json:"seeds"`
 	Rules node.Rules  `json:"rules"`
@@ -163,7 +164,7 @@ func runMember(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 
 	out := &speaker{to: json.NewEncoder(stdout)}
 	c := &benchCluster{
-		options: clusterOptions{nodes: len(spec.Seeds), apart: spec.Apart, transport: "grpc", sync: spec.Sync, rules: spec.Rules},
+		options: clusterOptions{nodes: len(spec.Seeds), apart: spec.Apart, transport: spec.Wire, sync: spec.Sync, rules: spec.Rules},
 		dir:     spec.Dir, seeds: spec.Seeds, tell: out.note,
 	}
 	for range spec.Seeds {

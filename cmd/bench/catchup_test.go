@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 func TestAFollowerThatMissedWhatWasCompactedCatchesUpBySnapshot(t *testing.T) {
 	o := catchupOptions{
 		clusterOptions: clusterOptions{
-			nodes: 3, dir: t.TempDir(), transport: "grpc", sync: "none", rules: node.Rules{SnapshotBytes: 1 << 20},
+			nodes: 3, dir: t.TempDir(), transport: "tcp", sync: "none", rules: node.Rules{SnapshotBytes: 1 << 20},
 		},
 		entries: 40_000, payload: 128, keys: 5_000, clients: 64, rate: 1_000,
 		baseline: 50 * time.Millisecond, after: 50 * time.Millisecond, rounds: 1,
@@ -80,7 +80,7 @@ func TestAWindowHoldsWhatWasDueInItHoweverLateItWasDone(t *testing.T) {
 
 func TestFlagsOfCatchupThatMakeNoSenseAreRefusedWithTheWayOut(t *testing.T) {
 	good := catchupOptions{
-		clusterOptions: clusterOptions{nodes: 3, transport: "grpc", sync: "fdatasync"},
+		clusterOptions: clusterOptions{nodes: 3, transport: "tcp", sync: "fdatasync"},
 		entries:        1, payload: 128, keys: 1, clients: 1, rate: 1, rounds: 1,
 	}
 	require.NoError(t, good.check())
@@ -90,7 +90,7 @@ func TestFlagsOfCatchupThatMakeNoSenseAreRefusedWithTheWayOut(t *testing.T) {
 		"--rounds must be at least 1":  func(o *catchupOptions) { o.rounds = 0 },
 		"--nodes must be at least 3":   func(o *catchupOptions) { o.nodes = 2 },
 		"it can be fdatasync or none":  func(o *catchupOptions) { o.sync = "sometimes" },
-		"it can be grpc or memory":     func(o *catchupOptions) { o.transport = "tcp" },
+		"it can be tcp or grpc":        func(o *catchupOptions) { o.transport = "udp" },
 	} {
 		o := good
 		change(&o)

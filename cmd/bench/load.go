@@ -56,20 +56,24 @@ type hostLoop struct {
 	host    *host.Host
 	op      string
 	payload int
-	event   node.Event
 	done    bool
+	body    []byte // of the write under way
 }
 
 // Do sends the next request. A write that was not done is repeated under its
 // number, so that nothing happens twice.
 func (l *hostLoop) Do(ctx context.Context) (bool, error) {
-	switch {
-	case l.op == "read":
-		l.event = l.get()
-	case l.done:
-		l.event = l.put(l.payload)
+	e := node.Event{Kind: node.EventCommand}
+	if l.op == "read" {
+		e.Kind, e.Query = node.EventQuery, l.get()
+	} else {
+		if l.done {
+			l.seq++
+			l.body = load.AppendPut(make([]byte, 0, l.payload), l.key, l.payload)
+		}
+		e.Command = l.command(l.body)
 	}
-	a, err := l.host.Do(ctx, l.event)
+	a, err := l.host.Do(ctx, e)
 	if err != nil {
 		return false, err
 	}
@@ -81,15 +85,13 @@ func (l *hostLoop) Do(ctx context.Context) (bool, error) {
 // memory of its own.
 func (c *caller) put(payload int) node.Event {
 	c.seq++
-	return node.Event{Kind: node.EventCommand, Command: node.Command{
-		Session: c.session, Seq: c.seq, AckedBelow: c.seq,
-		Body: load.AppendPut(make([]byte, 0, payload), c.key, payload),
-	}}
+	return node.Event{Kind: node.EventCommand, Command: c.command(load.AppendPut(make([]byte, 0, payload), c.key, payload))}
 }
 
-func (c *caller) get() node.Event {
-	return node.Event{Kind: node.EventQuery, Query: node.Query{
-		Consistency: node.Linearizable,
-		Body:        load.AppendPut(nil, c.key, load.KeyLen),
-	}}
+func (c *caller) command(body []byte) node.Command {
+	return node.Command{Session: c.session, Seq: c.seq, AckedBelow: c.seq, Body: body}
+}
+
+func (c *caller) get() node.Query {
+	return node.Query{Consistency: node.Linearizable, Body: load.AppendPut(nil, c.key, load.KeyLen)}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"parley/cmd/bench/load"
+	"parley/rpc/peer"
 )
 
 // raftOptions are the flags of bench raft.
@@ -38,7 +39,7 @@ func raftCommand(show reporter) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "raft",
 		Short: "Throughput and latency of replicated writes or linearizable reads",
-		Long: `Runs all nodes in this process, over gRPC on loopback and with real syncs on one
+		Long: `Runs all nodes in this process, on loopback and with real syncs on one
 disk, and drives the leader by closed loops: each caller sends its next request when
 the last one was answered. Processor time and allocations are those of all nodes and callers
 together. Use a directory on a real disk: syncs on tmpfs cost nothing and say nothing.`,
@@ -74,7 +75,7 @@ together. Use a directory on a real disk: syncs on tmpfs cost nothing and say no
 func (o *clusterOptions) addTo(f *pflag.FlagSet) {
 	f.IntVar(&o.nodes, "nodes", 3, "nodes of the cluster")
 	f.StringVar(&o.dir, "dir", ".", "where to make the data directories, removed in the end")
-	f.StringVar(&o.transport, "transport", "grpc", "grpc, or memory: no wire at all")
+	f.StringVar(&o.transport, "transport", peer.DefaultWire.String(), "tcp, grpc, or memory: no wire at all")
 	f.StringVar(&o.sync, "sync", "fdatasync", "fdatasync, or none: no sync at all, for comparison")
 }
 
@@ -83,7 +84,7 @@ func (o *clusterOptions) check() error {
 		return errors.New("--nodes must be at least 1")
 	}
 	return errors.Join(
-		oneOf("transport", o.transport, "grpc", "memory"),
+		oneOf("transport", o.transport, "tcp", "grpc", "memory"),
 		oneOf("sync", o.sync, "fdatasync", "none"),
 	)
 }

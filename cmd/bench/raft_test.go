@@ -11,10 +11,11 @@ import (
 
 // Other people's scripts read these fields.
 func TestAPointHasTheFieldsThatScriptsReadAndMeasuresSomething(t *testing.T) {
-	for _, op := range []string{"put", "read"} {
-		t.Run(op, func(t *testing.T) {
+	for _, c := range [][2]string{{"put", "tcp"}, {"read", "tcp"}, {"put", "grpc"}, {"put", "memory"}} {
+		op, transport := c[0], c[1]
+		t.Run(op+" over "+transport, func(t *testing.T) {
 			o := raftOptions{
-				clusterOptions: clusterOptions{nodes: 3, dir: t.TempDir(), transport: "grpc", sync: "none"},
+				clusterOptions: clusterOptions{nodes: 3, dir: t.TempDir(), transport: transport, sync: "none"},
 				callers:        []int{4}, payload: 64, measure: 50 * time.Millisecond, op: op,
 			}
 			require.NoError(t, o.check())
@@ -39,17 +40,17 @@ func TestAPointHasTheFieldsThatScriptsReadAndMeasuresSomething(t *testing.T) {
 
 func TestOptionsThatMakeNoSenseAreRefusedWithTheWayOut(t *testing.T) {
 	good := raftOptions{
-		clusterOptions: clusterOptions{nodes: 3, transport: "grpc", sync: "fdatasync"},
+		clusterOptions: clusterOptions{nodes: 3, transport: "tcp", sync: "fdatasync"},
 		callers:        []int{1}, payload: 128, op: "put",
 	}
 	require.NoError(t, good.check())
 	for want, change := range map[string]func(*raftOptions){
-		"--callers must be at least 1":           func(o *raftOptions) { o.callers = []int{0} },
-		"--payload must be at least 8":           func(o *raftOptions) { o.payload = 7 },
-		"--nodes must be at least 1":             func(o *raftOptions) { o.nodes = 0 },
-		"--transport is \"tcp\"; it can be grpc": func(o *raftOptions) { o.transport = "tcp" },
-		"it can be put or read":                  func(o *raftOptions) { o.op = "delete" },
-		"it can be fdatasync or none":            func(o *raftOptions) { o.sync = "sometimes" },
+		"--callers must be at least 1":          func(o *raftOptions) { o.callers = []int{0} },
+		"--payload must be at least 8":          func(o *raftOptions) { o.payload = 7 },
+		"--nodes must be at least 1":            func(o *raftOptions) { o.nodes = 0 },
+		"--transport is \"udp\"; it can be tcp": func(o *raftOptions) { o.transport = "udp" },
+		"it can be put or read":                 func(o *raftOptions) { o.op = "delete" },
+		"it can be fdatasync or none":           func(o *raftOptions) { o.sync = "sometimes" },
 	} {
 		o := good
 		change(&o)

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"strings"
 
@@ -52,50 +51,6 @@ If it dies it is started again; the nodes do without it meanwhile.`,
 	for _, name := range []string{"client-port", "peer-port", "llm-port"} {
 		f.Lookup(name).DefValue = "0" // -1 means "not given"; the text has the default
 	}
-	return cmd
-}
-
-func startCommand(stdout, stderr io.Writer) *cobra.Command {
-	var flags process.Flags
-	var check bool
-	cmd := &cobra.Command{
-		Use:   "start --dir DIR [--id N --client-addr A --peer-addr P --cluster 1=P1,2=P2,3=P3|--join]",
-		Short: "Run one node",
-		Long: `Runs one node until SIGINT or SIGTERM. The first start on a directory needs all
-flags and saves them there; later ones need --dir alone. A cluster is formed when every
-node named in --cluster has been started once. With --join in the place of --cluster the
-node waits until parley cluster add adds it to a cluster that runs.`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if check {
-				s, err := process.Check(flags)
-				if err == nil {
-					fmt.Fprintf(stdout, "node %d can start on %s\n", s.ID, flags.Dir)
-				}
-				return err
-			}
-			log := slog.New(slog.NewTextHandler(stderr, nil))
-			return process.Run(process.WithParent(cmd.Context()), flags, log)
-		},
-	}
-	f := cmd.Flags()
-	f.StringVar(&flags.Dir, "dir", "", "the node's data directory")
-	f.Uint64Var(&flags.ID, "id", 0, "the node's id, from 1 on")
-	f.StringVar(&flags.ClientAddr, "client-addr", "", "where to listen for clients, HOST:PORT")
-	f.StringVar(&flags.PeerAddr, "peer-addr", "", "where to listen for the other nodes, HOST:PORT")
-	f.StringVar(&flags.Cluster, "cluster", "", "all nodes that found the cluster and their peer addresses, 1=HOST:PORT,2=HOST:PORT,...")
-	f.BoolVar(&flags.Join, "join", false, "wait to be added to a cluster that runs: see parley cluster add")
-	f.StringVar(&flags.Lease, "lease", "", "how long a leader may answer reads without asking the others, for example 200ms; 0 for not at all, as at first. "+
-		"All nodes should have the same; it relies on clocks that never stand still: see docs/operations.md")
-	f.IntVar(&flags.Edge.BcryptCost, "bcrypt-cost", 0, "the cost of the passwords' hashes (default 12); below 10 on loopback alone")
-	f.BoolVar(&flags.Edge.DemoUsers, "demo-users", false, "make alice, bob and charlie, whose passwords everybody knows; on loopback alone")
-	f.StringVar(&flags.Edge.SignUp, "sign-up", "", "who may sign up in a cluster that is just being made: open, invite or closed (default open on loopback, else invite)")
-	f.StringVar(&flags.Edge.TokenLifetime, "token-lifetime", "", "how long a token is good before it has to be renewed (default 24h)")
-	f.StringVar(&flags.Assistant.Addr, "llm-addr", "", "where the LLM server listens, HOST:PORT; none for no more (see docs/ai.md)")
-	f.StringVar(&flags.Assistant.SecretFile, "llm-secret-file", "", "a file of mode 0600 with the secret that the LLM server wants to see")
-	f.StringVar(&flags.Assistant.CAFile, "llm-ca", "", "the certificate that signed the LLM server's; off loopback it needs one")
-	f.StringVar(&flags.Assistant.Instructions, "llm-instructions", "", "a folder with what a model is to be told, in the place of what is built in")
-	f.BoolVar(&check, "check", false, "only tell whether the node could start")
 	return cmd
 }
 

@@ -4,6 +4,7 @@
 //	node start      one node
 //	node inspect    what a stopped node's directory holds
 //	node recover    a new cluster from one survivor, when the majority is lost
+//	node certs      a CA for a cluster, and certificates of nodes and clients
 //
 // An error is one line on stderr that says what happened, where, and what to do.
 // Exit codes: 0 ok, 1 error, 2 usage.
@@ -47,7 +48,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(devCommand(stdout, stderr), startCommand(stdout, stderr), inspectCommand(stdout), recoverCommand(stdout, stderr), llmCommand(stdout, stderr))
+	root.AddCommand(devCommand(stdout, stderr), startCommand(stdout, stderr), inspectCommand(stdout), recoverCommand(stdout, stderr),
+		certsCommand(stdout), llmCommand(stdout, stderr))
 
 	err := root.ExecuteContext(ctx)
 	if err == nil {

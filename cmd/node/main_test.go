@@ -35,7 +35,17 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asNode) != "" || len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
 		main()
 	}
-	os.Exit(m.Run())
+	// Where the user's own secret would be made, and his own clusters have theirs.
+	home, err := os.MkdirTemp("", "parley-node")
+	if err == nil {
+		err = os.Setenv("XDG_CONFIG_HOME", home)
+	}
+	if err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(home)
+	os.Exit(code)
 }
 
 // waitMax bounds every wait for something that must happen.

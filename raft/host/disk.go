@@ -2,6 +2,7 @@ package host
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -98,6 +99,7 @@ func (d *disk) run() {
 	for sealed := false; ; { // what a former process left is sealed too
 		var identity *node.Identity
 		var closing bool
+		runtime.Gosched() // as the loop does: what others have for the disk by now shares the sync
 		identity, stores, closing = d.take(stores[:0])
 		var err error
 		switch {

@@ -203,7 +203,7 @@ func (h *Host) submit(e *node.Event) (*call, node.Answer) {
 		return nil, node.Answer{Outcome: node.Refused, Code: node.CodeBusy}
 	}
 	e.Ticket = ticket
-	at := h.inbox.call(*e)
+	at := h.inbox.call(e)
 	if at == placedIn {
 		return w, node.Answer{}
 	}
@@ -243,12 +243,12 @@ func answered(e *node.Event, a node.Answer) node.Answer {
 // Tell has the state machine told something, by way of the leader, sooner or later or not at all: nobody hears what
 // comes of it. It is for what is said again until it shows.
 func (h *Host) Tell(body []byte) {
-	_ = h.inbox.call(node.Event{Kind: node.EventTell, Command: node.Command{Body: body}})
+	_ = h.inbox.call(&node.Event{Kind: node.EventTell, Command: node.Command{Body: body}})
 }
 
 // Notice has the streams of all nodes told something now, or not at all; see node.Herald.
 func (h *Host) Notice(body []byte) {
-	_ = h.inbox.call(node.Event{Kind: node.EventNotice, Command: node.Command{Body: body}})
+	_ = h.inbox.call(&node.Event{Kind: node.EventNotice, Command: node.Command{Body: body}})
 }
 
 // certain makes an unknown query, or read of a blob, a refused one.
@@ -273,7 +273,7 @@ func (h *Host) SubscribeFor(ctx context.Context, from raft.Position, reader stri
 	}
 	s := newSubscription(h, from)
 	h.subs.add(s)
-	switch h.inbox.call(node.Event{Kind: node.EventSubscribe, Ticket: s.ticket, From: from, Reader: reader, Audiences: audiences}) {
+	switch h.inbox.call(&node.Event{Kind: node.EventSubscribe, Ticket: s.ticket, From: from, Reader: reader, Audiences: audiences}) {
 	case placedFull:
 		h.subs.remove(s.ticket)
 		return nil, ErrBusy

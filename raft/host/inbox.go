@@ -53,7 +53,7 @@ func newInbox() *inbox {
 }
 
 // call puts a caller's request, unless as many wait as may.
-func (b *inbox) call(e node.Event) placed {
+func (b *inbox) call(e *node.Event) placed {
 	size := len(e.Command.Body) + len(e.Query.Body)
 	if e.Blob != nil {
 		size += len(e.Blob.Data)
@@ -67,7 +67,7 @@ func (b *inbox) call(e node.Event) placed {
 		return placedFull
 	}
 	b.calls.add(size)
-	b.put(e)
+	b.put(*e)
 	return placedIn
 }
 

@@ -13,7 +13,7 @@ import (
 func TestABatchCostsOneWakeUp(t *testing.T) {
 	b := newInbox()
 	for range 10 {
-		require.Equal(t, placedIn, b.call(node.Event{Kind: node.EventCommand}))
+		require.Equal(t, placedIn, b.call(&node.Event{Kind: node.EventCommand}))
 	}
 	<-b.wake
 	require.Empty(t, b.wake)
@@ -27,7 +27,7 @@ func TestABatchCostsOneWakeUp(t *testing.T) {
 // requests keeps a heartbeat out.
 func TestAFloodOfCallersLeavesRoomForPeers(t *testing.T) {
 	b := newInbox()
-	for b.call(node.Event{Kind: node.EventCommand}) == placedIn {
+	for b.call(&node.Event{Kind: node.EventCommand}) == placedIn {
 	}
 	b.deliver([]raft.Message{{Kind: raft.MsgHeartbeat}})
 	events, _ := b.take(nil, nil)
@@ -38,11 +38,11 @@ func TestAFloodOfCallersLeavesRoomForPeers(t *testing.T) {
 func TestBodiesAreBoundedButOneRequestAlwaysFits(t *testing.T) {
 	b := newInbox()
 	large := node.Event{Kind: node.EventCommand, Command: node.Command{Body: make([]byte, inboxBytesMax+1)}}
-	require.Equal(t, placedIn, b.call(large))
-	require.Equal(t, placedFull, b.call(node.Event{Kind: node.EventCommand, Command: node.Command{Body: []byte{1}}}))
+	require.Equal(t, placedIn, b.call(&large))
+	require.Equal(t, placedFull, b.call(&node.Event{Kind: node.EventCommand, Command: node.Command{Body: []byte{1}}}))
 	b.take(nil, nil)
-	require.Equal(t, placedIn, b.call(node.Event{Kind: node.EventQuery, Query: node.Query{Body: []byte{1}}}))
-	require.Equal(t, placedFull, b.call(large))
+	require.Equal(t, placedIn, b.call(&node.Event{Kind: node.EventQuery, Query: node.Query{Body: []byte{1}}}))
+	require.Equal(t, placedFull, b.call(&large))
 }
 
 func TestPeersWaitForRoomAndLeaveWhenTheInboxCloses(t *testing.T) {
@@ -68,7 +68,7 @@ func TestPeersWaitForRoomAndLeaveWhenTheInboxCloses(t *testing.T) {
 		synctest.Wait()
 		b.close()
 		require.Equal(t, 2, <-delivered)
-		require.Equal(t, placedClosed, b.call(node.Event{}))
+		require.Equal(t, placedClosed, b.call(&node.Event{}))
 		require.False(t, b.ask(nil))
 	})
 }
@@ -89,7 +89,7 @@ func TestBulkThatWaitsForRoomHoldsUpNothingElse(t *testing.T) {
 		synctest.Wait()
 		require.Empty(t, delivered, "the bound holds the bulk lane back")
 		b.deliver(make([]raft.Message, inboxMessagesMax)) // at once, or this test never ends
-		require.Equal(t, placedIn, b.call(node.Event{Kind: node.EventCommand}))
+		require.Equal(t, placedIn, b.call(&node.Event{Kind: node.EventCommand}))
 		events, _ := b.take(nil, nil)
 		require.Len(t, events, inboxBulkBytesMax>>20+inboxMessagesMax+1)
 		require.Equal(t, 1, <-delivered)

@@ -34,15 +34,21 @@ func NewPeerQueue(lane Lane, limits QueueLimits, lost func()) *PeerQueue {
 	return &PeerQueue{limits: limits.of(lane), lost: lost, wake: make(chan struct{}, 1)}
 }
 
-// Put queues a message or drops it.
+// Put queues a message or drops it, and rings.
 func (q *PeerQueue) Put(m *raft.Message) {
-	if q.put(m) {
+	q.Add(m)
+	q.Ring()
+}
+
+// Add is Put for who rings itself, or takes what is queued instead.
+func (q *PeerQueue) Add(m *raft.Message) {
+	if q.add(m) {
 		q.lost()
 	}
 }
 
-// put reports whether lost is to be called.
-func (q *PeerQueue) put(m *raft.Message) (tell bool) {
+// add reports whether lost is to be called.
+func (q *PeerQueue) add(m *raft.Message) (tell bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch size := payloadBytes(m); {
@@ -60,7 +66,6 @@ func (q *PeerQueue) put(m *raft.Message) (tell bool) {
 		q.plain = append(q.plain, *m)
 		q.bytes += size
 	}
-	q.ring()
 	return tell
 }
 
@@ -91,6 +96,13 @@ func (q *PeerQueue) Take(dst []raft.Message) []raft.Message {
 
 // Wake receives when there may be something to take.
 func (q *PeerQueue) Wake() <-chan struct{} { return q.wake }
+
+// Bytes returns how many bytes of payloads are queued.
+func (q *PeerQueue) Bytes() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.bytes
+}
 
 // Empty reports whether there is nothing to take.
 func (q *PeerQueue) Empty() bool {
@@ -125,7 +137,8 @@ func (q *PeerQueue) empty() {
 	q.urgent, q.plain, q.bytes = q.urgent[:0], q.plain[:0], 0
 }
 
-func (q *PeerQueue) ring() {
+// Ring has Wake receive.
+func (q *PeerQueue) Ring() {
 	select {
 	case q.wake <- struct{}{}:
 	default: // rung already

@@ -52,6 +52,7 @@ type session struct {
 	acked     uint64      // every seq below is answered for good
 	replies   []keptReply // of executed commands from acked on, by rising seq
 	private   uint64      // the slots' epoch in which nobody else has a part in replies
+	sum       Hash        // of the record, as it is in the state hash
 	prev      int32
 	next      int32
 }
@@ -60,6 +61,7 @@ type keptReply struct {
 	seq      uint64
 	position raft.Position
 	reply    []byte
+	sum      Hash // as it is in the state hash
 }
 
 // nonceKey finds the session that a repeated open means.
@@ -86,7 +88,7 @@ func (s *sessions) open(at raft.Index, time raft.LogTime, nonce uint64, principa
 	key := nonceKey{nonce, string(principal)}
 	if slot, ok := s.byNonce[key]; ok {
 		if !s.expired(slot, time) {
-			s.use(slot, time)
+			s.use(slot, time, 0)
 			return s.slots.at(slot).id, CodeNone
 		}
 		s.remove(slot)
@@ -100,7 +102,7 @@ func (s *sessions) open(at raft.Index, time raft.LogTime, nonce uint64, principa
 	s.byNonce[key] = slot
 	s.used++
 	s.link(slot)
-	s.hash.add(s.slots.at(slot).hash())
+	s.rewrite(s.slots.own(slot))
 	return SessionID(at), CodeNone
 }
 
@@ -125,11 +127,11 @@ func (s *sessions) begin(time raft.LogTime, c *envelope) (slot int32, kept *kept
 	if !ok || s.expired(slot, time) {
 		return none, nil, CodeSessionUnknown
 	}
-	s.use(slot, time)
 	if c.seq == 0 || c.ackedBelow > c.seq {
+		s.use(slot, time, 0)
 		return slot, nil, CodeBelowWindow
 	}
-	s.acknowledge(slot, c.ackedBelow)
+	s.use(slot, time, c.ackedBelow)
 	e := s.slots.at(slot)
 	if c.seq < e.acked || c.seq-e.acked >= s.rules.WindowMax {
 		return slot, nil, CodeBelowWindow
@@ -152,16 +154,16 @@ func (s *sessions) finish(slot int32, seq uint64, position raft.Position, reply 
 	}
 	if !e.executed {
 		s.unlink(slot)
-		s.hash.sub(e.hash())
 		e.executed = true
-		s.hash.add(e.hash())
+		s.rewrite(e)
 		s.link(slot)
 	}
-	k := keptReply{seq, position, reply}
+	k := keptReply{seq: seq, position: position, reply: reply}
+	k.sum = k.hash(e.id)
 	s.ownReplies(e)
 	e.replies = slices.Insert(e.replies, i, k)
 	s.bytes += len(reply)
-	s.hash.add(k.hash(e.id))
+	s.hash.add(k.sum)
 }
 
 // kept looks up a reply without touching the session: what was executed stays
@@ -219,13 +221,19 @@ func (s *sessions) expired(slot int32, time raft.LogTime) bool {
 	return time >= s.deadline(slot)
 }
 
-// use moves the session to the young end of its list.
-func (s *sessions) use(slot int32, time raft.LogTime) {
+// use moves the session to the young end of its list, and drops the replies that the client has and asks for no more:
+// those below a seq.
+func (s *sessions) use(slot int32, time raft.LogTime, below uint64) {
 	e := s.slots.own(slot)
-	if e.lastUse != time {
-		s.hash.sub(e.hash())
-		e.lastUse = time
-		s.hash.add(e.hash())
+	acked := max(e.acked, below)
+	if e.lastUse != time || e.acked != acked {
+		news := e.acked != acked
+		e.lastUse, e.acked = time, acked
+		s.rewrite(e)
+		if news {
+			i, _ := e.find(acked)
+			s.forget(e, i)
+		}
 	}
 	if s.orderOf(e).newest != slot {
 		s.unlink(slot)
@@ -233,17 +241,12 @@ func (s *sessions) use(slot int32, time raft.LogTime) {
 	}
 }
 
-// acknowledge drops the replies that the client has and asks for no more.
-func (s *sessions) acknowledge(slot int32, below uint64) {
-	e := s.slots.own(slot)
-	if below <= e.acked {
-		return
-	}
-	s.hash.sub(e.hash())
-	e.acked = below
-	s.hash.add(e.hash())
-	i, _ := e.find(below)
-	s.forget(e, i)
+// rewrite has the state hash hold a session's record as it is now. It is hashed once for each command; what it was is kept
+// beside it.
+func (s *sessions) rewrite(e *session) {
+	s.hash.sub(e.sum)
+	e.sum = e.hash()
+	s.hash.add(e.sum)
 }
 
 // ownReplies makes a session's kept replies its own before they change: a clone may share them.
@@ -261,7 +264,7 @@ func (s *sessions) forget(e *session, n int) {
 	s.ownReplies(e)
 	for i := range e.replies[:n] {
 		s.bytes -= len(e.replies[i].reply)
-		s.hash.sub(e.replies[i].hash(e.id))
+		s.hash.sub(e.replies[i].sum)
 	}
 	e.replies = slices.Delete(e.replies, 0, n)
 }
@@ -269,7 +272,7 @@ func (s *sessions) forget(e *session, n int) {
 func (s *sessions) remove(slot int32) {
 	e := s.slots.own(slot)
 	s.forget(e, len(e.replies))
-	s.hash.sub(e.hash())
+	s.hash.sub(e.sum)
 	delete(s.byID, e.id)
 	delete(s.byNonce, nonceKey{e.nonce, e.principal})
 	s.unlink(slot)

@@ -102,7 +102,7 @@ func (s *sessions) admit(in *source, at *State, e *session) {
 	s.byID[e.id], s.byNonce[key] = slot, slot
 	s.used++
 	s.link(slot)
-	s.hash.add(e.hash())
+	s.rewrite(s.slots.own(slot))
 }
 
 // readReplies reads a session's kept replies. One reply may go beyond the bound for all of
@@ -125,9 +125,10 @@ func (s *sessions) readReplies(in *source, at *State, slot int32, largest *int) 
 			in.Fail("session %d with a reply of position %d", e.id, k.position)
 			return
 		}
+		k.sum = k.hash(e.id)
 		e.replies = append(e.replies, k)
 		s.bytes += len(k.reply)
-		s.hash.add(k.hash(e.id))
+		s.hash.add(k.sum)
 		*largest = max(*largest, len(k.reply))
 		if s.bytes-*largest > s.rules.ReplyBytesMax {
 			in.Fail("the kept replies are beyond the rules")

@@ -472,7 +472,7 @@ func BenchmarkFreezeOfAFullTable(b *testing.B) {
 				if freeze && i%len(ids) == 0 {
 					n.sessions.freeze()
 				}
-				n.sessions.use(n.sessions.byID[ids[i*7919%len(ids)]], n.logTime)
+				n.sessions.use(n.sessions.byID[ids[i*7919%len(ids)]], n.logTime, 0)
 			}
 		}
 	}

@@ -13,7 +13,18 @@ import (
 // Secrets that processes of one machine share lie in files: one line, the 43 characters of Encode, for the eyes of the
 // owner alone. What a file of another mode holds counts as known to everybody, and is not used.
 
-// ReadSecretFile reads a secret from a file that nobody but its owner may read. Without a file the error is fs.ErrNotExist.
+// ExposedError tells that others can read a secret.
+type ExposedError struct {
+	Path string
+	Mode fs.FileMode
+}
+
+func (e *ExposedError) Error() string {
+	return fmt.Sprintf("%s has mode %04o, so that others can read the secret: take another secret, or chmod 600 it if nobody has read it", e.Path, e.Mode)
+}
+
+// ReadSecretFile reads a secret from a file that nobody but its owner may read. Without a file the error is fs.ErrNotExist;
+// with an *ExposedError comes the secret all the same.
 func ReadSecretFile(path string) (Secret, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -26,8 +37,6 @@ func ReadSecretFile(path string) (Secret, error) {
 		return Secret{}, fmt.Errorf("the file of the secret: %w", err)
 	case !info.Mode().IsRegular():
 		return Secret{}, fmt.Errorf("%s is no file", path)
-	case info.Mode().Perm()&0o077 != 0:
-		return Secret{}, fmt.Errorf("%s has mode %04o, so that others can read the secret: take another secret, or chmod 600 it if nobody has read it", path, info.Mode().Perm())
 	}
 	text, err := io.ReadAll(io.LimitReader(f, secretFileBytesMax))
 	if err != nil {
@@ -37,13 +46,16 @@ func ReadSecretFile(path string) (Secret, error) {
 	if err != nil { // what the refusal says is about logins
 		return Secret{}, fmt.Errorf("%s does not hold a secret, which is 43 characters of base64url", path)
 	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return s, &ExposedError{path, mode}
+	}
 	return s, nil
 }
 
 // MakeSecretFile returns the secret of a file, and makes one of a new secret if there is none. Of several processes that
 // do so at once all get the same.
 func MakeSecretFile(path string) (s Secret, made bool, err error) {
-	if s, err = ReadSecretFile(path); !errors.Is(err, fs.ErrNotExist) {
+	if s, err = ReadSecretFile(path); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return s, false, err
 	}
 	s = NewSecret()

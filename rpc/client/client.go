@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"sync"
@@ -26,7 +27,12 @@ type Config struct {
 	// Name says what the client is, for the list of a user's logins: at most 80 bytes. Empty is
 	// "parley client".
 	Name string
-	// Dial adds options to every connection, for instance credentials.
+	// TLS protects every connection, also those to this machine. Nil is TLS by the CAs of this machine for addresses that
+	// are not on loopback, and plain TCP for those that are: nothing goes to another machine in the clear by itself.
+	TLS *tls.Config
+	// Insecure has it go there in the clear: passwords, tokens, messages. It takes no TLS beside it.
+	Insecure bool
+	// Dial adds options to every connection.
 	Dial []grpc.DialOption
 	// ReadAnywhere has reads stay with whatever node answers them, the first of Addrs to begin
 	// with, instead of following the writes to the leader. They are no less fresh, and take a
@@ -54,8 +60,11 @@ func New(cfg Config) (*Client, error) {
 	if len(cfg.Addrs) == 0 {
 		return nil, errors.New("client: no addresses")
 	}
+	if cfg.TLS != nil && cfg.Insecure {
+		return nil, errors.New("client: TLS and in the clear at once")
+	}
 	cfg.Name = cmp.Or(cfg.Name, "parley client")
-	conns := newConns(cfg.Dial)
+	conns := newConns(&cfg)
 	c := &Client{cfg: cfg, addrs: cfg.Addrs, conns: conns, who: cfg.Credentials}
 	c.calls = newCalls(&c.cfg, conns, c.who.Token)
 	c.planRenewal(0)

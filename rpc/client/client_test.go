@@ -250,7 +250,7 @@ func TestATailOfNoChannelEndsWithTheReason(t *testing.T) {
 // Whoever reads a place takes its name from any answer and asks with it again; the sign may be left out.
 func TestAnswersNameThePlaceAsRequestsDo(t *testing.T) {
 	c := startCluster(t, statemachine.DefaultLimits())
-	conns := newConns(nil)
+	conns := newConns(&Config{})
 	defer conns.close()
 	conn, err := conns.get(c.addrs[c.leader()])
 	require.NoError(t, err)
@@ -275,7 +275,7 @@ func TestAnswersNameThePlaceAsRequestsDo(t *testing.T) {
 func TestTheServerJudgesRawRequests(t *testing.T) {
 	c := startCluster(t, statemachine.DefaultLimits())
 	leader := c.leader()
-	conns := newConns(nil)
+	conns := newConns(&Config{})
 	defer conns.close()
 	conn, err := conns.get(c.addrs[leader])
 	require.NoError(t, err)

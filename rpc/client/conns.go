@@ -9,7 +9,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/connectivity"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 
 	"parley/raft/node"
@@ -35,11 +34,12 @@ type conns struct {
 	options []grpc.DialOption
 	byAddr  map[string]*grpc.ClientConn
 	closed  bool
+
+	protection protection
 }
 
-func newConns(extra []grpc.DialOption) *conns {
+func newConns(cfg *Config) *conns {
 	options := []grpc.DialOption{
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithNoProxy(), // a cluster's addresses mean what they say
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: reconnectMin, Multiplier: 1.6, Jitter: 0.2, MaxDelay: reconnectMax},
@@ -50,7 +50,7 @@ func newConns(extra []grpc.DialOption) *conns {
 		grpc.WithDisableRetry(), // repeating is the caller's decision
 		grpc.WithDisableServiceConfig(),
 	}
-	return &conns{options: append(options, extra...), byAddr: make(map[string]*grpc.ClientConn)}
+	return &conns{options: append(options, cfg.Dial...), byAddr: make(map[string]*grpc.ClientConn), protection: protection{tls: cfg.TLS, clear: cfg.Insecure}}
 }
 
 func (c *conns) get(addr string) (*grpc.ClientConn, error) {
@@ -62,7 +62,7 @@ func (c *conns) get(addr string) (*grpc.ClientConn, error) {
 	if conn := c.byAddr[addr]; conn != nil {
 		return conn, nil
 	}
-	conn, err := grpc.NewClient("passthrough:///"+addr, c.options...)
+	conn, err := grpc.NewClient("passthrough:///"+addr, append([]grpc.DialOption{c.protection.of(addr)}, c.options...)...)
 	if err != nil {
 		return nil, fmt.Errorf("client: address %q: %w", addr, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
 
 	pb "parley/rpc/proto/parley/v1"
 )
@@ -53,12 +54,15 @@ func (n *NodeStatus) Role() string {
 func (c *Client) Status(ctx context.Context) (ClusterStatus, error) {
 	asked := make(map[string]bool)
 	var views []*pb.StatusResponse
+	var refused error
 	next := c.addrs
 	for len(next) > 0 {
 		for _, addr := range next {
 			asked[addr] = true
 		}
-		views = append(views, c.askAll(c.current().as(ctx), next)...)
+		said, no := c.askAll(c.current().as(ctx), next)
+		views = append(views, said...)
+		refused = cmp.Or(refused, no)
 		next = nil
 		for _, v := range views {
 			for _, m := range v.GetMembers() {
@@ -67,6 +71,9 @@ func (c *Client) Status(ctx context.Context) (ClusterStatus, error) {
 				}
 			}
 		}
+	}
+	if len(views) == 0 && refused != nil {
+		return ClusterStatus{}, failed(refused)
 	}
 	if len(views) == 0 {
 		return ClusterStatus{}, unavailable("none of the nodes at %v answers", c.addrs)
@@ -89,11 +96,11 @@ func (c *Client) Reach(ctx context.Context) (addr string, err error) {
 	return "", unavailable("none of the nodes at %v takes a connection", c.addrs)
 }
 
-// askAll returns the answers of those that answered.
-func (c *Client) askAll(ctx context.Context, addrs []string) []*pb.StatusResponse {
+// askAll returns the answers of those that answered, and the refusal of one that wants to know who asks.
+func (c *Client) askAll(ctx context.Context, addrs []string) (said []*pb.StatusResponse, refused error) {
 	ctx, cancel := context.WithTimeout(ctx, statusMax)
 	defer cancel()
-	all := make([]*pb.StatusResponse, len(addrs))
+	all, errs := make([]*pb.StatusResponse, len(addrs)), make([]error, len(addrs))
 	var wg sync.WaitGroup
 	for i, addr := range addrs {
 		wg.Go(func() {
@@ -103,13 +110,16 @@ func (c *Client) askAll(ctx context.Context, addrs []string) []*pb.StatusRespons
 			}
 			// Wait for ready: a node that just started should not look dead
 			// because its connection is in its back-off.
-			if r, err := pb.NewClusterServiceClient(conn).Status(ctx, &pb.StatusRequest{}, grpc.WaitForReady(true)); err == nil {
+			r, err := pb.NewClusterServiceClient(conn).Status(ctx, &pb.StatusRequest{}, grpc.WaitForReady(true))
+			if err == nil {
 				all[i] = r
+			} else if status.Code(err) == codeUnauthenticated {
+				errs[i] = err
 			}
 		})
 	}
 	wg.Wait()
-	return slices.DeleteFunc(all, func(r *pb.StatusResponse) bool { return r == nil })
+	return slices.DeleteFunc(all, func(r *pb.StatusResponse) bool { return r == nil }), cmp.Or(errs...)
 }
 
 // merge makes one picture of several views: the membership of the view that knows the

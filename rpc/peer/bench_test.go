@@ -36,11 +36,11 @@ type wire struct {
 	replies  chan uint64 // at node 1, to heartbeats and Appends
 }
 
-func newWire(b *testing.B) *wire {
+func newWire(b *testing.B, kind peer.Wire) *wire {
 	w := &wire{replies: make(chan uint64, 1<<16)}
 	for _, t := range []**peer.Transport{&w.one, &w.two} {
 		var err error
-		*t, err = peer.Listen("127.0.0.1:0", peer.Options{Logger: slog.New(slog.DiscardHandler)})
+		*t, err = peer.Listen("127.0.0.1:0", peer.Options{Wire: kind, Logger: slog.New(slog.DiscardHandler)})
 		require.NoError(b, err)
 	}
 	start := func(t, other *peer.Transport, self, peerID raft.NodeID, r answerer) {
@@ -94,25 +94,43 @@ func (w *wire) beats(b *testing.B) {
 	}
 }
 
-func BenchmarkAHeartbeatAndItsReply(b *testing.B) { newWire(b).beats(b) }
+// overEach runs a benchmark over each wire.
+func overEach(b *testing.B, run func(b *testing.B, w *wire)) {
+	for _, kind := range []peer.Wire{peer.WireTCP, peer.WireGRPC} {
+		b.Run(kind.String(), func(b *testing.B) { run(b, newWire(b, kind)) })
+	}
+}
+
+func BenchmarkAHeartbeatAndItsReply(b *testing.B) {
+	overEach(b, func(b *testing.B, w *wire) { w.beats(b) })
+}
 
 // While a snapshot travels as fast as it can, three pieces at a time.
 func BenchmarkAHeartbeatAndItsReplyBesideASnapshot(b *testing.B) {
-	w := newWire(b)
-	for range 3 {
-		w.chunk()
-	}
-	w.beats(b)
+	overEach(b, func(b *testing.B, w *wire) {
+		for range 3 {
+			w.chunk()
+		}
+		w.beats(b)
+	})
 }
 
 // Appends of 1 KiB, 32 under way.
 func BenchmarkAppends(b *testing.B) {
-	w := newWire(b)
-	b.SetBytes(1 << 10)
-	payload := make([]byte, 1<<10)
-	inflight, seq := 0, uint64(0)
+	overEach(b, func(b *testing.B, w *wire) { w.appends(b, 1<<10) })
+}
+
+// Appends of 1 MiB, 4 under way: what a document or a full batch is.
+func BenchmarkLongAppends(b *testing.B) {
+	overEach(b, func(b *testing.B, w *wire) { w.appends(b, 1<<20) })
+}
+
+func (w *wire) appends(b *testing.B, bytes int) {
+	b.SetBytes(int64(bytes))
+	payload := make([]byte, bytes)
+	inflight, max, seq := 0, min(32, 4<<20/bytes), uint64(0)
 	for b.Loop() {
-		for inflight == 32 {
+		for inflight == max {
 			if <-w.replies != 0 { // not to a heartbeat
 				inflight--
 			}

@@ -3,10 +3,7 @@ package peer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-
-	"google.golang.org/grpc"
 )
 
 // The bulk lane lives only while there is something to send:
@@ -27,7 +24,7 @@ func (l *link) runBulk() {
 	pause := backoffMin
 	l.queue.SetUp(true)
 	for l.wanted() {
-		welcome, err := l.session()
+		welcome, err := l.line.talk()
 		if l.ctx.Err() != nil {
 			return
 		}
@@ -58,20 +55,9 @@ func (l *link) wanted() bool {
 	return l.ctx.Err() == nil
 }
 
-// session is one connection's life.
-func (l *link) session() (welcome bool, err error) {
-	conn, err := l.dial()
-	if err != nil {
-		return false, fmt.Errorf("can't be dialled: %w", err)
-	}
-	defer conn.Close()
-	return l.talk(conn)
-}
-
-// hangUp ends the stream without losing what is on the way: the peer ends it in turn when
-// it has read everything, however long its receiver takes.
-func hangUp(ctx context.Context, stream grpc.ClientStream, ended <-chan struct{}) error {
-	_ = stream.CloseSend() // if it fails the stream has ended, and ctx knows why
+// hungUp waits for the end of a connection on which this node says nothing more, so that nothing on the way is lost:
+// the peer ends it in turn when it has read everything, however long its receiver takes.
+func (l *link) hungUp(ctx context.Context, ended <-chan struct{}) error {
 	<-ended
 	if err := context.Cause(ctx); !errors.Is(err, io.EOF) {
 		return err

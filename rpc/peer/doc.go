@@ -1,5 +1,5 @@
-// Package peer carries Raft messages between processes: host.Transport over gRPC
-// streams.
+// Package peer carries Raft messages between processes: host.Transport over framed TCP, with
+// or without TLS, or over gRPC streams.
 //
 // Every node dials every other and sends on the streams that it opened; answers
 // travel on those that the other one opened. So a connection has one writer
@@ -19,6 +19,9 @@
 // not told to the protocol. Neither waits for the other anywhere: each has its queue,
 // its goroutine, its window, and at the receiver a goroutine and a budget of its own.
 //
+// What a lane is made of is its wire (wire.go): a connection of its own (tcp.go, tcpline.go, tcpread.go), or a gRPC stream on a
+// connection of its own (grpc.go, serve.go). Everything above is common to both. All nodes of a cluster use the same.
+//
 // A stream begins with a hello in each direction (hello.go): protocol version, lane,
 // cluster, and who each end takes both ends to be. What does not fit is
 // refused with a sentence that the other end logs. Behind it come frames
@@ -30,8 +33,6 @@
 // the log and harm nothing. Of all streams that one node opened on one lane the newest
 // is read (turns.go).
 //
-// gRPC moves bytes here and nothing else: the codec passes them through, and the
-// messages are encoded by package raft. A frame is copied once on arrival, out
-// of gRPC's buffers; the payloads of its entries alias that copy, which
-// therefore is never pooled.
+// Memory that messages were read into is never used again while a payload of theirs aliases it, and so never pooled: the
+// log keeps payloads for as long as its entries.
 package peer

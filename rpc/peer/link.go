@@ -2,18 +2,10 @@ package peer
 
 import (
 	"context"
-	"errors"
+	"crypto/tls"
 	"fmt"
-	"io"
 	"sync/atomic"
 	"time"
-
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/status"
 
 	"parley/raft"
 	"parley/raft/host"
@@ -21,13 +13,13 @@ import (
 
 // link is one lane to one peer: it dials, says hello, and writes what is queued. One
 // goroutine does that; a second one waits for the stream's end while it is up. The two
-// lanes have a gRPC connection each, and so a TCP connection: streams of one connection would
-// share its window and the kernel's buffers, and heartbeats would wait there.
+// lanes have a TCP connection each: in one they would share the kernel's buffers, and heartbeats would wait there.
 type link struct {
 	t       *Transport
 	peer    raft.Member
 	lane    host.Lane
 	queue   *host.PeerQueue
+	line    line // nil: the peer's address is none
 	ctx     context.Context
 	cancel  context.CancelFunc
 	trouble seldom
@@ -44,11 +36,19 @@ func newLink(t *Transport, peer raft.Member, lane host.Lane) *link {
 		lost = l.bulkDropped
 	}
 	l.queue = host.NewPeerQueue(lane, t.opts.Queue, lost)
+	var err error
+	if l.line, err = t.wire.line(l); err != nil {
+		t.log.Error("this peer can't be dialled", l.with("error", err)...)
+	}
 	return l
 }
 
 // run is the link's goroutine.
 func (l *link) run() {
+	if l.line == nil {
+		return
+	}
+	defer l.line.close()
 	if l.lane == host.LaneBulk {
 		l.runBulk()
 	} else {
@@ -73,18 +73,12 @@ func (l *link) serves(peers []raft.Member) bool {
 
 // runProtocol keeps the link up until it is cancelled.
 func (l *link) runProtocol() {
-	conn, err := l.dial()
-	if err != nil {
-		l.t.log.Error("this peer can't be dialled", l.with("error", err)...)
-		return
-	}
-	defer conn.Close()
 	pause := backoffMin
 	for l.ctx.Err() == nil {
 		if l.shy.Load() && !l.called() {
 			return
 		}
-		welcome, err := l.talk(conn)
+		welcome, err := l.line.talk()
 		l.queue.SetUp(false)
 		if l.ctx.Err() != nil {
 			return
@@ -131,103 +125,9 @@ func (l *link) wait(d time.Duration) {
 	}
 }
 
-func (l *link) dial() (*grpc.ClientConn, error) {
-	return grpc.NewClient("passthrough:///"+l.peer.PeerAddr,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(
-			grpc.ForceCodecV2(passCodec{}),
-			grpc.WaitForReady(true),
-			grpc.MaxCallRecvMsgSize(helloLen),
-			grpc.MaxCallSendMsgSize(frameBytesMax),
-		),
-		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: backoffMin, Multiplier: 2, Jitter: 0.2, MaxDelay: dialBackoffMax},
-			MinConnectTimeout: dialTimeout,
-		}),
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: probeAfter, Timeout: probeTimeout}),
-		grpc.WithInitialWindowSize(windowBytes),
-		grpc.WithInitialConnWindowSize(windowBytes),
-		grpc.WithIdleTimeout(0),
-		grpc.WithNoProxy(),
-		grpc.WithDisableRetry(),
-		grpc.WithDisableServiceConfig(),
-	)
-}
-
-// talk is one stream's life. It returns why it ended, nil if this node hung up for want of
-// work, and whether the peer had answered the hello. A peer that answers and then prefers
-// another process of this name does not count: two that call at once would
-// throw each other out without a pause.
-func (l *link) talk(conn *grpc.ClientConn) (welcome bool, err error) {
-	ctx, cancel := context.WithCancelCause(l.ctx)
-	defer cancel(nil)
-	// gRPC dials for as long as it takes; whoever mistyped an address must hear of it.
-	unreachable := time.AfterFunc(unreachableAfter, func() { cancel(nil) })
-	stream, err := conn.NewStream(ctx, &serviceDesc.Streams[0], streamName)
-	if err != nil {
-		return false, fmt.Errorf("can't be reached; is the address right, and does the node run? %s", plain(err))
-	}
-	unreachable.Stop()
-	if err := l.greet(ctx, stream, cancel); err != nil {
-		return false, err
-	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		var none incoming
-		err := stream.RecvMsg(&none) // the peer says nothing more until the end
-		if err == nil {
-			err = errors.New("the peer sent what nobody asked for")
-		}
-		cancel(err)
-	}()
-	l.queue.SetUp(true)
-	l.t.log.Info("connected to a peer", l.with()...)
-	err = l.write(ctx, stream)
-	if errors.Is(err, errIdle) {
-		return true, hangUp(ctx, stream, ended)
-	}
-	if cause := context.Cause(ctx); cause != nil {
-		err = cause // the peer's word says more than a failed write
-	}
-	cancel(nil)
-	<-ended
-	return status.Code(err) != codes.Aborted, err
-}
-
-// greet says hello and hears the peer's.
-func (l *link) greet(ctx context.Context, stream grpc.ClientStream, cancel context.CancelCauseFunc) error {
-	timer := time.AfterFunc(helloTimeout, func() { cancel(errors.New("the peer does not answer the hello")) })
-	defer timer.Stop()
-	local := l.t.localNow()
-	bytes := appendHello(nil, greet(&local, l.t.identOf(l.peer.ID), l.lane))
-	if err := stream.SendMsg(outgoing{&bytes}); err != nil && !errors.Is(err, io.EOF) {
-		return err // EOF: RecvMsg knows why
-	}
-	var answer incoming
-	if err := stream.RecvMsg(&answer); err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			return cause
-		}
-		return err
-	}
-	h, err := decodeHello(answer.bytes)
-	if err != nil {
-		return err
-	}
-	if h.from.ID != l.peer.ID {
-		return fmt.Errorf("node %v answers at the address of node %d", h.from, l.peer.ID)
-	}
-	if h.lane != l.lane {
-		return fmt.Errorf("node %d answers on the %v lane", h.from.ID, h.lane)
-	}
-	return h.judge(&local)
-}
-
-// write sends what is queued, until the stream ends or the lane has been idle for long
-// enough.
-func (l *link) write(ctx context.Context, stream grpc.ClientStream) error {
-	var msgs []raft.Message
+// carry has what is queued sent, until the connection ends or the lane has been idle for long enough. flush
+// sends all there is and says how many messages that were.
+func (l *link) carry(ctx context.Context, flush func() (sent int, err error)) error {
 	idle := time.NewTimer(l.t.bulkIdle)
 	defer idle.Stop()
 	var over <-chan time.Time // never, for the protocol
@@ -235,12 +135,11 @@ func (l *link) write(ctx context.Context, stream grpc.ClientStream) error {
 		over = idle.C
 	}
 	for {
-		msgs = l.queue.Take(msgs[:0])
-		if err := l.send(stream, msgs); err != nil {
+		sent, err := flush()
+		if err != nil {
 			return err
 		}
-		clear(msgs)
-		if over != nil && len(msgs) > 0 {
+		if over != nil && sent > 0 {
 			idle.Reset(l.t.bulkIdle)
 		}
 		select {
@@ -253,24 +152,28 @@ func (l *link) write(ctx context.Context, stream grpc.ClientStream) error {
 	}
 }
 
-// send writes messages, as many in a frame as fit.
-func (l *link) send(stream grpc.ClientStream, msgs []raft.Message) error {
-	for rest := msgs; len(rest) > 0; {
-		size := nextFrameSize(rest)
-		if size > frameBytesMax {
-			l.trouble.warn(l.t.log, "a message is too large to be sent: lower raft.Limits", l.with("kind", rest[0].Kind, "bytes", size)...)
-			rest = rest[1:]
-			continue
-		}
-		bytes := framePool.Get(size)
-		var n int
-		*bytes, n = appendFrame((*bytes)[:0], rest)
-		rest = rest[n:]
-		if err := stream.SendMsg(outgoing{bytes}); err != nil {
-			return err
-		}
+// judgeAnswer says whether a peer's answer to the hello is the one that is expected.
+// state is what the handshake showed, nil without TLS.
+func (l *link) judgeAnswer(bytes []byte, local *host.Local, state *tls.ConnectionState) error {
+	h, err := decodeHello(bytes)
+	if err != nil {
+		return err
 	}
-	return nil
+	if h.from.ID != l.peer.ID {
+		return fmt.Errorf("node %v answers at the address of node %d", h.from, l.peer.ID)
+	}
+	if h.lane != l.lane {
+		return fmt.Errorf("node %d answers on the %v lane", h.from.ID, h.lane)
+	}
+	if err := l.t.fits(state, &h, local); err != nil {
+		return err
+	}
+	return h.judge(local)
+}
+
+// tooLarge logs that a message is beyond what is read at the other end, and is not sent.
+func (l *link) tooLarge(m *raft.Message, bytes int) {
+	l.trouble.warn(l.t.log, "a message is too large to be sent: lower raft.Limits", l.with("kind", m.Kind, "bytes", bytes)...)
 }
 
 // nextFrameSize is at least what the next frame of these messages takes.
@@ -280,12 +183,4 @@ func nextFrameSize(msgs []raft.Message) int {
 		size += frameSize(&msgs[i])
 	}
 	return size
-}
-
-// plain is what the peer said, without gRPC's wrapping.
-func plain(err error) string {
-	if s, ok := status.FromError(err); ok && s != nil {
-		return s.Message()
-	}
-	return err.Error()
 }

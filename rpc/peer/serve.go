@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	grpcpeer "google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
@@ -84,6 +86,13 @@ func (t *Transport) receive(stream grpc.ServerStream, greeted, replaced chan str
 		return garbage{err}
 	}
 	local := t.localNow()
+	var state *tls.ConnectionState
+	if p, ok := grpcpeer.FromContext(stream.Context()); ok {
+		state = stateOf(p)
+	}
+	if err := t.fits(state, &h, &local); err != nil {
+		return refusal{err}
+	}
 	if err := h.judge(&local); err != nil {
 		return refusal{err}
 	}
@@ -116,27 +125,49 @@ func (t *Transport) accept(h *hello, frame []byte) ([]raft.Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	return msgs, t.allow(h, msgs)
+}
+
+// allow says why one of the messages may not come on a connection that was opened with this hello, or nil.
+func (t *Transport) allow(h *hello, msgs []raft.Message) error {
 	local := t.localNow()
 	for i := range msgs {
 		if err := h.judgeMessage(&msgs[i], &local); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return msgs, nil
+	return nil
 }
 
-// parted logs why a stream ended if it was this node that ended it, and tells
-// the peer. A connection that broke is logged by the end that dialled it.
-func (t *Transport) parted(ctx context.Context, err error) error {
+// logParting logs why a conversation ended if it was this node that ended it, and returns the reason that the peer is
+// to be told, zero if none. A connection that broke is logged by the end that dialled it.
+func (t *Transport) logParting(address string, err error) (reason uint16) {
 	switch err.(type) {
 	case refusal:
-		t.refused.warn(t.log, "refused a peer", "address", remote(ctx), "reason", err)
-		return status.Error(codes.FailedPrecondition, err.Error())
+		t.refused.warn(t.log, "refused a peer", "address", address, "reason", err)
+		return wordRefused
 	case garbage:
-		t.garbage.warn(t.log, "closed the stream of a peer that sent garbage", "address", remote(ctx), "reason", err)
-		return status.Error(codes.InvalidArgument, err.Error())
+		t.garbage.warn(t.log, "closed the stream of a peer that sent garbage", "address", address, "reason", err)
+		return wordGarbage
 	case eviction:
-		t.evicted.warn(t.log, "closed the stream of a peer", "address", remote(ctx), "reason", err)
+		t.evicted.warn(t.log, "closed the stream of a peer", "address", address, "reason", err)
+		return wordReplaced
+	case stranger:
+		t.garbage.warn(t.log, "closed a connection that does not speak the peers' protocol", "address", address, "reason", err)
+	case unknown:
+		t.strange.warn(t.log, "refused a connection to the peers' port", "address", address, "reason", err)
+	}
+	return 0
+}
+
+// parted tells the log and the peer why a stream ended.
+func (t *Transport) parted(ctx context.Context, err error) error {
+	switch t.logParting(remote(ctx), err) {
+	case wordRefused:
+		return status.Error(codes.FailedPrecondition, err.Error())
+	case wordGarbage:
+		return status.Error(codes.InvalidArgument, err.Error())
+	case wordReplaced:
 		return status.Error(codes.Aborted, err.Error())
 	}
 	if errors.Is(err, io.EOF) {
@@ -154,6 +185,14 @@ func (t *Transport) unknown(_ any, stream grpc.ServerStream) error {
 	method, _ := grpc.MethodFromServerStream(stream)
 	t.garbage.warn(t.log, "refused a call that peers don't make", "address", remote(stream.Context()), "method", method)
 	return status.Error(codes.Unimplemented, "this is the address for peers: clients have another one")
+}
+
+// stateOf is what a handshake showed, nil without TLS.
+func stateOf(p *grpcpeer.Peer) *tls.ConnectionState {
+	if info, ok := p.AuthInfo.(credentials.TLSInfo); ok {
+		return &info.State
+	}
+	return nil
 }
 
 // remote is where a stream comes from.

@@ -55,14 +55,25 @@ func (i inbox) Deliver(msgs []raft.Message) {
 
 func (i inbox) PeerLost(raft.NodeID) {}
 
-// node2 starts a transport as node 2 of cluster c1.
+// node2 starts a transport over gRPC as node 2 of cluster c1.
 func node2(t *testing.T, peers ...raft.Member) (*Transport, lines, inbox) {
+	return node2Over(t, WireGRPC, peers...)
+}
+
+func node2Over(t *testing.T, w Wire, peers ...raft.Member) (*Transport, lines, inbox) {
 	log, got := make(lines, 1000), make(inbox, 1000)
-	tr, err := Listen("127.0.0.1:0", Options{Logger: slog.New(slog.NewTextHandler(log, nil))})
+	tr, err := Listen("127.0.0.1:0", Options{Wire: w, Logger: slog.New(slog.NewTextHandler(log, nil))})
 	require.NoError(t, err)
 	require.NoError(t, tr.Start(host.Local{Self: raft.Ident{ID: 2, Inc: 22}, Cluster: 0xc1, Peers: peers}, got))
 	t.Cleanup(func() { require.NoError(t, tr.Close()) })
 	return tr, log, got
+}
+
+// overEach runs a test over each wire.
+func overEach(t *testing.T, test func(t *testing.T, w Wire)) {
+	for _, w := range []Wire{WireTCP, WireGRPC} {
+		t.Run(w.String(), func(t *testing.T) { test(t, w) })
+	}
 }
 
 // speak opens a stream to the transport, as a peer would, and sends frames.
@@ -191,52 +202,58 @@ func TestAClientAtThePeersPortIsToldSo(t *testing.T) {
 // What is at stake: two clusters whose addresses were mixed up must not merge, and the
 // operator of either must read why.
 func TestPeersOfTwoClustersRefuseEachOtherWithOneLineEach(t *testing.T) {
-	a, aLog, _ := node2(t)
-	bLog := make(lines, 1000)
-	b, err := Listen("127.0.0.1:0", Options{Logger: slog.New(slog.NewTextHandler(bLog, nil))})
-	require.NoError(t, err)
-	require.NoError(t, b.Start(host.Local{
-		Self: raft.Ident{ID: 1, Inc: 11}, Cluster: 0xc2,
-		Peers: []raft.Member{{Ident: raft.Ident{ID: 2}, PeerAddr: a.Addr()}},
-	}, make(inbox, 10)))
-	defer b.Close()
-	aLog.await(t, "refused a peer", "cluster 00000000000000c2", "check the peer addresses")
-	bLog.await(t, "no connection to a peer", "cluster 00000000000000c2", "check the peer addresses")
+	overEach(t, func(t *testing.T, w Wire) {
+		a, aLog, _ := node2Over(t, w)
+		bLog := make(lines, 1000)
+		b, err := Listen("127.0.0.1:0", Options{Wire: w, Logger: slog.New(slog.NewTextHandler(bLog, nil))})
+		require.NoError(t, err)
+		require.NoError(t, b.Start(host.Local{
+			Self: raft.Ident{ID: 1, Inc: 11}, Cluster: 0xc2,
+			Peers: []raft.Member{{Ident: raft.Ident{ID: 2}, PeerAddr: a.Addr()}},
+		}, make(inbox, 10)))
+		defer b.Close()
+		aLog.await(t, "refused a peer", "cluster 00000000000000c2", "check the peer addresses")
+		bLog.await(t, "no connection to a peer", "cluster 00000000000000c2", "check the peer addresses")
+	})
 }
 
 func TestAWrongNodeAtAnAddressIsNamed(t *testing.T) {
-	a, aLog, _ := node2(t)
-	bLog := make(lines, 1000)
-	b, err := Listen("127.0.0.1:0", Options{Logger: slog.New(slog.NewTextHandler(bLog, nil))})
-	require.NoError(t, err)
-	require.NoError(t, b.Start(host.Local{
-		Self: raft.Ident{ID: 1, Inc: 11}, Cluster: 0xc1,
-		Peers: []raft.Member{{Ident: raft.Ident{ID: 3}, PeerAddr: a.Addr()}},
-	}, make(inbox, 10)))
-	defer b.Close()
-	aLog.await(t, "refused a peer", "this is node 2")
-	bLog.await(t, "peer=3", "this is node 2")
+	overEach(t, func(t *testing.T, w Wire) {
+		a, aLog, _ := node2Over(t, w)
+		bLog := make(lines, 1000)
+		b, err := Listen("127.0.0.1:0", Options{Wire: w, Logger: slog.New(slog.NewTextHandler(bLog, nil))})
+		require.NoError(t, err)
+		require.NoError(t, b.Start(host.Local{
+			Self: raft.Ident{ID: 1, Inc: 11}, Cluster: 0xc1,
+			Peers: []raft.Member{{Ident: raft.Ident{ID: 3}, PeerAddr: a.Addr()}},
+		}, make(inbox, 10)))
+		defer b.Close()
+		aLog.await(t, "refused a peer", "this is node 2")
+		bLog.await(t, "peer=3", "this is node 2")
+	})
 }
 
 func TestAPortInUseIsSaidAtOnce(t *testing.T) {
 	tr, _, _ := node2(t)
-	_, err := Listen(tr.Addr(), Options{})
+	_, err := Listen(tr.Addr(), Options{Wire: WireGRPC})
 	require.ErrorContains(t, err, tr.Addr())
 	require.ErrorContains(t, err, "in use")
 }
 
 func TestATransportThatNeverStartedFreesItsPort(t *testing.T) {
-	tr, err := Listen("127.0.0.1:0", Options{})
+	tr, err := Listen("127.0.0.1:0", Options{Wire: WireGRPC})
 	require.NoError(t, err)
 	addr := tr.Addr()
 	require.NoError(t, tr.Close())
-	tr, err = Listen(addr, Options{})
+	tr, err = Listen(addr, Options{Wire: WireGRPC})
 	require.NoError(t, err)
 	require.NoError(t, tr.Close())
 }
 
 // A mistyped address must not be silence.
 func TestAPeerThatCannotBeReachedIsSaid(t *testing.T) {
-	_, log, _ := node2(t, raft.Member{Ident: raft.Ident{ID: 7}, PeerAddr: "127.0.0.1:1"})
-	log.await(t, "no connection to a peer", "peer=7", "127.0.0.1:1", "is the address right", "refused")
+	overEach(t, func(t *testing.T, w Wire) {
+		_, log, _ := node2Over(t, w, raft.Member{Ident: raft.Ident{ID: 7}, PeerAddr: "127.0.0.1:1"})
+		log.await(t, "no connection to a peer", "peer=7", "127.0.0.1:1", "is the address right", "refused")
+	})
 }

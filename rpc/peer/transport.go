@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/keepalive"
 
 	"parley/raft"
 	"parley/raft/host"
@@ -18,14 +16,16 @@ import (
 
 // Options of a Transport. The zero value works.
 type Options struct {
-	Queue  host.QueueLimits
-	Logger *slog.Logger // nil is slog.Default()
+	Wire     Wire // zero is DefaultWire; all nodes of a cluster need the same
+	Queue    host.QueueLimits
+	Logger   *slog.Logger // nil is slog.Default()
+	Security Security     // nil: anybody who can connect is who he says
 }
 
-// Transport is a host.Transport over gRPC.
+// Transport is a host.Transport over gRPC or framed TCP.
 type Transport struct {
 	listener net.Listener
-	server   *grpc.Server
+	wire     wire
 	opts     Options
 	log      *slog.Logger
 	ctx      context.Context // ends with the transport
@@ -38,6 +38,7 @@ type Transport struct {
 	garbage seldom
 	refused seldom
 	evicted seldom
+	strange seldom
 
 	bulkIdle time.Duration // bulkIdleAfter
 
@@ -54,6 +55,9 @@ func Listen(addr string, opts Options) (*Transport, error) {
 	if err != nil {
 		return nil, fmt.Errorf("peer: %w", err)
 	}
+	if opts.Wire == 0 {
+		opts.Wire = DefaultWire
+	}
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
@@ -68,19 +72,12 @@ func Listen(addr string, opts Options) (*Transport, error) {
 		bulkIdle: bulkIdleAfter,
 		links:    make(map[host.Route]*link),
 	}
-	t.server = grpc.NewServer(
-		grpc.ForceServerCodecV2(passCodec{}),
-		grpc.MaxRecvMsgSize(frameBytesMax),
-		grpc.InitialWindowSize(windowBytes),
-		grpc.InitialConnWindowSize(windowBytes),
-		grpc.MaxConcurrentStreams(4),
-		grpc.ConnectionTimeout(helloTimeout),
-		grpc.WaitForHandlers(true),
-		grpc.UnknownServiceHandler(t.unknown),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: probeAfter, Timeout: probeTimeout}),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: probeAfter / 2, PermitWithoutStream: true}),
-	)
-	t.server.RegisterService(&serviceDesc, t)
+	switch opts.Wire {
+	case WireGRPC:
+		t.wire = newGRPCWire(t)
+	default:
+		t.wire = newTCPWire(t)
+	}
 	return t, nil
 }
 
@@ -93,8 +90,8 @@ func (t *Transport) Start(local host.Local, r host.Receiver) error {
 	t.log = t.opts.Logger.With("node", uint64(local.Self.ID))
 	t.SetLocal(local)
 	t.run.Go(func() {
-		// Serve ends with an error when the transport is closed, which is no news.
-		if err := t.server.Serve(guard{t.listener, t}); err != nil && t.ctx.Err() == nil {
+		// It ends with an error when the transport is closed, which is no news.
+		if err := t.wire.serve(t.listener); err != nil && t.ctx.Err() == nil {
 			t.log.Error("the listener for peers failed: nobody can reach this node", "error", err)
 		}
 	})
@@ -176,14 +173,25 @@ func (t *Transport) nudge(id raft.NodeID) {
 	}
 }
 
-// Send queues messages.
+// Send queues messages, and has the lines carry them at once if they can.
 func (t *Transport) Send(msgs []raft.Message) {
+	var few [8]*link
+	stirred := few[:0]
 	for i := range msgs {
 		t.mu.Lock()
 		l := t.links[host.RouteOf(&msgs[i])]
 		t.mu.Unlock()
-		if l != nil {
-			l.queue.Put(&msgs[i])
+		if l == nil {
+			continue
+		}
+		l.queue.Add(&msgs[i])
+		if !slices.Contains(stirred, l) {
+			stirred = append(stirred, l)
+		}
+	}
+	for _, l := range stirred {
+		if l.line == nil || !l.line.push() {
+			l.queue.Ring()
 		}
 	}
 }
@@ -195,9 +203,9 @@ func (t *Transport) Close() error {
 	t.closed = true
 	t.mu.Unlock()
 	t.cancel()
-	t.server.Stop()
+	t.wire.stop()
 	if !started {
-		// Serve was never called, so that the server does not own the listener.
+		// Nobody serves the listener, and so nobody closed it.
 		_ = t.listener.Close() // it may be closed already: Close is safe to repeat
 	}
 	t.run.Wait()

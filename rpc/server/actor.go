@@ -131,6 +131,11 @@ func (e *edge) authUnary(ctx context.Context, req any, info *grpc.UnaryServerInf
 	if err := e.rates.allow(ctx, info.FullMethod); err != nil {
 		return nil, refuse(err)
 	}
+	who := actorOf(ctx).caller()
+	if !e.calls.begin(who) {
+		return nil, errCrowd()
+	}
+	defer e.calls.end(who)
 	return next(ctx, req)
 }
 

@@ -147,6 +147,8 @@ func TestTheTableOfLimitsIsThatOfTheCode(t *testing.T) {
 		{"under way to one stream", fmt.Sprintf("%s events and %s; the rest waits in the state", number(n.SubscriberFramesMax), bytesOf(n.SubscriberBytesMax))},
 		{"calls at a time on one connection", number(streamsMax)},
 		{"connections of one node", number(connectionsMax) + "; the next waits"},
+		{"connections from one address, but loopback", number(connectionsPerAddressMax)},
+		{"calls of one user under way, at one node", number(callsPerUserMax)},
 		{"open commands of one session", number(node.DefaultWindow)},
 		{"pings of a client", fmt.Sprintf("one in %d s", clientPingMin/time.Second)},
 	}

@@ -32,6 +32,7 @@ type edge struct {
 	keys     *keys
 	rates    *rates
 	streams  *streams
+	calls    *counts // unary ones under way, by user
 }
 
 // head is what a command or query of this call begins with.

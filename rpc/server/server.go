@@ -18,6 +18,7 @@
 //	assistant.go AssistantService; the texts are made in rpc/answer
 //	duties.go    keys, first decisions, dev mode; streams.go and present.go who is online
 //	cluster.go   ClusterService; session.go SessionService; health.go grpc.health.v1 and reflection
+//	crowd.go     how many connections and calls one address and one user may have at a time
 //	guard.go     a handler that panics is one failed call; log.go a line for each call; codec.go what is no request
 //	limits.go    every bound, with the reason for its number
 //
@@ -28,6 +29,7 @@ package server
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -36,6 +38,7 @@ import (
 
 	"golang.org/x/net/netutil"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
 	"parley/raft/host"
@@ -53,6 +56,8 @@ type Config struct {
 	Version string              // of the program, shown in Status
 	Logger  *slog.Logger        // nil is slog.Default()
 
+	// TLS protects the connections of clients; nil is plain TCP, for loopback and for whoever accepts that all is read on the way.
+	TLS *tls.Config
 	// Loopback says that no listener of this process is reachable from other machines.
 	Loopback bool
 	// SignUp is who may sign up in a cluster that is just being made; zero is everybody on loopback, and elsewhere whoever
@@ -124,7 +129,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	g, l := guard{log: cfg.Logger}, requestLog{cfg.Logger}
-	s := &Server{cfg: cfg, duties: newDuties(e, cfg), maker: maker, grpc: grpc.NewServer(
+	s := &Server{cfg: cfg, duties: newDuties(e, cfg), maker: maker, grpc: grpc.NewServer(append(transport(cfg.TLS),
 		grpc.MaxRecvMsgSize(messageBytesMax),
 		grpc.MaxHeaderListSize(headerBytesMax),
 		grpc.MaxConcurrentStreams(streamsMax),
@@ -134,7 +139,7 @@ func New(cfg Config) (*Server, error) {
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.ChainUnaryInterceptor(l.unary, g.unary, e.authUnary, readUnary),
 		grpc.ChainStreamInterceptor(l.stream, g.stream, e.authStream, readStream),
-	)}
+	)...)}
 	pb.RegisterSessionServiceServer(s.grpc, &sessions{edge: e})
 	pb.RegisterAccountServiceServer(s.grpc, &accounts{edge: e})
 	pb.RegisterChannelServiceServer(s.grpc, &channels{edge: e})
@@ -148,6 +153,14 @@ func New(cfg Config) (*Server, error) {
 	pb.RegisterClusterServiceServer(s.grpc, &cluster{edge: e, version: cfg.Version})
 	s.health = registerHealth(s.grpc, cfg.Host)
 	return s, nil
+}
+
+// transport is what protects the connections.
+func transport(c *tls.Config) []grpc.ServerOption {
+	if c == nil {
+		return nil
+	}
+	return []grpc.ServerOption{grpc.Creds(credentials.NewTLS(c))}
 }
 
 // newEdge makes what the services share.
@@ -175,6 +188,7 @@ func newEdge(cfg *Config) (*edge, error) {
 		keys:     &keys{host: cfg.Host, ring: ring, now: time.Now},
 		rates:    rates,
 		streams:  newStreams(),
+		calls:    newCounts(callsPerUserMax),
 	}, policy.Validate()
 }
 
@@ -185,7 +199,7 @@ func (s *Server) Serve(l net.Listener) error {
 	go s.duties.run()
 	defer s.health.stop()
 	defer s.duties.stop()
-	if err := s.grpc.Serve(netutil.LimitListener(l, connectionsMax)); !errors.Is(err, grpc.ErrServerStopped) && err != nil {
+	if err := s.grpc.Serve(newCrowd(netutil.LimitListener(l, connectionsMax), connectionsPerAddressMax, isLoopback)); !errors.Is(err, grpc.ErrServerStopped) && err != nil {
 		return fmt.Errorf("server: serve clients on %s: %w", l.Addr(), err)
 	}
 	return nil

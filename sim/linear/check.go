@@ -72,6 +72,7 @@ type checker struct {
 // stand is an operation in the claimed order.
 type stand struct {
 	place  Place
+	turn   int8
 	called int64
 	op     int32
 }
@@ -92,7 +93,7 @@ func (c *checker) complete() *Violation {
 		o := &c.h.Operations[i]
 		c.objects = max(c.objects, int(o.Object)+1)
 		switch {
-		case o.Kind < Append || o.Kind > TermStart || o.Object < 0 || o.Limit < 0:
+		case o.Kind < Append || o.Kind > Ending || o.Object < 0 || o.Limit < 0:
 			return c.violation(Complete, i, -1, "%s makes no sense.", c.h.Name(i))
 		case o.Outcome == Refused && o.Kind.writes() && o.Position != 0:
 			return c.violation(Once, i, -1, "%s was refused and took effect at position %d.", c.h.Name(i), o.Position)
@@ -149,8 +150,8 @@ func (c *checker) position(o *Operation) raft.Position {
 	return o.Position
 }
 
-// arrange puts the operations into the claimed order. Of two in one place the one that was called
-// first comes first.
+// arrange puts the operations into the claimed order. Of two in one place whose turn is first comes first, and else the one
+// that was called first.
 func (c *checker) arrange() {
 	c.order = make([]stand, 0, len(c.h.Operations))
 	for i := range c.h.Operations {
@@ -163,11 +164,14 @@ func (c *checker) arrange() {
 		if o.Kind.writes() {
 			place = PlaceOfWrite(at)
 		}
-		c.order = append(c.order, stand{place, o.Call, int32(i)})
+		c.order = append(c.order, stand{place, o.Turn, o.Call, int32(i)})
 	}
 	slices.SortFunc(c.order, func(a, b stand) int {
 		if a.place != b.place {
 			return cmp.Compare(a.place, b.place)
+		}
+		if a.turn != b.turn {
+			return cmp.Compare(a.turn, b.turn)
 		}
 		if a.called != b.called {
 			return cmp.Compare(a.called, b.called)
@@ -213,7 +217,7 @@ func (r *replay) step(k int) *Violation {
 	if v := r.tick(i, o, at); v != nil {
 		return v
 	}
-	if k > 0 && o.Kind.writes() && r.order[k-1].place == r.order[k].place {
+	if k > 0 && o.Kind.writes() && r.order[k-1].place == r.order[k].place && r.order[k-1].turn == r.order[k].turn {
 		before := int(r.order[k-1].op)
 		if first := &r.h.Operations[before]; o.Kind != Append || first.Kind != Append || first.Object != o.Object || first.ID != o.ID {
 			return r.violation(Once, i, before, "%s and %s both took effect at position %d.", r.h.Name(before), r.h.Name(i), at)
@@ -271,6 +275,12 @@ func (r *replay) lock(i int, o *Operation, at raft.Position) *Violation {
 	l.catchUp(r.terms)
 	want := l.step(o, at)
 	l.terms = len(r.terms)
+	if o.Kind.apart() {
+		if want.granted {
+			return nil
+		}
+		return r.violation(Explained, i, -1, "%s at position %d, and it was %s.", r.h.Name(i), at, want.text(Look))
+	}
 	if o.Outcome != Done || want.matches(o) {
 		return nil
 	}

@@ -20,13 +20,22 @@ const (
 	Break                     // Owner takes Object back that he holds somewhere, under Fence or whatever it is
 	Look                      // who holds Object
 	TermStart                 // nobody's: the first entry of a leader's term, which gives all locks their whole time again
+	HandOver                  // nobody's: Object, which nobody holds, becomes Owner's for TTL, who stood in line
+	Ending                    // nobody's: Object is Owner's no more, whose login has ended, or who was made to give it back
 )
 
 // writes reports whether it is an entry of the log.
 func (k Kind) writes() bool { return k != Read && k != Look }
 
+// apart reports whether it happens to a lock beside what its entry says.
+func (k Kind) apart() bool { return k == HandOver || k == Ending }
+
 // timed reports whether the answer depends on log time.
 func (k Kind) timed() bool { return k != Append && k != Read }
+
+// Nobodys reports whether no client called it: it comes of an entry, beside whatever the entry is. What comes of one entry
+// happens in the order of Turn.
+func (k Kind) Nobodys() bool { return k >= TermStart }
 
 // Outcome says how an operation ended for its caller.
 type Outcome uint8
@@ -78,6 +87,7 @@ type Operation struct {
 	Told   raft.Position // Acquire, Look: the answer is the fence under which Object is held; zero: it is free
 	Left   time.Duration // and how long still, of log time; zero: the answer does not say
 	Before raft.LogTime  // TermStart: of the entry before
+	Turn   int8          // of what is nobody's: below zero before the operation at its position, above zero behind it
 }
 
 // A History is what clients did and saw, in any order. Objects and clients need no more than

@@ -48,6 +48,16 @@ func (a lockAnswer) matches(o *Operation) bool {
 // step lets an operation happen at a position.
 func (l *lock) step(o *Operation, at raft.Position) lockAnswer {
 	held := l.fence != 0 && o.Time < l.deadline
+	switch {
+	case o.Kind == Ending && l.fence != 0 && l.owner == o.Owner:
+		l.fence = 0
+		return lockAnswer{granted: true}
+	case o.Kind == HandOver && !held:
+		*l = lock{fence: at, owner: o.Owner, ttl: o.TTL, deadline: o.Time.Add(o.TTL)}
+		return lockAnswer{granted: true}
+	case o.Kind.apart():
+		return lockAnswer{told: l.fence}
+	}
 	if o.Kind == Acquire && o.Fence == 0 && !held {
 		*l = lock{fence: at, owner: o.Owner, ttl: o.TTL, deadline: o.Time.Add(o.TTL)}
 		return lockAnswer{true, at, o.TTL}

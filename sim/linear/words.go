@@ -40,6 +40,10 @@ func (h *History) Question(o *Operation) string {
 		return "look at " + h.object(o.Object)
 	case TermStart:
 		return "a term begins"
+	case HandOver:
+		return fmt.Sprintf("%s goes to owner %d, who stood in line", h.object(o.Object), o.Owner)
+	case Ending:
+		return fmt.Sprintf("%s is owner %d's no more", h.object(o.Object), o.Owner)
 	}
 	return fmt.Sprintf("kind %d", o.Kind)
 }
@@ -49,6 +53,8 @@ func (h *History) Answer(o *Operation) string {
 	switch {
 	case o.Kind == TermStart:
 		return fmt.Sprintf("at %d: log time %d behind %d", o.Position, o.Time, o.Before)
+	case o.Kind.apart():
+		return fmt.Sprintf("at %d, log time %d", o.Position, o.Time)
 	case o.Outcome == Refused:
 		return "refused"
 	case o.Outcome == Unknown && o.Position == 0:

@@ -384,6 +384,22 @@ func TestR56_AnAdminOfTheClusterWhoPutsHimselfOnAnAccessListIsSeenThere(t *testi
 	require.Equal(t, "one", content(w, root, id, 0))
 }
 
+// An admin of the cluster who may read a document asks who else may: he is told what he lacks, as any other reader is, and not
+// that there is no such document.
+func TestR56_AnAdminOfTheClusterIsToldWhatHisRoleLacksAndNotThatThereIsNoDocument(t *testing.T) {
+	w, root, ann, bob, _ := world(t)
+	id := create(w, ann, "one")
+	w.NotTold(root, &document.AccessList{ID: id}, state.NotFound, "DOCUMENT_NOT_FOUND")
+	for _, r := range []state.Role{state.Viewer, state.Editor} {
+		share(w, ann, id, document.Whom{User: "root"}, r)
+		share(w, ann, id, document.Whom{User: "bob"}, r)
+		w.NotTold(bob, &document.AccessList{ID: id}, state.NotPermitted, "NOT_DOCUMENT_OWNER")
+		w.NotTold(root, &document.AccessList{ID: id}, state.NotPermitted, "NOT_DOCUMENT_OWNER")
+	}
+	share(w, ann, id, document.Whom{User: "root"}, state.Owner)
+	w.Told(root, &document.AccessList{ID: id}, new(document.Grants))
+}
+
 func TestR57_WhatHappensToADocumentReachesWhoeverMayReadIt(t *testing.T) {
 	w, _, ann, bob, cid := world(t)
 	from := w.At

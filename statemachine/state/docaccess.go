@@ -141,11 +141,11 @@ type DocAccess struct {
 }
 
 // MayDoc says whether the caller of a query may do something with a document, and returns it. What he may not know of
-// is refused in the words for what there is not.
+// is refused in the words for what there is not. An admin of the cluster gets what his role gives: a query writes nothing down.
 func (v *View) MayDoc(action DocAction, ref string) (DocAccess, *Refusal) {
 	a, verdict := v.docAccess(action, ref)
 	if verdict == audited {
-		verdict = hidden
+		verdict = docCells[action][a.Role]
 	}
 	return a.judged(verdict, action, ref)
 }

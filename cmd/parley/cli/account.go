@@ -104,7 +104,7 @@ func (a *app) loginCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if err := dir.Update(kept.Name, func(k *keep.Context) { k.Credentials = who }); err != nil {
+				if err := dir.Update(kept.Name, func(k *keep.Context) { k.Credentials, k.TLS = who, a.tlsOf(kept) }); err != nil {
 					return err
 				}
 				if before := kept.Credentials; before.LoggedIn() {

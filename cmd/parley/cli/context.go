@@ -14,6 +14,8 @@ type contextJSON struct {
 	Current bool     `json:"current"`
 	Addrs   []string `json:"addrs"`
 	User    string   `json:"user"`
+	TLSCA   string   `json:"tls_ca,omitempty"`
+	Clear   bool     `json:"insecure,omitempty"`
 }
 
 func (a *app) contextCommand() *cobra.Command {
@@ -43,7 +45,7 @@ func (a *app) contextListCommand() *cobra.Command {
 			}
 			return list(a, all, func(c keep.Context) contextJSON {
 				addrs, _ := (&app{Streams: Streams{Getenv: func(string) string { return "" }}}).addresses(c)
-				return contextJSON{c.Name, c.Name == current.Name, addrs, c.Credentials.User}
+				return contextJSON{c.Name, c.Name == current.Name, addrs, c.Credentials.User, c.TLS.CA, c.TLS.Insecure}
 			}, "CONTEXT USER ADDRESSES", func(j contextJSON) []string {
 				name := j.Name
 				if j.Current {
@@ -77,7 +79,8 @@ func (a *app) contextUseCommand() *cobra.Command {
 
 func (a *app) contextAddCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "add NAME --addrs A,B,C", Short: "Name a cluster, or give a name other addresses", Args: args("NAME"),
+		Use: "add NAME --addrs A,B,C [--tls-ca FILE]", Short: "Name a cluster, or give a name other addresses", Args: args("NAME"),
+		Long: "Names a cluster: its addresses, and how they are reached (--tls-ca, --tls-cert and --tls-key, or --insecure). What is not given stays.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkContext(args[0]); err != nil {
 				return err
@@ -93,10 +96,17 @@ func (a *app) contextAddCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := dir.Update(args[0], func(c *keep.Context) { c.Addrs = addrs }); err != nil {
+			if err := a.checkTLS(); err != nil {
 				return err
 			}
-			return a.print(contextJSON{Name: args[0], Addrs: addrs}, "context %s is kept", args[0])
+			var tls keep.TLS
+			if err := dir.Update(args[0], func(c *keep.Context) {
+				tls = a.tlsOf(*c)
+				c.Addrs, c.TLS = addrs, tls
+			}); err != nil {
+				return err
+			}
+			return a.print(contextJSON{Name: args[0], Addrs: addrs, TLSCA: tls.CA, Clear: tls.Insecure}, "context %s is kept", args[0])
 		},
 	}
 }

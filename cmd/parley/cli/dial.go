@@ -65,9 +65,13 @@ func (a *app) dial() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	protection, err := a.protection(c)
+	if err != nil {
+		return nil, err
+	}
 	host, _ := os.Hostname() // without one the list of logins says less
-	return client.New(client.Config{
-		Addrs: addrs, Credentials: c.Credentials, Name: clipped("parley on "+host, clientNameMax),
+	a.client, err = client.New(client.Config{
+		Addrs: addrs, TLS: protection, Insecure: a.tlsOf(c).Insecure, Credentials: c.Credentials, Name: clipped("parley on "+host, clientNameMax),
 		Renewed: func(who client.Credentials) {
 			err := dir.Update(c.Name, func(c *keep.Context) {
 				if c.Credentials.Login == who.Login { // nobody has logged in or out meanwhile
@@ -79,6 +83,7 @@ func (a *app) dial() (*client.Client, error) {
 			}
 		},
 	})
+	return a.client, err
 }
 
 // clientNameMax is how long the name of a client may be.

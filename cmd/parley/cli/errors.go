@@ -120,7 +120,7 @@ func describeAnswer(e *client.Error) failure {
 	case f.exit == exitUnavailable && e.RetryAfter > 0 && e.Code == codes.ResourceExhausted:
 		f.Hint = fmt.Sprintf("nothing happened; try again in %v", max(time.Second, e.RetryAfter.Round(time.Second)))
 	case f.exit == exitUnavailable:
-		f.Hint = "nothing happened; see which nodes run with parley cluster status, and check --addrs"
+		f.Hint = "nothing happened; see which nodes run with parley cluster status, and check --addrs, and --tls-ca if the nodes have certificates"
 	case f.exit == exitNotLoggedIn:
 		f.Hint = "log in with: parley login NAME"
 	default:
@@ -176,7 +176,7 @@ var hints = map[string]string{
 
 // fail prints an error and returns the exit code.
 func (a *app) fail(err error) int {
-	f := describe(err)
+	f := a.traced(describe(err))
 	if e, ok := errors.AsType[*notGrantedError](err); ok && e.printed {
 		return f.exit
 	}

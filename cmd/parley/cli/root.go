@@ -2,7 +2,7 @@
 // JSON out.
 //
 //	root.go                     global flags, the way of an error
-//	dial.go, context.go         which cluster, and who is logged in there
+//	dial.go, protect.go, context.go    which cluster, how it is reached, and who is logged in there
 //	act.go                      what commands have in common
 //	account.go, password.go, user.go    accounts
 //	channel.go                  channels
@@ -26,6 +26,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"parley/cmd/parley/keep"
+	"parley/rpc/client"
 )
 
 // Streams is where a command reads and writes, and its environment.
@@ -40,6 +43,8 @@ type Streams struct {
 type app struct {
 	Streams
 	addrs   []string
+	tls     keep.TLS
+	client  *client.Client // the last that was dialled
 	context string
 	json    bool
 	stale   bool
@@ -87,6 +92,10 @@ Begin with parley signup NAME, then parley login NAME.`
 	})
 	f := root.PersistentFlags()
 	f.StringSliceVar(&a.addrs, "addrs", nil, "the nodes' client addresses; any one suffices (env PARLEY_ADDRS)")
+	f.StringVar(&a.tls.CA, "tls-ca", "", "a file with the CA of the cluster's certificates (env PARLEY_TLS_CA; default: the CAs of this machine, and no TLS on loopback)")
+	f.StringVar(&a.tls.Cert, "tls-cert", "", "a certificate to show, where a cluster asks for one")
+	f.StringVar(&a.tls.Key, "tls-key", "", "its key")
+	f.BoolVar(&a.tls.Insecure, "insecure", false, "talk to other machines in the clear, where everybody on the way reads passwords and messages")
 	f.StringVar(&a.context, "context", "", "which cluster, of those in parley context list (env PARLEY_CONTEXT)")
 	f.BoolVar(&a.json, "json", false, "print JSON, also of errors")
 	f.BoolVar(&a.noInput, "no-input", false, "never ask for anything")

@@ -31,7 +31,7 @@ can do. Without a terminal it does the lines that it reads, up to the first one 
 			b := backend.New(c, func(before, now client.Credentials) error {
 				return dir.Update(kept.Name, func(k *keep.Context) {
 					if now.LoggedIn() || k.Credentials.Login == before.Login { // nobody has logged in meanwhile, by another process
-						k.Credentials = now
+						k.Credentials, k.TLS = now, a.tlsOf(kept)
 					}
 				})
 			})

@@ -33,7 +33,16 @@ const fileBytesMax = 1 << 20
 type Context struct {
 	Name        string             `json:"-"`
 	Addrs       []string           `json:"addrs,omitempty"`
+	TLS         TLS                `json:"tls,omitzero"`
 	Credentials client.Credentials `json:"credentials,omitzero"`
+}
+
+// TLS is how the connections to a cluster are protected. The zero value is by the CAs of this machine, and not at all on it.
+type TLS struct {
+	CA       string `json:"ca,omitempty"`   // a file with the cluster's CA; an absolute path, as the others
+	Cert     string `json:"cert,omitempty"` // what the client shows itself, where a cluster asks for it
+	Key      string `json:"key,omitempty"`
+	Insecure bool   `json:"insecure,omitempty"` // in the clear, wherever the nodes are
 }
 
 // Dir is where contexts are kept.

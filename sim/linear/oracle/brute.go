@@ -116,6 +116,7 @@ type brute struct {
 	taken  uint // by operation, a bit each
 	states []state
 	place  linear.Place // of the last operation
+	turn   int8
 }
 
 // any tries whatever may come next.
@@ -198,13 +199,14 @@ func (b *brute) with(i int, o *linear.Operation) bool {
 // stands moves on to where the operation claims to stand, if that is not behind. It is not asked about
 // what was sent again and changes nothing, which stands anywhere.
 func (b *brute) stands(o *linear.Operation) bool {
-	last := b.place
+	last, turn := b.place, b.turn
+	b.turn = o.Turn
 	if !writes(o) {
 		b.place = linear.PlaceOfRead(o.Position)
 		return b.place >= last
 	}
 	b.place = linear.PlaceOfWrite(o.Position)
-	return b.place > last
+	return b.place > last || b.place == last && o.Turn > turn
 }
 
 // named returns the positions at which somebody saw this message.

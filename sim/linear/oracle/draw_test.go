@@ -59,6 +59,7 @@ func draw(seed uint64) *drawing {
 			d.lock(&o, objects)
 		}
 		d.h.Operations = append(d.h.Operations, o)
+		d.handOn(&o)
 		d.remember()
 	}
 	d.uncover()
@@ -183,10 +184,36 @@ func (d *drawing) read(o *linear.Operation, fate int) {
 	}
 }
 
+// handOn has a lock that was given back go to somebody else with the same entry.
+func (d *drawing) handOn(o *linear.Operation) {
+	if back := o.Kind == linear.Release || o.Kind == linear.Break || o.Kind == linear.Ending; !back || o.Position != d.at || d.states[o.Object].fence != 0 || d.IntN(2) == 0 {
+		return
+	}
+	next := linear.Operation{Kind: linear.HandOver, Object: o.Object, Owner: int32(1 + d.IntN(3)), TTL: time.Duration(20 + d.IntN(60)),
+		Position: o.Position, Time: o.Time, Turn: o.Turn + 1, Call: o.Call}
+	d.happens(&next)
+	d.h.Operations = append(d.h.Operations, next)
+}
+
+// nobodys has a lock change hands though no client asks for it.
+func (d *drawing) nobodys(o *linear.Operation) {
+	d.entry(o)
+	s := &d.states[o.Object]
+	*o = linear.Operation{Kind: linear.HandOver, Object: o.Object, Owner: o.Owner, Position: o.Position, Time: o.Time, TTL: time.Duration(20 + d.IntN(60)), Call: o.Call}
+	if s.fence != 0 && (o.Time < s.deadline || d.IntN(3) == 0) {
+		o.Kind, o.Owner, o.TTL = linear.Ending, s.owner, 0
+	}
+	d.happens(o)
+}
+
 func (d *drawing) lock(o *linear.Operation, objects int) {
 	o.Object = lockA
 	if objects == 2 {
 		o.Object += int32(d.IntN(2))
+	}
+	if d.IntN(6) == 0 {
+		d.nobodys(o)
+		return
 	}
 	fate := d.IntN(16)
 	s := &d.states[o.Object]

@@ -25,6 +25,10 @@ func label(h *linear.History, o *linear.Operation) string {
 	switch done := o.Outcome == linear.Done; {
 	case o.Kind == linear.TermStart:
 		return fmt.Sprintf("term at %d", o.Position)
+	case o.Kind == linear.HandOver:
+		return fmt.Sprintf("to %d at %d", o.Owner, o.Position)
+	case o.Kind == linear.Ending:
+		return fmt.Sprintf("%d's no more at %d", o.Owner, o.Position)
 	case !done:
 	case o.Kind == linear.Append:
 		answer = fmt.Sprintf("at %d", o.Position)

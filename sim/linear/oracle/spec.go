@@ -66,6 +66,18 @@ func (s state) step(o *linear.Operation) (state, bool) {
 			s.deadline = o.Time.Add(s.ttl)
 		}
 		return s, true
+	case linear.HandOver:
+		if held {
+			return s, false
+		}
+		s.fence, s.owner, s.ttl, s.deadline = o.Position, o.Owner, o.TTL, o.Time.Add(o.TTL)
+		return s, true
+	case linear.Ending:
+		if s.fence == 0 || s.owner != o.Owner {
+			return s, false
+		}
+		s.fence = 0
+		return s, true
 	case linear.Look:
 		if held {
 			return s, told(false, s.fence, left)

@@ -59,7 +59,9 @@ func claimed(h *linear.History) []linear.Operation {
 		}
 		return linear.PlaceOfRead(o.Position)
 	}
-	slices.SortStableFunc(list, func(a, b linear.Operation) int { return cmp.Compare(place(&a), place(&b)) })
+	slices.SortStableFunc(list, func(a, b linear.Operation) int {
+		return cmp.Or(cmp.Compare(place(&a), place(&b)), cmp.Compare(a.Turn, b.Turn))
+	})
 	return list
 }
 
@@ -91,7 +93,7 @@ func During(h *linear.History, from, to int64, most int, last bool) *Window {
 	first, behind, left := len(order), 0, 0
 	for i := range order {
 		o := &order[i]
-		if o.Kind != linear.TermStart && o.Call <= to && (o.Outcome != linear.Done || o.Return >= from) {
+		if !o.Kind.Nobodys() && o.Call <= to && (o.Outcome != linear.Done || o.Return >= from) {
 			first, behind = min(first, i), i+1
 		}
 	}

@@ -48,6 +48,9 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	if err := p.portsFree(); err != nil {
 		return err
 	}
+	if err := process.ShareSecret(p.secretFile()); err != nil {
+		return err
+	}
 	exe, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program's executable: %w", err)

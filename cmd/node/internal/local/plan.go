@@ -289,6 +289,9 @@ func (p *plan) nodeDir(id uint64) string {
 
 func (p *plan) pidFile(id uint64) string { return filepath.Join(p.nodeDir(id), "pid") }
 
+// secretFile holds what the processes of the cluster know each other by.
+func (p *plan) secretFile() string { return filepath.Join(p.dir, "cluster-secret") }
+
 // clientAddrs returns where the nodes listen for clients, by id.
 func (p *plan) clientAddrs() []string {
 	addrs := make([]string, len(p.Nodes))
@@ -306,7 +309,7 @@ func (p *plan) startArgs(n planNode) []string {
 	}
 	args := []string{"start", "--id", fmt.Sprint(n.ID), "--dir", p.nodeDir(n.ID),
 		"--client-addr", n.ClientAddr, "--peer-addr", n.PeerAddr, "--cluster", s.ClusterFlag(), "--demo-users",
-		"--llm-addr", p.LLMAddr, "--llm-secret-file", p.llmSecretFile()}
+		"--secret-file", p.secretFile(), "--llm-addr", p.LLMAddr, "--llm-secret-file", p.llmSecretFile()}
 	if p.bcryptCost != 0 {
 		args = append(args, "--bcrypt-cost", fmt.Sprint(p.bcryptCost))
 	}

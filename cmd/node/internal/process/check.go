@@ -26,19 +26,23 @@ func Check(f Flags) (Settings, error) {
 	log := slog.New(slog.DiscardHandler)
 	if _, err := os.Stat(f.Dir); errors.Is(err, fs.ErrNotExist) {
 		// A first start: do not make the directory, only see that it could be made.
-		peers, clients, err := listen(s, log)
+		g, err := openGuards(s, f, false)
+		if err != nil {
+			return s, err
+		}
+		peers, clients, err := listen(s, g, log)
 		if err != nil {
 			return s, err
 		}
 		return s, errors.Join(peers.Close(), clients.Close(), creatable(f.Dir))
 	}
-	p, err := prepare(s, f.Dir, log)
+	p, err := prepare(s, f, false, log)
 	if err != nil {
 		return s, err
 	}
 	defer p.release()
 	if saved {
-		if err := intact(f.Dir); err != nil {
+		if err := p.intact(f.Dir); err != nil {
 			return s, err
 		}
 	}

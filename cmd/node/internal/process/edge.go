@@ -43,26 +43,26 @@ func (e Edge) under(asked Edge) Edge {
 
 // check reports what the server would refuse.
 func (e Edge) check(loopback bool) error {
+	var wrong []error
 	if _, err := auth.NewHasher(e.BcryptCost, loopback); err != nil {
-		return fmt.Errorf("--bcrypt-cost: %w", err)
+		wrong = append(wrong, fmt.Errorf("--bcrypt-cost: %w", err))
 	}
 	if _, known := signUpModes[e.SignUp]; !known {
-		return fmt.Errorf("--sign-up: %q is none of open, invite and closed", e.SignUp)
+		wrong = append(wrong, fmt.Errorf("--sign-up: %q is none of open, invite and closed", e.SignUp))
 	}
 	if e.TokenLifetime != "" {
 		d, err := time.ParseDuration(e.TokenLifetime)
 		if err != nil || d == 0 {
-			return fmt.Errorf("--token-lifetime: %q is no duration; write for example 24h", e.TokenLifetime)
-		}
-		if _, err := auth.NewKeyring(d, time.Now); err != nil {
-			return fmt.Errorf("--token-lifetime: %w", err)
+			wrong = append(wrong, fmt.Errorf("--token-lifetime: %q is no duration; write for example 24h", e.TokenLifetime))
+		} else if _, err := auth.NewKeyring(d, time.Now); err != nil {
+			wrong = append(wrong, fmt.Errorf("--token-lifetime: %w", err))
 		}
 	}
 	if e.DemoUsers && !loopback {
-		return errors.New("--demo-users: everybody knows their passwords, so they are for nodes that listen on loopback alone: " +
-			"leave it out, or listen on 127.0.0.1")
+		wrong = append(wrong, errors.New("--demo-users: everybody knows their passwords, so they are for nodes that listen on loopback alone: "+
+			"leave it out, or listen on 127.0.0.1"))
 	}
-	return nil
+	return errors.Join(wrong...)
 }
 
 // loopback says whether no listener is reachable from other machines.

@@ -18,7 +18,7 @@ func TestR11_DemoUsersAndCheapHashesAreForLoopbackAlone(t *testing.T) {
 		require.Equal(t, loopback, onLoopback(addr), addr)
 	}
 	resolve := func(dir, client, peer string, edge Edge) (Settings, error) {
-		s, _, err := Resolve(Flags{Dir: dir, ID: 1, ClientAddr: client, PeerAddr: peer, Cluster: "1=" + peer, Edge: edge})
+		s, _, err := Resolve(Flags{Dir: dir, ID: 1, ClientAddr: client, PeerAddr: peer, Cluster: "1=" + peer, Edge: edge, Wire: WireFlags{Insecure: new(true)}})
 		return s, err
 	}
 	const here, there = "127.0.0.1:1", "10.0.0.1:1"

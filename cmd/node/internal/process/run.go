@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -34,13 +36,13 @@ func Run(ctx context.Context, f Flags, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	p, err := prepare(s, f.Dir, log)
+	p, err := prepare(s, f, true, log)
 	if err != nil {
 		return err
 	}
 	defer p.release()
 	if saved {
-		if err := intact(f.Dir); err != nil {
+		if err := p.intact(f.Dir); err != nil {
 			return err
 		}
 	}
@@ -59,6 +61,13 @@ func Run(ctx context.Context, f Flags, log *slog.Logger) error {
 			return errors.Join(fmt.Errorf("save settings: %w", dirError(f.Dir, err)), p.stop())
 		}
 	}
+	if err := p.guards.keep(f.Dir); err != nil {
+		return errors.Join(fmt.Errorf("keep the cluster's secret: %w", dirError(f.Dir, err)), p.stop())
+	}
+	if err := tighten(f.Dir, log); err != nil {
+		return errors.Join(err, p.stop())
+	}
+	p.guards.tell(s, log)
 	log.Info("node is up", "node", s.ID, "clients", s.ClientAddr, "peers", s.PeerAddr, "dir", f.Dir, "version", Version())
 	if s.Join && p.host.Status().Cluster == 0 {
 		log.Info("waiting to be added", "command", fmt.Sprintf("parley cluster add --id %d --peer-addr %s --client-addr %s", s.ID, s.PeerAddr, s.ClientAddr))
@@ -68,6 +77,7 @@ func Run(ctx context.Context, f Flags, log *slog.Logger) error {
 
 // process is what a running node holds.
 type process struct {
+	guards  guards
 	peers   *peer.Transport
 	clients net.Listener
 	pid     *PidFile
@@ -77,25 +87,29 @@ type process struct {
 
 // prepare takes what others may hold, ports first: they are the most common trouble, and
 // taking them changes nothing.
-func prepare(s Settings, dir string, log *slog.Logger) (*process, error) {
-	peers, clients, err := listen(s, log)
+func prepare(s Settings, f Flags, make bool, log *slog.Logger) (*process, error) {
+	g, err := openGuards(s, f, make)
 	if err != nil {
 		return nil, err
 	}
-	p := &process{peers: peers, clients: clients}
-	if err := MakeDir(dir); err != nil {
+	peers, clients, err := listen(s, g, log)
+	if err != nil {
+		return nil, err
+	}
+	p := &process{guards: g, peers: peers, clients: clients}
+	if err := MakeDir(f.Dir); err != nil {
 		p.release()
 		return nil, err
 	}
-	if p.pid, err = Claim(filepath.Join(dir, "pid")); err != nil {
+	if p.pid, err = Claim(filepath.Join(f.Dir, "pid")); err != nil {
 		p.release()
-		return nil, dirError(dir, err)
+		return nil, dirError(f.Dir, err)
 	}
 	return p, nil
 }
 
-func listen(s Settings, log *slog.Logger) (*peer.Transport, net.Listener, error) {
-	peers, err := peer.Listen(s.PeerAddr, peer.Options{Logger: log})
+func listen(s Settings, g guards, log *slog.Logger) (*peer.Transport, net.Listener, error) {
+	peers, err := peer.Listen(s.PeerAddr, peer.Options{Logger: log, Security: g.peers()})
 	if err != nil {
 		return nil, nil, listenError("--peer-addr", s.PeerAddr, err)
 	}
@@ -138,7 +152,7 @@ func (p *process) start(s Settings, dir string, log *slog.Logger) (err error) {
 		return dirError(dir, err)
 	}
 	cfg := s.serverConfig(dir)
-	cfg.Host, cfg.Logger, cfg.Assistant = p.host, log, s.Assistant.asConfig(log)
+	cfg.Host, cfg.Logger, cfg.TLS, cfg.Assistant = p.host, log, p.guards.clients(s.Wire), s.Assistant.asConfig(log)
 	if p.server, err = server.New(cfg); err != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), stopMax)
 		defer cancel()
@@ -151,14 +165,38 @@ func (p *process) start(s Settings, dir string, log *slog.Logger) (err error) {
 func (p *process) serve(ctx context.Context, log *slog.Logger) error {
 	failed := make(chan error, 1)
 	go func() { failed <- p.server.Serve(p.clients) }()
-	var err error
-	select {
-	case <-ctx.Done():
-		log.Info("stopping", "reason", context.Cause(ctx))
-	case <-p.host.Done():
-	case err = <-failed:
+	reload, stopReloads := p.reloads()
+	defer stopReloads()
+	look := time.NewTicker(renewEvery)
+	defer look.Stop()
+	for {
+		select {
+		case <-reload:
+			p.guards.reload(log)
+			continue
+		case <-look.C:
+			p.guards.warnOfEnd(log)
+			continue
+		case <-ctx.Done():
+			log.Info("stopping", "reason", context.Cause(ctx))
+			return p.stop()
+		case <-p.host.Done():
+			return p.stop()
+		case err := <-failed:
+			return errors.Join(err, p.stop())
+		}
 	}
-	return errors.Join(err, p.stop())
+}
+
+// reloads tells when somebody has sent SIGHUP. To a node without certificates that means what it means to every process: its
+// terminal is gone, and it ends.
+func (p *process) reloads() (sent chan os.Signal, stop func()) {
+	sent = make(chan os.Signal, 1)
+	if p.guards.keeper == nil {
+		return sent, func() {}
+	}
+	signal.Notify(sent, syscall.SIGHUP)
+	return sent, func() { signal.Stop(sent) }
 }
 
 // stop ends host and server side by side: the host answers the calls that the
@@ -195,19 +233,22 @@ func listenError(flag, addr string, err error) error {
 
 // intact looks into a directory that was started before, and changes nothing. A
 // node whose data is gone must not come back as itself: it would break what it
-// promised.
-func intact(dir string) error {
+// promised. Nor should one start whose certificate is another cluster's.
+func (p *process) intact(dir string) error {
 	fsys, err := osfs.New(dir)
 	if err != nil {
 		return dirError(dir, err)
 	}
 	defer fsys.Close()
-	_, err = node.ReadIdentity(fsys, ".")
+	id, err := node.ReadIdentity(fsys, ".")
 	if errors.Is(err, vfs.ErrNotExist) {
 		return fmt.Errorf("%s was emptied: put back what was in it, if it was only moved away (never an old copy); otherwise %s", dir, node.NoWayBack)
 	}
 	if err != nil {
 		return dirError(dir, err)
+	}
+	if p.guards.keeper != nil {
+		return p.guards.keeper.CheckCluster(id.Cluster)
 	}
 	return nil
 }

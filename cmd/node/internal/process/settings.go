@@ -29,11 +29,13 @@ type Settings struct {
 	Join       bool     `json:"join,omitempty"`    // it waits for a cluster to add it
 	Lease      string   `json:"lease,omitempty"`   // how long a leader's lease may last: "200ms"; none without
 	Edge       Edge     `json:"edge,omitzero"`     // what its server is told about people who log in
+	Wire       Wire     `json:"wire,omitzero"`     // how its connections are protected
 
 	Assistant Assistant `json:"assistant,omitzero"` // where the texts of assistance are made
 
 	leaseWas     *string    // what the directory had saved, if the command line says otherwise
 	edgeWas      *Edge      // the same
+	wireWas      *Wire      // the same
 	assistantWas *Assistant // the same
 }
 
@@ -58,6 +60,8 @@ type Flags struct {
 	Join       bool
 	Lease      string // a duration; "0" takes it away
 	Edge       Edge
+	Wire       WireFlags
+	SecretFile string
 	Assistant  Assistant
 }
 
@@ -81,7 +85,7 @@ func Resolve(f Flags) (s Settings, saved bool, err error) {
 		if err := asked.complete(f.Dir); err != nil {
 			return asked, false, err
 		}
-		return asked, false, errors.Join(asked.Edge.check(asked.loopback()), asked.Assistant.check())
+		return asked, false, errors.Join(asked.check(), asked.Assistant.check())
 	case err != nil:
 		return s, false, err
 	}
@@ -93,22 +97,29 @@ func Resolve(f Flags) (s Settings, saved bool, err error) {
 		was := s.Edge
 		s.Edge, s.edgeWas = edge, &was
 	}
+	if wire := s.Wire.under(f.Wire); wire != s.Wire {
+		was := s.Wire
+		s.Wire, s.wireWas = wire, &was
+	}
 	if assistant := s.Assistant.under(f.Assistant); assistant != s.Assistant {
 		was := s.Assistant
 		s.Assistant, s.assistantWas = assistant, &was
-		if err := assistant.check(); err != nil {
+		if err := assistant.check(); err != nil { // one that was saved keeps nobody from starting
 			return s, true, err
 		}
 	}
-	if err := s.Edge.check(s.loopback()); err != nil {
+	if err := s.check(); err != nil {
 		return s, true, err
 	}
 	return s, true, s.accept(f.Dir, asked)
 }
 
+// check reports all that can't be of what may be another from one start to the next.
+func (s Settings) check() error { return errors.Join(s.Edge.check(s.loopback()), s.Wire.check(&s)) }
+
 // changed reports whether the command line says otherwise than what was saved.
 func (s Settings) changed() bool {
-	return s.leaseWas != nil || s.edgeWas != nil || s.assistantWas != nil
+	return s.leaseWas != nil || s.edgeWas != nil || s.wireWas != nil || s.assistantWas != nil
 }
 
 // lease returns the lease as the node takes it.
@@ -255,40 +266,46 @@ func WriteFile(path string, data []byte) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// settings reads the flags that were given.
+// settings reads the flags that were given. The error has all that is wrong with them.
 func (f Flags) settings() (Settings, error) {
-	s := Settings{ID: f.ID, ClientAddr: f.ClientAddr, PeerAddr: f.PeerAddr, Join: f.Join, Edge: f.Edge, Assistant: Assistant{}.under(f.Assistant)}
+	s := Settings{ID: f.ID, ClientAddr: f.ClientAddr, PeerAddr: f.PeerAddr, Join: f.Join, Edge: f.Edge, Wire: Wire{}.under(f.Wire), Assistant: Assistant{}.under(f.Assistant)}
+	var wrong []error
 	if f.Join && f.Cluster != "" {
-		return s, errors.New("--join and --cluster contradict one another: a node founds a cluster or is added to one")
+		wrong = append(wrong, errors.New("--join and --cluster contradict one another: a node founds a cluster or is added to one"))
 	}
 	for _, addr := range []struct{ flag, value string }{{"--client-addr", f.ClientAddr}, {"--peer-addr", f.PeerAddr}} {
-		if err := checkAddr(addr.flag, addr.value); addr.value != "" && err != nil {
-			return s, err
+		if addr.value != "" {
+			wrong = append(wrong, checkAddr(addr.flag, addr.value))
 		}
 	}
 	var err error
-	if s.Lease, err = checkLease(f.Lease); err != nil {
-		return s, err
+	s.Lease, err = checkLease(f.Lease)
+	wrong = append(wrong, err)
+	s.Cluster, err = members(f.Cluster)
+	return s, errors.Join(append(wrong, err)...)
+}
+
+// members reads a list of founding members.
+func members(list string) (all []Member, err error) {
+	if list == "" {
+		return nil, nil
 	}
-	if f.Cluster == "" {
-		return s, nil
-	}
-	for part := range strings.SplitSeq(f.Cluster, ",") {
+	for part := range strings.SplitSeq(list, ",") {
 		id, addr, ok := strings.Cut(strings.TrimSpace(part), "=")
 		n, err := strconv.ParseUint(id, 10, 64)
 		if !ok || err != nil || n == 0 {
-			return s, fmt.Errorf("--cluster: %q is not ID=HOST:PORT with an id from 1 on; write 1=127.0.0.1:50151,2=127.0.0.1:50152,3=127.0.0.1:50153", part)
+			return nil, fmt.Errorf("--cluster: %q is not ID=HOST:PORT with an id from 1 on; write 1=127.0.0.1:50151,2=127.0.0.1:50152,3=127.0.0.1:50153", part)
 		}
 		if err := checkAddr("--cluster", addr); err != nil {
-			return s, err
+			return nil, err
 		}
-		if slices.ContainsFunc(s.Cluster, func(m Member) bool { return m.ID == n }) {
-			return s, fmt.Errorf("--cluster names node %d twice: give each node an id of its own", n)
+		if slices.ContainsFunc(all, func(m Member) bool { return m.ID == n }) {
+			return nil, fmt.Errorf("--cluster names node %d twice: give each node an id of its own", n)
 		}
-		s.Cluster = append(s.Cluster, Member{n, addr})
+		all = append(all, Member{n, addr})
 	}
-	slices.SortFunc(s.Cluster, func(a, b Member) int { return cmp.Compare(a.ID, b.ID) })
-	return s, nil
+	slices.SortFunc(all, func(a, b Member) int { return cmp.Compare(a.ID, b.ID) })
+	return all, nil
 }
 
 func checkAddr(flag, addr string) error {

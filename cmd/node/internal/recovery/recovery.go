@@ -108,7 +108,7 @@ func open(given string) (dir string, parent *osfs.FS, err error) {
 	return dir, parent, nil
 }
 
-// settings is the settings file of the new cluster's only member.
+// settings is the settings file of the new cluster's only member, and the secret that it has, which nodes that are added need.
 func settings(dir string) ([]node.RecoveryFile, error) {
 	s, err := process.Load(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -118,7 +118,13 @@ func settings(dir string) ([]node.RecoveryFile, error) {
 		return nil, err
 	}
 	name, data, err := s.Alone()
-	return []node.RecoveryFile{{Name: name, Data: data}}, err
+	files := []node.RecoveryFile{{Name: name, Data: data}}
+	if secret, there, err := process.Secret(dir); err != nil {
+		return nil, err
+	} else if there {
+		files = append(files, secret)
+	}
+	return files, err
 }
 
 // confirm asks whoever is there to type the id of the cluster that is given up.
