@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -93,13 +94,52 @@ func TestTestsThatDocumentsNameExist(t *testing.T) {
 	}
 }
 
-// Every row of features.md names the tests that show it.
+// featureRow is a row of features.md.
+var featureRow = regexp.MustCompile(`(?m)^\| R([0-9]+) \|.*$`)
+
+// Every row of features.md names the tests that show it, but for those that say that nothing is there.
 func TestEveryFeatureHasATest(t *testing.T) {
 	text, err := os.ReadFile("features.md")
 	require.NoError(t, err)
-	for _, line := range strings.Split(string(text), "\n") {
-		if strings.HasPrefix(line, "| R") {
-			require.Regexp(t, testNamePattern, line)
+	shown, none, ok := strings.Cut(string(text), "\n## Not yet\n")
+	require.True(t, ok)
+	for _, row := range featureRow.FindAllString(shown, -1) {
+		require.Regexp(t, testNamePattern, row)
+	}
+	for _, row := range featureRow.FindAllString(none, -1) {
+		require.NotRegexp(t, testNamePattern, row, "what has a test is there in part")
+	}
+}
+
+// A row that stands nowhere is forgotten, and of one that stands twice somebody reads the wrong one.
+func TestEveryFeatureIsListedOnce(t *testing.T) {
+	text, err := os.ReadFile("features.md")
+	require.NoError(t, err)
+	times := map[int]int{}
+	for _, row := range featureRow.FindAllStringSubmatch(string(text), -1) {
+		id, err := strconv.Atoi(row[1])
+		require.NoError(t, err)
+		times[id]++
+	}
+	for id := 1; id <= 100; id++ {
+		require.Equal(t, 1, times[id], "R%d", id)
+	}
+	require.Len(t, times, 100, "there are no others")
+}
+
+// A test whose name says which rows it shows stands in each of them.
+func TestTestsStandInTheRowsThatTheirNamesSay(t *testing.T) {
+	text, err := os.ReadFile("features.md")
+	require.NoError(t, err)
+	rows := map[string]string{}
+	for _, row := range featureRow.FindAllStringSubmatch(string(text), -1) {
+		rows[row[1]] = row[0]
+	}
+	for _, test := range testNames(t) {
+		for rest := strings.TrimPrefix(test, "Test"); featureIDPattern.MatchString("Test" + rest); {
+			id, after, _ := strings.Cut(rest, "_")
+			require.Contains(t, rows[strings.TrimPrefix(id, "R")], "`"+test+"`", "%s", id)
+			rest = after
 		}
 	}
 }

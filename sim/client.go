@@ -329,6 +329,9 @@ func (w *World) deliver(e *event) {
 		return
 	}
 	w.coverAnswer(&a.answer)
+	if a.answer.Outcome == node.Done {
+		w.acknowledged = max(w.acknowledged, a.answer.Position)
+	}
 	w.trace.begin(e)
 	if w.trace.on() {
 		w.trace.say("gets %s", describeAnswer(&a.answer))

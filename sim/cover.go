@@ -50,6 +50,8 @@ type Cover struct {
 	Collected   uint64 // copies that nobody wanted any more
 	HeldBack    uint64 // changes of voters that had to wait for files
 	Survivors   uint64 // runs after which a new cluster was made of one node
+	BackedUp    uint64 // backups that operators made
+	Refounded   uint64 // clusters that were made of them
 	Locked      uint64 // locks granted
 	LockedOut   uint64 // locks that somebody else held
 	Graced      uint64 // locks that a change of the leader gave their time anew
@@ -163,6 +165,8 @@ func (c *Cover) fields() []coverField {
 		{"copies of files collected", &c.Collected},
 		{"changes held back for files", &c.HeldBack},
 		{"survivors that began a new cluster", &c.Survivors},
+		{"backups", &c.BackedUp},
+		{"clusters restored from a backup", &c.Refounded},
 		{"locks granted", &c.Locked},
 		{"locks held by somebody else", &c.LockedOut},
 		{"locks prolonged by a change of the leader", &c.Graced},

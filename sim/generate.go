@@ -49,6 +49,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.scenes()
 	g.team()
 	g.desk()
+	g.backups()
 	return g.plan
 }
 
@@ -95,6 +96,7 @@ const (
 	ideaScenes
 	ideaTeam
 	ideaDesk
+	ideaBackups
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }

@@ -57,6 +57,7 @@ const (
 	Secrecy            = "secrecy"
 	Logins             = "logins"
 	Presence           = "presence"
+	Backups            = "backups"
 )
 
 // invariants says each in a sentence, those of Figure 3 as the paper has them.
@@ -98,6 +99,7 @@ var invariants = []struct{ name, sentence string }{
 	{Secrecy, "Nobody is shown, on any node, what he may not see at the position that the answer or frame carries."},
 	{Logins, "When a login has ended nothing is done, answered or shown under it."},
 	{Presence, "When all is quiet, whoever has a stream is online, and nobody else."},
+	{Backups, "A backup has all that was acknowledged before it was asked for, and the cluster made of it begins above all that the old one came to."},
 	{Runaway, "A run ends: no node works without end."},
 	{Panicked, "The impossible does not happen."},
 }
@@ -126,7 +128,7 @@ type judges struct {
 // what only somebody who looks into disks, or into all memories at once, could know.
 func (w *World) violate(invariant, format string, args ...any) {
 	if w.blind && (invariant == CommitRule || invariant == ElectionRule || invariant == Promises || invariant == Recovery || invariant == Absence ||
-		invariant == StateHash || invariant == Survivor) {
+		invariant == StateHash || invariant == Survivor || invariant == Backups) {
 		return
 	}
 	if w.violation == nil {

@@ -93,12 +93,15 @@ func (w *World) momentAt(at raft.Position) (int, bool) {
 	return slices.BinarySearchFunc(w.judges.applied.moments, at, func(m moment, at raft.Position) int { return cmp.Compare(m.at.Position, at) })
 }
 
-// Advance lets the state machine's time pass and compares the outcome.
-func (m *machine) Advance(at node.Applied) {
+// Advance is AdvanceNaming for a machine that stands alone.
+func (m *machine) Advance(at node.Applied) { m.AdvanceNaming(at, nil) }
+
+// AdvanceNaming lets the state machine's time pass and compares the outcome.
+func (m *machine) AdvanceNaming(at node.Applied, blobs node.Names) {
 	if m.restored {
 		m.place(at.Position)
 	}
-	m.Machine.Advance(at)
+	m.Machine.AdvanceNaming(at, blobs)
 	w, a := m.w, &m.w.judges.applied
 	hash := m.StateHash()
 	if m.s.rot.at != 0 {

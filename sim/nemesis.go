@@ -31,7 +31,7 @@ func (w *World) fault(e *event) {
 	}
 	w.coverLinks(f)
 	switch f.Kind {
-	case AddNode, RemoveNode, PromoteNode, Transfer:
+	case AddNode, RemoveNode, PromoteNode, Transfer, BackUp:
 		w.heap.push(event{at: w.now + 1, priority: priorityNormal, kind: eventOperator, arg: e.arg})
 	case Flap:
 		w.toggle(f, live)
@@ -88,12 +88,16 @@ type live struct {
 	on    bool
 	nodes []raft.NodeID
 	off   bool // of a link that flaps: it is cut now
+
+	asked bool          // of a backup: its node was
+	epoch uint32        // the process that was asked
+	floor raft.Position // what was acknowledged before
 }
 
 // lasts reports whether the fault has an end.
 func (f *Fault) lasts() bool {
 	switch f.Kind {
-	case CrashProcess, CrashMachine, Drift, Jump, DiskError, Pause, Stall, AddNode, RemoveNode, PromoteNode, Transfer,
+	case CrashProcess, CrashMachine, Drift, Jump, DiskError, Pause, Stall, AddNode, RemoveNode, PromoteNode, Transfer, BackUp,
 		CorruptState, Upgrade, Rot, LostWrite, Misdirect, WriteError, SyncError, DirError, Wipe:
 		return false
 	case ReadError:

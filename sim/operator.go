@@ -23,6 +23,10 @@ func (w *World) operator(e *event) {
 	}
 	w.trace.begin(e)
 	w.heap.push(event{at: w.now + int64(operatorEvery), priority: priorityNormal, kind: eventOperator, arg: e.arg})
+	if f.Kind == BackUp {
+		w.backsUp(l, e.arg)
+		return
+	}
 	leader := w.leader()
 	if w.trace.on() {
 		w.trace.say("an operator asks node %d: %s", leader, f)
@@ -64,6 +68,12 @@ func (w *World) answerOperator(a *node.Answer) {
 		w.trace.add("answers the operator of line %d: %s", i+1, describeAnswer(a))
 	}
 	l := &w.live[i]
+	if w.plan.Faults[i].Kind == BackUp {
+		if l.on {
+			w.backedUp(a, l)
+		}
+		return
+	}
 	switch a.Code {
 	case node.CodeNoMember, node.CodeIsMember, node.CodeWasRemoved, node.CodeLastVoter, node.CodeNoTakeover:
 		l.on = false

@@ -247,6 +247,7 @@ const (
 	DirError  // Node's next sync of a directory fails, the one after it would not
 	SlowApply // each entry that Node applies keeps its loop busy for Period
 	LyingDisk // Node's syncs succeed and store nothing: what no log can survive, and no seed draws
+	BackUp    // an operator backs the cluster up by way of Node, and restores it after the run
 )
 
 // LastEntry stands for the index of the last entry that a node has.

@@ -19,7 +19,7 @@ var (
 		"pause", "drift", "freeze", "jump", "loss", "slow", "stall", "disk-error",
 		"add-node", "remove-node", "promote-node", "transfer", "corrupt-state", "upgrade",
 		"rot", "lost-write", "misdirect", "read-error", "write-error", "sync-error", "full", "wipe",
-		"corrupt", "substitute", "clog", "capacity", "flap", "ring", "bridge", "dir-error", "slow-apply", "lying-disk"}
+		"corrupt", "substitute", "clog", "capacity", "flap", "ring", "bridge", "dir-error", "slow-apply", "lying-disk", "backup"}
 	fileNames   = []string{"", "log", "seal", "identity", "snapshot", "blob", "other"}
 	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery", "transfer", "download", "failure", "leave"}
 	restNames   = []string{"", "well", "down", "cut", "deaf", "mute", "stuck"}
@@ -99,6 +99,7 @@ func valueOf(names []string, name string) (int, bool) {
 //	fault at=2.1s isolate node=leader for=800ms
 //	fault at=3s add-node node=4 from=2
 //	fault at=4s upgrade node=1 for=300ms
+//	fault at=4s backup node=leader
 //	fault at=4s corrupt rate=100 bits=2 from=1 for=2s
 //	fault at=4s ring side=3,1,5,2,4 for=2s
 //	fault at=5s corrupt-state node=2

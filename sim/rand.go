@@ -49,6 +49,7 @@ const (
 	purposePast
 	purposeScheduler
 	purposeNotice
+	purposeBackup
 )
 
 // chance is a run's one source of chance: a function of the seed and of a key,

@@ -29,6 +29,8 @@ type subscriber struct {
 	mate  *client        // not nil: it is the stream of a teammate's process; see teamlistener.go
 	login *teamLogin     // under which it is, or was last
 	only  state.Audience // not zero: it follows one place
+	since int64          // when it connected last
+	late  int64          // the longest time from a commit, while it was connected, to the arrival of the frame
 }
 
 // delivery is a frame on its way, or the end of a stream.
@@ -95,7 +97,7 @@ func (w *World) subscribe(e *event) {
 	if s.from > 0 {
 		w.cover.Resumed++
 	}
-	s.at, s.last, s.stream = id, 0, s.ticket()
+	s.at, s.last, s.stream, s.since = id, 0, s.ticket(), w.now
 	w.heap.push(event{at: w.now + int64(s.plan.Stay), priority: priorityNormal, kind: eventSubscribe, who: int32(s.number), arg: s.attempt})
 	ev.Ticket = s.stream
 	server.streamOpens(s)

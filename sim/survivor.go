@@ -48,7 +48,7 @@ func (w *World) judgeSurvivor() {
 	}
 	w.judgeRecovered(s, p)
 	if _, err = r.Run(); err == nil {
-		err = w.leadsAlone(fs, s, p)
+		err = w.leadsAlone(fs, s.id, p.Base.Index)
 	}
 	if err != nil {
 		w.violate(Survivor, "The new cluster of node %d does not come up: %v.", s.id, err)
@@ -76,7 +76,7 @@ func (w *World) judgeCopied(s *server, left, fs *memfs.FS, p *node.RecoveryRepor
 
 func (w *World) recovery(s *server, draw uint64) node.RecoveryOptions {
 	return node.RecoveryOptions{
-		Cluster: raft.ClusterID(raft.Mix(draw, 1) | 1), Inc: raft.Incarnation(raft.Mix(draw, 2) | 1), AcceptDamage: true,
+		Cluster: raft.ClusterID(raft.Mix(draw, 1) | 1), Inc: raft.Incarnation(raft.Mix(draw, 2) | 1), Secret: [32]byte{1}, AcceptDamage: true,
 		Machine: w.newMachine(), Rules: w.rules(), WAL: wal.Options{SegmentBytes: w.plan.Node.Segment}, Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: w.blobOptions(),
 	}
 }
@@ -124,14 +124,14 @@ func (w *World) judgeRecovered(s *server, p *node.RecoveryReport) {
 // survivorSteps bounds how long a node may take that waits for nobody.
 const survivorSteps = 1000
 
-// leadsAlone starts the survivor and waits until it has committed something.
-func (w *World) leadsAlone(fs *memfs.FS, s *server, p *node.RecoveryReport) error {
+// leadsAlone starts the only node of a new cluster, which begins at base, and waits until it has committed something.
+func (w *World) leadsAlone(fs *memfs.FS, id raft.NodeID, base raft.Index) error {
 	d, boot, err := node.OpenDisk(fs, dataDir, node.DiskOptions{
 		WAL: wal.Options{SegmentBytes: w.plan.Node.Segment}, Machine: w.newMachine(), Rules: w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: w.blobOptions()})
 	if err != nil {
 		return err
 	}
-	n := node.New(node.Settings{PeerAddr: peerAddr(s.id), ClientAddr: clientAddr(s.id), Seed: 1, Rules: w.rules(), Blobs: w.blobOptions()}, boot, w.newMachine(), 1)
+	n := node.New(node.Settings{PeerAddr: peerAddr(id), ClientAddr: clientAddr(id), Seed: 1, Rules: w.rules(), Blobs: w.blobOptions()}, boot, w.newMachine(), 1)
 	now, in := raft.Mono(1), []node.Event(nil)
 	for range survivorSteps {
 		var out node.Output
@@ -147,7 +147,7 @@ func (w *World) leadsAlone(fs *memfs.FS, s *server, p *node.RecoveryReport) erro
 			}
 			in = append(in, node.Event{Kind: node.EventStored, Stored: stores[len(stores)-1].Seq})
 		}
-		if at, _ := n.StateHash(); raft.Index(at) > p.Base.Index {
+		if at, _ := n.StateHash(); raft.Index(at) > base {
 			return d.Close()
 		}
 		if len(in) == 0 {

@@ -228,6 +228,9 @@ func (s *subscriber) judgeArrived(f *node.Frame, at raft.Position) {
 		if len(f.Body) > 0 && !f.Notice {
 			upTo--
 			w.cover.TeamFrames++
+			if c := w.judges.logs.committed; int(f.Position) <= len(c) && c[f.Position-1].at >= s.since {
+				s.late = max(s.late, w.now-c[f.Position-1].at)
+			}
 			w.coverArrived(s, f, at)
 		}
 		if missed := s.missed(upTo, at); missed != 0 {

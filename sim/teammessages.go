@@ -191,7 +191,7 @@ func (d *teamDeed) edit(c *chat.Edit) (state.Coded, *state.Refusal) {
 	case a.is.Archived:
 		return nil, refused(state.Precondition, "CHANNEL_ARCHIVED")
 	case c.Text == is.Text:
-		return d.told(post), nil
+		return &chat.Done{}, nil
 	case is.Edits >= uint64(d.limits.EditsMax):
 		return nil, refused(state.Exhausted, "EDITS_FULL")
 	}
@@ -206,12 +206,7 @@ func (d *teamDeed) edit(c *chat.Edit) (state.Coded, *state.Refusal) {
 	post.is.put(d.at, is)
 	d.about(state.EventEdited, post, "")
 	d.mention(post)
-	return d.told(post), nil
-}
-
-func (d *teamDeed) told(post *teamPost) *chat.Message {
-	m := d.show(post)
-	return &m
+	return &chat.Done{}, nil
 }
 
 func (d *teamDeed) unsend(c *chat.Unsend) (state.Coded, *state.Refusal) {

@@ -10,7 +10,7 @@ import (
 	"parley/statemachine/state"
 )
 
-// A teammate's process tells the others now and then that its user writes: to the node that it has a stream with, which
+// A teammate's process tells the others now and then that its user writes, in a place or on a document: to the node that it has a stream with, which
 // tells the streams of all nodes. Such a notice is in no log. It is judged as it leaves a node: somebody has said it, who
 // may write there at what the node has applied then, and its reader may read there. It may come twice, or never.
 
@@ -32,6 +32,9 @@ func (s *subscriber) says(server *server) {
 	p := v.places[below(raft.Mix(x, 1), uint64(len(v.places)))]
 	is := p.is.when(v.at)
 	said := saidNotice{state.Head{Login: s.login.ID, Proof: s.login.Proof()}, state.Notice{Kind: state.EventTyping, Of: is.IDString()}}
+	if n := uint64(len(v.docs)); n > 0 && below(raft.Mix(x, 3), 2) == 0 {
+		said.notice = state.Notice{Kind: state.EventEditing, Of: v.docs[n-1-below(raft.Mix(x, 4), min(n, 4))].id.String()}
+	}
 	if below(raft.Mix(x, 2), 12) == 0 {
 		said.head.Proof[0]++
 	}
@@ -57,11 +60,20 @@ func (w *World) noticeFor(l *liveStream, said *saidNotice, at raft.Position) []b
 	if v.speaks(&said.head) != nil {
 		return nil
 	}
-	a, begin, refusal := v.targetToPost(said.notice.Of)
-	if refusal != nil || begin != nil {
-		return nil
+	e := &state.Event{Kind: said.notice.Kind, User: v.user.id}
+	if said.notice.Kind == state.EventEditing {
+		a, refusal := v.mayDoc(deedWriteDoc, said.notice.Of)
+		if refusal != nil {
+			return nil
+		}
+		e.Audience, e.Doc = state.ForReaders(a.is.ID), a.is.ID
+	} else {
+		a, begin, refusal := v.targetToPost(said.notice.Of)
+		if refusal != nil || begin != nil {
+			return nil
+		}
+		e.Audience, e.Place = state.ForPlace(a.place.id), a.place.id
 	}
-	e := &state.Event{Kind: said.notice.Kind, Audience: state.ForPlace(a.place.id), Place: a.place.id, User: v.user.id}
 	if l.only != (state.Audience{}) && l.only != e.Audience || !v.reads(l.user, e.Audience, at) {
 		return nil
 	}

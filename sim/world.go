@@ -53,11 +53,14 @@ type World struct {
 	judges    judges
 	violation *Violation
 	cover     Cover
-	lately    lately
-	stopAt    uint64
-	blind     bool
-	disturb   func() uint64
-	recorder  recorder
+
+	acknowledged raft.Position // the highest that anybody was told
+	backups      []backedUp
+	lately       lately
+	stopAt       uint64
+	blind        bool
+	disturb      func() uint64
+	recorder     recorder
 }
 
 // Options says what is wanted of a run beside its verdict.
@@ -238,6 +241,9 @@ func (w *World) run() {
 	}
 	if w.violation == nil {
 		w.judgeSurvivor()
+	}
+	if w.violation == nil {
+		w.judgeBackups()
 	}
 	w.coverOutcomes()
 }

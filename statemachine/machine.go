@@ -14,9 +14,10 @@ import (
 type Machine struct{ *state.State }
 
 var (
-	_ node.Timed    = (*Machine)(nil)
-	_ node.Discreet = (*Machine)(nil)
-	_ node.Namer    = (*Machine)(nil)
+	_ node.TimedNamer = (*Machine)(nil)
+	_ node.Discreet   = (*Machine)(nil)
+	_ node.Namer      = (*Machine)(nil)
+	_ node.Refounder  = (*Machine)(nil)
 )
 
 // Limits bounds what one command may bring and what the state keeps.
@@ -147,10 +148,15 @@ func (b *both) Code(c *state.Coder) {
 	b.second.Code(c)
 }
 
-// Advance lets pass what ends with an entry: logins, secrets and locks.
-func (m *Machine) Advance(at node.Applied) {
+// Advance lets pass what ends with an entry: logins, secrets and locks, and what is too old to be kept. Nothing is
+// uploaded to a machine that stands alone.
+func (m *Machine) Advance(at node.Applied) { m.AdvanceNaming(at, nil) }
+
+// AdvanceNaming is Advance with a place to name the contents of files.
+func (m *Machine) AdvanceNaming(at node.Applied, blobs node.Names) {
 	if at.Level >= node.LevelTeam {
 		m.State.Advance(at)
+		m.sweep(at, blobs)
 	}
 	m.advanceLocks(at)
 }
@@ -225,6 +231,13 @@ func (m *Machine) RecomputeHash() node.Hash { return m.Recompute() }
 
 // Clone returns an independent copy in a few words; both share their rows until one of them changes.
 func (m *Machine) Clone() node.StateMachine { return &Machine{m.State.Clone()} }
+
+// Refound makes the state that of a new cluster: see state.State.
+func (m *Machine) Refound(at node.Applied, secret [32]byte) {
+	if at.Level >= node.LevelTeam {
+		m.State.Refound(at, secret)
+	}
+}
 
 // Restore replaces the state by that of a snapshot. Everybody's stream is looked at anew: what login ended in between
 // the snapshot does not say. The count goes on from the state's hash, not from where another one may stand that was restored

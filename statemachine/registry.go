@@ -46,6 +46,10 @@ var commands = [...]commandSpec{
 	18: {func() state.Command { return new(account.CreateInvite) }, false},
 	19: {func() state.Command { return new(account.SetSignUpMode) }, false},
 	20: {func() state.Command { return new(account.RotateKey) }, false},
+	25: {func() state.Command { return new(account.Operate) }, false},
+	26: {func() state.Command { return new(account.Denied) }, true},
+	27: {func() state.Command { return new(account.LogInFailed) }, true},
+	28: {func() state.Command { return new(account.SetRetention) }, false},
 
 	// package presence
 	30: {func() state.Command { return new(presence.Announce) }, true},
@@ -103,14 +107,15 @@ var commands = [...]commandSpec{
 // queries are all kinds of queries.
 var queries = [...]querySpec{
 	// package account
-	1: {func() state.Query { return new(account.CredentialsOf) }, true},
-	2: {func() state.Query { return new(account.SigningKeys) }, true},
-	3: {func() state.Query { return new(account.EdgeState) }, true},
-	4: {func() state.Query { return new(account.WhoAmI) }, false},
-	5: {func() state.Query { return new(account.Logins) }, false},
-	6: {func() state.Query { return new(account.Users) }, false},
-	7: {func() state.Query { return new(account.UserOf) }, false},
-	8: {func() state.Query { return new(account.Audit) }, false},
+	1:  {func() state.Query { return new(account.CredentialsOf) }, true},
+	2:  {func() state.Query { return new(account.SigningKeys) }, true},
+	3:  {func() state.Query { return new(account.EdgeState) }, true},
+	4:  {func() state.Query { return new(account.WhoAmI) }, false},
+	5:  {func() state.Query { return new(account.Logins) }, false},
+	6:  {func() state.Query { return new(account.Users) }, false},
+	7:  {func() state.Query { return new(account.UserOf) }, false},
+	8:  {func() state.Query { return new(account.Audit) }, false},
+	12: {func() state.Query { return new(account.RetentionOf) }, false},
 
 	// package presence
 	30: {func() state.Query { return new(presence.Who) }, false},

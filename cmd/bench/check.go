@@ -21,6 +21,7 @@ const channel = "general"
 // checkOptions are the flags of bench check.
 type checkOptions struct {
 	kills   int
+	rolls   int
 	idle    time.Duration
 	load    time.Duration
 	callers int
@@ -28,14 +29,17 @@ type checkOptions struct {
 	nodes   int
 	dir     string
 	binary  string
+	next    string
 }
 
 // checked is one line of bench check.
 type checked struct {
 	Bench string `json:"bench"`
-	What  string `json:"what"` // failover, idle or load
+	What  string `json:"what"` // failover, roll, idle or load
 
 	Kills    int     `json:"kills,omitempty"`
+	Restarts int     `json:"restarts,omitempty"`
+	Writes   int64   `json:"writes,omitempty"`
 	MedianMS float64 `json:"median_ms,omitempty"`
 	WorstMS  float64 `json:"worst_ms,omitempty"`
 
@@ -52,6 +56,9 @@ func (c checked) line() string {
 	case "failover":
 		return fmt.Sprintf("check failover  %d kills  median %.0f ms  worst %.0f ms  terms %d  errors %d",
 			c.Kills, c.MedianMS, c.WorstMS, c.Elections, c.Errors)
+	case "roll":
+		return fmt.Sprintf("check roll      %d restarts  worst write %.0f ms  writes %d  terms %d  errors %d",
+			c.Restarts, c.WorstMS, c.Writes, c.Elections, c.Errors)
 	case "load":
 		return fmt.Sprintf("check load      %.0f s  %d callers  %.0f messages/s  elections %d  errors %d",
 			c.Seconds, c.Callers, c.OpsPerS, c.Elections, c.Errors)
@@ -69,6 +76,8 @@ func checkCommand(show reporter) *cobra.Command {
   failover   kills the leader with -9 while a client writes, and measures the time from the
              kill to the first acknowledgement of a write that was begun after the process
              was gone; then the node is started again. That many times.
+  roll       stops and starts one node after the other while a client writes, the last round
+             with a build of the release after this one, and measures the slowest write.
   idle       counts elections while nothing happens; none is needed.
   load       counts elections while clients write as fast as they can; none is needed.
 
@@ -80,6 +89,8 @@ A part is left out by giving it 0.`,
 	}
 	f := cmd.Flags()
 	f.IntVar(&o.kills, "kills", 50, "how often to kill the leader")
+	f.IntVar(&o.rolls, "rolls", 3, "how often to restart every node, one after the other")
+	f.StringVar(&o.next, "next", "", "a binary of cmd/node of the release after this one; without it, one is built")
 	f.DurationVar(&o.idle, "idle", 10*time.Minute, "how long to be idle")
 	f.DurationVar(&o.load, "load", time.Minute, "how long to write at full load")
 	f.IntVar(&o.callers, "callers", 256, "clients under load, each a closed loop")
@@ -107,6 +118,7 @@ func check(ctx context.Context, o checkOptions, show reporter) error {
 		run    func(context.Context, *processes, checkOptions) (checked, error)
 	}{
 		{o.kills > 0, failover},
+		{o.rolls > 0, roll},
 		{o.load > 0, underLoad},
 		{o.idle > 0, idle},
 	} {
@@ -174,9 +186,11 @@ func failover(ctx context.Context, p *processes, o checkOptions) (checked, error
 
 // writer is one client that sends message after message.
 type writer struct {
-	cancel context.CancelFunc
-	run    sync.WaitGroup
-	failed atomic.Int64
+	cancel  context.CancelFunc
+	run     sync.WaitGroup
+	failed  atomic.Int64
+	done    atomic.Int64
+	slowest atomic.Int64 // nanoseconds
 
 	mu      sync.Mutex
 	began   time.Time // the last write that was acknowledged
@@ -199,6 +213,8 @@ func newWriter(ctx context.Context, p *processes, payload int) *writer {
 				w.failed.Add(1)
 				continue
 			}
+			w.done.Add(1)
+			w.slowest.Store(max(w.slowest.Load(), int64(time.Since(began))))
 			w.mu.Lock()
 			w.began, w.acked = began, time.Now()
 			w.mu.Unlock()

@@ -37,6 +37,7 @@ type clusterOptions struct {
 	apart     string // where the last node has its directory; empty: beside the others
 	transport string
 	sync      string
+	plain     bool
 	rules     node.Rules
 }
 
@@ -95,7 +96,7 @@ func (c *benchCluster) run(i int, t host.Transport) error {
 	}
 	disk := &syncTimes{FS: root, skip: c.options.sync == "none"}
 	h, err := host.Start(host.Config{
-		ID: c.seeds[i].ID, Dir: ".", FS: disk, Machine: newTable(), Transport: t,
+		ID: c.seeds[i].ID, Dir: ".", FS: disk, Machine: newTable(c.options.plain), Transport: t,
 		Settings: node.Settings{Seeds: c.seeds, Rules: c.options.rules},
 		Logger:   slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		OnNotes: func(notes []raft.Note) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	"parley/cmd/bench/load"
 	"parley/raft/host"
@@ -13,6 +14,7 @@ import (
 // caller is one closed loop with a client session of its own.
 type caller struct {
 	key     uint64
+	plain   bool // without a session
 	session node.SessionID
 	seq     uint64
 }
@@ -20,11 +22,11 @@ type caller struct {
 // openCallers gives every caller its session and its key a value.
 func openCallers(ctx context.Context, h *host.Host, o raftOptions, count int) (list []load.Caller, err error) {
 	for i := range count {
-		c := &caller{key: uint64(i)}
+		c := &caller{key: uint64(i), plain: o.plain}
 		if err := c.open(ctx, h); err != nil {
 			return nil, err
 		}
-		if err := done(h.Do(ctx, c.put(o.payload))); err != nil {
+		if err := c.first(ctx, h, o.payload); err != nil {
 			return nil, err
 		}
 		list = append(list, &hostLoop{caller: c, host: h, op: o.op, payload: o.payload, done: true})
@@ -32,14 +34,30 @@ func openCallers(ctx context.Context, h *host.Host, o raftOptions, count int) (l
 	return list, nil
 }
 
-// open opens the caller's session.
+// open opens the caller's session, unless it has none.
 func (c *caller) open(ctx context.Context, h *host.Host) error {
+	if c.plain {
+		return nil
+	}
 	a, err := h.Do(ctx, node.Event{
 		Kind:    node.EventOpenSession,
 		Command: node.Command{Principal: "bench", Nonce: rand.Uint64()},
 	})
 	c.session = a.Session
 	return done(a, err)
+}
+
+// first gives the caller's key a value. What a cluster that was just made can't do yet, it can do in a moment.
+func (c *caller) first(ctx context.Context, h *host.Host, payload int) error {
+	for {
+		a, err := h.Do(ctx, c.put(payload))
+		if err != nil || a.Code != node.CodeNotYet {
+			return done(a, err)
+		}
+		if err := load.Pause(ctx, 10*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }
 
 // done makes an error of an answer that is none.
@@ -89,6 +107,9 @@ func (c *caller) put(payload int) node.Event {
 }
 
 func (c *caller) command(body []byte) node.Command {
+	if c.plain {
+		return node.Command{Plain: true, Body: body}
+	}
 	return node.Command{Session: c.session, Seq: c.seq, AckedBelow: c.seq, Body: body}
 }
 

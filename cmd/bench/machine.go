@@ -30,6 +30,7 @@ type table struct {
 	top   []*branch
 	epoch uint64 // branches and pages of an older one may be shared
 	keys  uint64
+	plain bool // no state hash: what the peers' maps do
 	hash  node.Hash
 }
 
@@ -55,7 +56,7 @@ const (
 	valueMax = 1 << 20
 )
 
-func newTable() *table { return &table{} }
+func newTable(plain bool) *table { return &table{plain: plain} }
 
 func (t *table) Apply(_ node.Applied, command []byte) []byte {
 	if key, ok := keyOf(command); ok && len(command) <= keyLen+valueMax {
@@ -96,14 +97,18 @@ func (t *table) put(key uint64, value []byte) {
 		t.top = append(t.top, nil)
 	}
 	p := t.own(b, at, len(value))
-	if was := p.at(slot); was != nil {
-		h := rowHash(key, was)
-		t.hash[0], t.hash[1] = t.hash[0]-h[0], t.hash[1]-h[1]
-		t.keys--
+	was := p.at(slot)
+	if was == nil {
+		t.keys++
 	}
-	h := rowHash(key, value)
-	t.hash[0], t.hash[1] = t.hash[0]+h[0], t.hash[1]+h[1]
-	t.keys++
+	if !t.plain {
+		if was != nil {
+			h := rowHash(key, was)
+			t.hash[0], t.hash[1] = t.hash[0]-h[0], t.hash[1]-h[1]
+		}
+		h := rowHash(key, value)
+		t.hash[0], t.hash[1] = t.hash[0]+h[0], t.hash[1]+h[1]
+	}
 	p.lens[slot] = uint32(len(value)) + 1
 	copy(p.slots[slot*p.width:], value)
 }
@@ -203,7 +208,7 @@ var errTable = errors.New("malformed table")
 
 // Restore reads what WriteSnapshot wrote.
 func (t *table) Restore(r io.Reader) error {
-	var fresh table
+	fresh := table{plain: t.plain}
 	in := bufio.NewReaderSize(r, 1<<16)
 	var head [keyLen + 4]byte
 	var value []byte

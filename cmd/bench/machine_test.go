@@ -26,7 +26,7 @@ func TestTheTableIsAMapWhoseClonesNeverChange(t *testing.T) {
 		want  []byte
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		m, want := newTable(), map[uint64][]byte{}
+		m, want := newTable(false), map[uint64][]byte{}
 		var kept []frozen
 		for range rapid.IntRange(0, 80).Draw(t, "steps") {
 			if rapid.IntRange(0, 9).Draw(t, "clone") == 0 {
@@ -48,7 +48,7 @@ func TestTheTableIsAMapWhoseClonesNeverChange(t *testing.T) {
 		for _, f := range kept {
 			require.Equal(t, f.want, snapshotOf(t, f.clone))
 		}
-		back := newTable()
+		back := newTable(false)
 		require.NoError(t, back.Restore(bytes.NewReader(snapshotOf(t, m))))
 		require.Equal(t, m.StateHash(), back.StateHash())
 		require.Equal(t, snapshotOf(t, m), snapshotOf(t, back))
@@ -56,12 +56,12 @@ func TestTheTableIsAMapWhoseClonesNeverChange(t *testing.T) {
 }
 
 func TestATableThatIsCutShortOrOutOfOrderIsRefusedAndChangesNothing(t *testing.T) {
-	m := newTable()
+	m := newTable(false)
 	for key := range uint64(3) {
 		m.put(key, []byte("value"))
 	}
 	good := snapshotOf(t, m)
-	back := newTable()
+	back := newTable(false)
 	back.put(9, []byte("before"))
 	was := back.StateHash()
 	row := len(good) / 3
@@ -76,7 +76,7 @@ func TestATableThatIsCutShortOrOutOfOrderIsRefusedAndChangesNothing(t *testing.T
 
 // A million keys of 120 bytes: what Freeze costs of it, and what the first writes behind it.
 func BenchmarkTable(b *testing.B) {
-	m := newTable()
+	m := newTable(false)
 	const keys = 1 << 20
 	value := make([]byte, 120)
 	for key := range uint64(keys) {

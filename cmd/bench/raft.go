@@ -66,6 +66,7 @@ together. Use a directory on a real disk: syncs on tmpfs cost nothing and say no
 	f.DurationVar(&o.measure, "for", 5*time.Second, "how long to measure")
 	f.DurationVar(&o.warm, "warm", time.Second, "how long to run before")
 	o.addTo(f)
+	f.BoolVar(&o.plain, "plain", false, "what the peers' rows do: no client sessions, no state hash")
 	f.StringVar(&o.op, "op", "put", "put, or read: linearizable, by ReadIndex")
 	f.StringVar(&o.profile, "cpuprofile", "", "write a processor profile of the last point to this file")
 	return cmd

@@ -11,11 +11,11 @@ import (
 
 // Other people's scripts read these fields.
 func TestAPointHasTheFieldsThatScriptsReadAndMeasuresSomething(t *testing.T) {
-	for _, c := range [][2]string{{"put", "tcp"}, {"read", "tcp"}, {"put", "grpc"}, {"put", "memory"}} {
-		op, transport := c[0], c[1]
-		t.Run(op+" over "+transport, func(t *testing.T) {
+	for _, c := range [][3]string{{"put", "tcp"}, {"put", "tcp", "plain"}, {"read", "tcp"}, {"put", "grpc"}, {"put", "memory"}} {
+		op, transport, plain := c[0], c[1], c[2] == "plain"
+		t.Run(op+" over "+transport+" "+c[2], func(t *testing.T) {
 			o := raftOptions{
-				clusterOptions: clusterOptions{nodes: 3, dir: t.TempDir(), transport: transport, sync: "none"},
+				clusterOptions: clusterOptions{nodes: 3, dir: t.TempDir(), transport: transport, sync: "none", plain: plain},
 				callers:        []int{4}, payload: 64, measure: 50 * time.Millisecond, op: op,
 			}
 			require.NoError(t, o.check())

@@ -78,6 +78,7 @@ func TestMistakesOfAConfigurationFileAreToldAllAtOnceWithTheirLines(t *testing.T
 		"out of range, and no value": {good + "bcrypt-cost: 99\nsign-up: maybe\ntoken-lifetime: soon\n", nil, []string{":7: --bcrypt-cost: ", ":8: --sign-up: ", ":9: --token-lifetime: "}},
 		"several kinds":              {strings.Replace(good, "CLIENTS", "nowhere", 1) + "lease: soon\n", nil, []string{`:3: --client-addr: "nowhere" is not HOST:PORT`, `:7: --lease: "soon" is no duration`}},
 		"TLS and in the clear":       {good + "insecure: true\ntls-cert: a\ntls-key: b\ntls-ca: c\n", nil, []string{":7, FILE:8: --insecure and --tls-cert contradict one another"}},
+		"how nodes talk":             {good + "transport: pigeons\n", nil, []string{`:7: --transport: "pigeons" is no way for nodes to talk`}},
 		"half of TLS":                {good + "tls-cert: a\n", nil, []string{":7: --tls-cert, --tls-key and --tls-ca belong together, and --tls-key is missing"}},
 		"in the clear":               {strings.Replace(good, "CLIENTS", "0.0.0.0:1", 1), nil, []string{":3: 0.0.0.0:1 (--client-addr) can be reached from other machines"}},
 		"the command line's mistake": {good, []string{"--sign-up", "maybe"}, []string{" --sign-up: "}},

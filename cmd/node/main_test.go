@@ -110,7 +110,13 @@ func launch(t *testing.T, args ...string) *proc {
 	if args[0] == "start" && slices.Contains(args, "--cluster") { // a first start; later ones know it
 		args = append(args, "--demo-users", "--bcrypt-cost", "4")
 	}
-	cmd := exec.Command(os.Args[0], args...)
+	return launchAs(t, os.Args[0], args...)
+}
+
+// launchAs starts a program that is the node command.
+func launchAs(t *testing.T, program string, args ...string) *proc {
+	t.Helper()
+	cmd := exec.Command(program, args...)
 	cmd.Env = append(os.Environ(), asNode+"=1")
 	p := &proc{t: t, cmd: cmd, exit: make(chan int, 1),
 		stdout: &output{more: make(chan struct{})}, stderr: &output{more: make(chan struct{})}}

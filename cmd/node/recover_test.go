@@ -69,6 +69,8 @@ func TestTwoOfThreeNodesAreLostAndTheThirdGoesOnWithAllThatWasAcknowledged(t *te
 	kept := regexp.MustCompile(`it is kept as (\S+)\.\n`).FindStringSubmatch(report)
 	require.NotNil(t, kept, report)
 	require.Equal(t, before, contents(t, kept[1]), "nothing of the old is destroyed")
+	require.Equal(t, mustRead(t, filepath.Join(kept[1], "cluster-secret")), mustRead(t, filepath.Join(survivor, "cluster-secret")))
+	require.Equal(t, os.FileMode(0o600), modeOf(t, filepath.Join(survivor, "cluster-secret")))
 
 	one := launch(t, "start", "--dir", survivor)
 	require.Equal(t, want, texts(t, a[1]))

@@ -94,6 +94,7 @@ func (o *startOptions) add(f *pflag.FlagSet) {
 	f.StringVar(&flags.Wire.ClientKey, "client-tls-key", "", "its key")
 	f.BoolVar(&o.clientCerts, "client-certs", false, "let only clients connect that have a certificate of the cluster's CA")
 	f.StringVar(&flags.SecretFile, "secret-file", "", "by which nodes on one machine know each other; made if it is not there (default: one for all clusters of this user)")
+	f.StringVar(&flags.Wire.Transport, "transport", "", "how nodes talk to nodes, the same on all: tcp, or grpc where nothing else passes (default tcp)")
 	f.BoolVar(&o.insecure, "insecure", false, "listen off loopback without certificates, where everybody on the way reads passwords and messages")
 
 	f.StringVar(&flags.Assistant.Addr, "llm-addr", "", "where the LLM server listens, HOST:PORT; none for no more (see docs/ai.md)")

@@ -2,7 +2,6 @@ package host
 
 import (
 	"fmt"
-	"runtime"
 	"sync"
 	"time"
 
@@ -96,10 +95,11 @@ func (d *disk) run() {
 	defer idle.Stop()
 	var stores []raft.Store
 	var then []raft.Message
+	polite := newCourtesy()
 	for sealed := false; ; { // what a former process left is sealed too
 		var identity *node.Identity
 		var closing bool
-		runtime.Gosched() // as the loop does: what others have for the disk by now shares the sync
+		polite.yield()
 		identity, stores, closing = d.take(stores[:0])
 		var err error
 		switch {

@@ -164,7 +164,7 @@ func (h *Host) localNow() Local {
 }
 
 // Do hands an EventOpenSession, EventCloseSession, EventCommand, EventQuery, EventUploadBegin,
-// EventUploadAppend, EventUploadCommit or EventReadBlob to the node and waits for its answer. Do gives the event its ticket. The error is that of
+// EventUploadAppend, EventUploadCommit, EventReadBlob or EventMark to the node and waits for its answer. Do gives the event its ticket. The error is that of
 // the context and comes with Outcome Unknown, since the node may have acted; a
 // full or stopping host is an answer, not an error. A query or a read of a blob never ends Unknown:
 // it changes nothing, so that one without an answer is Refused.

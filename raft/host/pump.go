@@ -3,7 +3,6 @@ package host
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -30,12 +29,10 @@ func (h *Host) pump() error {
 		asks   []chan<- node.Status
 		wakeAt raft.Mono                // when the node wants to be called
 		armed  = h.now().Add(time.Hour) // when the timer fires
+		polite = newCourtesy()
 	)
 	for {
-		// Who else can run has its turn first: callers that were just answered ask again, and connections that have
-		// read deliver. What comes so shares a Step, a sync and a message. With nobody else it costs next to nothing, and
-		// with many it takes milliseconds at most: the scheduler looks after who waits longest at every 61st turn.
-		runtime.Gosched()
+		polite.yield()
 		events, asks = h.inbox.take(events[:0], asks[:0])
 		now := h.now()
 		rest := events
@@ -277,7 +274,7 @@ func (h *Host) shutDown(cause error) {
 	for i := range events {
 		switch events[i].Kind {
 		case node.EventOpenSession, node.EventCloseSession, node.EventCommand, node.EventQuery, node.EventTransfer, node.EventChange,
-			node.EventUploadBegin, node.EventUploadAppend, node.EventUploadCommit, node.EventReadBlob:
+			node.EventUploadBegin, node.EventUploadAppend, node.EventUploadCommit, node.EventReadBlob, node.EventMark:
 			h.calls.complete(&node.Answer{Ticket: events[i].Ticket, Outcome: node.Refused, Code: node.CodeStopping})
 		}
 	}

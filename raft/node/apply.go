@@ -76,6 +76,9 @@ func (n *Node) execute(e *raft.Entry) Answer {
 			return n.executePin(e, &c)
 		case c.kind == envelopeTell:
 			return n.executeTell(e, &c)
+		case c.kind == envelopeMark:
+			n.reporting.asked = true
+			return Answer{Outcome: Done}
 		}
 		return n.executeCommand(e, &c)
 	case raft.EntryConfig:

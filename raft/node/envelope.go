@@ -43,10 +43,14 @@ import (
 //	58..65 log time until which it keeps it
 //	66..   principal
 //
-//	what the state machine is told, from level 4 on
+//	a plain command, and what the state machine is told, from level 4 on
 //	0      version (1)
 //	1      kind (6)
 //	2..    body
+//
+//	a mark: the hashes of all nodes' states are compared here
+//	0      version (1)
+//	1      kind (7)
 //
 // The payload of an EntryLevel is
 //
@@ -61,6 +65,7 @@ const (
 	envelopeRequest = 4
 	envelopePin     = 5
 	envelopeTell    = 6
+	envelopeMark    = 7
 
 	envelopeOpenHead    = 10
 	envelopeCommandHead = 26
@@ -68,6 +73,7 @@ const (
 	envelopeRequestHead = 22
 	envelopePinHead     = 66
 	envelopeTellHead    = 2
+	envelopeMarkLen     = 2
 
 	levelLen = 5
 )
@@ -176,8 +182,12 @@ func decodePin(p []byte) envelope {
 
 // encodeTell makes the payload of what the state machine is told.
 func encodeTell(body []byte) []byte {
-	return append([]byte{envelopeVersion, envelopeTell}, body...)
+	p := make([]byte, 0, envelopeTellHead+len(body))
+	return append(append(p, envelopeVersion, envelopeTell), body...)
 }
+
+// encodeMark makes the payload of a mark.
+func encodeMark() []byte { return []byte{envelopeVersion, envelopeMark} }
 
 func decodeEnvelope(p []byte) (envelope, error) {
 	if len(p) < 2 || p[0] != envelopeVersion {
@@ -205,6 +215,8 @@ func decodeEnvelope(p []byte) (envelope, error) {
 		return decodePin(p), nil
 	case e.kind == envelopeTell:
 		e.body = p[envelopeTellHead:]
+		return e, nil
+	case e.kind == envelopeMark && len(p) == envelopeMarkLen:
 		return e, nil
 	}
 	return envelope{}, errEnvelope

@@ -32,6 +32,7 @@ func TestEnvelopesAreTheseBytes(t *testing.T) {
 		{"0105" + "0807060504030201" + "01" + strings.Repeat("00", 30) + "02" + "0500000000000000" + "0700000000000000" + "0900000000000000" + "616e6e",
 			encodePin(0x0102030405060708, &blob.Confirmation{Sum: blob.Sum{0: 1, 31: 2}, Size: 5, Config: 7, NotAfter: 9}, "ann")},
 		{"0106" + "6869", encodeTell([]byte("hi"))},
+		{"0107", encodeMark()},
 	} {
 		require.Equal(t, c.golden, hex.EncodeToString(c.got))
 	}

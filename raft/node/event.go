@@ -43,6 +43,7 @@ const (
 	EventCloseSession                        // Ticket gives up the session Command.Session that Command.Nonce opened
 	EventTell                                // the state machine is to be told Command.Body; nobody waits (see tell.go)
 	EventNotice                              // the streams of all nodes are to be told Command.Body; nobody waits, nothing is kept (see notice.go)
+	EventMark                                // Ticket wants the nodes' states compared at one position: Answer.Position (see report.go)
 )
 
 // Event is one thing that happened outside the node.
@@ -69,7 +70,7 @@ type Event struct {
 // Command asks for one change of the state, exactly once: a repetition with the
 // same (Session, Seq) gets the first answer [§8, T§6.3]. A one-shot command carries a RequestID
 // instead of a session: a repetition under the same (Principal, RequestID) with the same
-// Digest gets the first answer, and with another Digest is a conflict.
+// Digest gets the first answer, and with another Digest is a conflict. A Plain one has neither, and nobody remembers it.
 type Command struct {
 	Session    SessionID
 	Seq        uint64 // 1, 2, 3, … within the session
@@ -79,6 +80,7 @@ type Command struct {
 	Nonce      uint64 // EventOpenSession: random; a repetition with it gets the same session. EventCloseSession: that one
 	RequestID  string // one-shot commands: chosen by the caller, remembered for a day; before a login, random
 	Digest     Digest // one-shot commands: of the caller's own fields, see DigestOf
+	Plain      bool   // executed as often as it gets into the log: for what a repetition does not harm, and nobody need ask about
 	Body       []byte // what the state machine reads; never changed from here on
 }
 
@@ -100,6 +102,8 @@ type Query struct {
 	// Off has the node answer with a view in the place of a reply, for a query that takes long: whoever asked reads
 	// it where he does not hold the node up.
 	Off bool
+	// Whole has the node answer with all of its replicated state, for a backup. Body says nothing then.
+	Whole bool
 }
 
 // Outcome says how a request ended. There are no other ways.
@@ -254,6 +258,8 @@ type Answer struct {
 	Session  SessionID     // EventOpenSession
 	Reply    []byte        // EventReadBlob: what was read, fewer bytes at its end
 	View     StateMachine  // Query.Off: the state at Position, only to be read; all who ask at one position share it
+	State    *State        // Query.Whole: the state at Position
+	Term     raft.Term     // Query.Whole: of the entry at Position
 	Offset   int64         // EventUpload…: how much of the upload is here
 	// RetryAfter is when what was refused as CodeRequestsFull has a chance: in this much log time.
 	RetryAfter time.Duration

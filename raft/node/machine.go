@@ -74,3 +74,11 @@ type Discreet interface {
 	// Dismissed returns a number that changes whenever somebody may have ceased to be admitted.
 	Dismissed() uint64
 }
+
+// Refounder is a StateMachine that is to know when another cluster begins with its state: one that is restored from a
+// backup, or made of a survivor. What opened the old cluster must not open the new one.
+type Refounder interface {
+	StateMachine
+	// Refound makes the state that of a new cluster, whose positions begin behind at. The secret was drawn at random for it.
+	Refound(at Applied, secret [32]byte)
+}

@@ -229,6 +229,8 @@ func (n *Node) event(ev *Event) {
 		n.blobDone(ev.BlobDone)
 	case EventTell:
 		n.tell(ev.Command.Body)
+	case EventMark:
+		n.askMark(ev)
 	case EventNotice:
 		n.spread(ev.Command.Body)
 	case EventPeerLost:
@@ -245,7 +247,7 @@ func (n *Node) event(ev *Event) {
 func (n *Node) eventWhileStopping(ev *Event) {
 	switch ev.Kind {
 	case EventOpenSession, EventCloseSession, EventCommand, EventQuery, EventSubscribe, EventTransfer, EventChange,
-		EventUploadBegin, EventUploadAppend, EventUploadCommit, EventReadBlob:
+		EventUploadBegin, EventUploadAppend, EventUploadCommit, EventReadBlob, EventMark:
 		n.refuse(ev.Ticket, CodeStopping)
 	}
 }
@@ -308,7 +310,11 @@ func (n *Node) closeSession(ev *Event) {
 // executed once is answered the same by everybody who executed it.
 func (n *Node) command(ev *Event) {
 	c := &ev.Command
-	if c.RequestID != "" {
+	switch {
+	case c.Plain:
+		n.plain(ev)
+		return
+	case c.RequestID != "":
 		n.request(ev)
 		return
 	}

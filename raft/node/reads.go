@@ -19,6 +19,7 @@ type pendingRead struct {
 	ticket Ticket
 	query  []byte
 	off    bool
+	whole  bool
 }
 
 func (r *reads) len() int { return len(r.pending) - r.head }
@@ -74,11 +75,11 @@ func (n *Node) query(ev *Event) {
 	case len(ev.Query.Body) > n.settings.Limits.QueryBytesMax:
 		n.refuse(ev.Ticket, CodeTooLarge)
 	case ev.Query.Consistency == Stale:
-		n.answerQuery(pendingRead{ev.Ticket, ev.Query.Body, ev.Query.Off})
+		n.answerQuery(pendingRead{ev.Ticket, ev.Query.Body, ev.Query.Off, ev.Query.Whole})
 	case n.reads.len() >= n.settings.Limits.ReadsMax:
 		n.refuse(ev.Ticket, CodeBusy)
 	default:
-		n.reads.add(pendingRead{ev.Ticket, ev.Query.Body, ev.Query.Off})
+		n.reads.add(pendingRead{ev.Ticket, ev.Query.Body, ev.Query.Off, ev.Query.Whole})
 		n.in = append(n.in, raft.Input{Kind: raft.InputRead, Ticket: uint64(ev.Ticket)})
 	}
 }
@@ -106,9 +107,12 @@ func (n *Node) answerRead(p pendingRead, at raft.Index) {
 
 func (n *Node) answerQuery(p pendingRead) {
 	a := Answer{Ticket: p.ticket, Outcome: Done, Position: positionOf(n.applied), Hint: n.leader}
-	if p.off {
+	switch {
+	case p.whole:
+		a.State, a.Term = n.Freeze(), n.raft.BaseAt(n.applied).Entry.Term
+	case p.off:
 		a.View = n.viewNow()
-	} else {
+	default:
 		a.Reply = n.sm.Query(p.query)
 	}
 	n.answer(a)

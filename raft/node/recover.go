@@ -24,8 +24,9 @@ import (
 //	                                      the survivor as the only voter
 //
 // All of the log is applied, committed or not: the survivor cannot tell, since the nodes that could are gone,
-// and to drop an entry that was acknowledged is worse than to keep one that was not. State, sessions,
-// requests, pins, level and log time go on where they stood. The blobs that the state wants are copied.
+// and to drop an entry that was acknowledged is worse than to keep one that was not. State, client sessions,
+// requests, pins, level and log time go on where they stood; a state machine that is a Refounder is told, and ends what the
+// old cluster's secrets open. The blobs that the state wants are copied.
 //
 // The base lies far above everything that the old cluster can have given out, so that a position, a fence or a session
 // id of the old one, the lost nodes' last ones included, never means something else in the new one.
@@ -52,7 +53,7 @@ var (
 	ErrNothingSurvived   = errors.New("this directory holds neither an entry nor a snapshot that its log goes with: look for another survivor")
 	ErrRecoveryClock     = errors.New("the positions of the new cluster would begin beyond what they can be: set the clock of this machine")
 	ErrIdentityUnusable  = errors.New("the identity of this directory is missing or damaged, and nothing else tells whose log this is: look for another survivor")
-	errRecoveryNotNamed  = errors.New("node: a recovery needs a cluster id and an incarnation that were drawn")
+	errNotDrawn          = errors.New("node: a new cluster needs an id, an incarnation and a secret that were drawn")
 	errRecoveryDifferent = errors.New("the snapshot that was just written does not hold what was written")
 )
 
@@ -61,6 +62,8 @@ type RecoveryOptions struct {
 	// Cluster and Inc are the new cluster's id, and the survivor's incarnation in it: drawn at random.
 	Cluster raft.ClusterID
 	Inc     raft.Incarnation
+	// Secret is what a machine that is a Refounder gets: drawn at random.
+	Secret [32]byte
 	// Wall is what the wall clock says. It is the one thing that tells how old a directory may be.
 	Wall raft.Wall
 	// AcceptDamage goes on where the disk lost entries: without the first of them and all behind it.
@@ -157,8 +160,8 @@ type Recovery struct {
 // must be beside it: dir is not the root of the file system. An *RecoveryLossError is returned together with the plan,
 // so that it can be shown; such a plan can't be run unless the loss was accepted.
 func PlanRecovery(fs vfs.FS, dir string, o RecoveryOptions) (*Recovery, error) {
-	if o.Cluster == 0 || o.Inc == 0 {
-		return nil, errRecoveryNotNamed
+	if err := checkDrawn(o.Cluster, o.Inc, o.Secret, o.Machine); err != nil {
+		return nil, err
 	}
 	r := &Recovery{fs: fs, dir: dir, o: o}
 	if err := r.plan(); err != nil {
@@ -396,8 +399,7 @@ func (r *Recovery) begin(s *survived, entries []raft.Entry) error {
 			p.MissingBlobs++
 		}
 	}
-	n.applied = p.Base.Index
-	r.state = n.Freeze()
+	r.state = n.refounded(p.Base, r.o.Secret)
 	return nil
 }
 

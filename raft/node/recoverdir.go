@@ -3,14 +3,9 @@ package node
 import (
 	"errors"
 	"fmt"
-	"io"
-	"slices"
 
-	"parley/raft"
 	"parley/raft/blob"
-	"parley/raft/snap"
 	"parley/raft/vfs"
-	"parley/raft/wal"
 )
 
 // How a recovery puts the new directory into the place of the old one. DIR is the old one:
@@ -103,95 +98,16 @@ func FinishRecovery(fs vfs.FS, dir string) (Identity, error) {
 	return id, putInPlace(fs, dir)
 }
 
-// make makes the new directory, from nothing. The identity comes last and says that it is complete.
+// make makes the new directory, from nothing.
 func (r *Recovery) make(dir string) error {
-	if err := r.sweep(dir); err != nil {
-		return err
-	}
-	if err := r.fs.MkdirAll(dir); err != nil {
-		return err
-	}
-	if err := r.fs.SyncDir(vfs.Parent(dir)); err != nil {
-		return err
-	}
-	if err := r.makeSnapshot(join(dir, snapsName)); err != nil {
-		return err
-	}
-	if err := r.makeLog(join(dir, walName)); err != nil {
-		return err
-	}
-	if err := r.makeBlobs(join(dir, blobsName)); err != nil {
-		return err
-	}
-	for _, f := range r.o.Files {
-		if err := makeFile(r.fs, join(dir, f.Name), f.Data); err != nil {
-			return err
-		}
-	}
-	if err := r.fs.SyncDir(dir); err != nil {
-		return err
-	}
-	if err := writeIdentity(r.fs, dir, &r.Report.New); err != nil {
-		return err
-	}
-	return r.fs.SyncDir(vfs.Parent(dir))
+	f := founding{fs: r.fs, identity: r.Report.New, base: r.Report.Base, state: r.state, machine: r.o.Machine, rules: r.o.Rules,
+		files: r.o.Files, wal: r.o.WAL, snap: r.o.Snap, blobs: r.o.Blobs}
+	return f.make(dir, r.copyBlobs)
 }
 
-// makeSnapshot writes the state and reads it again: it is what the new cluster consists of.
-func (r *Recovery) makeSnapshot(dir string) error {
-	p := &r.Report
-	o := r.o.Snap
-	o.Cluster = p.New.Cluster
-	store, err := snap.Open(r.fs, dir, o)
-	if err != nil {
-		return err
-	}
-	base := raft.Base{Entry: p.Base, Time: p.Time, Config: p.New.Members}
-	info, err := store.Create(base, r.state.Hash(), func(w io.Writer) error { return r.state.Write(w) })
-	if err != nil {
-		return err
-	}
-	s := Snapshots{store: store, empty: r.o.Machine, rules: r.o.Rules.withDefaults()}
-	again, err := s.decode(info, nil)
-	if err != nil {
-		return err
-	}
-	if again.Hash() != r.state.Hash() {
-		return errRecoveryDifferent
-	}
-	return nil
-}
-
-// makeLog writes a log that begins behind the snapshot.
-func (r *Recovery) makeLog(dir string) error {
-	p := &r.Report
-	o := r.o.WAL
-	o.Cluster = p.New.Cluster
-	log, _, err := wal.Open(r.fs, dir, o)
-	if err != nil {
-		return err
-	}
-	err = log.Append(&wal.Batch{Hard: raft.HardState{Term: p.Base.Term}, Base: p.Base, Reset: true})
-	if err == nil {
-		err = log.Sync()
-	}
-	if err == nil {
-		err = log.Seal()
-	}
-	return errors.Join(err, log.Close())
-}
-
-// makeBlobs copies what the state wants, as far as it is there and good.
-func (r *Recovery) makeBlobs(dir string) error {
-	wants := r.state.pins.table.Wants()
-	if len(wants) == 0 {
-		return nil // the first start makes the directory
-	}
-	store, _, err := blob.Open(r.fs, dir, r.o.Blobs)
-	if err != nil {
-		return err
-	}
-	for _, want := range wants {
+// copyBlobs copies what the state wants, as far as it is there and good.
+func (r *Recovery) copyBlobs(store *blob.Store) error {
+	for _, want := range r.state.Blobs() {
 		err := store.Copy(join(r.dir, blobsName), want.Sum)
 		damaged, other := (*blob.DamagedError)(nil), (*blob.SumError)(nil)
 		if err != nil && !errors.Is(err, blob.ErrMissing) && !errors.As(err, &damaged) && !errors.As(err, &other) {
@@ -199,72 +115,4 @@ func (r *Recovery) makeBlobs(dir string) error {
 		}
 	}
 	return nil
-}
-
-func makeFile(fs vfs.FS, name string, data []byte) error {
-	f, err := fs.Create(name)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt(data, 0)
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
-}
-
-// sweep removes what a recovery that crashed left behind, and nothing else: a directory of that name that somebody else
-// made is not touched.
-func (r *Recovery) sweep(dir string) error {
-	names, err := r.fs.List(dir)
-	if errors.Is(err, vfs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if !r.makes(name) {
-			return fmt.Errorf("%s holds %s, which no recovery made: move it away", dir, name)
-		}
-	}
-	// The identity goes first: without it the rest is nobody's.
-	if slices.Contains(names, identityName) {
-		if err := r.fs.Remove(join(dir, identityName)); err != nil {
-			return err
-		}
-		if err := r.fs.SyncDir(dir); err != nil {
-			return err
-		}
-	}
-	for _, name := range names {
-		if name == identityName {
-			continue
-		}
-		if err := r.remove(join(dir, name)); err != nil {
-			return err
-		}
-	}
-	return r.fs.Remove(dir)
-}
-
-// makes reports whether a name is among those that make gives.
-func (r *Recovery) makes(name string) bool {
-	switch name {
-	case snapsName, walName, blobsName, identityName, identityTemp:
-		return true
-	}
-	return slices.ContainsFunc(r.o.Files, func(f RecoveryFile) bool { return f.Name == name })
-}
-
-// remove removes a file, or a directory of files.
-func (r *Recovery) remove(name string) error {
-	if within, err := r.fs.List(name); err == nil {
-		for _, file := range within {
-			if err := r.fs.Remove(join(name, file)); err != nil {
-				return err
-			}
-		}
-	}
-	return r.fs.Remove(name)
 }

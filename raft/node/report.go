@@ -11,8 +11,8 @@ import (
 
 // Nodes that applied the same entries hold the same state, unless an Apply was not a
 // function of its entry, or read what had rotted in memory. Nothing in the log shows that. So each node
-// notes its state hash at every Settings.HashEvery-th entry and for every snapshot, as a mark, and tells all members its
-// newest marks: at once when there is a new one, and every reportEvery, so that a report
+// notes its state hash at every Settings.HashEvery-th entry, for every snapshot, and where an entry asks for it (EventMark), as a
+// mark, and tells all members its newest marks: at once when there is a new one, and every reportEvery, so that a report
 // that got lost is made good by the next.
 //
 //	1 ── Report {level 2; 1024: 7f3a…, 2048: 91c0…} ──> 2, 3
@@ -34,6 +34,7 @@ type reporting struct {
 	marks      []mark     // the newest, by rising index
 	agreed     raft.Index // a majority had this node's state there
 	fresh      bool       // a mark came since the last report
+	asked      bool       // the entry that is being applied asks for a mark
 	dueAt      raft.Mono  // the next report
 	disputed   bool       // some voter had another state above agreed, and nobody is outvoted yet
 	disputedAt raft.Mono  // since when
@@ -81,9 +82,45 @@ func (h Hash) String() string { return fmt.Sprintf("%016x%016x", h[1], h[0]) }
 
 // markState notes the state hash if its turn has come.
 func (n *Node) markState() {
-	if n.applied%n.settings.HashEvery == 0 {
+	if n.reporting.asked || n.applied%n.settings.HashEvery == 0 {
 		n.mark()
 	}
+	n.reporting.asked = false
+}
+
+// askMark proposes an entry at which every node notes the hash of its state, and tells the others. It changes nothing
+// else; the answer has its position.
+func (n *Node) askMark(ev *Event) {
+	if n.admit(ev.Ticket) {
+		n.propose(ev, encodeMark())
+	}
+}
+
+// StateMark is the hash of a member's replicated state after an entry.
+type StateMark struct {
+	Who   raft.NodeID
+	Index raft.Index
+	Hash  Hash
+}
+
+// marksOf returns the newest marks of this node, and those that members told lately.
+func (n *Node) marksOf() (marks []StateMark) {
+	c := n.raft.Config()
+	for i := range c.Members {
+		m := &c.Members[i]
+		own := n.reporting.marks
+		if m.Ident != n.self {
+			p := n.reportOf(m.Ident)
+			if p == nil {
+				continue
+			}
+			own = p.marks
+		}
+		for _, k := range own {
+			marks = append(marks, StateMark{m.ID, k.index, k.hash})
+		}
+	}
+	return marks
 }
 
 // mark notes the state hash.

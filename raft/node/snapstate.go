@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"parley/raft"
+	"parley/raft/blob"
 	"parley/raft/blocks"
 )
 
@@ -83,6 +84,9 @@ func (s *State) Level() uint32 { return s.level }
 
 // Hash is what Node.StateHash says of the state.
 func (s *State) Hash() Hash { return s.hash }
+
+// Blobs returns the blobs that are named or pinned in the state, by sum.
+func (s *State) Blobs() []blob.Want { return s.pins.table.Wants() }
 
 // Write writes the state in its canonical form.
 func (s *State) Write(w io.Writer) error {

@@ -35,6 +35,7 @@ type Status struct {
 	Level                uint32
 	Agreed               raft.Index // a majority had this node's state after this entry, as far as it knows
 
+	Marks   []StateMark    // of the members, as they told lately: by member and then by rising index
 	Members []MemberStatus // of the configuration in force
 	Removed raft.Index     // the committed entry that removed this node, as far as it knows
 	// Contacts are others whom this node has to reach though they are not in the configuration
@@ -82,6 +83,7 @@ func (n *Node) Status() Status {
 	if f := &n.fetch; !f.from.IsZero() {
 		s.FetchFrom, s.FetchHave, s.FetchSize = f.from.ID, f.have, f.id.Size
 	}
+	s.Marks = n.marksOf()
 	for _, m := range n.raft.Config().Members {
 		s.Members = append(s.Members, n.memberStatus(m, &r))
 	}

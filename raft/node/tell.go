@@ -36,10 +36,21 @@ func (n *Node) proposeTell(payload []byte) {
 		Ticket: uint64(ownTell), Kind: raft.EntryCommand, Payload: payload}})
 }
 
+// plain proposes a command that nobody remembers. Once it is in the log it differs from what is told in one thing: whoever
+// sent it waits for the answer.
+func (n *Node) plain(ev *Event) {
+	switch body := ev.Command.Body; {
+	case len(body) > n.settings.Limits.CommandBytesMax:
+		n.refuse(ev.Ticket, CodeTooLarge)
+	case n.admit(ev.Ticket):
+		n.propose(ev, encodeTell(body))
+	}
+}
+
 // executeTell tells the state machine. Below its level it changes nothing: nodes of the release before do not know it.
 func (n *Node) executeTell(e *raft.Entry, c *envelope) Answer {
-	if n.level >= LevelTeam {
-		n.applyCommand(n.whereIs(e), c.body)
+	if n.level < LevelTeam {
+		return Answer{Outcome: Refused, Code: CodeNotYet}
 	}
-	return Answer{Outcome: Done}
+	return Answer{Outcome: Done, Reply: n.applyCommand(n.whereIs(e), c.body)}
 }

@@ -16,6 +16,13 @@ type Timed interface {
 	NextDeadline() (at raft.LogTime, ok bool)
 }
 
+// TimedNamer is a Timed machine that names blobs, and may cease to when time passes.
+type TimedNamer interface {
+	Timed
+	// AdvanceNaming is Advance with a place to name blobs.
+	AdvanceNaming(at Applied, names Names)
+}
+
 // timed returns the state machine if it is to be told of the time. Below its level it is not: nodes of the
 // release before do not tell theirs.
 func (n *Node) timed() (Timed, bool) {
@@ -28,9 +35,16 @@ func (n *Node) timed() (Timed, bool) {
 
 // tellTime lets the state machine's time pass up to an entry.
 func (n *Node) tellTime(e *raft.Entry) {
-	if m, ok := n.timed(); ok {
-		m.Advance(n.whereIs(e))
+	m, ok := n.timed()
+	if !ok {
+		return
 	}
+	at := n.whereIs(e)
+	if namer, ok := m.(TimedNamer); ok {
+		namer.AdvanceNaming(at, names{n.pins.table, e.Time})
+		return
+	}
+	m.Advance(at)
 }
 
 // whereIs says where an entry stands, for the state machine.

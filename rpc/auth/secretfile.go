@@ -37,6 +37,8 @@ func ReadSecretFile(path string) (Secret, error) {
 		return Secret{}, fmt.Errorf("the file of the secret: %w", err)
 	case !info.Mode().IsRegular():
 		return Secret{}, fmt.Errorf("%s is no file", path)
+	case foreign(info):
+		return Secret{}, fmt.Errorf("%s belongs to another user, who knows the secret: take another file", path)
 	}
 	text, err := io.ReadAll(io.LimitReader(f, secretFileBytesMax))
 	if err != nil {

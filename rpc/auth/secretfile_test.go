@@ -59,6 +59,28 @@ func TestR92_AFileThatOthersCanReadIsNoSecret(t *testing.T) {
 	require.Equal(t, s, again)
 }
 
+// Whoever left a secret in our place would be every node.
+func TestR92_ASecretThatAnotherUserLeftIsNotUsed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, WriteSecretFile(path, NewSecret()))
+	require.False(t, foreign(infoOf(t, path)), "one's own")
+	if err := os.Chown(path, 12345, -1); err != nil {
+		require.ErrorIs(t, err, fs.ErrPermission) // the superuser alone can give a file away
+		return
+	}
+	_, err := ReadSecretFile(path)
+	require.ErrorContains(t, err, "belongs to another user")
+	_, _, err = MakeSecretFile(path)
+	require.Error(t, err)
+}
+
+func infoOf(t *testing.T, path string) fs.FileInfo {
+	t.Helper()
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	return info
+}
+
 func TestAFileThatHoldsNoSecretIsSaidToHoldNone(t *testing.T) {
 	dir := t.TempDir()
 	_, err := ReadSecretFile(filepath.Join(dir, "none"))

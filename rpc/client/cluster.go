@@ -44,9 +44,16 @@ func (c *Client) Remove(ctx context.Context, id uint64) error {
 	})
 }
 
-// askLeader finds the leader from any address and has it do what may be repeated, until it is done
-// or refused for good.
+// askLeader is ask for ClusterService.
 func (c *Client) askLeader(ctx context.Context, patience time.Duration, do func(context.Context, pb.ClusterServiceClient) error) error {
+	return c.ask(ctx, patience, func(ctx context.Context, conn *grpc.ClientConn) error {
+		return do(ctx, pb.NewClusterServiceClient(conn))
+	})
+}
+
+// ask finds the leader from any address and has it do what may be repeated, until it is done
+// or refused for good.
+func (c *Client) ask(ctx context.Context, patience time.Duration, do func(context.Context, *grpc.ClientConn) error) error {
 	calls, hint := c.current(), ""
 	var last error
 	for tries := 0; ; tries++ {
@@ -54,7 +61,7 @@ func (c *Client) askLeader(ctx context.Context, patience time.Duration, do func(
 		hint = ""
 		if conn, err := c.conns.get(addr); err == nil {
 			attempt, cancel := context.WithTimeout(calls.as(ctx), patience)
-			err := do(attempt, pb.NewClusterServiceClient(conn))
+			err := do(attempt, conn)
 			cancel()
 			if err == nil {
 				return nil

@@ -28,6 +28,11 @@
 // renews their token by itself and tells Config.Renewed. They are the user's password while they last: the client
 // writes them nowhere.
 //
+// # In the clear
+//
+// To addresses on loopback a client talks in the clear, to all others by TLS, with the CAs of the machine; Config.TLS has it
+// talk by TLS to all, with those of a cluster. Only Config.Insecure has it send anything in the clear to another machine.
+//
 // # How it is made
 //
 // Whom to ask, when to repeat and what the outcome is is decided in
@@ -35,6 +40,7 @@
 //
 //	client.go, credentials.go    a client, and who it is
 //	method.go                    one way for all methods: requests into bodies, answers into responses
+//	conns.go, protect.go         connections, and how they are protected
 //	calls.go, wire.go            drives the machine of raft/caller: a mutex, a timer and a goroutine for each attempt
 //	account.go, channel.go, chat.go, batch.go, file.go, presence.go    the methods
 //	lock.go, document.go         locks and documents; held.go a lock that is kept, and what ends when it is lost

@@ -57,6 +57,9 @@ const (
 	// content first takes a while.
 	uploadQuietMax   = 20 * time.Second
 	downloadQuietMax = 20 * time.Second
+	// A backup may take backupMax, and the node nothing to send for backupQuietMax: it looks for files that nobody has.
+	backupMax      = 24 * time.Hour
+	backupQuietMax = time.Minute
 	// readyEvery is how often Ready asks.
 	readyEvery = 50 * time.Millisecond
 	// Between two rounds through all nodes a stream waits from streamBackoffMin on,

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"parley/raft"
 	"parley/raft/node"
 	pb "parley/rpc/proto/parley/v1"
 )
@@ -71,6 +72,9 @@ func perform[A proto.Message](ctx context.Context, c *Client, o operation, answe
 	}
 	if err := c.current().do(ctx, o, answer); err != nil {
 		return none, err
+	}
+	if at, ok := proto.Message(answer).(interface{ GetPosition() uint64 }); ok && o.query && h.seen != nil {
+		h.seen(raft.Position(at.GetPosition()))
 	}
 	return answer, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"parley/raft"
 	"parley/raft/node"
 )
 
@@ -16,6 +17,7 @@ type Option func(*how)
 type how struct {
 	requestID string
 	stale     bool
+	seen      func(raft.Position)
 }
 
 // Once sends a command under a request id instead of in the client's session, unless it is empty: for 24 hours whoever says the same under
@@ -26,6 +28,11 @@ func Once(requestID string) Option { return func(h *how) { h.requestID = request
 // Stale lets any node answer a read from what it has, be it old; the answer's position says how old. Commands
 // pass over it.
 func Stale(stale bool) Option { return func(h *how) { h.stale = stale } }
+
+// StaleAt is Stale, and tells which position the answer is of.
+func StaleAt(seen func(raft.Position)) Option {
+	return func(h *how) { h.stale, h.seen = true, seen }
+}
 
 func howOf(options []Option) (h how, err error) {
 	for _, o := range options {

@@ -9,7 +9,9 @@ import (
 
 	"parley/raft"
 	"parley/raft/host"
+	"parley/rpc/auth"
 	"parley/rpc/peer"
+	"parley/rpc/trust"
 )
 
 // answerer is a node of a benchmark: it hands each message to a function.
@@ -36,11 +38,11 @@ type wire struct {
 	replies  chan uint64 // at node 1, to heartbeats and Appends
 }
 
-func newWire(b *testing.B, kind peer.Wire) *wire {
+func newWire(b *testing.B, kind peer.Wire, security peer.Security) *wire {
 	w := &wire{replies: make(chan uint64, 1<<16)}
 	for _, t := range []**peer.Transport{&w.one, &w.two} {
 		var err error
-		*t, err = peer.Listen("127.0.0.1:0", peer.Options{Wire: kind, Logger: slog.New(slog.DiscardHandler)})
+		*t, err = peer.Listen("127.0.0.1:0", peer.Options{Wire: kind, Security: security, Logger: slog.New(slog.DiscardHandler)})
 		require.NoError(b, err)
 	}
 	start := func(t, other *peer.Transport, self, peerID raft.NodeID, r answerer) {
@@ -94,10 +96,14 @@ func (w *wire) beats(b *testing.B) {
 	}
 }
 
-// overEach runs a benchmark over each wire.
+// overEach runs a benchmark over each wire, in the clear, with a secret and with certificates.
 func overEach(b *testing.B, run func(b *testing.B, w *wire)) {
-	for _, kind := range []peer.Wire{peer.WireTCP, peer.WireGRPC} {
-		b.Run(kind.String(), func(b *testing.B) { run(b, newWire(b, kind)) })
+	secret, err := trust.NewShared(auth.NewSecret())
+	require.NoError(b, err)
+	for _, kind := range wires {
+		b.Run(kind.String(), func(b *testing.B) { run(b, newWire(b, kind, nil)) })
+		b.Run(kind.String()+"-secret", func(b *testing.B) { run(b, newWire(b, kind, secret)) })
+		b.Run(kind.String()+"-tls", func(b *testing.B) { run(b, newWire(b, kind, newMutual(b))) })
 	}
 }
 

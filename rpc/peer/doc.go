@@ -23,7 +23,7 @@
 // connection of its own (grpc.go, serve.go). Everything above is common to both. All nodes of a cluster use the same.
 //
 // A stream begins with a hello in each direction (hello.go): protocol version, lane,
-// cluster, and who each end takes both ends to be. What does not fit is
+// cluster, and who each end takes both ends to be. What does not fit, or is not whom the TLS handshake showed (security.go), is
 // refused with a sentence that the other end logs. Behind it come frames
 // (frame.go), each with all messages that were queued when it was made: the
 // busier the link, the larger its frames. Each message in it has checksums for itself and for its length.

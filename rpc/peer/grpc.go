@@ -33,7 +33,7 @@ type grpcWire struct {
 func newGRPCWire(t *Transport) *grpcWire {
 	creds := insecure.NewCredentials()
 	if t.opts.Security != nil {
-		creds = credentials.NewTLS(t.opts.Security.Accept())
+		creds = handshaker{credentials.NewTLS(t.opts.Security.Accept()), t}
 	}
 	w := &grpcWire{t: t, server: grpc.NewServer(
 		grpc.Creds(creds),

@@ -17,6 +17,9 @@ const (
 	// streamsMax bounds the streams served at a time: twice the members
 	// a configuration can have, which dial once for each lane.
 	streamsMax = 256
+	// lobbyMax bounds the connections on which nobody has said hello yet: all peers that a node can have
+	// may come at once when it starts, and a few more are let in to find out that they are none.
+	lobbyMax = 256
 
 	helloTimeout = 5 * time.Second // a hello is two packets
 	backoffMin   = 20 * time.Millisecond

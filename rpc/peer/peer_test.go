@@ -42,9 +42,10 @@ func conforms(t *testing.T, o peer.Options) {
 
 // sockets opens transports on loopback; each node keeps the port it got first.
 type sockets struct {
-	options peer.Options
-	mu      sync.Mutex
-	addrs   map[raft.NodeID]string
+	options  peer.Options
+	security func(raft.NodeID) peer.Security // nil: that of the options
+	mu       sync.Mutex
+	addrs    map[raft.NodeID]string
 }
 
 func (s *sockets) Open(t *testing.T, id raft.NodeID, limits host.QueueLimits) host.Transport {
@@ -56,6 +57,9 @@ func (s *sockets) Open(t *testing.T, id raft.NodeID, limits host.QueueLimits) ho
 	}
 	o := s.options
 	o.Queue = limits
+	if s.security != nil {
+		o.Security = s.security(id)
+	}
 	p, err := peer.Listen(addr, o)
 	require.NoError(t, err)
 	s.addrs[id] = p.Addr()

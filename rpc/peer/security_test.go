@@ -67,19 +67,35 @@ func shared(t *testing.T, s auth.Secret) *trust.Shared {
 }
 
 // All that a transport promises it promises under TLS, too.
-func TestGRPCIsATransportWithCertificates(t *testing.T) {
+func TestEachWireIsATransportWithCertificates(t *testing.T) {
 	a := newAuthority(t, "test")
-	transporttest.Run(t, func(t *testing.T) transporttest.Fixture {
-		return &sockets{addrs: make(map[raft.NodeID]string), security: func(id raft.NodeID) peer.Security { return a.node(id).Peers() }}
-	})
+	secured(t, func(id raft.NodeID) peer.Security { return a.node(id).Peers() })
 }
 
-func TestGRPCIsATransportWithASecret(t *testing.T) {
+func TestEachWireIsATransportWithASecret(t *testing.T) {
 	h := shared(t, auth.NewSecret())
-	transporttest.Run(t, func(t *testing.T) transporttest.Fixture {
-		return &sockets{addrs: make(map[raft.NodeID]string), security: func(raft.NodeID) peer.Security { return h }}
-	})
+	secured(t, func(raft.NodeID) peer.Security { return h })
 }
+
+func secured(t *testing.T, security func(raft.NodeID) peer.Security) {
+	for _, wire := range wires {
+		t.Run(wire.String(), func(t *testing.T) {
+			transporttest.Run(t, func(t *testing.T) transporttest.Fixture {
+				return &sockets{options: peer.Options{Wire: wire}, addrs: make(map[raft.NodeID]string), security: security}
+			})
+		})
+	}
+}
+
+// onEach runs a test on each wire.
+func onEach(t *testing.T, test func(*testing.T, peer.Wire)) {
+	for _, wire := range wires {
+		t.Run(wire.String(), func(t *testing.T) { test(t, wire) })
+	}
+}
+
+// wires are both ways in which nodes talk: what holds of one holds of the other.
+var wires = []peer.Wire{peer.WireTCP, peer.WireGRPC}
 
 // words is a log that tests wait for.
 type words struct {
@@ -146,10 +162,10 @@ type node struct {
 }
 
 // run starts a node that dials another, if it is given an address. as is who it says to be.
-func run(t *testing.T, as raft.NodeID, s peer.Security, to raft.NodeID, addr string) node {
+func run(t *testing.T, wire peer.Wire, as raft.NodeID, s peer.Security, to raft.NodeID, addr string) node {
 	n := node{log: newWords(), got: make(heard, 1000)}
 	var err error
-	n.Transport, err = peer.Listen("127.0.0.1:0", peer.Options{Security: s, Logger: slog.New(slog.NewTextHandler(n.log, nil))})
+	n.Transport, err = peer.Listen("127.0.0.1:0", peer.Options{Wire: wire, Security: s, Logger: slog.New(slog.NewTextHandler(n.log, nil))})
 	require.NoError(t, err)
 	local := host.Local{Self: ident(as), Cluster: cluster}
 	if addr != "" {
@@ -178,6 +194,10 @@ func reaches(t *testing.T, from, to node, a, b raft.NodeID) {
 
 // What is at stake: a node that is taken for another can vote for it, acknowledge for it, and lead in its name.
 func TestR92_OnlyTheNodeThatACertificateNamesIsHeard(t *testing.T) {
+	onEach(t, onlyTheNodeThatACertificateNamesIsHeard)
+}
+
+func onlyTheNodeThatACertificateNamesIsHeard(t *testing.T, wire peer.Wire) {
 	ours, others := newAuthority(t, "ours"), newAuthority(t, "ours") // of one name, as whoever wants to be us would choose
 	bound := ours.of(trust.Name{Node: 1, ID: cluster + 1})
 	secret := shared(t, auth.NewSecret())
@@ -204,13 +224,13 @@ func TestR92_OnlyTheNodeThatACertificateNamesIsHeard(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			two := run(t, 2, ours.node(2).Peers(), 1, "127.0.0.1:1")
-			stranger := run(t, 1, c.security, 2, two.Addr())
+			two := run(t, wire, 2, ours.node(2).Peers(), 1, "127.0.0.1:1")
+			stranger := run(t, wire, 1, c.security, 2, two.Addr())
 			stranger.log.await(t, c.dialer...)
 			two.log.await(t, c.dialed...)
 			require.Empty(t, two.got)
 			// Node 1 itself is welcome all the same.
-			one := run(t, 1, ours.node(1).Peers(), 2, two.Addr())
+			one := run(t, wire, 1, ours.node(1).Peers(), 2, two.Addr())
 			reaches(t, one, two, 1, 2)
 		})
 	}
@@ -218,6 +238,10 @@ func TestR92_OnlyTheNodeThatACertificateNamesIsHeard(t *testing.T) {
 
 // A node dials an address that another one holds by now: whoever listens there is told nothing.
 func TestR92_ANodeSpeaksToTheNodeItLooksForAndToNoOther(t *testing.T) {
+	onEach(t, aNodeSpeaksToTheNodeItLooksForAndToNoOther)
+}
+
+func aNodeSpeaksToTheNodeItLooksForAndToNoOther(t *testing.T, wire peer.Wire) {
 	ours, others := newAuthority(t, "ours"), newAuthority(t, "ours")
 	for name, c := range map[string]struct {
 		security peer.Security
@@ -232,8 +256,8 @@ func TestR92_ANodeSpeaksToTheNodeItLooksForAndToNoOther(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			two := run(t, 2, c.security, 1, "127.0.0.1:1")
-			one := run(t, 1, ours.node(1).Peers(), 2, two.Addr())
+			two := run(t, wire, 2, c.security, 1, "127.0.0.1:1")
+			one := run(t, wire, 1, ours.node(1).Peers(), 2, two.Addr())
 			one.log.await(t, append(c.says, "no connection to a peer")...)
 			require.Empty(t, two.got)
 		})
@@ -241,6 +265,10 @@ func TestR92_ANodeSpeaksToTheNodeItLooksForAndToNoOther(t *testing.T) {
 }
 
 func TestR92_NodesOfOneSecretHearEachOtherAndNobodyElse(t *testing.T) {
+	onEach(t, nodesOfOneSecretHearEachOtherAndNobodyElse)
+}
+
+func nodesOfOneSecretHearEachOtherAndNobodyElse(t *testing.T, wire peer.Wire) {
 	s, wrong := auth.NewSecret(), auth.NewSecret()
 	for name, c := range map[string]struct {
 		security peer.Security
@@ -252,12 +280,12 @@ func TestR92_NodesOfOneSecretHearEachOtherAndNobodyElse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			two := run(t, 2, shared(t, s), 1, "127.0.0.1:1")
-			stranger := run(t, 1, c.security, 2, two.Addr())
+			two := run(t, wire, 2, shared(t, s), 1, "127.0.0.1:1")
+			stranger := run(t, wire, 1, c.security, 2, two.Addr())
 			stranger.log.await(t, "no connection to a peer")
 			two.log.await(t, c.says...)
 			require.Empty(t, two.got)
-			one := run(t, 1, shared(t, s), 2, two.Addr())
+			one := run(t, wire, 1, shared(t, s), 2, two.Addr())
 			reaches(t, one, two, 1, 2)
 		})
 	}
@@ -265,6 +293,10 @@ func TestR92_NodesOfOneSecretHearEachOtherAndNobodyElse(t *testing.T) {
 
 // A listener at the port of a node that is down sees handshakes fail and learns nothing that gets it in.
 func TestR92_WhoListensInTheNameOfANodeLearnsNothingOfTheSecret(t *testing.T) {
+	onEach(t, whoListensInTheNameOfANodeLearnsNothingOfTheSecret)
+}
+
+func whoListensInTheNameOfANodeLearnsNothingOfTheSecret(t *testing.T, wire peer.Wire) {
 	t.Parallel()
 	s := auth.NewSecret()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -283,14 +315,14 @@ func TestR92_WhoListensInTheNameOfANodeLearnsNothingOfTheSecret(t *testing.T) {
 			return
 		}
 		cfg := other.Accept()
-		cfg.VerifyConnection = nil
+		cfg.VerifyConnection, cfg.NextProtos = nil, nil
 		conn := tls.Server(c, cfg)
 		_ = conn.Handshake() // fails, when the other end has seen the key
 		b := make([]byte, 1024)
 		n, _ := conn.Read(b)
 		got <- b[:n]
 	}()
-	one := run(t, 1, shared(t, s), 2, l.Addr().String())
+	one := run(t, wire, 1, shared(t, s), 2, l.Addr().String())
 	one.log.await(t, "no connection to a peer", "another secret, or none")
 	require.Empty(t, <-got, "not a byte of the protocol")
 }

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/binary"
@@ -28,9 +29,12 @@ import (
 //	6  length of text    2    at most 1,024
 //	8  text                   for whoever reads the other end's log
 //	…  CRC-32C of all before, 4
-type tcpWire struct{ t *Transport }
+type tcpWire struct {
+	t     *Transport
+	lobby lobby
+}
 
-func newTCPWire(t *Transport) *tcpWire { return &tcpWire{t} }
+func newTCPWire(t *Transport) *tcpWire { return &tcpWire{t: t} }
 
 // acceptPause is how long nobody is accepted after an accept that failed, for want of files most likely.
 const acceptPause = 100 * time.Millisecond
@@ -47,14 +51,10 @@ func (w *tcpWire) serve(l net.Listener) error {
 			time.Sleep(acceptPause)
 			continue
 		}
-		if n := w.t.streams.Add(1); n > streamsMax {
-			w.t.streams.Add(-1)
-			_ = c.Close()
-			continue
-		}
+		leave := w.lobby.enter(c)
 		w.t.run.Go(func() {
-			defer w.t.streams.Add(-1)
-			w.answer(c)
+			defer leave()
+			w.answer(c, leave)
 		})
 	}
 }
@@ -62,7 +62,7 @@ func (w *tcpWire) serve(l net.Listener) error {
 func (w *tcpWire) stop() { _ = w.t.listener.Close() } // it may be closed already
 
 // answer is the life of a connection that a peer opened.
-func (w *tcpWire) answer(c net.Conn) {
+func (w *tcpWire) answer(c net.Conn, greeted func()) {
 	watch(c)
 	if s := w.t.opts.Security; s != nil {
 		c = tls.Server(c, forTCP(s.Accept()))
@@ -72,7 +72,7 @@ func (w *tcpWire) answer(c net.Conn) {
 	ctx, cancel := context.WithCancel(w.t.ctx)
 	defer cancel()
 	replaced, failed := make(chan struct{}), make(chan error, 1)
-	go func() { failed <- w.receive(ctx, c, replaced) }()
+	go func() { failed <- w.receive(ctx, c, greeted, replaced) }()
 	select {
 	case err := <-failed:
 		if w.t.ctx.Err() == nil && w.part(c, err) {
@@ -88,8 +88,8 @@ func (w *tcpWire) answer(c net.Conn) {
 	}
 }
 
-// receive answers the hello and hands over what comes behind it.
-func (w *tcpWire) receive(ctx context.Context, c net.Conn, replaced chan struct{}) error {
+// receive answers the hello and hands over what comes behind it. It calls greeted when it knows who is there.
+func (w *tcpWire) receive(ctx context.Context, c net.Conn, greeted func(), replaced chan struct{}) error {
 	t := w.t
 	_ = c.SetDeadline(time.Now().Add(helloTimeout)) // without one this goroutine ends with the transport
 	state, err := handshake(ctx, c)
@@ -106,6 +106,11 @@ func (w *tcpWire) receive(ctx context.Context, c net.Conn, replaced chan struct{
 	}
 	if err := h.judge(&local); err != nil {
 		return refusal{err}
+	}
+	greeted()
+	defer t.streams.Add(-1)
+	if t.streams.Add(1) > streamsMax {
+		return refusal{errFull}
 	}
 	if _, err := c.Write(appendHello(nil, greet(&local, h.from, h.lane))); err != nil {
 		return err
@@ -139,14 +144,8 @@ func handshake(ctx context.Context, c net.Conn) (*tls.ConnectionState, error) {
 	if !ok {
 		return nil, nil
 	}
-	err := s.HandshakeContext(ctx)
-	switch {
-	case errors.Is(err, io.EOF): // somebody only looked whether the port is open
-		return nil, err
-	case errors.As(err, new(tls.RecordHeaderError)):
-		return nil, stranger{fmt.Errorf("%w: no TLS", errStranger)}
-	case err != nil:
-		return nil, unknown{err}
+	if err := s.HandshakeContext(ctx); err != nil {
+		return nil, cmp.Or(judged(err), err)
 	}
 	state := s.ConnectionState()
 	return &state, nil
@@ -158,6 +157,9 @@ func forTCP(c *tls.Config) *tls.Config {
 	c.NextProtos = []string{"parley-peer"}
 	return c
 }
+
+// errFull is what a peer hears that opens more than a peer does.
+var errFull = errors.New("too many connections of peers are open")
 
 // errStranger is what somebody gets who does not begin with a hello.
 var errStranger = errors.New("this does not speak the peers' protocol")

@@ -20,7 +20,7 @@ func files() []protoreflect.FileDescriptor {
 	return []protoreflect.FileDescriptor{
 		pb.File_parley_v1_account_proto, pb.File_parley_v1_assistant_proto, pb.File_parley_v1_channel_proto, pb.File_parley_v1_chat_proto, pb.File_parley_v1_cluster_proto,
 		pb.File_parley_v1_document_proto, pb.File_parley_v1_lock_proto, pb.File_parley_v1_event_proto, pb.File_parley_v1_file_proto, pb.File_parley_v1_llm_proto,
-		pb.File_parley_v1_presence_proto, pb.File_parley_v1_session_proto,
+		pb.File_parley_v1_operator_proto, pb.File_parley_v1_presence_proto, pb.File_parley_v1_session_proto,
 	}
 }
 
@@ -42,6 +42,7 @@ var apart = []protoreflect.FullName{
 	"parley.v1.ChatService.Tail", "parley.v1.EventService.Watch",
 	"parley.v1.ClusterService.Status", "parley.v1.ClusterService.Transfer", "parley.v1.ClusterService.Add", "parley.v1.ClusterService.Remove",
 	"parley.v1.FileService.BeginUpload", "parley.v1.FileService.Upload",
+	"parley.v1.OperatorService.Check", "parley.v1.OperatorService.Backup",
 	"parley.v1.ModelService.Generate", "parley.v1.ModelService.Describe", "parley.v1.PresenceService.Notice",
 	"parley.v1.SessionService.Open", "parley.v1.SessionService.Close",
 }

@@ -551,3 +551,36 @@ func TestACallersLoginDoesNotReachWhatIsForServers(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorContains(t, state.DecodeReply(a.Reply, &account.Me{}), "logged in")
 }
+
+// A node that others can reach lets in whoever was invited, one on loopback everybody, unless its operator says otherwise.
+func TestR1_WhoMaySignUpByDefaultHangsOnWhoReachesTheNode(t *testing.T) {
+	for _, loopback := range []bool{true, false} {
+		c := startCluster(t, 1, Config{BcryptCost: 10, Loopback: loopback})
+		_, err := c.nobody().account().SignUp(t.Context(), &pb.SignUpRequest{Command: once(), Username: "ann", Email: "ann@example.org", Password: testPassword})
+		if loopback {
+			require.NoError(t, err)
+			continue
+		}
+		refused(t, err, codes.PermissionDenied, "INVITE_NEEDED")
+	}
+}
+
+func TestR9_ADisabledAccountLosesItsLoginsAndLocksAndKeepsItsMessages(t *testing.T) {
+	c := startCluster(t, 1, governed())
+	root, ann, bob := c.admin("root"), c.signUp("ann"), c.signUp("bob")
+	ann.send("general", "what I said stays")
+	require.True(t, ann.acquire("hers", time.Hour, 0).GetGranted())
+	require.False(t, bob.acquire("hers", time.Hour, 0).GetGranted())
+	_, err := root.account().DisableUser(root.ctx(), &pb.DisableUserRequest{Command: once(), Username: "ann"})
+	require.NoError(t, err)
+	_, err = ann.account().WhoAmI(ann.ctx(), &pb.WhoAmIRequest{})
+	refused(t, err, codes.Unauthenticated, "LOGIN_ENDED")
+	_, err = (&user{c: c, node: ann.node, name: "ann"}).tryLogIn(testPassword)
+	require.Error(t, err)
+	require.True(t, bob.acquire("hers", time.Hour, 0).GetGranted(), "her lock is free")
+	require.Equal(t, []string{"ann: what I said stays"}, bob.texts("general"))
+	_, err = root.account().EnableUser(root.ctx(), &pb.EnableUserRequest{Command: once(), Username: "ann"})
+	require.NoError(t, err)
+	_, err = (&user{c: c, node: ann.node, name: "ann"}).tryLogIn(testPassword)
+	require.NoError(t, err)
+}

@@ -136,7 +136,9 @@ func (e *edge) authUnary(ctx context.Context, req any, info *grpc.UnaryServerInf
 		return nil, errCrowd()
 	}
 	defer e.calls.end(who)
-	return next(ctx, req)
+	resp, err := next(ctx, req)
+	e.denials.seen(ctx, info.FullMethod, err)
+	return resp, err
 }
 
 func (e *edge) authStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
@@ -148,7 +150,9 @@ func (e *edge) authStream(srv any, ss grpc.ServerStream, info *grpc.StreamServer
 	if err := e.rates.allow(ctx, info.FullMethod); err != nil {
 		return refuse(err)
 	}
-	return next(srv, &stream{ss, ctx})
+	err = next(srv, &stream{ss, ctx})
+	e.denials.seen(ctx, info.FullMethod, err)
+	return err
 }
 
 // stream is a call's stream whose context knows who calls.

@@ -25,12 +25,16 @@ func (s *messages) Send(ctx context.Context, r *pb.SendRequest) (*pb.SendRespons
 }
 
 func (s *messages) Edit(ctx context.Context, r *pb.EditRequest) (*pb.EditResponse, error) {
-	var m chat.Message
-	at, err := s.propose(ctx, r.GetCommand(), &chat.Edit{ID: r.GetMessageId(), Text: r.GetText()}, &m)
+	at, err := s.propose(ctx, r.GetCommand(), &chat.Edit{ID: r.GetMessageId(), Text: r.GetText()}, &chat.Done{})
 	if err != nil {
 		return nil, err
 	}
-	return &pb.EditResponse{Message: convert.Message(&m), Position: uint64(at)}, nil
+	response := &pb.EditResponse{Position: uint64(at)}
+	var m chat.Message // the command's own answer has no text, since it is kept
+	if _, err := s.ask(ctx, pb.Consistency_CONSISTENCY_STALE, &chat.GetMessage{ID: r.GetMessageId()}, &m); err == nil {
+		response.Message = convert.Message(&m)
+	}
+	return response, nil
 }
 
 func (s *messages) Unsend(ctx context.Context, r *pb.UnsendRequest) (*pb.UnsendResponse, error) {

@@ -56,7 +56,7 @@ func (c *cluster) Status(context.Context, *pb.StatusRequest) (*pb.StatusResponse
 }
 
 func (c *cluster) Transfer(ctx context.Context, r *pb.TransferRequest) (*pb.TransferResponse, error) {
-	if err := c.needAdmin(ctx); err != nil {
+	if err := c.operate(ctx, account.DeedTransfer, nodeWord(r.GetTo()), ""); err != nil {
 		return nil, err
 	}
 	a, err := c.host.HandOver(ctx, raft.NodeID(r.GetTo()))
@@ -89,12 +89,19 @@ func (c *cluster) Add(ctx context.Context, r *pb.AddRequest) (*pb.AddResponse, e
 			return nil, fieldError(a.field, fmt.Sprintf("%.60q is not HOST:PORT.", a.addr))
 		}
 	}
+	deed, object := account.DeedAdd, nodeWord(r.GetId())
+	if ch.Kind == raft.ChangeReplace {
+		deed, object = account.DeedReplace, nodeWord(r.GetReplaces())+" by "+object
+	}
+	if err := c.operate(ctx, deed, object, "peers "+ch.Member.PeerAddr+", clients "+ch.Member.ClientAddr); err != nil {
+		return nil, err
+	}
 	at, err := c.change(ctx, ch)
 	return &pb.AddResponse{Position: at}, err
 }
 
 func (c *cluster) Remove(ctx context.Context, r *pb.RemoveRequest) (*pb.RemoveResponse, error) {
-	if err := c.needAdmin(ctx); err != nil {
+	if err := c.operate(ctx, account.DeedRemove, nodeWord(r.GetId()), ""); err != nil {
 		return nil, err
 	}
 	at, err := c.change(ctx, raft.Change{Kind: raft.ChangeRemove, ID: raft.NodeID(r.GetId())})
@@ -111,6 +118,14 @@ func (c *cluster) needAdmin(ctx context.Context) error {
 		return convert.RejectionError(state.Refusef(state.NotPermitted, "NOT_CLUSTER_ADMIN", "Only an admin of the cluster may do that."))
 	}
 	return nil
+}
+
+// nodeWord is a node as the audit log has it.
+func nodeWord(id uint64) string {
+	if id == 0 {
+		return "the fittest node"
+	}
+	return fmt.Sprintf("node %d", id)
 }
 
 // change waits until a change of the membership is committed, and returns where.

@@ -20,6 +20,7 @@ import (
 	"parley/raft"
 	"parley/raft/host"
 	"parley/raft/node"
+	"parley/raft/wal"
 	"parley/rpc/convert"
 	pb "parley/rpc/proto/parley/v1"
 	"parley/statemachine"
@@ -37,12 +38,20 @@ type testCluster struct {
 	servers []*Server
 	conns   []*grpc.ClientConn
 	network *host.Network
+	rules   node.Rules
+	wal     wal.Options
 }
 
 // startCluster starts n nodes. What cfg does not say is as on loopback, with cheap hashes.
 func startCluster(t testing.TB, n int, cfg Config) *testCluster {
 	t.Helper()
-	c := &testCluster{t: t, cfg: cfg, network: host.NewNetwork()}
+	return startSmall(t, n, cfg, node.Rules{}, wal.Options{})
+}
+
+// startSmall is startCluster with rules and a log of its own.
+func startSmall(t testing.TB, n int, cfg Config, rules node.Rules, log wal.Options) *testCluster {
+	t.Helper()
+	c := &testCluster{t: t, cfg: cfg, network: host.NewNetwork(), rules: rules, wal: log}
 	if c.cfg.BcryptCost == 0 {
 		c.cfg.BcryptCost, c.cfg.Loopback = 4, true
 	}
@@ -88,7 +97,8 @@ func (c *testCluster) run(i int, l net.Listener) {
 	h, err := host.Start(host.Config{
 		ID:        raft.NodeID(i + 1),
 		Dir:       c.dirs[i],
-		Settings:  node.Settings{Seeds: c.seeds, ElectionTimeout: patientElections},
+		Settings:  node.Settings{Seeds: c.seeds, ElectionTimeout: patientElections, Rules: c.rules},
+		WAL:       c.wal,
 		Machine:   statemachine.NewLimited(c.cfg.Limits),
 		Transport: c.network.End(host.QueueLimits{}),
 		Logger:    slog.New(slog.DiscardHandler),

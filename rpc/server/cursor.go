@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 
+	"parley/raft"
 	"parley/rpc/convert"
 	"parley/statemachine/state"
 )
@@ -14,6 +15,7 @@ import (
 const (
 	cursorOfName   = 'n'
 	cursorOfNumber = 'p'
+	cursorOfRecord = 'r'
 	// cursorBytesMax bounds a cursor: it holds a channel's name at most.
 	cursorBytesMax = 512
 )
@@ -47,6 +49,24 @@ func numberFrom[T ~uint64](cursor string) (T, error) {
 		return 0, errCursor()
 	}
 	return T(n), nil
+}
+
+// auditCursor is that of the audit log, whose records have two numbers.
+func auditCursor(position raft.Position, number uint64) string {
+	return base64.RawURLEncoding.EncodeToString(binary.AppendUvarint(binary.AppendUvarint([]byte{cursorOfRecord}, uint64(position)), number))
+}
+
+func auditFrom(cursor string) (position raft.Position, number uint64, err error) {
+	b, err := cursorBytes(cursor, cursorOfRecord)
+	if err != nil || len(b) == 0 {
+		return 0, 0, err
+	}
+	p, n := binary.Uvarint(b)
+	number, m := binary.Uvarint(b[max(n, 0):])
+	if n <= 0 || m <= 0 || auditCursor(raft.Position(p), number) != cursor {
+		return 0, 0, errCursor()
+	}
+	return raft.Position(p), number, nil
 }
 
 // cursorBytes returns what a cursor of a form holds; none of no cursor.

@@ -32,6 +32,7 @@ type edge struct {
 	keys     *keys
 	rates    *rates
 	streams  *streams
+	denials  *denials
 	calls    *counts // unary ones under way, by user
 }
 

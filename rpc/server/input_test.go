@@ -135,7 +135,7 @@ func TestEveryFieldOfEveryMethodIsRefusedWhenItIsBad(t *testing.T) {
 }
 
 // withoutFields are the methods that have nothing which could be bad.
-var withoutFields = []string{"ClusterService/Status", "PresenceService/Who", "AccountService/Renew"}
+var withoutFields = []string{"ClusterService/Status", "PresenceService/Who", "AccountService/Renew", "OperatorService/Check"}
 
 // newMessage makes a message of a type that the services take.
 func newMessage(d protoreflect.MessageDescriptor) proto.Message {
@@ -375,6 +375,17 @@ ClusterService/Add root:id: 2 peer_address: "LONG" => InvalidArgument FIELD_INVA
 ClusterService/Add root:id: 2 peer_address: "a:1" client_address: "nowhere" => InvalidArgument FIELD_INVALID client_address
 ClusterService/Remove id: 1 => PermissionDenied NOT_CLUSTER_ADMIN
 ClusterService/Remove root:id: 9 => NotFound NO_MEMBER
+OperatorService/Backup => PermissionDenied NOT_CLUSTER_ADMIN
+OperatorService/RotateKey now: true => PermissionDenied NOT_CLUSTER_ADMIN
+OperatorService/ListAudit => PermissionDenied NOT_CLUSTER_ADMIN
+OperatorService/ListAudit root:cursor: "x" => InvalidArgument CURSOR_INVALID cursor
+OperatorService/ListAudit root:cursor: "cgAAAA" => InvalidArgument CURSOR_INVALID cursor
+OperatorService/SetRetention messages: 7200 => PermissionDenied NOT_CLUSTER_ADMIN
+OperatorService/SetRetention root:messages: 3599 => InvalidArgument RETENTION_INVALID messages
+OperatorService/SetRetention root:files: 1 => InvalidArgument RETENTION_INVALID files
+OperatorService/SetRetention root:events: 59 => InvalidArgument RETENTION_INVALID events
+OperatorService/SetRetention root:events: 18446744073709551615 => InvalidArgument RETENTION_INVALID events
+OperatorService/GetRetention consistency: 7 => InvalidArgument FIELD_INVALID consistency
 `
 
 // Bytes that are no request are refused like any other bad request.

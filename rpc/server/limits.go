@@ -81,6 +81,26 @@ const (
 	// election that is less than the 30 s after which a crash shows.
 	goneAfter = 15 * time.Second
 
+	// Between two comparisons of the nodes' states checkEvery passes: each is an entry and a report of every node. Who asks
+	// meanwhile shares the next. checkMax is how long the nodes have to tell, and every checkLook the leader looks.
+	checkEvery = 250 * time.Millisecond
+	checkMax   = 5 * time.Second
+	checkLook  = 20 * time.Millisecond
+
+	// freezesMax bounds how often a backup freezes the state; each time only what came meanwhile is left to be sent. After
+	// more than freezeAgain files it freezes again, so that it is not old when it ends.
+	freezesMax  = 10
+	freezeAgain = 16
+	// retentionSecondsMax is 100 years.
+	retentionSecondsMax = 100 * 365 * 24 * 3600
+
+	// What somebody was refused because he may not do it is in the audit log: deniedBurst times, then once every
+	// deniedEvery, each user and node apart; wrong passwords as often for each node. A script that runs wild must not push out
+	// of the log what others are to find in it.
+	deniedBurst = 20
+	deniedEvery = time.Minute
+	// auditMax is how long such a note may take to be written: so much later comes the refusal, where there is no quorum.
+	auditMax = time.Second
 	// One node takes so many notices of all its users at once, and then one every heraldEvery: with each of them every node
 	// looks at every stream that it has, 5,000 perhaps. What is beyond is not told.
 	heraldBurst = 100

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -131,6 +132,9 @@ func (e *edge) check(ctx context.Context, username, password string) (account.Cr
 		_, err := e.ask(ctx, pb.Consistency_CONSISTENCY_LINEARIZABLE, &account.CredentialsOf{Name: username}, &k)
 		return k.Hash, err
 	})
+	if refusal, ok := errors.AsType[*auth.Refusal](err); ok && refusal.Reason == auth.ReasonCredentials {
+		e.denials.wrongPassword(username, actorOf(ctx).address)
+	}
 	if err != nil {
 		return k, refuse(err)
 	}

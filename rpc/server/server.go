@@ -17,7 +17,7 @@
 //	document.go  DocumentService; lock.go LockService
 //	assistant.go AssistantService; the texts are made in rpc/answer
 //	duties.go    keys, first decisions, dev mode; streams.go and present.go who is online
-//	cluster.go   ClusterService; session.go SessionService; health.go grpc.health.v1 and reflection
+//	cluster.go   ClusterService; operator.go OperatorService, backup.go its stream, denial.go what is refused and noted; session.go SessionService; health.go grpc.health.v1 and reflection
 //	crowd.go     how many connections and calls one address and one user may have at a time
 //	guard.go     a handler that panics is one failed call; log.go a line for each call; codec.go what is no request
 //	limits.go    every bound, with the reason for its number
@@ -151,6 +151,7 @@ func New(cfg Config) (*Server, error) {
 	pb.RegisterEventServiceServer(s.grpc, &events{edge: e})
 	pb.RegisterPresenceServiceServer(s.grpc, &who{edge: e})
 	pb.RegisterClusterServiceServer(s.grpc, &cluster{edge: e, version: cfg.Version})
+	pb.RegisterOperatorServiceServer(s.grpc, &operators{edge: e, lifetime: cmp.Or(cfg.TokenLifetime, auth.LifetimeDefault)})
 	s.health = registerHealth(s.grpc, cfg.Host)
 	return s, nil
 }
@@ -177,6 +178,10 @@ func newEdge(cfg *Config) (*edge, error) {
 	if err != nil {
 		return nil, err
 	}
+	denials, err := newDenials(cfg.Host, cfg.Now)
+	if err != nil {
+		return nil, err
+	}
 	policy := auth.Policy{RunesMin: cfg.PasswordRunesMin}
 	return &edge{
 		host:     cfg.Host,
@@ -188,6 +193,7 @@ func newEdge(cfg *Config) (*edge, error) {
 		keys:     &keys{host: cfg.Host, ring: ring, now: time.Now},
 		rates:    rates,
 		streams:  newStreams(),
+		denials:  denials,
 		calls:    newCounts(callsPerUserMax),
 	}, policy.Validate()
 }

@@ -2,6 +2,8 @@ package server
 
 import (
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -425,6 +427,60 @@ func TestR69_TheUsersOfANodeThatIsGoneAreOfflineInTime(t *testing.T) {
 	require.Eventually(t, func() bool { return len(who()) == 1 }, 10*time.Second, 20*time.Millisecond)
 	c.stop(down)
 	require.Eventually(t, func() bool { return len(who()) == 0 }, 30*time.Second, 100*time.Millisecond)
+}
+
+// The times of the real thing, by a clock that the test moves: a node that is gone takes its users along 15 s after its last
+// word, a machine that vanished with its client shows 25 s after its, and both are told within another round or two.
+func TestR69_WhoCrashedIsOfflineWithinThirtySeconds(t *testing.T) {
+	require.Less(t, goneAfter+dutyEvery+dutyMax, 30*time.Second, "a node, with an election in between")
+	require.Less(t, pingAfter+pingMax+2*dutyEvery, 30*time.Second, "a client whose machine vanished")
+	var ahead atomic.Int64
+	c := startCluster(t, 3, Config{BcryptCost: 4, Loopback: true, Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }})
+	ann, bob := c.signUp("ann"), c.signUp("bob")
+	down := (c.leader() + 1) % 3
+	bob.at(down).watch(&pb.WatchRequest{})
+	ann.watch(&pb.WatchRequest{})
+	who := func() (names []string) {
+		r, err := ann.presence().Who(ann.ctx(), &pb.WhoRequest{})
+		require.NoError(t, err)
+		for _, u := range r.GetUsers() {
+			names = append(names, u.GetUsername())
+		}
+		return names
+	}
+	require.Eventually(t, func() bool { return len(who()) == 2 }, 20*time.Second, 20*time.Millisecond)
+	c.stop(down)
+	leader := c.hosts[c.leader()]
+	require.Eventually(t, func() bool {
+		return slices.ContainsFunc(leader.Status().Members, func(m node.MemberStatus) bool { return int(m.ID) == down+1 && !m.Alive })
+	}, 20*time.Second, 20*time.Millisecond)
+	require.Len(t, who(), 2, "it may only be slow")
+	ahead.Store(int64(goneAfter))
+	require.Eventually(t, func() bool { return len(who()) == 1 }, 20*time.Second, 20*time.Millisecond)
+	require.Equal(t, []string{"ann"}, who())
+}
+
+// What is at stake: a team that waits for one whose connection hangs. As many hang as a login may have, each at what one stream
+// may have under way; every message reaches the others before the next is sent, and nobody has to be elected.
+func TestR72_StreamsThatHangDelayNeitherWritesNorOthersNorElections(t *testing.T) {
+	c := startCluster(t, 3, Config{})
+	ann, bob := c.signUp("ann"), c.signUp("bob")
+	hanging := bob.at(ann.node)
+	for range 40 {
+		_, err := hanging.event().Watch(bob.ctx(), &pb.WatchRequest{})
+		require.NoError(t, err)
+	}
+	quick := ann.watch(&pb.WatchRequest{Topics: []pb.Topic{pb.Topic_TOPIC_MESSAGES}})
+	require.Eventually(t, func() bool { return c.hosts[ann.node].Status().Subscribers == 41 }, 20*time.Second, 10*time.Millisecond)
+	term := c.hosts[ann.node].Status().Term
+	text := noiseText(16 << 10)
+	const messages = 150 // more than 1 MiB, which is what a stream may have under way
+	for i := range messages {
+		at := ann.send("general", text).GetPosition()
+		require.Len(t, quick.until(at), i+1, "each arrives, once, while the others hang")
+	}
+	require.Equal(t, 41, c.hosts[ann.node].Status().Subscribers, "none has been cut off meanwhile")
+	require.Equal(t, term, c.hosts[ann.node].Status().Term, "no election")
 }
 
 func TestALoginHasABoundedNumberOfStreams(t *testing.T) {

@@ -22,6 +22,10 @@ const (
 	kindCreateInvite   = 18
 	kindSetSignUpMode  = 19
 	kindRotateKey      = 20
+	kindOperate        = 25
+	kindDenied         = 26
+	kindLogInFailed    = 27
+	kindSetRetention   = 28
 )
 
 // The kinds of its queries.
@@ -34,4 +38,5 @@ const (
 	kindUsers         = 6
 	kindUserOf        = 7
 	kindAudit         = 8
+	kindRetentionOf   = 12
 )

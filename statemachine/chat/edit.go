@@ -23,7 +23,8 @@ func (e *Edit) Code(c *state.Coder) {
 // Check refuses what is no message.
 func (e *Edit) Check(l *state.Limits) *state.Refusal { return l.CheckText("text", e.Text) }
 
-// Apply writes the text, and returns the Message. The same text again changes nothing.
+// Apply writes the text. The same text again changes nothing. The reply has nothing of it: replies are kept for a day, and a
+// text that is deleted has to be gone.
 func (e *Edit) Apply(t *state.Txn) (state.Coded, *state.Refusal) {
 	a, post, refusal := t.MessageFor(state.ToPost, e.ID)
 	switch {
@@ -50,8 +51,7 @@ func (e *Edit) Apply(t *state.Txn) (state.Coded, *state.Refusal) {
 		record(t, state.EventEdited, a.Place.ID, post.ID.Position)
 		mention(t, &post)
 	}
-	m := show(&t.View, &a.Place, &post)
-	return &m, nil
+	return &Done{}, nil
 }
 
 var refuseSender = state.Refusef(state.NotPermitted, "NOT_SENDER", "Somebody else sent the message.")
@@ -237,8 +237,19 @@ func (m *MarkRead) Apply(t *state.Txn) (state.Coded, *state.Refusal) {
 			me.Number = max(me.Number, p.Number)
 			return false
 		})
+		if read == place.Last {
+			me.Number = place.Messages // the newest may be too old to be kept
+		}
 		t.PutMember(place, t.User.ID, me)
 		t.Record(t.At.Position, &state.Event{Kind: state.EventRead, Audience: state.ForUser(t.User.ID), Place: place.ID, Message: read, User: t.User.ID})
 	}
 	return &Marked{me.Read, me.Unread(place), t.UnreadMentions(t.User.ID, place.ID, me.Read)}, nil
+}
+
+// Expire takes a message away that is too old to be kept, with all that belongs to it, and returns what is left of room:
+// of rows that may be removed with one entry. Zero may mean that some of it is left.
+func Expire(t *state.Txn, post *state.Post, room int) int {
+	unmention(t, post, "")
+	left, _ := t.DropPost(post, room)
+	return left
 }

@@ -74,7 +74,7 @@ func (m *Mentions) Answer(v *state.View) (state.Coded, *state.Refusal) {
 	full := false
 	v.MentionsBack(v.User.ID, math.MaxUint64, func(id state.MessageID) bool {
 		me, joined := v.Member(id.Place, v.User.ID)
-		if !joined {
+		if !joined || !v.HasPost(id) {
 			return true
 		}
 		unread := id.Position > me.Read
@@ -104,7 +104,9 @@ func (m *Mentions) Answer(v *state.View) (state.Coded, *state.Refusal) {
 func unreadMentions(v *state.View) func(place state.PlaceID, read raft.Position) uint64 {
 	var all []state.MessageID
 	v.MentionsBack(v.User.ID, math.MaxUint64, func(id state.MessageID) bool {
-		all = append(all, id)
+		if v.HasPost(id) {
+			all = append(all, id)
+		}
 		return true
 	})
 	slices.SortFunc(all, func(a, b state.MessageID) int {

@@ -181,7 +181,9 @@ func (q *Thread) Answer(v *state.View) (state.Coded, *state.Refusal) {
 		return nil, refusal
 	}
 	if post.Root != 0 {
-		post, _ = v.Post(state.MessageID{Place: post.ID.Place, Position: post.Root})
+		if root, kept := v.Post(state.MessageID{Place: post.ID.Place, Position: post.Root}); kept {
+			post = root // else it was too old to be kept
+		}
 	}
 	page := &ThreadPage{Root: show(v, &a.Place, &post), Replies: []Message{}}
 	if q.After+1 == 0 {

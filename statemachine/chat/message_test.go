@@ -125,6 +125,17 @@ func TestR31_RepliesToRepliesJoinTheThreadOfTheFirstMessage(t *testing.T) {
 	w.Refused(bob, &chat.Send{Place: "@cid", Text: "x", ReplyTo: first}, state.Invalid, "REPLY_ELSEWHERE")
 }
 
+// Replies are kept for a day, for whoever repeats his request. What is deleted must not be in one.
+func TestR32_NoReplyOfACommandHasTheTextOfAMessage(t *testing.T) {
+	w, _, ann, bob, _ := newWorld(t)
+	id := send(w, ann, "#general", "secret @bob")
+	for _, c := range []state.Command{&chat.Send{Place: "#general", Text: "another secret", ReplyTo: id}, &chat.Edit{ID: id, Text: "an edited secret"},
+		&chat.Edit{ID: id, Text: "an edited secret"}, &chat.MarkRead{Place: "#general"}, &chat.React{ID: id, Emoji: "x"}, &chat.Unreact{ID: id, Emoji: "x"}, &chat.Unsend{ID: id}} {
+		require.NotContains(t, string(w.Apply(ann, c)), "secret", "%T", c)
+	}
+	require.Empty(t, message(w, bob, id).Text)
+}
+
 func TestR32_EditsAreVisibleAndWhatIsDeletedLeavesTheState(t *testing.T) {
 	w, _, ann, bob, _ := newWorld(t)
 	id := send(w, ann, "#general", "frist secret")

@@ -84,7 +84,9 @@ func (s *Send) root(t *state.Txn, target *state.Target) (state.Post, *state.Refu
 	case post.Gone():
 		return state.Post{}, refuseDeleted
 	case post.Root != 0:
-		post, _ = t.Post(state.MessageID{Place: post.ID.Place, Position: post.Root})
+		if root, kept := t.Post(state.MessageID{Place: post.ID.Place, Position: post.Root}); kept {
+			post = root // else it was too old to be kept, and what replied to it is the first of the thread
+		}
 	}
 	return post, nil
 }

@@ -191,3 +191,15 @@ func find(v *state.View, ref string) (state.Access, state.File, *state.Refusal) 
 	}
 	return a, f, nil
 }
+
+// Expire deletes a file that is too old to be kept. Nobody did it, and no event tells of it.
+func Expire(t *state.Txn, f *state.File) {
+	p, ok := t.Place(f.Place)
+	if !ok {
+		return
+	}
+	t.RemoveFile(&p, f)
+	if t.Blobs != nil {
+		t.Blobs.Unname(f.Sum)
+	}
+}

@@ -78,5 +78,8 @@ func (s *State) NextDeadline() (at raft.LogTime, ok bool) {
 			}
 		}
 	}
+	if first, there := s.nextRetention(); there && (!ok || first < at) {
+		at, ok = first, true
+	}
 	return at, ok
 }

@@ -109,6 +109,7 @@ func (s *State) Advance(at node.Applied) {
 	s.Expire(at.Position, at.Time)
 	s.expireWaits(at)
 	s.expireHolds(at)
+	s.trimEvents(at)
 }
 
 // expireWaits ends waits whose deadlines have passed. They and the locks share one bound.

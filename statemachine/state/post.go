@@ -118,6 +118,9 @@ func (s *State) Post(id MessageID) (Post, bool) {
 	return p, s.Read(TablePosts, postKey(id), &p)
 }
 
+// HasPost says whether a message is there, deleted or not: one may be too old to be kept.
+func (s *State) HasPost(id MessageID) bool { return s.Has(TablePosts, postKey(id)) }
+
 // PutPost writes a message.
 func (s *State) PutPost(p *Post) { s.Put(TablePosts, postKey(p.ID), p) }
 

@@ -149,7 +149,10 @@ func (s *State) showPlace(shown *Shown, e *Event, p *Place) {
 	}
 	switch e.Kind {
 	case EventMessage, EventEdited, EventDeleted, EventMention, EventReacted, EventUnreacted:
-		shown.Post, _ = s.Post(MessageID{e.Place, e.Message})
+		id, there := MessageID{e.Place, e.Message}, false
+		if shown.Post, there = s.Post(id); !there { // it was too old to be kept
+			shown.Post = Post{ID: id, DeletedBy: e.User}
+		}
 		shown.Sender = s.NameOf(shown.Post.Sender)
 		if e.Kind == EventMessage || e.Kind == EventEdited {
 			for _, u := range s.Mentioned(e.Place, shown.Post.Text) {

@@ -62,7 +62,8 @@ const (
 	TableRevisions     Table = 48 // document, version -> DocRevision
 	TableDocUsage      Table = 49 // user -> Usage: of what he made
 	TableExternal      Table = 56 // what was said of external backends; see external.go
-	tableCount               = 57
+	TableEventTimes    Table = 60 // log time -> position: how old events are, while they are to go with time
+	tableCount               = 61
 )
 
 // Tables hold all replicated state as rows of bytes, ordered by key. A row's value is never changed once it is

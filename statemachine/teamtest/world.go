@@ -75,7 +75,7 @@ func (w *World) Apply(a Actor, c state.Command) []byte {
 func (w *World) ApplyWall(a Actor, wall raft.Wall, c state.Command) []byte {
 	at := w.Entry(a)
 	a.Head.Wall = wall
-	w.M.Advance(at)
+	w.advance(at)
 	return w.M.ApplyNaming(at, names{w.Blobs, at.Time}, statemachine.AppendCommand(nil, a.Head, c))
 }
 
@@ -83,8 +83,10 @@ func (w *World) ApplyWall(a Actor, wall raft.Wall, c state.Command) []byte {
 func (w *World) Wait(d time.Duration) {
 	w.At++
 	w.Now = w.Now.Add(d)
-	w.M.Advance(node.Applied{Position: w.At, Term: w.Term, Time: w.Now, Level: node.LevelTeam})
+	w.advance(node.Applied{Position: w.At, Term: w.Term, Time: w.Now, Level: node.LevelTeam})
 }
+
+func (w *World) advance(at node.Applied) { w.M.AdvanceNaming(at, names{w.Blobs, at.Time}) }
 
 // Again logs somebody in once more.
 func (w *World) Again(a Actor) Actor {
@@ -118,7 +120,7 @@ func (w *World) Do(a Actor, c state.Command, reply state.Coded) *state.Refusal {
 
 // Due lets pass what the next entry lets pass, whatever it does.
 func (w *World) Due() {
-	w.M.Advance(node.Applied{Position: w.At + 1, Term: w.Term, Time: w.Now.Add(time.Second), Level: node.LevelTeam})
+	w.advance(node.Applied{Position: w.At + 1, Term: w.Term, Time: w.Now.Add(time.Second), Level: node.LevelTeam})
 }
 
 // Must is Do for what may not be refused.

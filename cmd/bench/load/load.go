@@ -147,10 +147,19 @@ const KeyLen = 8
 func AppendPut(dst []byte, key uint64, payload int) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, key)
 	for len(dst) < payload {
-		dst = append(dst, byte(len(dst)))
+		from := len(dst) % len(filling)
+		dst = append(dst, filling[from:from+min(payload-len(dst), len(filling)-from)]...)
 	}
 	return dst
 }
+
+// filling is what a value is made of.
+var filling = func() (f [256]byte) {
+	for i := range f {
+		f[i] = byte(i)
+	}
+	return f
+}()
 
 // Usage is what the process has used up to a moment.
 type Usage struct {

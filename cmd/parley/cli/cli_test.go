@@ -205,6 +205,8 @@ invite create
 admin claim sign-up
 channel list create join leave members archive unarchive add remove promote demote set
 dm send history list
+doc create list show edit update history diff restore set share unshare access delete undelete
+lock acquire run list release renew break
 file put get list delete
 cluster status add remove replace transfer
 context list use add remove

@@ -49,7 +49,8 @@ func (a *app) clusterCommand() *cobra.Command {
 			})
 		},
 	})
-	cmd.AddCommand(a.addCommand(), a.removeCommand(), a.replaceCommand())
+	cmd.AddCommand(a.addCommand(), a.removeCommand(), a.replaceCommand(), a.checkCommand(), a.backupCommand(), a.restoreCommand(),
+		a.rotateKeyCommand(), a.retentionCommand())
 	return cmd
 }
 

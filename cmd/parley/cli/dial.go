@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/cmd/parley/keep"
+	"parley/raft"
 	"parley/rpc/client"
 )
 
@@ -116,7 +117,12 @@ func (a *app) with(cmd *cobra.Command, do func(context.Context, *client.Client) 
 func (a *app) once() client.Option { return client.Once(a.requestID) }
 
 // fresh are the options of a read.
-func (a *app) fresh() client.Option { return client.Stale(a.stale) }
+func (a *app) fresh() client.Option {
+	if !a.stale {
+		return client.Stale(false)
+	}
+	return client.StaleAt(func(at raft.Position) { a.staleAt = max(a.staleAt, at) })
+}
 
 // bounded returns a context that ends after --timeout.
 func (a *app) bounded(ctx context.Context) (context.Context, context.CancelFunc) {

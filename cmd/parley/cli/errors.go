@@ -66,6 +66,9 @@ func describe(err error) failure {
 	if errors.Is(err, ErrInterrupted) || errors.Is(err, context.Canceled) {
 		return failure{Code: "INTERRUPTED", Message: "interrupted", Hint: "what was being sent may have been sent", exit: exitInterrupted}
 	}
+	if e, ok := errors.AsType[*brokenError](err); ok {
+		return failure{Code: "AUDIT_BROKEN", Message: e.Error(), Hint: "this is not what the cluster had; export it again, and compare", exit: exitError}
+	}
 	if e, ok := errors.AsType[*commandError](err); ok {
 		return failure{Code: "COMMAND_FAILED", Message: e.Error(), Hint: "the lock was given up", exit: e.code}
 	}
@@ -179,6 +182,9 @@ func (a *app) fail(err error) int {
 	f := a.traced(describe(err))
 	if e, ok := errors.AsType[*notGrantedError](err); ok && e.printed {
 		return f.exit
+	}
+	if e, ok := errors.AsType[*printedError](err); ok {
+		return e.exit
 	}
 	if f.exit == exitUnknown && a.requestID != "" {
 		f.Hint = "it may have happened: call it again with the same --request-id, and it happens once"

@@ -13,7 +13,8 @@
 //	ai.go, aidoc.go             help by a model
 //	watch.go, event.go, who.go  what happens, and who is there
 //	shell.go, inshell.go        the screen, and the other commands within it
-//	cluster.go, member.go       operators
+//	cluster.go, member.go       who belongs to the cluster
+//	operator.go, backup.go, audit.go    what it takes to run it for years
 //	completion.go               what a shell completes
 //	output.go, errors.go        text that is safe to show, JSON; exit codes and hints
 package cli
@@ -28,6 +29,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/cmd/parley/keep"
+	"parley/raft"
 	"parley/rpc/client"
 )
 
@@ -48,6 +50,7 @@ type app struct {
 	context string
 	json    bool
 	stale   bool
+	staleAt raft.Position // of the newest answer to a read with --stale
 	noInput bool
 	// requestID makes a command one that is executed once, however often it is called with it.
 	requestID string
@@ -67,6 +70,9 @@ func Run(ctx context.Context, args []string, s Streams) int {
 	root.SetErr(s.Err)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
+		if a.staleAt > 0 {
+			a.note("as of position %d, which may be old", a.staleAt)
+		}
 		return 0
 	}
 	if ctx.Err() != nil {
@@ -108,7 +114,7 @@ Begin with parley signup NAME, then parley login NAME.`
 	root.AddCommand(a.channelCommand(), a.sendCommand())
 	root.AddCommand(a.messageCommands()...)
 	root.AddCommand(a.historyCommand(), a.tailCommand(), a.searchCommand(), a.dmCommand(), a.fileCommand(), a.docCommand(), a.lockCommand(), a.aiCommand())
-	root.AddCommand(a.watchCommand(), a.whoCommand(), a.shellCommand(), a.clusterCommand(), a.contextCommand(), a.completionCommand(root))
+	root.AddCommand(a.watchCommand(), a.whoCommand(), a.shellCommand(), a.clusterCommand(), a.auditCommand(), a.contextCommand(), a.completionCommand(root))
 	return root
 }
 

@@ -124,6 +124,16 @@ func chapters() []chapter {
 
 func words(w ...string) []string { return w }
 
+// Words are the names of all commands of the shell.
+func Words() (all []string) {
+	for _, ch := range chapters() {
+		for _, c := range ch.commands {
+			all = append(all, c.words[0])
+		}
+	}
+	return all
+}
+
 // find returns the command of a word.
 func find(word string) (command, bool) {
 	for _, c := range chapters() {

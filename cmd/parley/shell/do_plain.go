@@ -87,6 +87,7 @@ func (m *Model) runProgram(words []string) []effect {
 			if err != nil {
 				return m.trouble(where, err)
 			}
+			m.printed(said.String())
 			m.tell("Done: %s", strings.Join(words, " "))
 			return nil
 		}

@@ -85,6 +85,7 @@ func TestR97_WhatTakesTheTerminalIsAProcessOfItsOwn(t *testing.T) {
 	d := plainDesk(t)
 	d.types("/lock run x -- y<enter>")
 	require.Contains(t, d.look(), "Done: lock run x -- y")
+	require.Contains(t, d.look(), "it says run", "what it says beside its output is not lost with the terminal")
 	d.types("/doc edit doc_1<enter>")
 	require.Contains(t, d.look(), "it says edit")
 	e, ok := d.failed.(*Error)

@@ -109,7 +109,11 @@ func prepare(s Settings, f Flags, make bool, log *slog.Logger) (*process, error)
 }
 
 func listen(s Settings, g guards, log *slog.Logger) (*peer.Transport, net.Listener, error) {
-	peers, err := peer.Listen(s.PeerAddr, peer.Options{Logger: log, Security: g.peers()})
+	wire, err := s.Wire.transport()
+	if err != nil {
+		return nil, nil, err
+	}
+	peers, err := peer.Listen(s.PeerAddr, peer.Options{Wire: wire, Logger: log, Security: g.peers()})
 	if err != nil {
 		return nil, nil, listenError("--peer-addr", s.PeerAddr, err)
 	}
@@ -143,7 +147,7 @@ func (p *process) start(s Settings, dir string, log *slog.Logger) (err error) {
 	p.host, err = host.Start(host.Config{
 		ID:        raft.NodeID(s.ID),
 		Dir:       dir,
-		Settings:  node.Settings{Seeds: seeds, PeerAddr: s.PeerAddr, ClientAddr: s.ClientAddr, Lease: s.lease()},
+		Settings:  node.Settings{Seeds: seeds, PeerAddr: s.PeerAddr, ClientAddr: s.ClientAddr, Lease: s.lease(), MaxLevel: MaxLevel()},
 		Machine:   statemachine.New(),
 		Transport: p.peers,
 		Logger:    log,

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"parley/raft"
@@ -32,6 +33,7 @@ type Wire struct {
 	ClientKey   string `json:"client_tls_key,omitempty"`
 	ClientCerts bool   `json:"client_certs,omitempty"`
 	Insecure    bool   `json:"insecure,omitempty"`
+	Transport   string `json:"transport,omitempty"` // tcp or grpc, between nodes; empty: peer.DefaultWire
 }
 
 // WireFlags is what the command line says about it; nil and empty were not given.
@@ -39,6 +41,7 @@ type WireFlags struct {
 	Cert, Key, CA         string
 	ClientCert, ClientKey string
 	ClientCerts, Insecure *bool
+	Transport             string
 }
 
 // under returns what holds when the command line says something.
@@ -57,9 +60,12 @@ func (w Wire) under(f WireFlags) Wire {
 	if f.ClientCerts != nil {
 		w.ClientCerts = *f.ClientCerts
 	}
+	if f.Transport != "" {
+		w.Transport = f.Transport
+	}
 	switch {
 	case f.Insecure != nil && *f.Insecure && f.Cert == "" && f.Key == "" && f.CA == "":
-		return Wire{Insecure: true} // whoever says so now no longer wants what was saved
+		return Wire{Insecure: true, Transport: w.Transport} // whoever says so now no longer wants the certificates that were saved
 	case f.Insecure != nil:
 		w.Insecure = *f.Insecure
 	case f.Cert != "":
@@ -68,11 +74,22 @@ func (w Wire) under(f WireFlags) Wire {
 	return w
 }
 
+// transport is how nodes talk.
+func (w Wire) transport() (peer.Wire, error) {
+	if w.Transport == "" {
+		return peer.DefaultWire, nil
+	}
+	return peer.ParseWire(w.Transport)
+}
+
 // hasTLS reports whether the node has certificates.
 func (w Wire) hasTLS() bool { return w.Cert != "" }
 
 // check reports what can't be, before any file is read.
 func (w Wire) check(s *Settings) error {
+	if _, err := w.transport(); err != nil {
+		return fmt.Errorf("--transport: %w", err)
+	}
 	given := 0
 	missing := ""
 	for _, one := range []struct{ flag, value string }{{"--tls-cert", w.Cert}, {"--tls-key", w.Key}, {"--tls-ca", w.CA}} {
@@ -164,9 +181,7 @@ func findSecret(s Settings, f Flags, make bool) (secret auth.Secret, foreign, fo
 	}
 	path := f.SecretFile
 	if path == "" {
-		if path, err = UserSecretFile(); err != nil {
-			return secret, false, false, err
-		}
+		path = sharedSecretFile(f.Dir)
 	}
 	if !make {
 		secret, err := auth.ReadSecretFile(path)
@@ -184,11 +199,11 @@ func findSecret(s Settings, f Flags, make bool) (secret auth.Secret, foreign, fo
 	return secret, true, err == nil, err
 }
 
-// UserSecretFile is where a user keeps the secret of the clusters that he starts on this machine without giving them one of
-// their own: beside the credentials of his client.
-func UserSecretFile() (string, error) {
-	if dir := os.Getenv("XDG_CONFIG_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "parley", secretFile), nil
+// sharedSecretFile is where a user keeps the secret of the clusters that he starts on this machine without giving them one of
+// their own: beside the credentials of his client; or beside the data directory, if he has no home.
+func sharedSecretFile(dir string) string {
+	if config := os.Getenv("XDG_CONFIG_HOME"); filepath.IsAbs(config) {
+		return filepath.Join(config, "parley", secretFile)
 	}
 	home := os.Getenv("HOME")
 	if home == "" {
@@ -197,20 +212,25 @@ func UserSecretFile() (string, error) {
 		}
 	}
 	if !filepath.IsAbs(home) {
-		return "", errors.New("no place for the cluster's secret, as this user has no home directory: name one with --secret-file")
+		return filepath.Join(filepath.Dir(filepath.Clean(dir)), secretFile)
 	}
-	return filepath.Join(home, ".config", "parley", secretFile), nil
+	return filepath.Join(home, ".config", "parley", secretFile)
 }
 
 // ShareSecret sees to it that a file holds the secret of a cluster on this machine: if there is none, that which the user's nodes
-// have that are started by hand, so that one of them can be added; or a new one, if he has no place to keep it.
+// have that are started by hand, so that one of them can be added; or a new one, if there is no place to keep that.
 func ShareSecret(path string) error {
 	if _, err := auth.ReadSecretFile(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	secret := auth.NewSecret()
-	if users, err := UserSecretFile(); err == nil && os.MkdirAll(filepath.Dir(users), 0o700) == nil {
-		if secret, _, err = auth.MakeSecretFile(users); err != nil {
+	users := sharedSecretFile(filepath.Dir(path))
+	if os.MkdirAll(filepath.Dir(users), 0o700) == nil {
+		shared, _, err := auth.MakeSecretFile(users)
+		switch {
+		case err == nil:
+			secret = shared
+		case !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.EROFS):
 			return err
 		}
 	}

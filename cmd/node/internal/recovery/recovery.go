@@ -69,6 +69,8 @@ func Run(ctx context.Context, o Options, stdout io.Writer, ask Terminal) error {
 		AcceptDamage: o.AcceptDamage,
 		Files:        files,
 		Machine:      statemachine.New(),
+		MaxLevel:     process.MaxLevel(),
+		Secret:       secret(),
 	})
 	if r != nil {
 		defer r.Close()
@@ -176,6 +178,12 @@ func explain(dir string, err error) error {
 		return fmt.Errorf("%s and its parent directory must be writable for this user: %w", dir, err)
 	}
 	return process.DirError(dir, err)
+}
+
+// secret returns what the tokens of the new cluster are signed with.
+func secret() (s [32]byte) {
+	rand.Read(s[:]) // never fails, says its documentation
+	return s
 }
 
 // draw returns a random number that is not zero.

@@ -1,0 +1,240 @@
+package state
+
+import (
+	"time"
+
+	"parley/raft"
+	"parley/raft/node"
+)
+
+// Retention is for how long things are kept, in log time. Zero is for ever.
+type Retention struct {
+	Messages time.Duration // with their edits, reactions and mentions
+	Files    time.Duration
+	Events   time.Duration // of the backlog, which is bounded by their number as well
+}
+
+// Code passes the fields.
+func (r *Retention) Code(c *Coder) {
+	Number(c, &r.Messages)
+	Number(c, &r.Files)
+	Number(c, &r.Events)
+}
+
+// markRetention is the Retention. It is not there while everything is kept.
+const markRetention = "retention"
+
+// Retention returns for how long things are kept.
+func (s *State) Retention() (r Retention) {
+	s.Read(TableMarks, markRetention, &r)
+	return r
+}
+
+// The shortest retentions: what somebody has to find before it is gone, and what a client has to go on with after a short
+// absence.
+const (
+	retentionMin       = time.Hour
+	eventsRetentionMin = time.Minute
+	retentionMax       = 100 * 365 * 24 * time.Hour
+)
+
+// CheckRetention refuses what is too short for anybody to read, or no time.
+func CheckRetention(r *Retention) *Refusal {
+	for _, one := range [...]struct {
+		field    string
+		is, most time.Duration
+	}{{"messages", r.Messages, retentionMin}, {"files", r.Files, retentionMin}, {"events", r.Events, eventsRetentionMin}} {
+		if one.is != 0 && (one.is < one.most || one.is > retentionMax) {
+			return Invalidf(one.field, "RETENTION_INVALID", "Things are kept for ever (0), or for %v or more, up to 100 years.", one.most)
+		}
+	}
+	return nil
+}
+
+// What is too old goes in rounds. Nothing tells how old the oldest message of all is, so a round looks at one place after
+// the other, at a bounded number with each entry, and takes the oldest things of each away while they are too old. Where it
+// stands is a row, so that every node goes on alike.
+//
+//	Due ──▶ place 1 ─ place 2 ─ … ─ last place ──▶ Due, an hour later
+
+// markSweep is where the round stands. It is there while messages or files are to go.
+const markSweep = "sweep"
+
+// Sweep is where the round stands.
+type Sweep struct {
+	Due   raft.LogTime // when it begins, or goes on
+	Place PlaceID      // the one that it goes on with
+}
+
+// Code passes the fields.
+func (k *Sweep) Code(c *Coder) {
+	Number(c, &k.Due)
+	Number(c, &k.Place)
+}
+
+// sweepEvery is how long after the end of a round the next one begins: what is too old goes within that time.
+const sweepEvery = time.Hour
+
+// SweepDue returns where the round stands, if it is time to go on.
+func (s *State) SweepDue(now raft.LogTime) (k Sweep, due bool) {
+	return k, s.Read(TableMarks, markSweep, &k) && k.Due <= now
+}
+
+// SweptTo writes where the round goes on with the next entry; zero: it is over.
+func (s *State) SweptTo(now raft.LogTime, place PlaceID) {
+	k := Sweep{Due: now, Place: place}
+	if place == 0 {
+		k.Due = later(now, sweepEvery)
+	}
+	s.Put(TableMarks, markSweep, &k)
+}
+
+// SetRetention writes for how long things are kept, from an entry on.
+func (s *State) SetRetention(now raft.LogTime, r Retention) {
+	if r == (Retention{}) {
+		s.Remove(TableMarks, markRetention)
+	} else {
+		s.Put(TableMarks, markRetention, &r)
+	}
+	switch {
+	case r.Messages != 0 || r.Files != 0:
+		s.Put(TableMarks, markSweep, &Sweep{Due: now}) // it begins with the next entry, whoever asked for it may look
+	case s.Has(TableMarks, markSweep):
+		s.Remove(TableMarks, markSweep)
+	}
+	if r.Events == 0 {
+		s.clear(TableEventTimes)
+	}
+}
+
+// PlacesFrom visits the places from one on, until visit returns false. It may change the place at hand, and what is in
+// it.
+func (s *State) PlacesFrom(from PlaceID, visit func(p *Place) bool) {
+	for {
+		var p Place
+		found := false
+		s.Ascend(TablePlaces, Key(uint64(from)), func(key string, row []byte) bool {
+			p = Place{ID: PlaceID(KeyPart(key, 0))}
+			c := Coder{bytes: row}
+			p.Code(&c)
+			found = true
+			return false
+		})
+		if !found || !visit(&p) || p.ID == ^PlaceID(0) {
+			return
+		}
+		from = p.ID + 1
+	}
+}
+
+// FilesFrom visits the files of a place, oldest first, until visit returns false.
+func (s *State) FilesFrom(place PlaceID, visit func(f *File) bool) {
+	var ids []FileID
+	s.Within(TablePlaceFiles, Key(uint64(place)), func(key string, _ []byte) bool {
+		ids = append(ids, FileID(KeyPart(key, 1)))
+		return len(ids) < sweepLook
+	})
+	for _, id := range ids {
+		if f, ok := s.File(id); ok && !visit(&f) {
+			return
+		}
+	}
+}
+
+// sweepLook bounds how many of a place's files are looked at for one entry.
+const sweepLook = 64
+
+// DropPost takes a message away as if it had never been, and returns what is left of room: with its edits and who
+// reacted it may be too much for one entry. gone says that nothing of it is left.
+func (s *State) DropPost(p *Post, room int) (left int, gone bool) {
+	key := postKey(p.ID)
+	for _, table := range [...]Table{TableEdits, TableReactions} {
+		for _, row := range s.keysWithin(table, key) {
+			if room--; room < 0 {
+				return 0, false
+			}
+			s.Remove(table, row)
+		}
+	}
+	if p.Root != 0 {
+		s.Remove(TableThreads, Key(uint64(p.ID.Place), uint64(p.Root), uint64(p.ID.Position)))
+		if root, ok := s.Post(MessageID{p.ID.Place, p.Root}); ok && root.Replies > 0 {
+			root.Replies--
+			s.PutPost(&root)
+		}
+	}
+	s.Remove(TablePosts, key)
+	return room - 1, true
+}
+
+// Events have no time of their own. A row of TableEventTimes says which position a log time had, at most one a minute
+// while something happens; what lies before the newest row that is old enough is old enough.
+
+// eventTimesEvery is how far apart two rows are, and how much longer than told an event may stay.
+const eventTimesEvery = time.Minute
+
+// trimEvents drops events that are too old, some with each entry. It is told of every entry before its events come.
+func (s *State) trimEvents(at node.Applied) {
+	keep := s.Retention().Events
+	if keep == 0 {
+		return
+	}
+	if s.Len(TableEvents) == 0 {
+		s.clear(TableEventTimes)
+		return
+	}
+	if due, ok := s.eventTimeDue(); ok && due <= at.Time {
+		s.Write(TableEventTimes, Key(uint64(at.Time)), []byte(Key(uint64(at.Position))))
+	}
+	for room := s.Limits.ExpiriesMax; room > 0; {
+		time, row, ok := s.First(TableEventTimes)
+		if !ok || later(raft.LogTime(KeyPart(time, 0)), keep) > at.Time {
+			return
+		}
+		oldest, _, there := s.First(TableEvents)
+		if !there || oldest >= string(row) {
+			s.Remove(TableEventTimes, time)
+			continue
+		}
+		s.Remove(TableEvents, oldest)
+		s.Write(TableMarks, MarkTrimmed, []byte(oldest))
+		room--
+	}
+}
+
+// eventTimeDue is when the next row of TableEventTimes is to be written: when there are events that none covers.
+func (s *State) eventTimeDue() (raft.LogTime, bool) {
+	newest, _, _ := s.Last(TableEvents)
+	time, row, ok := s.Last(TableEventTimes)
+	switch {
+	case !ok:
+		return 0, newest != ""
+	case newest < string(row):
+		return 0, false
+	}
+	return later(raft.LogTime(KeyPart(time, 0)), eventTimesEvery), true
+}
+
+// nextRetention is the log time from which on the next entry has something to do.
+func (s *State) nextRetention() (at raft.LogTime, ok bool) {
+	add := func(t raft.LogTime) {
+		if !ok || t < at {
+			at, ok = t, true
+		}
+	}
+	var k Sweep
+	if s.Read(TableMarks, markSweep, &k) {
+		add(k.Due)
+	}
+	keep := s.Retention().Events
+	if keep == 0 || s.Len(TableEvents) == 0 {
+		return at, ok
+	}
+	if due, there := s.eventTimeDue(); there {
+		add(due)
+	}
+	if time, _, there := s.First(TableEventTimes); there {
+		add(later(raft.LogTime(KeyPart(time, 0)), keep))
+	}
+	return at, ok
+}
