@@ -11,7 +11,7 @@ LLAMA    ?= ./parley-llama
 TOOL      = $(GO) tool -modfile=.ci/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help test format vet race soak histories variants bench mutants fuzz crash flip generate lint check-generated peers harper llama
+.PHONY: help test format vet race soak histories variants bench mutants fuzz crash flip generate lint check-generated peers prometheus deploy image harper llama
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,15 @@ check-generated: ## fail if what is checked in is not what make generate writes
 
 lint: ## staticcheck (builds it at first: a minute or two)
 	$(TOOL) staticcheck ./...
+
+prometheus: ## a real Prometheus scrapes nodes: alerts and dashboard (takes Debian's package, without installing it)
+	.ci/prometheus
+
+deploy: ## read deploy/ as Kubernetes, Compose and systemd do (builds their libraries at first: two minutes)
+	.ci/deploy
+
+image: ## the programs as static files in ./parley-image, tried in an empty root, and the image of them (buildah or docker)
+	.ci/image
 
 harper: ## fetch the grammar checker's WebAssembly anew from the npm package that its VERSION names
 	.ci/harper

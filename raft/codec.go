@@ -182,7 +182,7 @@ func appendMessage(dst []byte, m *Message, around *around) []byte {
 		dst = appendEntries(dst, m.Entries, around)
 	case MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
 		MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept, MsgReport,
-		MsgSnapshotOffer, MsgSnapshotAsk, MsgSnapshotChunk, MsgBlob, MsgPin, MsgNotice:
+		MsgSnapshotOffer, MsgSnapshotAsk, MsgSnapshotChunk, MsgBlob, MsgPin, MsgNotice, MsgAside:
 		dst = le.AppendUint32(dst, uint32(len(m.Payload)))
 		dst = around.append(dst, m.Payload)
 	}
@@ -252,7 +252,7 @@ func DecodeMessage(src []byte) (Message, error) {
 		m.Entries = r.entries(&m)
 	case MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
 		MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept, MsgReport,
-		MsgSnapshotOffer, MsgSnapshotAsk, MsgSnapshotChunk, MsgBlob, MsgPin, MsgNotice:
+		MsgSnapshotOffer, MsgSnapshotAsk, MsgSnapshotChunk, MsgBlob, MsgPin, MsgNotice, MsgAside:
 		m.Payload = r.bytes(int64(r.u32()))
 	default:
 		return Message{}, fmt.Errorf("%w: message kind %d", ErrCodec, uint8(m.Kind))

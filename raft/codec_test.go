@@ -22,7 +22,7 @@ func sampleMessages() []Message {
 		MsgPreVote, MsgPreVoteReply, MsgVote, MsgVoteReply, MsgAppend, MsgAppendReply,
 		MsgHeartbeat, MsgHeartbeatReply, MsgTimeoutNow, MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
 		MsgRemoved, MsgRepairAsk, MsgRepairReply, MsgReadIndex, MsgReadIndexReply, MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept,
-		MsgReport, MsgSnapshotOffer, MsgSnapshotAsk, MsgSnapshotChunk, MsgBlob, MsgPin, MsgNotice,
+		MsgReport, MsgSnapshotOffer, MsgSnapshotAsk, MsgSnapshotChunk, MsgBlob, MsgPin, MsgNotice, MsgAside,
 	} {
 		m := base
 		m.Kind = kind

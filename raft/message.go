@@ -43,6 +43,7 @@ const (
 	MsgPin  MessageKind = 126 // append this pin, or this word to the state machine (raft/node, uploads and tell)
 
 	MsgNotice MessageKind = 127 // tell your streams this (raft/node)
+	MsgAside  MessageKind = 128 // beside all this: between the processes, never for the node (rpc/peer)
 )
 
 // String names the message as traces print it.
@@ -108,13 +109,15 @@ func (k MessageKind) String() string {
 		return "Pin"
 	case MsgNotice:
 		return "Notice"
+	case MsgAside:
+		return "Aside"
 	}
 	return fmt.Sprintf("Message%d", uint8(k))
 }
 
 // Bulk reports whether a message is one of many that carry a lot of bytes in no hurry. A transport
 // sends such messages over a connection of their own, so that nothing else waits behind them.
-func (k MessageKind) Bulk() bool { return k == MsgSnapshotChunk || k == MsgBlob }
+func (k MessageKind) Bulk() bool { return k == MsgSnapshotChunk || k == MsgBlob || k == MsgAside }
 
 // Message is what nodes say to one another. Which fields a kind uses:
 //

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"parley/raft"
+	"parley/statemachine"
 	"parley/statemachine/account"
 	"parley/statemachine/document"
 	"parley/statemachine/lock"
@@ -244,4 +245,28 @@ func TestAResourceOfATeamTakesNothingUnderAnOlderFence(t *testing.T) {
 	require.EqualValues(t, 1, l.w.cover.Fenced)
 	uses("bob", "alice", second)
 	require.Equal(t, Fences, l.w.violation.Invariant)
+}
+
+// A state that rots is found out by its peers. Meanwhile its node shows everybody the wrong message, and the judges know
+// which: that of an entry with which nothing else is told to some and not to others.
+func TestNoMessageRotsWithWhoseEntryALockEnds(t *testing.T) {
+	l := newTeamLog(t)
+	says := func() {
+		op := l.w.blankOperation()
+		op.write, op.text = true, "operation "+formatUint(uint64(op.number))
+		op.body = statemachine.AppendSend(nil, statemachine.Send{Channel: statemachine.GeneralChannel, Text: op.text})
+		l.w.judges.applied.byBody[string(op.body)] = op.number
+		l.entry()
+		l.m.s.rot.due = true
+		l.m.Apply(l.at, op.body)
+		l.m.next = len(l.w.judges.applied.log)
+	}
+	l.takes("alice", "a", 0)
+	l.at.Time = l.at.Time.Add(time.Minute)
+	says()
+	require.True(t, l.m.s.rot.due, "the lock expires with it")
+	require.Zero(t, l.m.s.rot.at)
+	says()
+	require.Equal(t, l.at.Position, l.m.s.rot.at, "and nothing happens with the next one")
+	require.Nil(t, l.w.violation)
 }

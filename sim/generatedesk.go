@@ -5,9 +5,9 @@ import "time"
 // desk draws what a team does with locks and documents, with bounds that are felt: in three teams of four, and in some worlds
 // without a team a small one that does hardly anything else.
 func (g *generator) desk() {
-	s, scenes, rate, p := g.stream(ideaDesk), g.stream(ideaScenes), int64(330), g.plan
+	s, scenes, rate, p := g.stream(ideaDesk), g.stream(ideaScenes), int64(450), g.plan
 	if scenes.perMille(500) { // a scene is played
-		rate = 100
+		rate = 150
 	}
 	switch drawn := s.perMille(rate); {
 	case len(p.Teammates) > 0:
@@ -94,7 +94,7 @@ func (g *generator) writers(s *stream) {
 		p.Teammates = append(p.Teammates, m)
 	}
 	for i := range p.Clients {
-		p.Clients[i].Every *= 2
+		p.Clients[i].Every *= 4
 	}
 	g.roomForTeam()
 }

@@ -193,7 +193,7 @@ func (s *wisher) condition(x uint64, ref string) (fence raft.Position, version u
 	}
 	if below(raft.Mix(x, 1), 2) == 0 {
 		for i := len(s.grips) - 1; i >= 0 && fence == 0; i-- {
-			if g := s.grips[i]; g.lock.doc == doc.id && (g.login == s.op.team.head.Login || s.guesses(raft.Mix(x, 2, uint64(i)), 1)) {
+			if g := s.grips[i]; g.lock.doc == doc.id && below(raft.Mix(x, 5, uint64(i)), 3) > 0 && (g.login == s.op.team.head.Login || s.guesses(raft.Mix(x, 2, uint64(i)), 1)) {
 				fence = g.fence
 			}
 		}
@@ -237,7 +237,7 @@ func (s *wisher) rewrite(x uint64, ref string) state.Command {
 	if below(raft.Mix(x, 7), 3) == 0 {
 		c.Note = "note " + formatUint(uint64(s.op.number))
 	}
-	if s.guesses(raft.Mix(x, 8), 3) {
+	if s.guesses(raft.Mix(x, 8), 1) {
 		spoil(c, raft.Mix(x, 9))
 	}
 	return c

@@ -268,10 +268,7 @@ func (d *teamDeed) grant(l *teamLock, w *teamWait) {
 }
 
 func (d *teamDeed) aboutLock(kind state.EventKind, l *teamLock, h *teamHold, user, other state.UserID) {
-	e := state.Event{Kind: kind, Audience: state.ForAll(), User: user, Other: other, Login: h.login, Text: l.name, Fence: h.fence, Ticket: h.ticket, Doc: l.doc}
-	if l.doc != 0 {
-		e.Audience = state.ForReaders(l.doc)
-	}
+	e := state.Event{Kind: kind, Audience: state.ForLock(l.name), User: user, Other: other, Login: h.login, Text: l.name, Fence: h.fence, Ticket: h.ticket, Doc: l.doc}
 	d.event(e)
 }
 

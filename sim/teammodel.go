@@ -516,7 +516,7 @@ func (m *teamModel) readsThroughout(u *teamUser, a state.Audience, from, to raft
 		return member != nil && member.is.throughout(from, to, func(p teamPart) bool { return p.joined })
 	}
 	switch {
-	case a == state.ForAll():
+	case a.Kind == state.ForAll().Kind:
 		return true
 	case a == state.ForUser(state.UserID(a.ID)):
 		return a.ID == uint64(u.id)

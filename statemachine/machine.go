@@ -48,8 +48,7 @@ func (m *Machine) Apply(at node.Applied, command []byte) []byte {
 // ApplyNaming is Apply with a place to name the contents of files.
 func (m *Machine) ApplyNaming(at node.Applied, blobs node.Names, command []byte) []byte {
 	if len(command) > 0 && command[0] == bodyVersion {
-		reply, refusal := m.applyTeam(at, blobs, command)
-		return state.AppendReply(nil, reply, refusal)
+		return m.Reply(m.applyTeam(at, blobs, command))
 	}
 	return m.applyAnonymous(at, command)
 }
@@ -58,10 +57,13 @@ func (m *Machine) ApplyNaming(at node.Applied, blobs node.Names, command []byte)
 func (m *Machine) Query(query []byte) []byte {
 	if len(query) > 0 && query[0] == bodyVersion {
 		reply, refusal := m.answerTeam(query)
-		return state.AppendReply(nil, reply, refusal)
+		return state.AppendReply(make([]byte, 0, replyBytes), reply, refusal)
 	}
 	return m.queryAnonymous(query)
 }
+
+// replyBytes is room for most answers, which are soon read and forgotten.
+const replyBytes = 512
 
 // bodyVersion is the first byte of the commands and queries of the team tool. A change of any layout takes a new
 // kind; the old one stays readable.
@@ -91,7 +93,7 @@ func (m *Machine) applyTeam(at node.Applied, blobs node.Names, body []byte) (sta
 	spec := &commands[body[1]]
 	command := spec.make()
 	var head state.Head
-	if state.Decode(body[2:], &both{&head, command}) != nil {
+	if m.DecodeCommand(body[2:], &head, command) != nil {
 		return nil, refuseBytes
 	}
 	if refusal := command.Check(&m.Limits); refusal != nil {

@@ -28,6 +28,9 @@ type benchCluster struct {
 	nodes     []*member
 	elections atomic.Int64     // how often a leader was elected
 	tell      func(*raft.Note) // is told every note, too, unless nil
+
+	machine func() node.StateMachine // makes what a node's state is in; nil: a map
+	clients []string                 // where each node takes clients; none: it takes none
 }
 
 // clusterOptions are the flags that every cluster in this process has.
@@ -61,7 +64,11 @@ func (c *benchCluster) start() error {
 			return err
 		}
 		transports = append(transports, t)
-		c.seeds = append(c.seeds, node.Seed{ID: raft.NodeID(i + 1), PeerAddr: addr})
+		seed := node.Seed{ID: raft.NodeID(i + 1), PeerAddr: addr}
+		if len(c.clients) > 0 {
+			seed.ClientAddr = c.clients[i]
+		}
+		c.seeds = append(c.seeds, seed)
 		c.nodes = append(c.nodes, &member{})
 	}
 	for i, t := range transports {
@@ -95,8 +102,12 @@ func (c *benchCluster) run(i int, t host.Transport) error {
 		return errors.Join(err, t.Close())
 	}
 	disk := &syncTimes{FS: root, skip: c.options.sync == "none"}
+	machine := node.StateMachine(newTable(c.options.plain))
+	if c.machine != nil {
+		machine = c.machine()
+	}
 	h, err := host.Start(host.Config{
-		ID: c.seeds[i].ID, Dir: ".", FS: disk, Machine: newTable(c.options.plain), Transport: t,
+		ID: c.seeds[i].ID, Dir: ".", FS: disk, Machine: machine, Transport: t,
 		Settings: node.Settings{Seeds: c.seeds, Rules: c.options.rules},
 		Logger:   slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		OnNotes: func(notes []raft.Note) {

@@ -168,6 +168,18 @@ func beginProfile(name string) (end func(), err error) {
 // beginTrace does the same with an execution trace.
 func beginTrace(name string) (end func(), err error) { return record(name, trace.Start, trace.Stop) }
 
+// writeAllocs writes what was allocated so far, and where, into a file, if there is a name for one.
+func writeAllocs(name string) error {
+	if name == "" {
+		return nil
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(pprof.Lookup("allocs").WriteTo(f, 0), f.Close())
+}
+
 func record(name string, start func(io.Writer) error, stop func()) (end func(), err error) {
 	if name == "" {
 		return func() {}, nil

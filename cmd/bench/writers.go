@@ -120,20 +120,29 @@ type paced struct {
 // backlogMax bounds the writes that are due and have no writer: half a minute of 2,000 a second.
 const backlogMax = 1 << 16
 
-// pace begins an open loop.
+// pace begins an open loop of commands.
 func (w *writers) pace(ctx context.Context, perSecond int) (*paced, error) {
+	var writes []func(context.Context) error
+	for i, c := range w.callers {
+		chance := rand.New(rand.NewPCG(uint64(i), c.seq))
+		writes = append(writes, func(ctx context.Context) error { return w.write(ctx, c, chance) })
+	}
+	return openLoop(ctx, perSecond, writes)
+}
+
+// openLoop begins one. Each of the writers does one write at a time.
+func openLoop(ctx context.Context, perSecond int, writers []func(context.Context) error) (*paced, error) {
 	every := time.Second / time.Duration(perSecond)
 	m, err := newMetronome(every)
 	if err != nil {
 		return nil, err
 	}
 	beating, cancel := context.WithCancel(ctx)
-	p := &paced{cancel: cancel, due: make(chan time.Time, backlogMax), each: make([][]sample, len(w.callers))}
-	for i, c := range w.callers {
+	p := &paced{cancel: cancel, due: make(chan time.Time, backlogMax), each: make([][]sample, len(writers))}
+	for i, write := range writers {
 		p.run.Go(func() {
-			chance := rand.New(rand.NewPCG(uint64(i), c.seq))
 			for due := range p.due {
-				if err := w.write(ctx, c, chance); err != nil {
+				if err := write(ctx); err != nil {
 					p.fail(err)
 					continue // the beat must not wait for anybody
 				}

@@ -16,7 +16,7 @@ import (
 )
 
 func devCommand(stdout, stderr io.Writer) *cobra.Command {
-	o := local.Options{ClientPort: -1, PeerPort: -1, LLMPort: -1}
+	o := local.Options{ClientPort: -1, PeerPort: -1, HTTPPort: -1, LLMPort: -1}
 	cmd := &cobra.Command{
 		Use:   "dev",
 		Short: "Run a whole cluster on this machine",
@@ -43,12 +43,13 @@ If it dies it is started again; the nodes do without it meanwhile.`,
 	f.StringVar(&o.Dir, "dir", "", fmt.Sprintf("where the data lies (default %q)", local.DefaultDir))
 	f.IntVar(&o.ClientPort, "client-port", -1, fmt.Sprintf("node i listens for clients at this port + i - 1; 0 chooses free ports (default %d)", local.DefaultClientPort))
 	f.IntVar(&o.PeerPort, "peer-port", -1, fmt.Sprintf("node i listens for its peers at this port + i - 1; 0 chooses free ports (default %d)", local.DefaultPeerPort))
+	f.IntVar(&o.HTTPPort, "http-port", -1, fmt.Sprintf("node i serves /metrics, health and profiles at this port + i - 1; 0 chooses free ports (default %d, or free ports if those are taken)", local.DefaultHTTPPort))
 	f.IntVar(&o.BcryptCost, "bcrypt-cost", 0, "the cost of the passwords' hashes (default 12); each one more doubles the time that a log-in takes")
 	f.BoolVar(&o.Ephemeral, "ephemeral", false, "keep the data in a temporary directory, and remove it at the end")
 	f.IntVar(&o.LLMPort, "llm-port", -1, fmt.Sprintf("where the LLM server listens; 0 chooses a free port (default %d, and %d with more than %d nodes)",
 		local.DefaultLLMPort, local.DefaultLLMPortOfMany, local.DefaultLLMPort-local.DefaultClientPort))
 	f.StringVar(&o.LLMCommand, "llm-command", "", "the program that is started as the LLM server (default: this one, which has no model; cmd/llm has all backends)")
-	for _, name := range []string{"client-port", "peer-port", "llm-port"} {
+	for _, name := range []string{"client-port", "peer-port", "http-port", "llm-port"} {
 		f.Lookup(name).DefValue = "0" // -1 means "not given"; the text has the default
 	}
 	return cmd

@@ -4,6 +4,7 @@
 //	node start      one node
 //	node inspect    what a stopped node's directory holds
 //	node recover    a new cluster from one survivor, when the majority is lost
+//	node version    which build this is
 //	node certs      a CA for a cluster, and certificates of nodes and clients
 //
 // An error is one line on stderr that says what happened, where, and what to do.
@@ -49,7 +50,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 	})
 	root.AddCommand(devCommand(stdout, stderr), startCommand(stdout, stderr), inspectCommand(stdout), recoverCommand(stdout, stderr),
-		certsCommand(stdout), llmCommand(stdout, stderr))
+		certsCommand(stdout), llmCommand(stdout, stderr), versionCommand(stdout))
 
 	err := root.ExecuteContext(ctx)
 	if err == nil {

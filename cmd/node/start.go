@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"log/slog"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -66,8 +65,7 @@ func (o *startOptions) run(cmd *cobra.Command, stdout, stderr io.Writer) error {
 		}
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(stderr, nil))
-	return process.Run(process.WithParent(cmd.Context()), o.flags, log)
+	return process.Run(process.WithParent(cmd.Context()), o.flags, stderr)
 }
 
 // add makes the flags. docs/operations.md has a row for each.
@@ -101,6 +99,7 @@ func (o *startOptions) add(f *pflag.FlagSet) {
 	f.StringVar(&flags.Assistant.SecretFile, "llm-secret-file", "", "a file of mode 0600 with the secret that the LLM server wants to see")
 	f.StringVar(&flags.Assistant.CAFile, "llm-ca", "", "the certificate that signed the LLM server's; off loopback it needs one")
 	f.StringVar(&flags.Assistant.Instructions, "llm-instructions", "", "a folder with what a model is to be told, in the place of what is built in")
+	observeFlags(f, &flags.Observe)
 
 	f.StringVar(&o.config, "config", "", "a file in YAML that has flags, each a line: client-addr: 10.0.0.1:50051")
 	f.BoolVar(&o.check, "check", false, "only tell whether the node could start")

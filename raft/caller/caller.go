@@ -122,6 +122,7 @@ type Request struct {
 	ID      uint64
 	Target  string
 	Kind    RequestKind
+	Ticket  uint64 // of the operation; zero: it is about the session
 	Command node.Command
 	Query   node.Query
 }
@@ -397,7 +398,7 @@ func (c *Caller) send() {
 			continue
 		}
 		if p.op.Query {
-			p.attempt = c.request(Request{Kind: RequestQuery, Query: node.Query{Consistency: p.op.Consistency, Body: p.op.Body}})
+			p.attempt = c.request(Request{Kind: RequestQuery, Ticket: p.op.Ticket, Query: node.Query{Consistency: p.op.Consistency, Body: p.op.Body}})
 			continue
 		}
 		if p.op.RequestID != "" {
@@ -410,7 +411,7 @@ func (c *Caller) send() {
 		if !c.numbered(p) {
 			held = true
 		} else {
-			p.attempt = c.request(Request{Kind: RequestCommand, Command: node.Command{
+			p.attempt = c.request(Request{Kind: RequestCommand, Ticket: p.op.Ticket, Command: node.Command{
 				Session: p.session, Seq: p.seq, AckedBelow: c.ackedBelow(), Body: p.op.Body}})
 		}
 	}

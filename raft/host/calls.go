@@ -58,6 +58,13 @@ func (c *calls) open() (*call, node.Ticket, bool) {
 	return w, ticket, true
 }
 
+// used returns how many slots are taken.
+func (c *calls) used() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return callsMax - len(c.free)
+}
+
 // close gives the slot back. No answer may be in it or on its way.
 func (c *calls) close(ticket node.Ticket) {
 	c.mu.Lock()

@@ -32,6 +32,8 @@ type cluster struct {
 	ids      []raft.NodeID
 	settings node.Settings
 	onNotes  func(id raft.NodeID, notes []raft.Note)
+	probe    host.Probe
+	traceOf  func(context.Context) uint64
 
 	noted chan struct{} // something happened on some node
 
@@ -71,7 +73,7 @@ func (c *cluster) tryStart(id raft.NodeID) (*host.Host, error) {
 	return host.Start(host.Config{
 		ID: id, Dir: "node", FS: &sharedFS{fs: c.disks[id]}, WAL: wal.Options{SegmentBytes: 64 << 10},
 		Settings: c.settings, Machine: new(journal), Transport: c.net.End(host.QueueLimits{}),
-		Logger: slog.New(slog.DiscardHandler),
+		Logger: slog.New(slog.DiscardHandler), Probe: c.probe, TraceOf: c.traceOf,
 		OnNotes: func(notes []raft.Note) {
 			if c.onNotes != nil {
 				c.onNotes(id, notes)

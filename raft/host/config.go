@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -35,6 +36,11 @@ type Config struct {
 	// OnNotes gets the notes of every Step, on the loop: it must be quick, must
 	// not keep the slice, and must not call the host. Nil is nobody.
 	OnNotes func([]raft.Note)
+	// Probe is told what the host does.
+	Probe Probe
+	// TraceOf returns the number under which notes speak of a request that is made with a context
+	// (raft.Note.Trace), zero if nobody traces it. Nil is nobody.
+	TraceOf func(context.Context) uint64
 }
 
 // withDefaults checks the configuration and fills in what is missing.

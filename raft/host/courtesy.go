@@ -10,8 +10,8 @@ import (
 // message and a sync; where nobody else can run it costs next to nothing.
 //
 // A thousand goroutines that each do a little are through in a millisecond or two. Some that compute for long, a dozen
-// passwords that are hashed, say, are not: each has the processor for ten milliseconds, and who gave way
-// stands behind all of them. So whoever had to wait that long once does not give way for a while.
+// passwords that are hashed, say, are not: each has a processor for ten milliseconds, and who gave way
+// stands behind all of them. So whoever had to wait for long does not give way for ten times as long.
 type courtesy struct {
 	now  func() time.Time
 	give func() // runtime.Gosched
@@ -19,12 +19,11 @@ type courtesy struct {
 }
 
 const (
-	// yieldMax is how long others may take: more than a thousand callers need to ask again, less than what
-	// the scheduler gives to one goroutine that does not stop by itself.
-	yieldMax = 5 * time.Millisecond
-	// yieldRest is for how long nobody is given way after that. A heartbeat is late once a second then, by less
-	// than an election timeout.
-	yieldRest = time.Second
+	// yieldMax is how long others may take: more than thousands of callers need to ask again, and than a busy machine
+	// takes a processor away for; less than anybody's election timeout by far.
+	yieldMax = 20 * time.Millisecond
+	// yieldRest is how many times as long as others took nobody is given way.
+	yieldRest = 10
 )
 
 func newCourtesy() courtesy { return courtesy{now: time.Now, give: runtime.Gosched} }
@@ -37,6 +36,6 @@ func (c *courtesy) yield() {
 	}
 	c.give()
 	if end := c.now(); end.Sub(begin) > yieldMax {
-		c.not = end.Add(yieldRest)
+		c.not = end.Add(yieldRest * end.Sub(begin))
 	}
 }

@@ -19,7 +19,7 @@ func TestWhoHadToWaitForLongGivesNoWayForAWhile(t *testing.T) {
 	takes = 40 * time.Millisecond
 	c.yield()
 	require.Equal(t, 101, given)
-	for begin := now; now.Sub(begin) < yieldRest-time.Millisecond; now = now.Add(time.Millisecond) {
+	for begin := now; now.Sub(begin) < yieldRest*takes-time.Millisecond; now = now.Add(time.Millisecond) {
 		c.yield()
 	}
 	require.Equal(t, 101, given)

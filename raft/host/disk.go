@@ -17,6 +17,8 @@ type disk struct {
 	report func(node.Event)
 	// saved is called when an identity is durable, before it is reported.
 	saved func(*node.Identity)
+	// told gets every batch that is durable; nil is nobody.
+	told func(Batch)
 
 	// unpaced is how much was written since the next segment was prepared a piece.
 	unpaced int
@@ -161,14 +163,18 @@ func (d *disk) store(identity *node.Identity, stores []raft.Store, then []raft.M
 	if len(stores) == 0 {
 		return nil
 	}
+	watch := d.begin()
 	if err := d.dir.Write(stores); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
+	watch.written()
 	if err := d.dir.Sync(); err != nil {
 		return fmt.Errorf("sync: %w", err)
 	}
+	watch.synced()
 	d.send(then)
 	d.report(node.Event{Kind: node.EventStored, Stored: stores[len(stores)-1].Seq})
+	watch.tell(stores)
 	return d.pace(stores)
 }
 

@@ -38,6 +38,6 @@
 // # Reading order
 //
 // transport.go (what it asks of a network), lane.go, pump.go (the loop), inbox.go,
-// disk.go, courtesy.go, calls.go, subscription.go; queue.go is for those who write a Transport,
+// disk.go, courtesy.go, calls.go, subscription.go, probe.go (what others may count); queue.go is for those who write a Transport,
 // network.go is one in memory.
 package host

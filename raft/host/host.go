@@ -26,6 +26,7 @@ type Host struct {
 	inbox *inbox
 	calls *calls
 	subs  subscriptions
+	turns *turnstile
 	disk  *disk
 	work  *worker
 	store *storer
@@ -93,6 +94,7 @@ func start(cfg Config, root io.Closer) (*Host, error) {
 		inbox: newInbox(),
 		calls: newCalls(),
 		subs:  subscriptions{live: make(map[node.Ticket]*Subscription)},
+		turns: newTurnstile(),
 		disk:  newDisk(dir),
 		start: time.Now(),
 		stop:  make(chan struct{}),
@@ -101,6 +103,7 @@ func start(cfg Config, root io.Closer) (*Host, error) {
 	h.tellFound(&boot.Found)
 	// Nodes that write the same bytes should not prepare at the same moment.
 	h.disk.unpaced = rand.IntN(prepareEvery)
+	h.disk.told = cfg.Probe.Batch
 	h.disk.send = cfg.Transport.Send
 	h.disk.report = h.inbox.note
 	h.disk.saved = func(id *node.Identity) {
@@ -114,6 +117,7 @@ func start(cfg Config, root io.Closer) (*Host, error) {
 		return nil, fmt.Errorf("host: start transport: %w", err)
 	}
 	h.work = newWorker(dir.Snapshots(), h.inbox.note)
+	h.work.told = cfg.Probe.Task
 	h.store = newStorer(dir.Blobs, h.inbox.note)
 	go h.disk.run()
 	go h.work.run()
@@ -169,11 +173,12 @@ func (h *Host) localNow() Local {
 // full or stopping host is an answer, not an error. A query or a read of a blob never ends Unknown:
 // it changes nothing, so that one without an answer is Refused.
 func (h *Host) Do(ctx context.Context, e node.Event) (node.Answer, error) {
-	w, a := h.submit(&e)
+	w, a := h.submit(ctx, &e)
 	if w == nil {
-		return a, nil
+		return h.ended(a), nil
 	}
-	return h.await(ctx, w, &e)
+	a, err := h.await(ctx, w, &e)
+	return h.ended(a), err
 }
 
 // DoAll is Do for many events at once, which the node gets in their order. The error is the context's; each answer
@@ -181,28 +186,31 @@ func (h *Host) Do(ctx context.Context, e node.Event) (node.Answer, error) {
 func (h *Host) DoAll(ctx context.Context, events []node.Event) ([]node.Answer, error) {
 	answers, waiting := make([]node.Answer, len(events)), make([]*call, len(events))
 	for i := range events {
-		waiting[i], answers[i] = h.submit(&events[i])
+		waiting[i], answers[i] = h.submit(ctx, &events[i])
 	}
 	var late error
 	for i, w := range waiting {
-		if w == nil {
-			continue
+		if w != nil {
+			var err error
+			if answers[i], err = h.await(ctx, w, &events[i]); err != nil {
+				late = err
+			}
 		}
-		var err error
-		if answers[i], err = h.await(ctx, w, &events[i]); err != nil {
-			late = err
-		}
+		h.ended(answers[i])
 	}
 	return answers, late
 }
 
 // submit gives an event its ticket and puts it into the inbox; without a call its answer is known already.
-func (h *Host) submit(e *node.Event) (*call, node.Answer) {
+func (h *Host) submit(ctx context.Context, e *node.Event) (*call, node.Answer) {
 	w, ticket, ok := h.calls.open()
 	if !ok {
 		return nil, node.Answer{Outcome: node.Refused, Code: node.CodeBusy}
 	}
 	e.Ticket = ticket
+	if h.cfg.TraceOf != nil && e.Trace == 0 {
+		e.Trace = h.cfg.TraceOf(ctx)
+	}
 	at := h.inbox.call(e)
 	if at == placedIn {
 		return w, node.Answer{}
@@ -298,6 +306,29 @@ func (h *Host) Status() node.Status {
 	<-h.done
 	return h.last
 }
+
+// StatusWithin is Status for whoever wants to know whether the loop turns: the error is the context's.
+func (h *Host) StatusWithin(ctx context.Context) (node.Status, error) {
+	reply := make(chan node.Status, 1)
+	if h.inbox.ask(reply) {
+		select {
+		case s := <-reply:
+			return s, nil
+		case <-h.done:
+		case <-ctx.Done():
+			return node.Status{}, ctx.Err()
+		}
+	}
+	select {
+	case <-h.done:
+		return h.last, nil
+	case <-ctx.Done():
+		return node.Status{}, ctx.Err()
+	}
+}
+
+// Calls returns how many requests wait for an answer.
+func (h *Host) Calls() int { return h.calls.used() }
 
 // Self returns the node's id and incarnation.
 func (h *Host) Self() raft.Ident { return h.self }

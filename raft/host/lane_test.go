@@ -10,14 +10,14 @@ import (
 
 // What is at stake: a heartbeat, a vote or an answer on the bulk lane would wait behind a
 // snapshot; a snapshot on the protocol's would make them wait.
-func TestOnlySnapshotsAndBlobsTakeTheBulkLane(t *testing.T) {
+func TestOnlySnapshotsBlobsAndAsidesTakeTheBulkLane(t *testing.T) {
 	var bulk []raft.MessageKind
 	for k := range raft.MessageKind(255) {
 		if LaneOf(k) == LaneBulk {
 			bulk = append(bulk, k)
 		}
 	}
-	require.Equal(t, []raft.MessageKind{raft.MsgSnapshotChunk, raft.MsgBlob}, bulk)
+	require.Equal(t, []raft.MessageKind{raft.MsgSnapshotChunk, raft.MsgBlob, raft.MsgAside}, bulk)
 }
 
 // The numbers are in the hello of two releases.

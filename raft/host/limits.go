@@ -40,6 +40,11 @@ const (
 	// turnBytes is about how much of the peers' messages one Step takes, and of entries one write of the disk: what a
 	// disk syncs in two milliseconds. Group commit gains nothing any more from larger batches.
 	turnBytes = 1 << 20
+	// turnsMax is how many readers of subscriptions work at a time: a few for each processor, so that one whose client
+	// takes a moment keeps none idle, and far fewer than would be in anybody's way. A turn takes some ten
+	// microseconds; who takes longer than turnMax waits for his client, and not for a processor.
+	turnsMax = 32
+	turnMax  = 5 * time.Millisecond
 	// takeBytes is about how much Subscription.Next hands out at a time. A reader shows
 	// that it lives with every call: at 64 KiB one of 7 kB/s is not cut off.
 	takeBytes = 64 << 10

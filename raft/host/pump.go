@@ -38,7 +38,7 @@ func (h *Host) pump() error {
 		rest := events
 		for due := now >= wakeAt; due || len(rest) > 0; due = false {
 			n := turn(rest)
-			h.node.Step(h.now(), rest[:n], &out)
+			h.stepped(rest[:n], &out)
 			wakeAt = out.WakeAt
 			if err := h.carryOut(&out, rest[:n]); err != nil {
 				return err
@@ -116,6 +116,7 @@ func (h *Host) carryOut(out *node.Output, in []node.Event) error {
 	for i := range out.Push {
 		h.push(&out.Push[i])
 	}
+	h.pushed(out.Push)
 	if len(out.Notes) > 0 {
 		h.tell(out.Notes)
 	}
@@ -146,6 +147,9 @@ func (h *Host) answer(a *node.Answer) {
 	if s := h.subs.find(a.Ticket); s != nil {
 		h.subs.remove(a.Ticket)
 		s.end(*a)
+		if tell := h.cfg.Probe.End; tell != nil {
+			tell(a.Code)
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ type Subscription struct {
 	ended  *node.Answer
 
 	taken []node.Frame // by Next only: what it returned last
+	turn  readerTurn   // guarded by the turnstile
 }
 
 func newSubscription(h *Host, from raft.Position) *Subscription {
@@ -57,16 +58,32 @@ func (e *EndedError) Error() string {
 // learns here that the node gave it up, and should drop them: Next has the reason.
 func (s *Subscription) Done() <-chan struct{} { return s.done }
 
+// Err says why the subscription is over: an *EndedError, or nil before Done is closed. Any goroutine may ask.
+func (s *Subscription) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended == nil {
+		return nil
+	}
+	return &EndedError{Answer: *s.ended}
+}
+
 // Next waits for frames and returns some, at least one, in rising positions. They are
 // valid until the next call, which tells the node that the reader is done with
 // them. Once the subscription is over, frames that wait are dropped and Next returns an
 // *EndedError: the reader goes on from what it got.
 func (s *Subscription) Next(ctx context.Context) ([]node.Frame, error) {
 	s.acknowledge()
-	for {
+	for rests := false; ; {
 		if frames, err := s.take(); len(frames) > 0 || err != nil {
 			return frames, err
 		}
+		if !rests {
+			rests = true
+			s.host.turns.leave(s)
+			continue // what came before he left woke nobody
+		}
+		rests = false
 		select {
 		case <-s.wake:
 		case <-s.done:
@@ -126,6 +143,7 @@ func (s *Subscription) Close() {
 		s.host.inbox.note(node.Event{Kind: node.EventCancel, Ticket: s.ticket})
 	}
 	s.end(node.Answer{Ticket: s.ticket, Outcome: node.Refused, Code: node.CodeStopping, Position: s.position()})
+	s.host.turns.leave(s)
 }
 
 func (s *Subscription) position() raft.Position {
@@ -138,12 +156,14 @@ func (s *Subscription) position() raft.Position {
 // node.Limits.SubscriberFramesMax.
 func (s *Subscription) put(f *node.Frame) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ended != nil {
-		return
+	ended := s.ended != nil
+	if !ended {
+		s.frames = append(s.frames, *f)
 	}
-	s.frames = append(s.frames, *f)
-	s.ring()
+	s.mu.Unlock()
+	if !ended {
+		s.host.turns.want(s)
+	}
 }
 
 // end closes the stream and drops what is queued: the reader may never come back

@@ -12,7 +12,7 @@ import (
 
 // What is at stake: a reader that never comes back must not keep what it was to read.
 func TestFramesThatWaitAreDroppedWhenTheSubscriptionEnds(t *testing.T) {
-	s := newSubscription(&Host{inbox: newInbox()}, 3)
+	s := newSubscription(&Host{inbox: newInbox(), turns: newTurnstile()}, 3)
 	for i := range 4 {
 		s.put(&node.Frame{Position: raft.Position(4 + i), Body: make([]byte, 40<<10)})
 	}

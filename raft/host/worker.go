@@ -13,6 +13,7 @@ import (
 type worker struct {
 	snaps  *node.Snapshots
 	report func(node.Event)
+	told   func(node.TaskKind, time.Duration, error) // of each task; nil is nobody
 
 	worked time.Time // since when without a pause
 
@@ -96,7 +97,11 @@ func (w *worker) take(wanted func(*node.Task) bool) (t node.Task, ok, closing bo
 }
 
 func (w *worker) do(t *node.Task, between func() error) {
+	begun := time.Now()
 	done := w.snaps.Do(t, between)
+	if w.told != nil {
+		w.told(t.Kind, time.Since(begun), done.Err)
+	}
 	w.report(node.Event{Kind: node.EventTask, Done: &done})
 }
 

@@ -11,29 +11,38 @@ import (
 // applied a moment or a month ago, so that there is no seam where a frame could be
 // lost or doubled.
 //
+//	level    has had everything up to hub.level: gets what is new by the index of audiences, so that
+//	         what concerns nobody here costs nothing, however many subscribers there are
+//	behind   catches up, has no credit, or is ahead of this node: is looked at in every Step that brings
+//	         something, by itself
+//
 // What is under way to one subscriber is bounded by credit: SubscriberFramesMax
 // frames and SubscriberBytesMax of bodies may be pushed and not yet taken
 // (EventTaken gives credit back). A subscriber without credit costs nothing more, its
 // backlog stays where it is; one that takes nothing for subscriberStallMax is cut
 // off with the position to resume from.
 type hub struct {
-	subs  []subscriber   // in the order they came
-	place map[Ticket]int // of each in subs
+	subs   []*subscriber            // in the order they came
+	place  map[Ticket]*subscriber   // the same
+	index  map[string][]*subscriber // those that are about some audiences, by each of them
+	whole  []*subscriber            // those that are about everything
+	behind []*subscriber            // those that are not level
+	level  raft.Position            // everybody else has had everything up to here
 
 	dismissed uint64 // Discreet.Dismissed when the readers were looked at last
 
-	// When nothing was applied since and no subscriber stirred, publishing again
-	// before quietUntil would push nothing.
-	published  raft.Position
-	stirred    bool
-	quietUntil raft.Mono
+	stirred  bool      // somebody behind may have room, or there is more for those who are level
+	ended    bool      // somebody is finished
+	lookNext raft.Mono // when everybody is looked at: for progress notes, and for those who take nothing
+	lookedAt raft.Mono // when everybody was
 }
 
 type subscriber struct {
 	ticket   Ticket
 	reader   string
-	only     []string      // the audiences that it is about; none: all that the reader may see
-	cursor   raft.Position // everything up to here was pushed
+	only     []string // the audiences that it is about; none: all that the reader may see
+	level    bool
+	cursor   raft.Position // everything up to here was pushed; of one that is level: hub.level may be further
 	taken    raft.Position // everything up to here was taken
 	untaken  []int32       // the body bytes of each frame pushed and not taken, oldest first
 	bytes    int           // the sum of untaken
@@ -53,19 +62,18 @@ func (n *Node) subscribe(ev *Event) {
 	case !n.admits(ev.Reader):
 		n.refuse(ev.Ticket, CodeReaderGone)
 	default:
-		n.hub.add(subscriber{ticket: ev.Ticket, reader: ev.Reader, only: ev.Audiences,
-			cursor: ev.From, taken: ev.From, movedAt: n.now, noteAt: n.now})
+		_, discreet := n.sm.(Discreet)
+		n.hub.add(&subscriber{ticket: ev.Ticket, reader: ev.Reader, only: ev.Audiences,
+			cursor: ev.From, taken: ev.From, movedAt: n.now, noteAt: n.now}, discreet)
 	}
 }
 
 // taken gives credit back.
 func (n *Node) taken(ev *Event) {
-	i, ok := n.hub.place[ev.Ticket]
+	s, ok := n.hub.place[ev.Ticket]
 	if !ok {
 		return // cut off a moment ago
 	}
-	n.hub.stirred = true
-	s := &n.hub.subs[i]
 	frames := min(max(0, ev.Frames), len(s.untaken))
 	for _, bytes := range s.untaken[:frames] {
 		s.bytes -= int(bytes)
@@ -73,35 +81,144 @@ func (n *Node) taken(ev *Event) {
 	s.untaken = slices.Delete(s.untaken, 0, frames)
 	s.taken = min(max(s.taken, ev.From), s.cursor)
 	s.movedAt = n.now
+	if !s.level {
+		n.hub.stirred = true
+	}
+	if len(s.untaken) == 0 {
+		n.hub.look(s.noteAt)
+	}
 }
 
 // publish pushes what is new to everybody, and ends the streams that cannot go
 // on.
 func (n *Node) publish() {
-	h := &n.hub
+	h, applied := &n.hub, positionOf(n.applied)
 	if len(h.subs) == 0 {
+		h.level = applied
 		return
 	}
-	if h.stirred || h.published != positionOf(n.applied) || n.now >= h.quietUntil {
-		h.stirred, h.published, h.quietUntil = false, positionOf(n.applied), raft.Never
-		var last backlog
-		finished := n.dismiss()
-		for i := range h.subs {
-			s := &h.subs[i]
-			if s.finished {
-				continue
-			}
-			n.push(s, &last)
-			if !s.finished {
+	moved, due := h.level != applied, n.now >= h.lookNext
+	if moved || due || h.stirred {
+		h.stirred = false
+		n.dismiss()
+		if moved {
+			n.pushLevel(applied)
+		}
+		n.pushBehind(applied)
+		if due {
+			h.lookedAt, h.lookNext = n.now, n.now.Add(progressEvery)
+			for _, s := range h.subs {
 				n.progress(s)
 			}
-			finished = finished || s.finished
 		}
-		if finished {
+		if h.ended {
+			h.ended = false
 			h.keep(func(s *subscriber) bool { return !s.finished })
 		}
 	}
-	n.wake(h.quietUntil)
+	if h.stirred {
+		n.wake(n.now)
+	}
+	n.wake(h.lookNext)
+}
+
+// pushLevel hands what is new to those who are level and whom it concerns.
+func (n *Node) pushLevel(applied raft.Position) {
+	h := &n.hub
+	if len(h.behind) == len(h.subs) {
+		h.level = applied
+		return
+	}
+	limit := n.settings.Limits.PushFramesMax
+	frames, compacted := n.sm.EventsAfter(h.level, limit)
+	if compacted {
+		for _, s := range h.subs {
+			if s.level {
+				n.finish(s, CodeCompacted, applied)
+			}
+		}
+		h.level = applied
+		return
+	}
+	for i := range frames {
+		f := &frames[i]
+		f.check(h.level, applied)
+		for j := range f.Parts {
+			for _, s := range h.index[f.Parts[j].Audience] {
+				n.pushNew(s, f)
+			}
+		}
+		for _, s := range h.whole {
+			n.pushNew(s, f)
+		}
+		h.level = f.Position
+	}
+	if len(frames) < limit {
+		h.level = applied
+	} else {
+		h.stirred = true // there may be more
+	}
+}
+
+// pushNew hands a frame to a subscriber who is level, unless it was handed to him as another part of it concerns him
+// as well.
+func (n *Node) pushNew(s *subscriber, f *EventFrame) {
+	if !s.level || s.finished || s.cursor >= f.Position {
+		return
+	}
+	if !n.hasRoom(s) {
+		s.level, s.cursor = false, max(s.cursor, n.hub.level)
+		n.hub.behind = append(n.hub.behind, s)
+		return
+	}
+	s.cursor = f.Position
+	n.pushTo(s, f)
+}
+
+// hasRoom says whether a subscriber's credit allows more. Of its bytes half must be free: the state machine renders a
+// whole answer, and most of one would be thrown away if each frame that was taken made room for one more.
+func (n *Node) hasRoom(s *subscriber) bool {
+	l := &n.settings.Limits
+	return len(s.untaken) < l.SubscriberFramesMax && s.bytes <= l.SubscriberBytesMax/2
+}
+
+// pushTo pushes what a subscriber may see of a frame.
+func (n *Node) pushTo(s *subscriber, f *EventFrame) {
+	body := n.show(s, f)
+	if len(body) == 0 {
+		return
+	}
+	if len(s.untaken) == 0 {
+		s.movedAt = n.now
+	}
+	s.owe(len(body))
+	s.noteAt = n.now.Add(progressEvery)
+	n.out.Push = append(n.out.Push, Frame{Ticket: s.ticket, Position: f.Position, Body: body})
+}
+
+// check panics for a frame that no state machine may answer with behind a position.
+func (f *EventFrame) check(behind, applied raft.Position) {
+	if f.Position <= behind || f.Position > applied || len(f.Body) == 0 {
+		broken("event of position %d and %d bytes after position %d, applied %d", f.Position, len(f.Body), behind, applied)
+	}
+}
+
+// pushBehind goes on with those who are not level, and finds out who is by now.
+func (n *Node) pushBehind(applied raft.Position) {
+	h := &n.hub
+	var last backlog
+	still := h.behind[:0]
+	for _, s := range h.behind {
+		if !s.finished {
+			n.push(s, &last)
+			n.progress(s)
+		}
+		if s.level = !s.finished && s.cursor == applied && h.level == applied; !s.level {
+			still = append(still, s)
+		}
+	}
+	clear(h.behind[len(still):])
+	h.behind = still
 }
 
 // backlog is what the state machine answered last: subscribers at the same
@@ -114,16 +231,14 @@ type backlog struct {
 	compacted bool
 }
 
-// push hands a subscriber what its credit allows. Of its bytes half must be free:
-// the state machine renders a whole answer, and most of one would be thrown away if
-// each frame that was taken made room for one more.
+// push hands a subscriber what its credit allows.
 func (n *Node) push(s *subscriber, b *backlog) {
 	applied := positionOf(n.applied)
 	limits := &n.settings.Limits
-	credit := limits.SubscriberFramesMax - len(s.untaken)
-	if s.cursor >= applied || credit <= 0 || s.bytes > limits.SubscriberBytesMax/2 {
+	if s.cursor >= applied || !n.hasRoom(s) {
 		return
 	}
+	credit := limits.SubscriberFramesMax - len(s.untaken)
 	if limit := min(credit, limits.PushFramesMax); !b.asked || b.from != s.cursor || b.max != limit {
 		*b = backlog{asked: true, from: s.cursor, max: limit}
 		b.frames, b.compacted = n.sm.EventsAfter(s.cursor, limit)
@@ -132,39 +247,19 @@ func (n *Node) push(s *subscriber, b *backlog) {
 		n.finish(s, CodeCompacted, applied)
 		return
 	}
-	if len(b.frames) == 0 {
-		s.cursor = applied
-		return
-	}
-	if len(s.untaken) == 0 {
-		s.movedAt = n.now
-	}
-	pushed := len(n.out.Push)
-	defer func() {
-		if len(n.out.Push) > pushed {
-			s.noteAt = n.now.Add(progressEvery)
-		}
-	}()
-	for _, f := range b.frames {
-		if f.Position <= s.cursor || f.Position > applied || len(f.Body) == 0 {
-			broken("event of position %d and %d bytes after position %d, applied %d", f.Position, len(f.Body), s.cursor, applied)
-		}
+	for i := range b.frames {
+		b.frames[i].check(s.cursor, applied)
 		if s.bytes >= limits.SubscriberBytesMax {
 			return // the rest is asked for again when there is room
 		}
-		s.cursor = f.Position
-		body := n.show(s, &f)
-		if len(body) == 0 {
-			continue
-		}
-		s.owe(len(body))
-		n.out.Push = append(n.out.Push, Frame{Ticket: s.ticket, Position: f.Position, Body: body})
+		s.cursor = b.frames[i].Position
+		n.pushTo(s, &b.frames[i])
 	}
 	switch {
 	case len(b.frames) < b.max:
 		s.cursor = applied
 	case len(s.untaken) < limits.SubscriberFramesMax:
-		n.hub.wake(n.now) // there may be more, and there is credit for it
+		n.hub.stirred = true // there may be more, and there is credit for it
 	}
 }
 
@@ -199,22 +294,19 @@ func (n *Node) admits(reader string) bool {
 	return !ok || m.Admits(reader)
 }
 
-// dismiss ends the streams of readers who are admitted no more, and says whether there were any. It looks only
-// after somebody was dismissed.
-func (n *Node) dismiss() (finished bool) {
+// dismiss ends the streams of readers who are admitted no more. It looks only after somebody was dismissed.
+func (n *Node) dismiss() {
 	h := &n.hub
 	m, ok := n.sm.(Discreet)
 	if !ok || m.Dismissed() == h.dismissed {
-		return false
+		return
 	}
 	h.dismissed = m.Dismissed()
-	for i := range h.subs {
-		if s := &h.subs[i]; !m.Admits(s.reader) {
+	for _, s := range h.subs {
+		if !m.Admits(s.reader) {
 			n.finish(s, CodeReaderGone, s.taken)
-			finished = true
 		}
 	}
-	return finished
 }
 
 // owe uses credit for a frame.
@@ -227,79 +319,117 @@ func (s *subscriber) owe(bytes int) {
 // nothing. A note needs credit like any frame; when one is under way already a
 // second says nothing new.
 func (n *Node) progress(s *subscriber) {
+	if s.finished {
+		return
+	}
 	if len(s.untaken) > 0 {
 		if stalled := s.movedAt.Add(subscriberStallMax); n.now >= stalled {
 			n.finish(s, CodeTooSlow, s.taken)
 		} else {
-			n.hub.wake(stalled)
+			n.hub.look(stalled)
 		}
 		return
 	}
 	if n.now >= s.noteAt {
-		n.out.Push = append(n.out.Push, Frame{Ticket: s.ticket, Position: s.cursor, LeaderQuiet: n.leaderQuiet()})
+		at := s.cursor
+		if s.level {
+			at = max(at, n.hub.level)
+		}
+		n.out.Push = append(n.out.Push, Frame{Ticket: s.ticket, Position: at, LeaderQuiet: n.leaderQuiet()})
 		s.owe(0)
 		s.movedAt = n.now
 		s.noteAt = n.now.Add(progressEvery)
 	}
-	n.hub.wake(s.noteAt)
+	n.hub.look(s.noteAt)
 }
 
 // finish ends a stream. Frames after the position may or may not have arrived:
 // the subscriber goes on from the last it has seen, and at least from there.
 func (n *Node) finish(s *subscriber, c Code, resume raft.Position) {
-	s.finished = true
+	if s.finished {
+		return
+	}
+	s.finished, n.hub.ended = true, true
 	n.answer(Answer{Ticket: s.ticket, Outcome: Refused, Code: c, Position: resume, Hint: n.leader})
 }
 
-func (h *hub) wake(at raft.Mono) { h.quietUntil = min(h.quietUntil, at) }
+// look has everybody be looked at by then, or soon after: many whose notes are due one after the other are served
+// together.
+func (h *hub) look(at raft.Mono) { h.lookNext = min(h.lookNext, max(at, h.lookedAt.Add(lookEvery))) }
 
-func (h *hub) add(s subscriber) {
+// add takes a subscriber in, who is behind until he has been looked at.
+func (h *hub) add(s *subscriber, discreet bool) {
 	if h.place == nil {
-		h.place = map[Ticket]int{}
+		h.place, h.index = map[Ticket]*subscriber{}, map[string][]*subscriber{}
 	}
-	h.place[s.ticket] = len(h.subs)
+	if !discreet {
+		s.only = nil
+	}
+	h.place[s.ticket] = s
 	h.subs = append(h.subs, s)
+	h.behind = append(h.behind, s)
+	h.enlist(s)
 	h.stirred = true
 }
 
-func (h *hub) remove(t Ticket) bool {
-	if _, ok := h.place[t]; !ok {
-		return false
+// enlist puts a subscriber where those find him who have something for him.
+func (h *hub) enlist(s *subscriber) {
+	if len(s.only) == 0 {
+		h.whole = append(h.whole, s)
 	}
-	h.keep(func(s *subscriber) bool { return s.ticket != t })
-	return true
+	for _, audience := range s.only {
+		h.index[audience] = append(h.index[audience], s)
+	}
+}
+
+func (h *hub) remove(t Ticket) bool {
+	gone, ok := h.place[t]
+	if ok {
+		h.keep(func(s *subscriber) bool { return s != gone })
+	}
+	return ok
 }
 
 // keep drops the subscribers that are not wanted, and keeps the order of the rest.
 func (h *hub) keep(wanted func(*subscriber) bool) {
-	kept := h.subs[:0]
-	for i := range h.subs {
-		s := h.subs[i]
-		if !wanted(&s) {
-			delete(h.place, s.ticket)
+	unwanted := func(s *subscriber) bool { return !wanted(s) }
+	for _, s := range h.subs {
+		if wanted(s) {
 			continue
 		}
-		h.place[s.ticket] = len(kept)
-		kept = append(kept, s)
+		delete(h.place, s.ticket)
+		for _, audience := range s.only {
+			if h.index[audience] = slices.DeleteFunc(h.index[audience], unwanted); len(h.index[audience]) == 0 {
+				delete(h.index, audience)
+			}
+		}
 	}
-	h.subs = kept
+	h.subs = slices.DeleteFunc(h.subs, unwanted)
+	h.whole = slices.DeleteFunc(h.whole, unwanted)
+	h.behind = slices.DeleteFunc(h.behind, unwanted)
 }
 
 func (h *hub) clone() hub {
 	c := *h
-	c.subs = slices.Clone(h.subs)
-	c.place = make(map[Ticket]int, len(h.subs))
-	for i := range c.subs {
-		c.subs[i].untaken = slices.Clone(c.subs[i].untaken)
-		c.place[c.subs[i].ticket] = i
+	c.subs, c.whole, c.behind = nil, nil, nil
+	c.place, c.index = make(map[Ticket]*subscriber, len(h.subs)), map[string][]*subscriber{}
+	for _, s := range h.subs {
+		copied := *s
+		copied.untaken = slices.Clone(s.untaken)
+		c.place[s.ticket] = &copied
+		c.subs = append(c.subs, &copied)
+		c.enlist(&copied)
+	}
+	for _, s := range h.behind {
+		c.behind = append(c.behind, c.place[s.ticket])
 	}
 	return c
 }
 
 // abandon ends all streams because the node stops.
 func (h *hub) abandon(n *Node) {
-	for i := range h.subs {
-		n.finish(&h.subs[i], CodeStopping, h.subs[i].taken)
+	for _, s := range h.subs {
+		n.finish(s, CodeStopping, s.taken)
 	}
 	*h = hub{}
 }

@@ -13,9 +13,9 @@ import (
 //
 //	  WaitersMax x 32 B                                             (   2 MiB)
 //	+ ReadsMax x (QueryBytesMax + 40 B)                             ( 256 MiB if every query is of full size; 1 MiB typical)
-//	+ SubscribersMax x (160 B + SubscriberFramesMax x 4 B)          (  17 MiB)
-//	+ SubscribersMax x SubscriberFramesMax x 72 B                   ( 288 MiB if every subscriber hangs at once, for 10 s)
-//	+ SubscribersMax x (SubscriberBytesMax + one event)             (   4 GiB if, besides, each hangs at a place of its own and events are large)
+//	+ SubscribersMax x (200 B + SubscriberFramesMax x 4 B)          (  34 MiB)
+//	+ SubscribersMax x SubscriberFramesMax x 72 B                   ( 576 MiB if every subscriber hangs at once, for 10 s)
+//	+ SubscribersMax x (SubscriberBytesMax + one event)             (   8 GiB if, besides, each hangs at a place of its own and events are large)
 //	+ Rules.SessionsMax x (200 B + Rules.PrincipalBytesMax)         (  29 MiB)
 //	+ Rules.ReplyBytesMax + one reply                               (  64 MiB)
 //	+ Rules.RequestsMax x 240 B                                     ( 120 MiB if the table is full)
@@ -37,7 +37,8 @@ type Limits struct {
 	WaitersMax int
 	// ReadsMax bounds the linearizable queries that wait for a heartbeat round.
 	ReadsMax int
-	// SubscribersMax bounds the event streams of one node.
+	// SubscribersMax bounds the event streams of one node: five thousand people, and room for those who come back while
+	// their old streams are not known to be dead.
 	SubscribersMax int
 	// SubscriberFramesMax bounds the frames pushed to one subscriber and not yet
 	// taken by it. When it is reached the subscriber's backlog waits in the state machine,
@@ -67,6 +68,9 @@ const (
 	subscriberStallMax = 10 * time.Second
 	// progressEvery is how often a subscriber hears that nothing happened.
 	progressEvery = time.Second
+	// lookEvery is how often all subscribers are looked at, at most, whose notes are due: what a note comes late by
+	// costs nobody anything, and looking at 5,000 some twenty microseconds.
+	lookEvery = 50 * time.Millisecond
 	// formRetry is how often formation repeats what was not answered. It happens
 	// once in a cluster's life, and a person is waiting.
 	formRetry = 100 * time.Millisecond
@@ -108,7 +112,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.QueryBytesMax, 16<<10)
 	def(&l.WaitersMax, 1<<16)
 	def(&l.ReadsMax, 1<<14)
-	def(&l.SubscribersMax, 1<<12)
+	def(&l.SubscribersMax, 1<<13)
 	def(&l.SubscriberFramesMax, 1<<10)
 	def(&l.SubscriberBytesMax, 1<<20)
 	def(&l.PushFramesMax, 1<<8)

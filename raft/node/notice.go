@@ -1,8 +1,6 @@
 package node
 
 import (
-	"slices"
-
 	"parley/raft"
 )
 
@@ -72,22 +70,31 @@ func (n *Node) tellNotices() {
 	}
 	clear(n.notices)
 	n.notices = n.notices[:0]
-	n.wake(n.hub.quietUntil)
+	n.wake(n.hub.lookNext)
 }
 
+// pushNotice pushes a notice to those whom it concerns and who are level with this node; the others have older things to
+// read.
 func (n *Node) pushNotice(h Herald, body []byte, audience string) {
-	for i := range n.hub.subs {
-		s := &n.hub.subs[i]
-		switch {
-		case s.cursor != positionOf(n.applied) || len(s.untaken) >= noticesUntakenMax:
-			continue // it is behind
-		case len(s.only) > 0 && !slices.Contains(s.only, audience) || !h.MayRead(s.reader, audience):
-			continue
-		case len(s.untaken) == 0:
-			s.movedAt = n.now
-		}
-		s.owe(len(body))
-		n.out.Push = append(n.out.Push, Frame{Ticket: s.ticket, Position: s.cursor, Body: body, Notice: true})
-		n.hub.wake(s.movedAt.Add(subscriberStallMax))
+	if n.hub.level != positionOf(n.applied) {
+		return
 	}
+	for _, s := range n.hub.index[audience] {
+		n.tellNotice(h, s, body, audience)
+	}
+	for _, s := range n.hub.whole {
+		n.tellNotice(h, s, body, audience)
+	}
+}
+
+func (n *Node) tellNotice(h Herald, s *subscriber, body []byte, audience string) {
+	if !s.level || s.finished || len(s.untaken) >= noticesUntakenMax || !h.MayRead(s.reader, audience) {
+		return
+	}
+	if len(s.untaken) == 0 {
+		s.movedAt = n.now
+	}
+	s.owe(len(body))
+	n.out.Push = append(n.out.Push, Frame{Ticket: s.ticket, Position: n.hub.level, Body: body, Notice: true})
+	n.hub.look(s.movedAt.Add(subscriberStallMax))
 }

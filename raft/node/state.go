@@ -93,10 +93,10 @@ func (n *Node) AppendState(dst []byte) []byte {
 		w.u(uint64(r.ticket))
 		w.bytes(r.query)
 	}
-	w.flag(n.hub.stirred || n.hub.published != positionOf(n.applied))
-	w.u(uint64(len(n.hub.subs)))
-	for i := range n.hub.subs {
-		s := &n.hub.subs[i]
+	w.flag(n.hub.stirred)
+	w.u(uint64(n.hub.level), uint64(len(n.hub.subs)))
+	for _, s := range n.hub.subs {
+		w.flag(s.level)
 		w.u(uint64(s.ticket), uint64(s.cursor), uint64(s.taken), uint64(len(s.untaken)))
 		for _, bytes := range s.untaken {
 			w.u(uint64(bytes))

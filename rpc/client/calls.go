@@ -34,16 +34,37 @@ type calls struct {
 	machine *caller.Caller
 	out     caller.Output
 	timer   *time.Timer
-	last    uint64                          // ticket
-	waiting map[uint64]chan<- caller.Result // of capacity 1
+	last    uint64 // ticket
+	waiting map[uint64]waiting
 	closed  bool
+}
+
+// waiting is who waits for an operation.
+type waiting struct {
+	answer chan<- caller.Result // of capacity 1
+	ctx    context.Context
+}
+
+// values is a context that lives as long as one and knows what another knows: an attempt may outlive whoever waited for it, and belongs
+// to his trace all the same.
+type values struct {
+	context.Context
+	of context.Context
+}
+
+// Value returns what either context has.
+func (v values) Value(key any) any {
+	if own := v.Context.Value(key); own != nil {
+		return own
+	}
+	return v.of.Value(key)
 }
 
 func newCalls(cfg *Config, conns *conns, token string) *calls {
 	c := &calls{
 		conns:   conns,
 		start:   time.Now(),
-		waiting: make(map[uint64]chan<- caller.Result),
+		waiting: make(map[uint64]waiting),
 		machine: caller.New(caller.Config{
 			Targets: cfg.Addrs, Seed: draw(), AttemptTimeout: attemptMax, ReadAnywhere: cfg.ReadAnywhere, WindowMax: node.DefaultWindow,
 		}, 0),
@@ -68,7 +89,7 @@ func (c *calls) do(ctx context.Context, o operation, response proto.Message) err
 		op.Deadline = max(1, raft.Mono(deadline.Sub(c.start)))
 	}
 	answer := make(chan caller.Result, 1)
-	if !c.submit(&op, answer) {
+	if !c.submit(ctx, &op, answer) {
 		return unavailable("the client is closed, or was given another login")
 	}
 	var r caller.Result
@@ -85,7 +106,7 @@ func (c *calls) do(ctx context.Context, o operation, response proto.Message) err
 
 // submit hands an operation to the machine. A client that is closed takes none, and
 // a close that comes later ends it: both are decided under one lock.
-func (c *calls) submit(op *caller.Op, answer chan<- caller.Result) bool {
+func (c *calls) submit(ctx context.Context, op *caller.Op, answer chan<- caller.Result) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -93,7 +114,7 @@ func (c *calls) submit(op *caller.Op, answer chan<- caller.Result) bool {
 	}
 	c.last++
 	op.Ticket = c.last
-	c.waiting[op.Ticket] = answer
+	c.waiting[op.Ticket] = waiting{answer, ctx}
 	c.stepLocked(caller.Input{Kind: caller.InputSubmit, Op: *op})
 	return true
 }
@@ -114,13 +135,17 @@ func (c *calls) stepLocked(in ...caller.Input) {
 		case r.Kind == caller.RequestCloseSession:
 			c.farewell.Go(func() { c.conns.giveBack(r.Target, *c.token.Load(), r.Command.Session, r.Command.Nonce) })
 		case !c.closed:
-			c.wire.Go(func() { c.attempt(r) })
+			ctx := c.ctx
+			if w, ok := c.waiting[r.Ticket]; ok {
+				ctx = values{c.ctx, w.ctx}
+			}
+			c.wire.Go(func() { c.attempt(ctx, r) })
 		}
 	}
 	for _, r := range c.out.Done {
-		if answer, ok := c.waiting[r.Ticket]; ok {
+		if w, ok := c.waiting[r.Ticket]; ok {
 			delete(c.waiting, r.Ticket)
-			answer <- r
+			w.answer <- r
 		}
 	}
 	if c.out.WakeAt == raft.Never {
@@ -131,8 +156,8 @@ func (c *calls) stepLocked(in ...caller.Input) {
 }
 
 // attempt puts one request on the wire, once, and reports how it went.
-func (c *calls) attempt(r caller.Request) {
-	ctx, cancel := context.WithTimeout(c.ctx, attemptMax)
+func (c *calls) attempt(ctx context.Context, r caller.Request) {
+	ctx, cancel := context.WithTimeout(ctx, attemptMax)
 	defer cancel()
 	in := caller.Input{Kind: caller.InputLost, ID: r.ID}
 	switch conn, err := c.conns.get(r.Target); {

@@ -89,6 +89,9 @@ var nodeRules = map[node.Code]rule{
 	node.CodeSessionForeign:  {"SESSION_FOREIGN", codes.FailedPrecondition, false},
 }
 
+// ReasonOf returns the reason that the wire has for a code of the node; empty if it has none.
+func ReasonOf(code node.Code) string { return nodeRules[code].reason }
+
 // AnswerError returns the error of an answer that is not Done. leaderAddr is
 // where the node in a.Hint listens for clients, if that is known.
 func AnswerError(a node.Answer, leaderAddr string) error {

@@ -115,7 +115,7 @@ func (t *Transport) receive(stream grpc.ServerStream, greeted, replaced chan str
 		if err != nil {
 			return garbage{fmt.Errorf("node %v: %w", h.from, err)}
 		}
-		t.to.Deliver(msgs)
+		t.deliver(msgs)
 	}
 }
 

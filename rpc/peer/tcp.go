@@ -10,6 +10,7 @@ import (
 	"hash/crc32"
 	"io"
 	"net"
+	"sync"
 	"time"
 )
 
@@ -67,12 +68,13 @@ func (w *tcpWire) answer(c net.Conn, greeted func()) {
 	if s := w.t.opts.Security; s != nil {
 		c = tls.Server(c, forTCP(s.Accept()))
 	}
-	defer c.Close()
-	defer context.AfterFunc(w.t.ctx, func() { _ = c.Close() })()
+	defer closeWith(w.t.ctx, c)()
 	ctx, cancel := context.WithCancel(w.t.ctx)
 	defer cancel()
 	replaced, failed := make(chan struct{}), make(chan error, 1)
-	go func() { failed <- w.receive(ctx, c, greeted, replaced) }()
+	var reader sync.WaitGroup
+	defer reader.Wait()
+	reader.Go(func() { failed <- w.receive(ctx, c, greeted, replaced) })
 	select {
 	case err := <-failed:
 		if w.t.ctx.Err() == nil && w.part(c, err) {
@@ -134,7 +136,7 @@ func (w *tcpWire) receive(ctx context.Context, c net.Conn, greeted func(), repla
 		if err := t.allow(h, msgs); err != nil {
 			return garbage{fmt.Errorf("node %v: %w", h.from, err)}
 		}
-		t.to.Deliver(msgs)
+		t.deliver(msgs)
 	}
 }
 
@@ -193,6 +195,21 @@ type (
 	stranger struct{ error }
 	unknown  struct{ error }
 )
+
+// closeWith closes a connection when a context ends, or else when what it returns is called. Nothing runs after that.
+func closeWith(ctx context.Context, c net.Conn) (done func()) {
+	closed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = c.Close() // whoever uses it finds out
+		close(closed)
+	})
+	return func() {
+		if !stop() {
+			<-closed
+		}
+		_ = c.Close()
+	}
+}
 
 // part tells the log and the peer why the conversation ends, if it is this node that ends it, and whether the peer was
 // told. A connection that broke is logged by the end that dialled it.

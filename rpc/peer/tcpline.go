@@ -58,18 +58,19 @@ func (l *tcpLine) talk() (welcome bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer c.Close()
 	ctx, cancel := context.WithCancelCause(l.ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
+	defer closeWith(ctx, c)()
 	if err := l.greet(ctx, c); err != nil {
 		return false, err
 	}
 	ended := make(chan struct{})
-	go func() {
+	var listener sync.WaitGroup
+	defer listener.Wait()
+	listener.Go(func() {
 		defer close(ended)
 		cancel(heard(c))
-	}()
+	})
 	l.use(c)
 	l.queue.SetUp(true)
 	l.t.log.Info("connected to a peer", l.with()...)

@@ -21,6 +21,8 @@ type inflow struct {
 	kept  int // before this the chunk belongs to whoever has the messages
 	at    int // unparsed from here
 	end   int // read up to here
+
+	longest int // the longest message that came whole
 }
 
 // Sizes of chunks. A small one serves a quiet connection; one that brings long messages gets room for a few of
@@ -88,6 +90,7 @@ func (f *inflow) decode(n int) ([]raft.Message, error) {
 			return nil, garbage{err}
 		}
 		f.at += len(rest) - len(behind)
+		f.longest = max(f.longest, len(rest)-len(behind))
 		if rest = behind; len(msgs[i].Entries) > 0 || len(msgs[i].Payload) > 0 {
 			f.kept = f.at
 		}
@@ -95,11 +98,11 @@ func (f *inflow) decode(n int) ([]raft.Message, error) {
 	return msgs, nil
 }
 
-// makeRoom sees to it that a message of so many bytes fits behind what is kept, or, of a long one, twice what is there
-// of it: memory is taken as bytes come, not as a length promises.
+// makeRoom sees to it that a message of so many bytes fits behind what is kept, or, of one that is longer than all before
+// it, twice what is there of it: memory is taken as bytes come, not as a length promises.
 func (f *inflow) makeRoom(need int) {
 	have := f.end - f.at
-	need = max(min(need, 2*have+chunkBytes), have+readBytesMin)
+	need = max(min(need, max(2*have+chunkBytes, f.longest)), have+readBytesMin)
 	if have == 0 {
 		f.at, f.end = f.kept, f.kept
 	}

@@ -20,6 +20,9 @@ type Options struct {
 	Queue    host.QueueLimits
 	Logger   *slog.Logger // nil is slog.Default()
 	Security Security     // nil: anybody who can connect is who he says
+	// Aside gets what other nodes say beside the protocol (Transport.Aside). It must not block. Nil is a node that
+	// neither listens nor says anything.
+	Aside func(from raft.NodeID, text []byte)
 }
 
 // Transport is a host.Transport over gRPC or framed TCP.

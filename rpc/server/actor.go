@@ -2,10 +2,10 @@ package server
 
 import (
 	"context"
+	"net"
 	"strings"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
@@ -24,7 +24,7 @@ type actor struct {
 	head      state.Head
 	secret    auth.Secret
 	expires   time.Time
-	address   string // where the call comes from: an IP address
+	from      net.Addr // where the call comes from
 }
 
 type actorKey struct{}
@@ -68,32 +68,33 @@ func tokenUseOf(method string) tokenUse {
 }
 
 // authenticate finds out who calls.
-func (e *edge) authenticate(ctx context.Context, method string) (context.Context, error) {
-	a := &actor{address: addressOf(ctx)}
-	ctx = context.WithValue(ctx, actorKey{}, a)
+func (e *edge) authenticate(ctx context.Context, a *actor, method string) error {
+	if p, ok := peer.FromContext(ctx); ok {
+		a.from = p.Addr
+	}
 	use := tokenUseOf(method)
 	if use >= tokenIgnored {
-		return ctx, nil
+		return nil
 	}
 	values := metadata.ValueFromIncomingContext(ctx, "authorization")
 	if len(values) == 0 && (use == tokenOptional || use == tokenNeededOffHost && e.loopback) {
-		return ctx, nil
+		return nil
 	}
 	text, err := auth.ParseBearer(values)
 	if err != nil {
-		return ctx, refuse(err)
+		return refuse(err)
 	}
 	claims, err := e.keys.verify(ctx, text)
 	if err != nil {
-		return ctx, refuse(err)
+		return refuse(err)
 	}
 	if err := a.claim(&claims); err != nil {
-		return ctx, err
+		return err
 	}
 	if account.IsDemo(a.user) && !e.loopback {
-		return ctx, convert.RejectionError(account.RefuseDemo)
+		return convert.RejectionError(account.RefuseDemo)
 	}
-	return ctx, nil
+	return nil
 }
 
 // claim takes over what a token says.
@@ -108,57 +109,15 @@ func (a *actor) claim(c *auth.Claims) error {
 	return nil
 }
 
-// addressOf returns where a call comes from, without the port.
-func addressOf(ctx context.Context) string {
-	p, ok := peer.FromContext(ctx)
-	if !ok {
+// address returns where the call comes from, without the port: an IP address. Few calls ask for it.
+func (a *actor) address() string {
+	if a.from == nil {
 		return ""
 	}
-	host, _, found := strings.Cut(p.Addr.String(), "%") // an IPv6 zone says nothing to anybody
+	addr := a.from.String()
+	host, _, found := strings.Cut(addr, "%") // an IPv6 zone says nothing to anybody
 	if !found {
-		host = p.Addr.String()
+		host = addr
 	}
 	return hostOf(host)
 }
-
-// authUnary and authStream are the interceptors.
-func (e *edge) authUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	ctx, err := e.authenticate(ctx, info.FullMethod)
-	if err != nil {
-		return nil, err
-	}
-	noteActor(ctx)
-	if err := e.rates.allow(ctx, info.FullMethod); err != nil {
-		return nil, refuse(err)
-	}
-	who := actorOf(ctx).caller()
-	if !e.calls.begin(who) {
-		return nil, errCrowd()
-	}
-	defer e.calls.end(who)
-	resp, err := next(ctx, req)
-	e.denials.seen(ctx, info.FullMethod, err)
-	return resp, err
-}
-
-func (e *edge) authStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	ctx, err := e.authenticate(ss.Context(), info.FullMethod)
-	if err != nil {
-		return err
-	}
-	noteActor(ctx)
-	if err := e.rates.allow(ctx, info.FullMethod); err != nil {
-		return refuse(err)
-	}
-	err = next(srv, &stream{ss, ctx})
-	e.denials.seen(ctx, info.FullMethod, err)
-	return err
-}
-
-// stream is a call's stream whose context knows who calls.
-type stream struct {
-	grpc.ServerStream
-	ctx context.Context
-}
-
-func (s *stream) Context() context.Context { return s.ctx }

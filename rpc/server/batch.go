@@ -8,7 +8,6 @@ import (
 	"parley/raft/node"
 	"parley/rpc/convert"
 	pb "parley/rpc/proto/parley/v1"
-	"parley/statemachine"
 	"parley/statemachine/chat"
 	"parley/statemachine/state"
 )
@@ -54,7 +53,7 @@ func (b *batch) add(ctx context.Context, place int, cc *pb.CommandContext, c *ch
 	b.places = append(b.places, place)
 	b.events = append(b.events, node.Event{Kind: node.EventCommand, Command: node.Command{Session: node.SessionID(cc.GetSession()),
 		Seq: cc.GetSeq(), AckedBelow: cc.GetAckedBelow(), Principal: actorOf(ctx).principal, Owned: true,
-		Body: statemachine.AppendCommand(nil, b.head(ctx), c)}})
+		Body: commandBody(b.head(ctx), c)}})
 }
 
 // do proposes the messages. When something became of some and not of others, nothing is known of the batch as a whole

@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"context"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/encoding"
@@ -34,23 +33,28 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	return err
 }
 
+// encoded is a response that is bytes already, in parts that other streams may be sending as well.
+type encoded [][]byte
+
+// Marshal writes a response.
+func (c codec) Marshal(v any) (mem.BufferSlice, error) {
+	parts, ok := v.(encoded)
+	if !ok {
+		return c.CodecV2.Marshal(v)
+	}
+	out := make(mem.BufferSlice, len(parts))
+	for i, b := range parts {
+		out[i] = mem.SliceBuffer(b)
+	}
+	return out, nil
+}
+
 // readable refuses a request that was none.
 func readable(v any) error {
 	if m, ok := v.(proto.Message); ok && bytes.Equal(m.ProtoReflect().GetUnknown(), unreadable) {
 		return convert.RequestError("The request can't be read: it is no protobuf of this method's, or has text that is not UTF-8.")
 	}
 	return nil
-}
-
-func readUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	if err := readable(req); err != nil {
-		return nil, err
-	}
-	return next(ctx, req)
-}
-
-func readStream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	return next(srv, readingStream{ss})
 }
 
 // readingStream refuses what was no request.

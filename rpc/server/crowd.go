@@ -46,7 +46,7 @@ func (a *actor) caller() string {
 	if a.principal != "" {
 		return a.principal
 	}
-	return auth.AddressKey(a.address) // no user's id looks like one
+	return auth.AddressKey(a.address()) // no user's id looks like one
 }
 
 // errCrowd refuses a call of who has too many under way. It never entered the log.

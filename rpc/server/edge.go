@@ -33,6 +33,7 @@ type edge struct {
 	rates    *rates
 	streams  *streams
 	denials  *denials
+	ready    *ready
 	calls    *counts // unary ones under way, by user
 }
 
@@ -46,7 +47,11 @@ func (e *edge) head(ctx context.Context) state.Head {
 // propose has a command carried out for whoever calls, exactly once, and decodes its reply into answer. All of
 // the command is what the caller wrote, so that its own bytes tell whether a repetition says the same.
 func (e *edge) propose(ctx context.Context, cc *pb.CommandContext, c state.Command, answer state.Coded) (raft.Position, error) {
-	return e.proposeSaid(ctx, cc, c, answer, string(state.Append(nil, c)))
+	var said []string
+	if cc.GetRequestId() != "" { // in a session the number says which command it is
+		said = []string{string(state.Append(nil, c))}
+	}
+	return e.proposeSaid(ctx, cc, c, answer, said...)
 }
 
 // proposeSaid is propose for a command that holds more than the caller wrote, or less: said is what he did,
@@ -59,7 +64,7 @@ func (e *edge) proposeSaid(ctx context.Context, cc *pb.CommandContext, c state.C
 	if err != nil {
 		return 0, err
 	}
-	command.Body = statemachine.AppendCommand(nil, e.head(ctx), c)
+	command.Body = commandBody(e.head(ctx), c)
 	a, err := do(ctx, e.host, node.Event{Kind: node.EventCommand, Command: command})
 	if err != nil {
 		return 0, err
@@ -107,7 +112,7 @@ func (e *edge) query(ctx context.Context, c pb.Consistency, q state.Query, answe
 		return 0, err
 	}
 	h := e.head(ctx)
-	query := node.Query{Consistency: consistency, Body: statemachine.AppendQuery(nil, h, q), Off: off}
+	query := node.Query{Consistency: consistency, Body: queryBody(h, q), Off: off}
 	a, err := do(ctx, e.host, node.Event{Kind: node.EventQuery, Query: query})
 	if err != nil {
 		return 0, err

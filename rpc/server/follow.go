@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"google.golang.org/grpc"
@@ -14,7 +16,6 @@ import (
 	"parley/rpc/convert"
 	pb "parley/rpc/proto/parley/v1"
 	"parley/statemachine"
-	"parley/statemachine/state"
 )
 
 // followed says what a stream shows.
@@ -23,13 +24,17 @@ type followed[R any] struct {
 	at        raft.Position // where this node stood when it was asked
 	cluster   uint64        // that from is of; zero: not known
 	audiences []string
-	take      func(*node.Frame) ([]*R, error) // what a frame holds for it
-	notice    func(*node.Frame) (*R, error)   // what a notice is for it, or nothing; nil: it wants none
-	join      func(first, next *R)            // makes one of two responses that are ready; nil: each goes by itself
+	take      func(*node.Frame) ([][]byte, error) // what a frame holds for it: encoded responses
+	notice    func(*node.Frame) (*R, error)       // what a notice is for it, or nothing; nil: it wants none
+	join      bool                                // responses that are ready together go as one
 	progress  func(*pb.Progress) *R
 }
 
 // follow serves a stream until it ends: login, place, reader or node.
+//
+// A client that reads nothing blocks Send for as long as its connection lives, and only the handler's return ends
+// that. So the handler does not send: a goroutine does, and the handler waits for its end, for that of the subscription,
+// or for that of the call, whichever is first.
 func follow[R any](e *edge, out grpc.ServerStreamingServer[R], f followed[R]) error {
 	me := actorOf(out.Context())
 	cluster := uint64(e.host.Status().Cluster)
@@ -54,21 +59,22 @@ func follow[R any](e *edge, out grpc.ServerStreamingServer[R], f followed[R]) er
 	defer sub.Close()
 	ctx, cancel := context.WithDeadline(out.Context(), me.expires)
 	defer cancel()
-	w := &follower[R]{followed: f, id: cluster, sub: sub, out: out, ctx: ctx, next: make(chan *R), sent: make(chan error, 1)}
-	go w.send()
-	defer close(w.next)
-	if err := w.tell(from, 0); err != nil {
+	w := &follower[R]{followed: f, id: cluster, sub: sub, out: out, ctx: ctx, ended: make(chan error, 1)}
+	go w.run(from)
+	select {
+	case err := <-w.ended:
+		if p, ok := err.(*panicked); ok {
+			panic(p) // where somebody is there to take it
+		}
 		return err
+	case <-sub.Done():
+		return w.why(sub.Err())
+	case <-ctx.Done():
+		return w.why(ctx.Err())
 	}
-	return w.run()
 }
 
 // follower writes one subscription's frames to one client.
-//
-// A client that reads nothing blocks Send for as long as its connection lives, and
-// only the handler's return ends that. So the handler does not send: a goroutine
-// does, one response at a time, and the handler waits for it or for the end of
-// the subscription, whichever is first.
 type follower[R any] struct {
 	followed[R]
 	id      uint64 // of the cluster
@@ -76,37 +82,37 @@ type follower[R any] struct {
 	out     grpc.ServerStreamingServer[R]
 	ctx     context.Context // ends with the call, and with the token
 	wroteAt time.Time
-	ready   *R // to be written
-
-	next chan *R    // to the goroutine
-	sent chan error // its answer; of capacity 1, as nobody may be there to take it
+	ready   [][]byte   // to be written
+	ended   chan error // how it ended; of capacity 1, as nobody may be there to take it
 }
 
-// send runs until the handler has returned; then gRPC ends the Send that is under way.
-func (w *follower[R]) send() {
-	for r := range w.next {
-		w.sent <- w.out.Send(r)
+// run writes until the stream can't go on. When the handler has returned, gRPC ends the Send that is under way.
+func (w *follower[R]) run(from raft.Position) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.ended <- &panicked{p, debug.Stack()}
+		}
+	}()
+	err := w.tell(from, 0)
+	if err == nil {
+		err = w.follow()
 	}
+	w.ended <- err
 }
 
-// write returns when the response is on its way, or when there is no use in waiting.
-func (w *follower[R]) write(r *R) error {
-	w.wroteAt = time.Now()
-	w.next <- r // it waits for the next one: the last was answered
-	select {
-	case err := <-w.sent:
-		return err
-	case <-w.sub.Done():
-		_, err := w.sub.Next(w.ctx)
-		return w.ended(err)
-	}
+// panicked is a panic on its way to the goroutine that the call belongs to.
+type panicked struct {
+	value any
+	stack []byte
 }
 
-func (w *follower[R]) run() error {
+func (p *panicked) Error() string { return fmt.Sprintf("%v\n%s", p.value, p.stack) }
+
+func (w *follower[R]) follow() error {
 	for {
 		frames, err := w.sub.Next(w.ctx)
 		if err != nil {
-			return w.ended(err)
+			return w.why(err)
 		}
 		for i := range frames {
 			if err := w.frame(&frames[i]); err != nil {
@@ -133,21 +139,12 @@ func (w *follower[R]) frame(f *node.Frame) error {
 		return w.hear(f)
 	}
 	responses, err := w.take(f)
+	w.ready = append(w.ready, responses...)
 	if err != nil {
 		if err := w.flush(); err != nil {
 			return err
 		}
 		return err
-	}
-	for _, r := range responses {
-		if w.ready != nil && w.join != nil {
-			w.join(w.ready, r)
-			continue
-		}
-		if err := w.flush(); err != nil {
-			return err
-		}
-		w.ready = r
 	}
 	return nil
 }
@@ -164,17 +161,29 @@ func (w *follower[R]) hear(f *node.Frame) error {
 	if err := w.flush(); err != nil {
 		return err
 	}
-	return w.write(r)
+	w.wroteAt = time.Now()
+	return w.out.Send(r)
 }
 
 // flush writes what is ready. Next hands out a bounded number of bytes at a time, and so much is ready at most.
 func (w *follower[R]) flush() error {
-	r := w.ready
-	if r == nil {
+	if len(w.ready) == 0 {
 		return nil
 	}
-	w.ready = nil
-	return w.write(r)
+	w.wroteAt = time.Now()
+	defer func() {
+		clear(w.ready)
+		w.ready = w.ready[:0]
+	}()
+	if w.join {
+		return w.out.SendMsg(encoded(w.ready))
+	}
+	for i := range w.ready {
+		if err := w.out.SendMsg(encoded(w.ready[i : i+1])); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tell says how far the stream has come.
@@ -182,11 +191,12 @@ func (w *follower[R]) tell(at raft.Position, quiet time.Duration) error {
 	if err := w.flush(); err != nil {
 		return err
 	}
-	return w.write(w.progress(progressOf(w.id, at, quiet)))
+	w.wroteAt = time.Now()
+	return w.out.Send(w.progress(progressOf(w.id, at, quiet)))
 }
 
-// ended returns what the wire has for an error of Next.
-func (w *follower[R]) ended(err error) error {
+// why returns what the wire has for the end of a subscription or of its context.
+func (w *follower[R]) why(err error) error {
 	if ended, ok := errors.AsType[*host.EndedError](err); ok {
 		return convert.AnswerError(ended.Answer, "")
 	}
@@ -195,25 +205,4 @@ func (w *follower[R]) ended(err error) error {
 			Text: "The token of this stream has expired. Go on with a renewed one."})
 	}
 	return convert.ContextError(err)
-}
-
-// eachShown visits the events of a frame that this release knows, until visit returns an error.
-func eachShown(body []byte, visit func(e *state.Shown) error) error {
-	bodies, err := statemachine.DecodeBodies(body)
-	if err != nil {
-		return err // our own bytes: a bug, and an error without ErrorInfo says so
-	}
-	for _, b := range bodies {
-		e, ok, err := statemachine.DecodeShown(b)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			continue // of a newer release, or of nobody's interest
-		}
-		if err := visit(&e); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -101,6 +101,11 @@ const (
 	deniedEvery = time.Minute
 	// auditMax is how long such a note may take to be written: so much later comes the refusal, where there is no quorum.
 	auditMax = time.Second
+
+	// readyMax bounds the frames that are kept as they went to clients, for those who come to them a little later: more than
+	// happen while the slowest stream that is not behind is served, and with the longest texts some 8 MiB.
+	readyMax = 256
+
 	// One node takes so many notices of all its users at once, and then one every heraldEvery: with each of them every node
 	// looks at every stream that it has, 5,000 perhaps. What is beyond is not told.
 	heraldBurst = 100

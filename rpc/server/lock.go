@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"parley/raft"
@@ -91,7 +92,8 @@ func (s *locks) awaitTicket(ctx context.Context, from raft.Position, q *lock.Get
 	me := actorOf(ctx)
 	limited, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	sub, err := s.host.SubscribeFor(limited, from, statemachine.Reader(me.user, me.head))
+	audiences := []string{state.ForLock(q.Name).Word(), state.ForUser(me.user).Word()} // the grant; the end of the wait
+	sub, err := s.host.SubscribeFor(limited, from, statemachine.Reader(me.user, me.head), audiences...)
 	switch {
 	case errors.Is(err, host.ErrBusy):
 		return convert.AnswerError(node.Answer{Outcome: node.Refused, Code: node.CodeBusy}, "")
@@ -110,7 +112,7 @@ func (s *locks) awaitTicket(ctx context.Context, from raft.Position, q *lock.Get
 			return nil // the time is over, or the stream is: whoever asks again gets the reason
 		}
 		for i := range frames {
-			if frames[i].Body != nil && endsWait(frames[i].Body, q) {
+			if frames[i].Body != nil && s.endsWait(&frames[i], q) {
 				return nil
 			}
 		}
@@ -118,14 +120,15 @@ func (s *locks) awaitTicket(ctx context.Context, from raft.Position, q *lock.Get
 }
 
 // endsWait says whether a frame has the end of a wait.
-func endsWait(body []byte, q *lock.Get) (ends bool) {
-	_ = eachShown(body, func(e *state.Shown) error {
-		if (e.Kind == state.EventLocked || e.Kind == state.EventLockWaitEnded) && e.Ticket == q.Ticket && e.Text == q.Name {
-			ends = true
-		}
-		return nil
+func (s *locks) endsWait(f *node.Frame, q *lock.Get) bool {
+	all, err := s.ready.of(f)
+	if err != nil {
+		return true // what happened is looked up
+	}
+	return slices.ContainsFunc(all.events, func(one readyEvent) bool {
+		e := &one.shown
+		return (e.Kind == state.EventLocked || e.Kind == state.EventLockWaitEnded) && e.Ticket == q.Ticket && e.Text == q.Name
 	})
-	return ends
 }
 
 func (s *locks) ListLocks(ctx context.Context, r *pb.ListLocksRequest) (*pb.ListLocksResponse, error) {

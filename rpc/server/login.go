@@ -59,7 +59,7 @@ func (s *accounts) LogIn(ctx context.Context, r *pb.LogInRequest) (*pb.LogInResp
 	if err != nil {
 		return nil, refuse(err)
 	}
-	c := &account.LogIn{Secret: [32]byte(secret.Hash()), Client: r.GetClient(), Address: actorOf(ctx).address, Loopback: s.loopback}
+	c := &account.LogIn{Secret: [32]byte(secret.Hash()), Client: r.GetClient(), Address: actorOf(ctx).address(), Loopback: s.loopback}
 	if refusal := c.Check(&s.limits); refusal != nil {
 		return nil, convert.RejectionError(refusal)
 	}
@@ -125,7 +125,7 @@ func (e *edge) mint(ctx context.Context, in *account.LoggedIn, secret auth.Secre
 // check compares a password with the one of an account, if anybody may try that now.
 func (e *edge) check(ctx context.Context, username, password string) (account.Credentials, error) {
 	var k account.Credentials
-	err := e.door.Check(ctx, username, actorOf(ctx).address, password, func(ctx context.Context) ([]byte, error) {
+	err := e.door.Check(ctx, username, actorOf(ctx).address(), password, func(ctx context.Context) ([]byte, error) {
 		if e.limits.CheckUserName("username", username) != nil {
 			return nil, nil // nobody has such a name, and it need not be looked up
 		}
@@ -133,7 +133,7 @@ func (e *edge) check(ctx context.Context, username, password string) (account.Cr
 		return k.Hash, err
 	})
 	if refusal, ok := errors.AsType[*auth.Refusal](err); ok && refusal.Reason == auth.ReasonCredentials {
-		e.denials.wrongPassword(username, actorOf(ctx).address)
+		e.denials.wrongPassword(username, actorOf(ctx).address())
 	}
 	if err != nil {
 		return k, refuse(err)

@@ -84,7 +84,7 @@ func (s *accounts) ResetPassword(ctx context.Context, r *pb.ResetPasswordRequest
 	if err := s.leads(); err != nil {
 		return nil, err
 	}
-	attempt, err := s.door.Attempts.Begin(r.GetUsername(), actorOf(ctx).address)
+	attempt, err := s.door.Attempts.Begin(r.GetUsername(), actorOf(ctx).address())
 	if err != nil {
 		return nil, refuse(err)
 	}
@@ -125,7 +125,7 @@ func (s *accounts) ClaimAdmin(ctx context.Context, r *pb.ClaimAdminRequest) (*pb
 	if err != nil {
 		return nil, refuse(err)
 	}
-	attempt, err := s.door.Attempts.Begin("the admin's token", actorOf(ctx).address)
+	attempt, err := s.door.Attempts.Begin("the admin's token", actorOf(ctx).address())
 	if err != nil {
 		return nil, refuse(err)
 	}

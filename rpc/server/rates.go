@@ -2,7 +2,6 @@ package server
 
 import (
 	"cmp"
-	"context"
 	"net"
 	"time"
 
@@ -89,14 +88,13 @@ func newRates(r Rates, loopback bool, now func() time.Time) (*rates, error) {
 }
 
 // allow counts a call.
-func (r *rates) allow(ctx context.Context, method string) error {
-	a := actorOf(ctx)
+func (r *rates) allow(a *actor, method string) error {
 	switch {
 	case a.principal != "":
 	case tokenUses[method] < tokenOptional:
 		return nil // it costs nothing: looking at the cluster, health
 	default:
-		return r.strangers.Allow(auth.AddressKey(a.address), 1)
+		return r.strangers.Allow(auth.AddressKey(a.address()), 1)
 	}
 	if err := r.calls.Allow(a.principal, 1); err != nil {
 		return err

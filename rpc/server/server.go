@@ -7,19 +7,21 @@
 //
 // # Reading order
 //
-//	actor.go     who calls: the table of methods that need no token, and the interceptors
+//	gate.go      what every call passes: the interceptors
+//	actor.go     who calls: the table of methods that need no token
 //	edge.go      the way of every command and query; cursor.go where pages end
 //	account.go   AccountService; login.go and password.go are what touches passwords
 //	channel.go   ChannelService
 //	chat.go      ChatService; batch.go many messages at once
-//	follow.go    every stream; tail.go and event.go what two of them show
+//	follow.go    every stream; tail.go and event.go what two of them show; ready.go what many of them share
 //	file.go      FileService; upload.go and download.go the bytes
 //	document.go  DocumentService; lock.go LockService
 //	assistant.go AssistantService; the texts are made in rpc/answer
 //	duties.go    keys, first decisions, dev mode; streams.go and present.go who is online
 //	cluster.go   ClusterService; operator.go OperatorService, backup.go its stream, denial.go what is refused and noted; session.go SessionService; health.go grpc.health.v1 and reflection
+//	guard.go     a handler that panics is one failed call; log.go a line for each call; codec.go what is no request; body.go
+//	             the bytes of commands
 //	crowd.go     how many connections and calls one address and one user may have at a time
-//	guard.go     a handler that panics is one failed call; log.go a line for each call; codec.go what is no request
 //	limits.go    every bound, with the reason for its number
 //
 // It checks requests, turns them into events and answers into responses, and
@@ -34,6 +36,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -78,6 +81,8 @@ type Config struct {
 	Assistant answer.Config
 	// Rates says how often somebody may do something.
 	Rates Rates
+	// GRPC adds options to the gRPC server, for instance handlers that count calls or trace them.
+	GRPC []grpc.ServerOption
 	// Now is the wall clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -128,8 +133,8 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	g, l := guard{log: cfg.Logger}, requestLog{cfg.Logger}
-	s := &Server{cfg: cfg, duties: newDuties(e, cfg), maker: maker, grpc: grpc.NewServer(append(transport(cfg.TLS),
+	g := &gate{e, guard{cfg.Logger}, requestLog{cfg.Logger}}
+	s := &Server{cfg: cfg, duties: newDuties(e, cfg), maker: maker, grpc: grpc.NewServer(append(slices.Concat(cfg.GRPC, transport(cfg.TLS)),
 		grpc.MaxRecvMsgSize(messageBytesMax),
 		grpc.MaxHeaderListSize(headerBytesMax),
 		grpc.MaxConcurrentStreams(streamsMax),
@@ -137,8 +142,8 @@ func New(cfg Config) (*Server, error) {
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingAfter, Timeout: pingMax}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: clientPingMin, PermitWithoutStream: true}),
 		grpc.ForceServerCodecV2(newCodec()),
-		grpc.ChainUnaryInterceptor(l.unary, g.unary, e.authUnary, readUnary),
-		grpc.ChainStreamInterceptor(l.stream, g.stream, e.authStream, readStream),
+		grpc.UnaryInterceptor(g.unary),
+		grpc.StreamInterceptor(g.stream),
 	)...)}
 	pb.RegisterSessionServiceServer(s.grpc, &sessions{edge: e})
 	pb.RegisterAccountServiceServer(s.grpc, &accounts{edge: e})
@@ -194,6 +199,7 @@ func newEdge(cfg *Config) (*edge, error) {
 		rates:    rates,
 		streams:  newStreams(),
 		denials:  denials,
+		ready:    newReady(),
 		calls:    newCounts(callsPerUserMax),
 	}, policy.Validate()
 }

@@ -52,21 +52,31 @@ type tail struct {
 }
 
 // take returns what a frame holds for the stream.
-func (t *tail) take(f *node.Frame) (responses []*pb.TailResponse, err error) {
-	err = eachShown(f.Body, func(e *state.Shown) error {
+func (t *tail) take(f *node.Frame) (responses [][]byte, err error) {
+	all, err := t.ready.of(f)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all.events {
+		one := &all.events[i]
+		e := &one.shown
 		switch {
 		case e.Kind == state.EventMessage && t.here(e):
-			m := convert.MessageShown(e, t.me.user)
-			responses = append(responses, &pb.TailResponse{Step: &pb.TailResponse_Message{Message: m}})
+			response := one.tail
+			if dependsOnReader(e) {
+				if response, err = encodeTail(convert.MessageShown(e, t.me.user)); err != nil {
+					return responses, err
+				}
+			}
+			responses = append(responses, response)
 		case e.Kind == state.EventLeft && e.User == t.me.user && e.Place == t.place.Place:
 			// The stream ends as a new one would. Who is a member again stays.
 			if _, _, err := t.resolve(t.ctx, t.ref); err != nil {
-				return err
+				return responses, err
 			}
 		}
-		return nil
-	})
-	return responses, err
+	}
+	return responses, nil
 }
 
 func (t *tail) here(e *state.Shown) bool {

@@ -34,7 +34,7 @@ const (
 // CheckLabel says why something can't be the name of a cluster or of a client.
 func CheckLabel(name string) error {
 	if name == "" || len(name) > nameBytesMax || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
-		return fmt.Errorf("%q is no name: 1 to %d of a-z, 0-9, -, _ and .", name, nameBytesMax)
+		return fmt.Errorf("%q is no name: 1 to %d letters a-z, digits, and of - _ . any", name, nameBytesMax)
 	}
 	return nil
 }

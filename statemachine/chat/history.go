@@ -42,6 +42,9 @@ func (p *Page) Code(c *state.Coder) {
 	state.List(c, &p.Messages, func(c *state.Coder, m *Message) { m.Code(c) })
 }
 
+// pageHint is how many messages most pages have at most.
+const pageHint = state.PageDefault + 1
+
 // Answer reads. A conversation that was not begun has no messages.
 func (h *History) Answer(v *state.View) (state.Coded, *state.Refusal) {
 	target, refusal := v.Target(state.ToRead, h.Place)
@@ -57,11 +60,13 @@ func (h *History) Answer(v *state.View) (state.Coded, *state.Refusal) {
 		before = math.MaxUint64
 	}
 	room := newRoom(&v.Limits, limitOf(h.Limit, state.PageDefault, v.Limits.HistoryMax))
+	page.Messages = make([]Message, 0, min(room.messages, pageHint))
+	shower := newShower(v, &target.Place)
 	visit := func(p *state.Post) bool {
 		if p.ID.Position <= h.After || p.ID.Position >= before {
 			return false
 		}
-		message := show(v, &target.Place, p)
+		message := shower.show(p)
 		if page.More = !room.takes(&message); !page.More {
 			page.Messages = append(page.Messages, message)
 		}

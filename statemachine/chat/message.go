@@ -46,7 +46,33 @@ func (m *Message) Code(c *state.Coder) {
 
 // show makes of a message what a reader of its place sees.
 func show(v *state.View, place *state.Place, post *state.Post) Message {
-	m := Message{Post: *post, Place: v.Called(place), SenderName: v.NameOf(post.Sender)}
+	return newShower(v, place).show(post)
+}
+
+// shower shows many messages of one place. Its reader calls the place the same in all, and most have the sender of one
+// before.
+type shower struct {
+	*state.View
+	place  *state.Place
+	called string
+	sender state.UserID
+	name   string // the sender's
+}
+
+func newShower(v *state.View, place *state.Place) *shower {
+	return &shower{View: v, place: place, called: v.Called(place)}
+}
+
+func (s *shower) nameOf(user state.UserID) string {
+	if s.sender != user || s.name == "" {
+		s.sender, s.name = user, s.NameOf(user)
+	}
+	return s.name
+}
+
+func (s *shower) show(post *state.Post) Message {
+	v, place := s.View, s.place
+	m := Message{Post: *post, Place: s.called, SenderName: s.nameOf(post.Sender)}
 	if post.Gone() {
 		m.DeleterName = v.NameOf(post.DeletedBy)
 		return m

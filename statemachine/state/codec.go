@@ -34,7 +34,14 @@ type Coder struct {
 	encode bool
 	bytes  []byte // encoding: what was written. Decoding: what is left to read
 	bad    bool
+
+	// Decoding: texts are parts of one copy of all that was left when the first came, unless that is longer than share.
+	share int
+	text  string
 }
+
+// sharedMax is how much the texts of one command or row share: what keeps one of them keeps all.
+const sharedMax = 512
 
 // Append appends the value's bytes to dst.
 func Append(dst []byte, v Coded) []byte {
@@ -45,7 +52,10 @@ func Append(dst []byte, v Coded) []byte {
 
 // Decode reads a value from all of src. It keeps nothing of src.
 func Decode(src []byte, v Coded) error {
-	c := Coder{bytes: src}
+	return decode(Coder{bytes: src, share: sharedMax}, v)
+}
+
+func decode(c Coder, v Coded) error {
 	v.Code(&c)
 	if c.bad || len(c.bytes) != 0 {
 		return ErrMalformed
@@ -104,8 +114,20 @@ func (c *Coder) String(v *string) {
 		return
 	}
 	if b := c.lengthPrefixed(); b != nil {
-		*v = string(b)
+		*v = c.copied(b)
 	}
+}
+
+// copied returns what was read last as text.
+func (c *Coder) copied(b []byte) string {
+	left := len(b) + len(c.bytes)
+	if c.text == "" && left <= c.share {
+		c.text = string(b[:left:left]) // b and what is left lie one behind the other
+	}
+	if c.text == "" || len(b) == 0 {
+		return string(b)
+	}
+	return c.text[len(c.text)-left : len(c.text)-len(c.bytes)]
 }
 
 // Bytes passes bytes. What is decoded is a copy; no bytes are nil.

@@ -2,6 +2,7 @@ package state
 
 import (
 	"encoding/binary"
+	"hash/crc32"
 
 	"parley/raft"
 	"parley/raft/node"
@@ -72,7 +73,7 @@ type Audience struct {
 }
 
 const (
-	audienceAll   = 1 // every user
+	audienceAll   = 1 // every user; the number says for whom it matters most
 	audienceUser  = 2 // one user
 	audiencePlace = 3 // the members of a place
 	audienceSeers = 4 // whoever may see a channel
@@ -81,6 +82,15 @@ const (
 
 // ForAll concerns everybody who is logged in.
 func ForAll() Audience { return Audience{Kind: audienceAll} }
+
+// ForLock concerns everybody, and says of which lock it is: who stands in line for one need not hear of all. Two names that
+// share a number are heard of together, which hurts nobody.
+func ForLock(name string) Audience {
+	if id, ok := ParseDocID(name); ok {
+		return ForReaders(id)
+	}
+	return Audience{audienceAll, 1 + uint64(crc32.ChecksumIEEE([]byte(name)))}
+}
 
 // ForUser concerns one user.
 func ForUser(id UserID) Audience { return Audience{audienceUser, uint64(id)} }
@@ -146,7 +156,11 @@ func (e *Event) Code(c *Coder) {
 const MarkTrimmed = "events trimmed"
 
 // Record puts an event into the backlog, behind what happened at the same position.
-func (s *State) Record(p raft.Position, e *Event) { s.RecordRow(p, Append(nil, e)) }
+func (s *State) Record(p raft.Position, e *Event) {
+	c := s.writer()
+	e.Code(c)
+	s.RecordRow(p, c.bytes)
+}
 
 // RecordRow puts an encoded event into the backlog, and drops the oldest positions when there are too many. The
 // backlog is replicated state, so that every node answers a subscriber alike.

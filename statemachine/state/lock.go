@@ -56,7 +56,11 @@ func (h *Hold) Parked() bool { return h.Login == 0 }
 // hold returns the row of a name, whether its deadline has passed or not.
 func (s *State) hold(name string) (Hold, bool) {
 	h := Hold{Name: name}
-	return h, s.Read(TableHolds, name, &h)
+	c, ok := s.row(TableHolds, name)
+	if ok {
+		h.Code(&c)
+	}
+	return h, ok
 }
 
 // Held returns the lock of a name, if somebody holds it at a time. What is past its deadline is not held, even before
@@ -76,7 +80,7 @@ func (s *State) putHold(h *Hold) {
 			s.Remove(TableLoginHolds, Key(uint64(was.Login))+h.Name)
 		}
 	}
-	s.Put(TableHolds, h.Name, h)
+	s.Put(TableHolds, strings.Clone(h.Name), h)
 	if due := Key(uint64(h.Deadline)) + h.Name; !s.Has(TableHoldDeadlines, due) {
 		s.Mark(TableHoldDeadlines, due)
 	}
@@ -243,10 +247,8 @@ func (s *State) HoldsFrom(after string, now raft.LogTime, visit func(h *Hold) bo
 
 // recordLock records what became of a lock: for the readers of a document if it is one's, else for everybody.
 func (s *State) recordLock(p raft.Position, kind EventKind, h *Hold, user, other UserID) {
-	e := Event{Kind: kind, Audience: ForAll(), User: user, Other: other, Login: h.Login, Text: h.Name, Fence: h.Fence, Ticket: h.Ticket}
-	if id, ok := ParseDocID(h.Name); ok {
-		e.Doc, e.Audience = id, ForReaders(id)
-	}
+	e := Event{Kind: kind, Audience: ForLock(h.Name), User: user, Other: other, Login: h.Login, Text: h.Name, Fence: h.Fence, Ticket: h.Ticket}
+	e.Doc, _ = ParseDocID(h.Name)
 	s.Record(p, &e)
 }
 

@@ -57,7 +57,9 @@ func (k *lockTerms) Code(c *Coder) {
 }
 
 func (s *State) lockClock() (k lockClock) {
-	s.Read(TableMarks, markLockClock, &k)
+	if c, ok := s.row(TableMarks, markLockClock); ok {
+		k.Code(&c)
+	}
 	return k
 }
 
@@ -66,7 +68,9 @@ func (s *State) LockNow() raft.LogTime { return s.lockClock().now }
 
 func (s *State) noteLockTime(at node.Applied) {
 	if k := (lockClock{at.Time, uint64(at.Term)}); s.lockClock() != k {
-		s.Put(TableMarks, markLockClock, &k)
+		c := s.writer()
+		k.Code(c)
+		s.keep(TableMarks, markLockClock, c)
 	}
 }
 
@@ -78,8 +82,20 @@ func (s *State) forgetLockTime() {
 	}
 }
 
-func (s *State) lockTerms() (k lockTerms) {
-	s.Read(TableMarks, markLockTerms, &k)
+func (s *State) lockTerms() lockTerms { return s.lockTermsIn(nil) }
+
+// lockTermsIn is lockTerms in memory of the caller's, who asks often.
+func (s *State) lockTermsIn(k lockTerms) lockTerms {
+	c, ok := s.row(TableMarks, markLockTerms)
+	for n := c.count(); ok && n > 0 && !c.bad; n-- {
+		var v lockTerm
+		Number(&c, &v.position)
+		Number(&c, &v.before)
+		Number(&c, &v.first)
+		if !c.bad {
+			k = append(k, v)
+		}
+	}
 	return k
 }
 
@@ -89,7 +105,8 @@ func (s *State) HoldEnds(h *Hold) raft.LogTime {
 	if h.Parked() {
 		return deadline
 	}
-	for _, k := range s.lockTerms() {
+	var some [2]lockTerm // more only while locks wait whose deadlines have passed
+	for _, k := range s.lockTermsIn(some[:0]) {
 		if k.position > h.Written && k.before < deadline {
 			deadline = later(k.first, h.TTL)
 		}
@@ -154,6 +171,9 @@ func (s *State) expireHolds(at node.Applied) {
 // forgetLockTerms keeps the newest beginning alone. It is for when no deadline as written has passed: every lock was
 // held then at every beginning behind its row, and of these the newest counts.
 func (s *State) forgetLockTerms() {
+	if !s.Has(TableMarks, markLockTerms) {
+		return
+	}
 	if terms := s.lockTerms(); len(terms) > 1 {
 		terms = terms[len(terms)-1:]
 		s.Put(TableMarks, markLockTerms, &terms)

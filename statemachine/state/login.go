@@ -32,7 +32,11 @@ func (l *Login) Proof() Proof { return Proof(l.Secret[:len(Proof{})]) }
 // Login returns a login that has not ended.
 func (s *State) Login(id LoginID) (Login, bool) {
 	l := Login{ID: id}
-	return l, s.Read(TableLogins, Key(uint64(id)), &l)
+	c, ok := s.row(TableLogins, Key(uint64(id)))
+	if ok {
+		l.Code(&c)
+	}
+	return l, ok
 }
 
 // PutLogin writes a login, new or with another deadline.

@@ -1,6 +1,8 @@
 package state
 
 import (
+	"strings"
+
 	"parley/raft"
 )
 
@@ -84,11 +86,19 @@ func (p *Place) Other(user UserID) UserID {
 // Place returns a place.
 func (s *State) Place(id PlaceID) (Place, bool) {
 	p := Place{ID: id}
-	return p, s.Read(TablePlaces, Key(uint64(id)), &p)
+	c, ok := s.row(TablePlaces, Key(uint64(id)))
+	if ok {
+		p.Code(&c)
+	}
+	return p, ok
 }
 
 // PutPlace writes a place.
-func (s *State) PutPlace(p *Place) { s.Put(TablePlaces, Key(uint64(p.ID)), p) }
+func (s *State) PutPlace(p *Place) {
+	c := s.writer()
+	p.Code(c)
+	s.keep(TablePlaces, Key(uint64(p.ID)), c)
+}
 
 // ChannelNamed returns the place of a channel's name, whether the caller may see it or not.
 func (s *State) ChannelNamed(name string) (PlaceID, bool) {
@@ -108,7 +118,7 @@ func pairKey(a, b UserID) string { return Key(uint64(min(a, b)), uint64(max(a, b
 func (s *State) MakeChannel(p *Place) {
 	p.Kind = Channel
 	s.PutPlace(p)
-	s.Write(TablePlaceNames, FoldName(p.Name), []byte(Key(uint64(p.ID))))
+	s.Write(TablePlaceNames, strings.Clone(FoldName(p.Name)), []byte(Key(uint64(p.ID))))
 }
 
 // MakeConversation writes the new conversation of two users, with both as its members.
@@ -143,7 +153,11 @@ func (m *Member) Unread(p *Place) uint64 { return p.Messages - min(m.Number, p.M
 // Member returns a user's part in a place; false if he is no member.
 func (s *State) Member(place PlaceID, user UserID) (Member, bool) {
 	var m Member
-	return m, s.Read(TableMembers, Key(uint64(place), uint64(user)), &m)
+	c, ok := s.row(TableMembers, Key(uint64(place), uint64(user)))
+	if ok {
+		m.Code(&c)
+	}
+	return m, ok
 }
 
 // PutMember writes a user's part in a place. It counts in p, which the caller writes.
@@ -158,7 +172,9 @@ func (s *State) PutMember(p *Place, user UserID, m *Member) {
 	if m.Admin {
 		p.Admins++
 	}
-	s.Put(TableMembers, Key(uint64(p.ID), uint64(user)), m)
+	c := s.writer()
+	m.Code(c)
+	s.keep(TableMembers, Key(uint64(p.ID), uint64(user)), c)
 	if !had {
 		s.Mark(TableUserPlaces, Key(uint64(user), uint64(p.ID)))
 	}

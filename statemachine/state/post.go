@@ -115,14 +115,22 @@ func postKey(id MessageID) string { return Key(uint64(id.Place), uint64(id.Posit
 // Post returns a message, deleted or not.
 func (s *State) Post(id MessageID) (Post, bool) {
 	p := Post{ID: id}
-	return p, s.Read(TablePosts, postKey(id), &p)
+	c, ok := s.row(TablePosts, postKey(id))
+	if ok {
+		p.Code(&c)
+	}
+	return p, ok
 }
 
 // HasPost says whether a message is there, deleted or not: one may be too old to be kept.
 func (s *State) HasPost(id MessageID) bool { return s.Has(TablePosts, postKey(id)) }
 
 // PutPost writes a message.
-func (s *State) PutPost(p *Post) { s.Put(TablePosts, postKey(p.ID), p) }
+func (s *State) PutPost(p *Post) {
+	c := s.writer()
+	p.Code(c)
+	s.keep(TablePosts, postKey(p.ID), c)
+}
 
 // PostsFrom visits the messages of a place from a position on, by rising position, until visit returns false.
 func (s *State) PostsFrom(place PlaceID, from raft.Position, visit func(p *Post) bool) {

@@ -41,10 +41,11 @@ func reactedKey(id MessageID, user UserID) string {
 
 // Reactions visits the reactions to a message in the order in which they came; mine says whether user is among them.
 func (s *State) Reactions(id MessageID, user UserID, visit func(r *Reaction, mine bool)) {
-	var list reactions
-	if !s.Read(TableReactions, postKey(id), &list) {
-		return
+	if !s.Has(TableReactions, postKey(id)) {
+		return // as with nearly every message
 	}
+	var list reactions
+	s.Read(TableReactions, postKey(id), &list)
 	var his reacted
 	s.Read(TableReactions, reactedKey(id, user), &his)
 	order := make([]int, 0, len(list))

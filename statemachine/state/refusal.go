@@ -90,7 +90,7 @@ func DecodeReply(src []byte, answer Coded) error {
 		return ErrVersion
 	}
 	if Code(src[1]) == OK {
-		return Decode(src[2:], answer)
+		return decode(Coder{bytes: src[2:], share: len(src)}, answer) // who reads a reply is soon done with it
 	}
 	refusal := &Refusal{Code: Code(src[1])}
 	c := Coder{bytes: src[2:]}

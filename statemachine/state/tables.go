@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"math/bits"
@@ -76,6 +77,8 @@ type Tables struct {
 	rows    [tableCount]btree.Map[string, []byte]
 	hash    node.Hash
 	scratch []byte // of Write; not state
+	coder   Coder  // of writer; not state
+	input   Coder  // of DecodeCommand; not state
 }
 
 // Write is the only way to change a row: value nil removes it. value belongs to the table from here on.
@@ -102,7 +105,51 @@ func (t *Tables) Mark(id Table, key string) { t.Write(id, key, []byte{}) }
 func (t *Tables) Remove(id Table, key string) { t.Write(id, key, nil) }
 
 // Put writes a value as a row.
-func (t *Tables) Put(id Table, key string, v Coded) { t.Write(id, key, Append(nil, v)) }
+func (t *Tables) Put(id Table, key string, v Coded) {
+	c := t.writer()
+	v.Code(c)
+	t.keep(id, key, c)
+}
+
+// writer returns a coder to write one value with, in memory that is used again: what was written is to be kept, or
+// copied, before the next one is asked for. Only commands may: queries read one state side by side.
+func (t *Tables) writer() *Coder {
+	t.coder = Coder{encode: true, bytes: t.coder.bytes[:0]}
+	return &t.coder
+}
+
+// DecodeCommand reads a head and what follows it from all of src, for whoever applies it. It keeps nothing of src.
+func (t *Tables) DecodeCommand(src []byte, h *Head, v Coded) error {
+	t.input = Coder{bytes: src, share: sharedMax}
+	h.Code(&t.input)
+	v.Code(&t.input)
+	malformed := t.input.bad || len(t.input.bytes) != 0
+	t.input = Coder{}
+	if malformed {
+		return ErrMalformed
+	}
+	return nil
+}
+
+// Reply returns the reply to a command that was applied: AppendReply in memory of its own, since replies are kept.
+func (t *Tables) Reply(answer Coded, refusal *Refusal) []byte {
+	if refusal != nil {
+		return AppendReply(nil, nil, refusal)
+	}
+	c := t.writer()
+	c.bytes = append(c.bytes, ReplyVersion, byte(OK))
+	answer.Code(c)
+	return bytes.Clone(c.bytes)
+}
+
+// keep writes what a writer has as a row.
+func (t *Tables) keep(id Table, key string, c *Coder) { t.Write(id, key, bytes.Clone(c.bytes)) }
+
+// row returns a coder to read a row with, and whether there is one.
+func (t *Tables) row(id Table, key string) (Coder, bool) {
+	row, ok := t.rows[id].Get(key)
+	return Coder{bytes: row, share: sharedMax}, ok
+}
 
 // Get returns a row's value, which is not to be changed.
 func (t *Tables) Get(id Table, key string) ([]byte, bool) { return t.rows[id].Get(key) }
@@ -119,7 +166,7 @@ func (t *Tables) Read(id Table, key string, v Coded) bool {
 	if !ok {
 		return false
 	}
-	c := Coder{bytes: row} // written by this code: a malformed one shows as zeros, the same on every node
+	c := Coder{bytes: row, share: sharedMax} // written by this code: a malformed one shows as zeros, the same on every node
 	v.Code(&c)
 	return true
 }

@@ -1,6 +1,8 @@
 package state
 
 import (
+	"strings"
+
 	"parley/raft"
 )
 
@@ -30,7 +32,11 @@ func (u *User) Code(c *Coder) {
 // User returns an account.
 func (s *State) User(id UserID) (User, bool) {
 	u := User{ID: id}
-	return u, s.Read(TableUsers, Key(uint64(id)), &u)
+	c, ok := s.row(TableUsers, Key(uint64(id)))
+	if ok {
+		u.Code(&c)
+	}
+	return u, ok
 }
 
 // UserNamed returns the account of a name, however it is written.
@@ -71,8 +77,9 @@ func (s *State) PutUser(u *User) {
 	}
 	key := Key(uint64(u.ID))
 	s.Put(TableUsers, key, u)
-	s.Write(TableUserNames, FoldName(u.Name), []byte(key))
-	s.Write(TableEmails, FoldName(u.Email), []byte(key))
+	// What is decoded shares memory with what stood beside it: a key that is kept for years has its own.
+	s.Write(TableUserNames, strings.Clone(FoldName(u.Name)), []byte(key))
+	s.Write(TableEmails, strings.Clone(FoldName(u.Email)), []byte(key))
 }
 
 // Credential is what proves who somebody is. It stands apart from the account so that nothing that shows accounts

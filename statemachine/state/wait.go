@@ -36,7 +36,11 @@ func lineKey(name string) string { return name + "\x00" }
 
 func (s *State) wait(name string, ticket raft.Position) (Wait, bool) {
 	w := Wait{Name: name, Ticket: ticket}
-	return w, s.Read(TableWaits, lineKey(name)+Key(uint64(ticket)), &w)
+	c, ok := s.row(TableWaits, lineKey(name)+Key(uint64(ticket)))
+	if ok {
+		w.Code(&c)
+	}
+	return w, ok
 }
 
 // WaitOf returns the wait of a login with a ticket, and how many stand before it.

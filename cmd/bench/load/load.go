@@ -18,6 +18,12 @@ type Caller interface {
 	Do(ctx context.Context) (done bool, err error)
 }
 
+// A Rester is a caller that has something to do between two operations which does not count.
+type Rester interface {
+	// Rest is called behind every Do. An error is final for the loop.
+	Rest(ctx context.Context) error
+}
+
 // Plan is how long to drive callers.
 type Plan struct {
 	Warm    time.Duration
@@ -115,6 +121,7 @@ func (p *Plan) measure(ctx context.Context, measuring *atomic.Bool) (r Result, e
 }
 
 func (l *loop) run(ctx context.Context, measuring *atomic.Bool) {
+	rester, rests := l.caller.(Rester)
 	// A context of its own, as every request of a server has: one for all would be one lock for all.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -127,7 +134,6 @@ func (l *loop) run(ctx context.Context, measuring *atomic.Bool) {
 			return // what the end of the run cut off says nothing
 		case err != nil:
 			l.err = err
-			return
 		case !measuring.Load():
 		case !done:
 			l.failed++
@@ -136,6 +142,14 @@ func (l *loop) run(ctx context.Context, measuring *atomic.Bool) {
 			if l.n++; l.n == len(l.recent) {
 				l.all.add(l)
 			}
+		}
+		if rests && l.err == nil {
+			if err := rester.Rest(ctx); ctx.Err() == nil {
+				l.err = err
+			}
+		}
+		if l.err != nil {
+			return
 		}
 	}
 }

@@ -88,3 +88,32 @@ func TestACommandIsAsLongAsAsked(t *testing.T) {
 	require.Len(t, AppendPut(nil, 7, 128), 128)
 	require.Equal(t, []byte{7, 0, 0, 0, 0, 0, 0, 0}, AppendPut(nil, 7, KeyLen))
 }
+
+// restful is a caller that has something to do between two operations.
+type restful struct {
+	scripted
+	rest func() error
+}
+
+func (r restful) Rest(context.Context) error { return r.rest() }
+
+// What is not done between two operations is done in one of them, and counts.
+func TestACallerRestsBehindEveryOperationAndItsErrorIsFinal(t *testing.T) {
+	done, rested := 0, 0
+	tired := errors.New("tired")
+	_, err := Run(context.Background(), []Caller{restful{
+		func(context.Context) (bool, error) {
+			require.Equal(t, done, rested)
+			done++
+			return true, nil
+		},
+		func() error {
+			if rested++; rested == 3 {
+				return tired
+			}
+			return nil
+		},
+	}}, short())
+	require.ErrorIs(t, err, tired)
+	require.Equal(t, 3, done)
+}

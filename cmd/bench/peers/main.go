@@ -40,6 +40,7 @@ type options struct {
 	connections int
 	streams     int
 	rate        int
+	one         bool
 	profile     string
 }
 
@@ -66,7 +67,7 @@ Use a directory on a real disk: syncs on tmpfs cost nothing and say nothing.`,
 	f.IntVar(&r.rounds, "rounds", 1, "turns to keep of each")
 	f.Float64Var(&r.foreignMax, "foreign-max", 0.35, "processors that others may use during a turn")
 	f.IntVar(&r.discardsMax, "discards-max", 10, "turns of each point to discard before giving up")
-	f.StringArrayVar(&r.parley, "with-parley", nil, "also run cmd/bench with these arguments: raft, or 'raft --transport memory'; can be repeated")
+	f.StringArrayVar(&r.parley, "with-parley", nil, "also run cmd/bench with these arguments, which go before this run's own: raft, or 'service --op send'; can be repeated")
 	f.BoolVar(&r.each, "each", false, "also print every turn, kept or not")
 	f.BoolVar(&r.json, "json", false, "print JSON, one object a line")
 	root.AddCommand(pointCommand())
@@ -82,6 +83,7 @@ func (o *options) addTo(f *pflag.FlagSet) {
 	f.IntVar(&o.connections, "connections", 0, "client connections of a gRPC peer; 0: as many as are best (callers/64, at least 1; 50 for grpc-fanout)")
 	f.IntVar(&o.streams, "streams", 5000, "streams of grpc-fanout")
 	f.IntVar(&o.rate, "rate", 20, "messages a second of grpc-fanout")
+	f.BoolVar(&o.one, "one", false, "lock: all callers want the same")
 	f.StringVar(&o.profile, "cpuprofile", "", "write a processor profile of the last turn of each peer to this file, with the peer's name behind")
 }
 

@@ -136,13 +136,20 @@ func (r *run) subjects(callers int, parley string) (list []*subject, err error) 
 			"point", "--peer", name, "--connections", strconv.Itoa(r.connections),
 			"--streams", strconv.Itoa(r.streams), "--rate", strconv.Itoa(r.rate),
 		}, common...)
+		if r.one {
+			args = append(args, "--one")
+		}
 		if r.profile != "" {
 			args = append(args, "--cpuprofile", r.profile+"."+name)
 		}
 		list = append(list, &subject{name: name, program: self, args: args, callers: callers})
 	}
 	for _, words := range r.parley {
-		args := slices.Concat(strings.Fields(words), common, []string{"--json"})
+		if strings.TrimSpace(words) == "" {
+			return nil, errors.New("--with-parley needs a word: raft or service")
+		}
+		fields := strings.Fields(words)
+		args := slices.Concat(fields[:1], common, fields[1:], []string{"--json"}) // of a flag that comes twice the last one counts
 		list = append(list, &subject{name: "parley " + words, program: parley, args: args, callers: callers, ours: true})
 	}
 	return list, nil
@@ -221,9 +228,14 @@ func (s *subject) judge(t turn, foreignMax float64) bool {
 // report prints a line for each subject. The error names those of whom nothing was kept.
 func (r *run) report(subjects []*subject) (err error) {
 	best := 0.0
+	speeds := map[string]float64{}
 	for _, s := range subjects {
-		if !s.ours && len(s.kept) > 0 && s.kept[0]["sync"] != "none" { // a ceiling is no peer
-			best = max(best, s.median().number("ops_per_s"))
+		if s.ours || len(s.kept) == 0 {
+			continue
+		}
+		speeds[s.name] = s.median().number("ops_per_s")
+		if s.kept[0]["sync"] != "none" { // a ceiling is no peer
+			best = max(best, speeds[s.name])
 		}
 	}
 	for _, s := range subjects {
@@ -234,6 +246,11 @@ func (r *run) report(subjects []*subject) (err error) {
 		m := s.median()
 		if s.ours && best > 0 {
 			m["ratio_to_best_peer"] = load.Round(m.number("ops_per_s")/best, 3)
+		}
+		for name, speed := range speeds {
+			if s.ours && speed > 0 {
+				m["ratio_to_"+name] = load.Round(m.number("ops_per_s")/speed, 3)
+			}
 		}
 		err = errors.Join(err, r.print(m, s.name))
 	}

@@ -162,7 +162,12 @@ func startEtcd(ctx context.Context, o options, dir string) (*system, error) {
 	}
 	s.close = append(s.close, client.Close)
 	s.session = func(n int) kv.Session { return client.Session(n) }
-	s.lock = func(n int) (load.Caller, error) { return client.Locker(n) }
+	s.lock = func(n int) (load.Caller, error) {
+		if o.one {
+			return client.Locker(n, 0)
+		}
+		return client.Locker(n, n)
+	}
 	return s, nil
 }
 

@@ -211,6 +211,7 @@ file put get list delete
 cluster status add remove replace transfer
 context list use add remove
 completion
+version
 `) {
 		words := strings.Fields(line)
 		var calls [][]string

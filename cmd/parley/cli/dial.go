@@ -73,6 +73,7 @@ func (a *app) dial() (*client.Client, error) {
 	host, _ := os.Hostname() // without one the list of logins says less
 	a.client, err = client.New(client.Config{
 		Addrs: addrs, TLS: protection, Insecure: a.tlsOf(c).Insecure, Credentials: c.Credentials, Name: clipped("parley on "+host, clientNameMax),
+		Dial: a.dialOptions,
 		Renewed: func(who client.Credentials) {
 			err := dir.Update(c.Name, func(c *keep.Context) {
 				if c.Credentials.Login == who.Login { // nobody has logged in or out meanwhile

@@ -16,6 +16,7 @@
 //	cluster.go, member.go       who belongs to the cluster
 //	operator.go, backup.go, audit.go    what it takes to run it for years
 //	completion.go               what a shell completes
+//	trace.go                    OpenTelemetry; which build this is
 //	output.go, errors.go        text that is safe to show, JSON; exit codes and hints
 package cli
 
@@ -27,6 +28,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
 
 	"parley/cmd/parley/keep"
 	"parley/raft"
@@ -55,6 +57,10 @@ type app struct {
 	// requestID makes a command one that is executed once, however often it is called with it.
 	requestID string
 	timeout   time.Duration
+
+	traceEndpoint string
+	dialOptions   []grpc.DialOption
+	endTrace      func() // nil: nobody traces
 }
 
 // Run executes one command line and returns the exit code.
@@ -69,6 +75,9 @@ func Run(ctx context.Context, args []string, s Streams) int {
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
 	err := root.ExecuteContext(ctx)
+	if a.endTrace != nil {
+		a.endTrace()
+	}
 	if err == nil {
 		if a.staleAt > 0 {
 			a.note("as of position %d, which may be old", a.staleAt)
@@ -92,6 +101,7 @@ for the direct conversation with somebody. Every cluster has #general.
 
 Begin with parley signup NAME, then parley login NAME.`
 	root.SilenceErrors, root.SilenceUsage = true, true
+	root.PersistentPreRunE = a.beginTrace
 	root.CompletionOptions.DisableDefaultCmd = true // completion.go has it
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageOf(cmd, "%v", err)
@@ -108,13 +118,14 @@ Begin with parley signup NAME, then parley login NAME.`
 	f.DurationVar(&a.timeout, "timeout", 10*time.Second, "how long to try; 0 is for ever")
 	f.StringVar(&a.requestID, "request-id", "", "of what changes something: do it once, however often it is called with this id within 24 hours")
 	f.BoolVar(&a.stale, "stale", false, "let any node answer reads from what it has, be it old")
+	f.StringVar(&a.traceEndpoint, "trace-endpoint", "", "the OTLP/gRPC address of an OpenTelemetry collector (env OTEL_EXPORTER_OTLP_ENDPOINT)")
 	_ = root.RegisterFlagCompletionFunc("context", a.completeContext)
 	root.AddCommand(a.accountCommands()...)
 	root.AddCommand(a.userCommand(), a.inviteCommand(), a.adminCommand())
 	root.AddCommand(a.channelCommand(), a.sendCommand())
 	root.AddCommand(a.messageCommands()...)
 	root.AddCommand(a.historyCommand(), a.tailCommand(), a.searchCommand(), a.dmCommand(), a.fileCommand(), a.docCommand(), a.lockCommand(), a.aiCommand())
-	root.AddCommand(a.watchCommand(), a.whoCommand(), a.shellCommand(), a.clusterCommand(), a.auditCommand(), a.contextCommand(), a.completionCommand(root))
+	root.AddCommand(a.watchCommand(), a.whoCommand(), a.shellCommand(), a.clusterCommand(), a.auditCommand(), a.contextCommand(), a.completionCommand(root), a.versionCommand())
 	return root
 }
 

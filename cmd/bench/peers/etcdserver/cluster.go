@@ -141,16 +141,16 @@ func (s Session) Get(ctx context.Context, key uint64) ([]byte, error) {
 	return r.Kvs[0].Value, nil
 }
 
-// Locker takes a lock of its own and lets it go, again and again: two writes, and a read of who waits.
+// Locker takes a lock and lets it go, again and again: two writes, and a read of who waits.
 type Locker struct{ mutex *concurrency.Mutex }
 
-// Locker makes the n-th caller's, with a lease that is kept alive.
-func (c *Client) Locker(n int) (*Locker, error) {
+// Locker makes the n-th caller's, for one of the locks, with a lease that is kept alive.
+func (c *Client) Locker(n, lock int) (*Locker, error) {
 	s, err := concurrency.NewSession(c.conns[n%len(c.conns)], concurrency.WithTTL(60))
 	if err != nil {
 		return nil, err
 	}
-	return &Locker{concurrency.NewMutex(s, fmt.Sprint("/locks/", n))}, nil
+	return &Locker{concurrency.NewMutex(s, fmt.Sprint("/locks/", lock))}, nil
 }
 
 // Do locks and unlocks.

@@ -29,7 +29,7 @@ func TestWhatWasAcknowledgedIsInTheLogsOfAMajority(t *testing.T) {
 	}
 	count, _ := c.Syncs()
 	require.GreaterOrEqual(t, count, 200, "one caller's 100 writes are on two disks each before they are answered")
-	locker, err := client.Locker(0)
+	locker, err := client.Locker(0, 0)
 	require.NoError(t, err)
 	for range 3 {
 		done, err := locker.Do(t.Context())

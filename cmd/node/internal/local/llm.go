@@ -2,6 +2,7 @@ package local
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -147,4 +148,53 @@ func (l *llm) gone() bool {
 	default:
 		return false
 	}
+}
+
+// llmAddr chooses where the LLM server listens. A port that nobody asked for need not be free: then another one is taken, and so it
+// is where the other ports were chosen freely.
+func (o Options) llmAddr(p *plan) (string, error) {
+	port := o.LLMPort
+	if port < 0 {
+		port = DefaultLLMPort
+		if len(p.Nodes) > DefaultLLMPort-DefaultClientPort {
+			port = DefaultLLMPortOfMany
+		}
+	}
+	addr := fmt.Sprintf("127.0.0.1:%d", port)
+	if o.LLMPort == 0 || o.LLMPort < 0 && (o.ClientPort == 0 || p.has(addr) || !free(addr)) {
+		addrs, err := freeAddresses("--llm-port", 1)
+		if err != nil {
+			return "", err
+		}
+		return addrs[0], nil
+	}
+	switch {
+	case port > 65535:
+		return "", fmt.Errorf("--llm-port %d: the last port is 65535", port)
+	case p.has(addr):
+		return "", fmt.Errorf("--llm-port %d: a node has this port; choose another", port)
+	case !free(addr):
+		return "", fmt.Errorf("address %s (--llm-port) is in use: stop the program that listens there, or choose another --llm-port", addr)
+	}
+	return addr, nil
+}
+
+// has reports whether a node listens at an address.
+func (p *plan) has(addr string) bool {
+	for _, n := range p.Nodes {
+		if n.ClientAddr == addr || n.PeerAddr == addr || n.HTTPAddr == addr {
+			return true
+		}
+	}
+	return false
+}
+
+// free reports whether nobody listens at an address.
+func free(addr string) bool {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return false
+	}
+	_ = l.Close()
+	return true
 }

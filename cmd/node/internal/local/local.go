@@ -60,6 +60,7 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer f.close()
+	f.stderr.print("the nodes are watched at %s: /metrics, /healthz, /readyz, /debug/pprof/, /log/level", p.httpAddrs())
 	c := &cluster{plan: p, family: f, stdout: stdout, resumed: p.formed()}
 	return errors.Join(c.run(ctx), c.stop())
 }

@@ -4,6 +4,7 @@
 //	plan.go    which nodes, where they listen, where their data lies
 //	child.go   one node's process, and how it is tied to this one's life
 //	llm.go     the LLM server's process, which is started again when it dies
+//	http.go    where they are watched
 //	local.go   start all, wait until writes succeed, watch, stop all
 package local
 
@@ -29,6 +30,7 @@ type Options struct {
 	Nodes      int
 	ClientPort int // node i listens at ClientPort+i-1; 0 is any free ports
 	PeerPort   int
+	HTTPPort   int
 	LLMPort    int
 	LLMCommand string // the LLM server's program; empty: this one
 	BcryptCost int    // 0: as the nodes have it
@@ -62,6 +64,7 @@ type planNode struct {
 	ID         uint64 `json:"id"`
 	ClientAddr string `json:"client_addr"`
 	PeerAddr   string `json:"peer_addr"`
+	HTTPAddr   string `json:"http_addr,omitempty"`
 }
 
 const (
@@ -89,23 +92,17 @@ func loadPlan(o Options) (*plan, error) {
 	}
 	p.bcryptCost, p.llmCommand = o.BcryptCost, o.LLMCommand
 	if err := p.accept(o); err != nil {
-		return p, err
+		return nil, err
 	}
-	if p.LLMAddr == "" { // of a directory that is older than the LLM server
-		if p.LLMAddr, err = o.llmAddr(p); err != nil {
-			return p, err
-		}
-		return p, p.save()
+	changed, err := p.watched(o)
+	if err == nil && p.LLMAddr == "" { // of a directory that is older than the LLM server
+		changed = true
+		p.LLMAddr, err = o.llmAddr(p)
 	}
-	return p, nil
-}
-
-func (p *plan) save() error {
-	data, err := json.MarshalIndent(p, "", "  ")
-	if err != nil {
-		return err
+	if err == nil && changed {
+		err = p.save()
 	}
-	return process.WriteFile(filepath.Join(p.dir, planFile), append(data, '\n'))
+	return p, err
 }
 
 // accept reports the first option that contradicts the saved plan.
@@ -149,59 +146,21 @@ func makePlan(o Options) (*plan, error) {
 	if err := p.portsFree(); err != nil {
 		return nil, err
 	}
+	if _, err := p.watched(o); err != nil {
+		return nil, err
+	}
 	if p.LLMAddr, err = o.llmAddr(p); err != nil {
 		return nil, err
 	}
 	return p, p.save()
 }
 
-// llmAddr chooses where the LLM server listens. A port that nobody asked for need not be free: then another one is taken, and so it
-// is where the other ports were chosen freely.
-func (o Options) llmAddr(p *plan) (string, error) {
-	port := o.LLMPort
-	if port < 0 {
-		port = DefaultLLMPort
-		if len(p.Nodes) > DefaultLLMPort-DefaultClientPort {
-			port = DefaultLLMPortOfMany
-		}
-	}
-	addr := fmt.Sprintf("127.0.0.1:%d", port)
-	if o.LLMPort == 0 || o.LLMPort < 0 && (o.ClientPort == 0 || p.has(addr) || !free(addr)) {
-		addrs, err := freeAddresses("--llm-port", 1)
-		if err != nil {
-			return "", err
-		}
-		return addrs[0], nil
-	}
-	switch {
-	case port > 65535:
-		return "", fmt.Errorf("--llm-port %d: the last port is 65535", port)
-	case p.has(addr):
-		return "", fmt.Errorf("--llm-port %d: a node has this port; choose another", port)
-	case !free(addr):
-		return "", fmt.Errorf("address %s (--llm-port) is in use: stop the program that listens there, or choose another --llm-port", addr)
-	}
-	return addr, nil
-}
-
-// has reports whether a node listens at an address.
-func (p *plan) has(addr string) bool {
-	for _, n := range p.Nodes {
-		if n.ClientAddr == addr || n.PeerAddr == addr {
-			return true
-		}
-	}
-	return false
-}
-
-// free reports whether nobody listens at an address.
-func free(addr string) bool {
-	l, err := net.Listen("tcp", addr)
+func (p *plan) save() error {
+	data, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
-		return false
+		return err
 	}
-	_ = l.Close()
-	return true
+	return process.WriteFile(filepath.Join(p.dir, planFile), append(data, '\n'))
 }
 
 // addresses returns n addresses with consecutive ports: from port on, or free
@@ -228,16 +187,18 @@ func addressesFrom(port, n int) []string {
 }
 
 // freeAddresses looks below the ports that the system gives to outgoing
-// connections: one of those may be taken again before a node listens on it. Clients' and
-// peers' ports come from ranges of their own, as neither is held while the other is
+// connections: one of those may be taken again before a node listens on it. Clients', peers'
+// and watchers' ports come from ranges of their own, as none is held while the others are
 // looked for.
 func freeAddresses(flag string, n int) ([]string, error) {
 	from, to := 20000, 26000
 	switch flag {
 	case "--peer-port":
 		from, to = 26000, 32000
+	case "--http-port":
+		from, to = 14000, 20000
 	case "--llm-port":
-		from, to = 16000, 20000
+		from, to = 11000, 14000
 	}
 	for range 100 {
 		addrs := addressesFrom(from+rand.IntN(to-from-n), n)
@@ -309,7 +270,7 @@ func (p *plan) startArgs(n planNode) []string {
 	}
 	args := []string{"start", "--id", fmt.Sprint(n.ID), "--dir", p.nodeDir(n.ID),
 		"--client-addr", n.ClientAddr, "--peer-addr", n.PeerAddr, "--cluster", s.ClusterFlag(), "--demo-users",
-		"--secret-file", p.secretFile(), "--llm-addr", p.LLMAddr, "--llm-secret-file", p.llmSecretFile()}
+		"--secret-file", p.secretFile(), "--http-addr", n.HTTPAddr, "--llm-addr", p.LLMAddr, "--llm-secret-file", p.llmSecretFile()}
 	if p.bcryptCost != 0 {
 		args = append(args, "--bcrypt-cost", fmt.Sprint(p.bcryptCost))
 	}

@@ -30,13 +30,14 @@ func Check(f Flags) (Settings, error) {
 		if err != nil {
 			return s, err
 		}
-		peers, clients, err := listen(s, g, log)
+		peers, clients, watchers, err := listen(s, g, log, &watch{})
 		if err != nil {
 			return s, err
 		}
+		watchers.close()
 		return s, errors.Join(peers.Close(), clients.Close(), creatable(f.Dir))
 	}
-	p, err := prepare(s, f, false, log)
+	p, err := prepare(s, f, false, log, &watch{})
 	if err != nil {
 		return s, err
 	}

@@ -4,17 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
-	"strings"
 	"syscall"
 	"time"
 
+	"parley/observe/build"
 	"parley/raft"
 	"parley/raft/host"
 	"parley/raft/node"
@@ -31,16 +31,23 @@ const stopMax = 5 * time.Second
 
 // Run runs the node until ctx ends, which is a clean stop and no error, or until
 // it can't go on.
-func Run(ctx context.Context, f Flags, log *slog.Logger) error {
+func Run(ctx context.Context, f Flags, stderr io.Writer) error {
 	s, saved, err := Resolve(f)
 	if err != nil {
 		return err
 	}
-	p, err := prepare(s, f, true, log)
+	log, level := s.Observe.logger(stderr)
+	w, err := newWatch(s, log)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	p, err := prepare(s, f, true, log, w)
 	if err != nil {
 		return err
 	}
 	defer p.release()
+	w.serve(p.watchers, s.Observe, log, level)
 	if saved {
 		if err := p.intact(f.Dir); err != nil {
 			return err
@@ -61,14 +68,14 @@ func Run(ctx context.Context, f Flags, log *slog.Logger) error {
 			return errors.Join(fmt.Errorf("save settings: %w", dirError(f.Dir, err)), p.stop())
 		}
 	}
-	if err := p.guards.keep(f.Dir); err != nil {
+	if err := p.guards.found.keep(f.Dir); err != nil {
 		return errors.Join(fmt.Errorf("keep the cluster's secret: %w", dirError(f.Dir, err)), p.stop())
 	}
 	if err := tighten(f.Dir, log); err != nil {
 		return errors.Join(err, p.stop())
 	}
-	p.guards.tell(s, log)
-	log.Info("node is up", "node", s.ID, "clients", s.ClientAddr, "peers", s.PeerAddr, "dir", f.Dir, "version", Version())
+	p.guards.tell(s, f.Dir, log)
+	log.Info("node is up", append([]any{"node", s.ID, "clients", s.ClientAddr, "peers", s.PeerAddr, "dir", f.Dir, "version", Version()}, p.watchers.addrs()...)...)
 	if s.Join && p.host.Status().Cluster == 0 {
 		log.Info("waiting to be added", "command", fmt.Sprintf("parley cluster add --id %d --peer-addr %s --client-addr %s", s.ID, s.PeerAddr, s.ClientAddr))
 	}
@@ -77,26 +84,28 @@ func Run(ctx context.Context, f Flags, log *slog.Logger) error {
 
 // process is what a running node holds.
 type process struct {
-	guards  guards
-	peers   *peer.Transport
-	clients net.Listener
-	pid     *PidFile
-	host    *host.Host
-	server  *server.Server
+	guards   guards
+	peers    *peer.Transport
+	clients  net.Listener
+	watchers watchers
+	watch    *watch
+	pid      *PidFile
+	host     *host.Host
+	server   *server.Server
 }
 
 // prepare takes what others may hold, ports first: they are the most common trouble, and
 // taking them changes nothing.
-func prepare(s Settings, f Flags, make bool, log *slog.Logger) (*process, error) {
+func prepare(s Settings, f Flags, make bool, log *slog.Logger, w *watch) (*process, error) {
 	g, err := openGuards(s, f, make)
 	if err != nil {
 		return nil, err
 	}
-	peers, clients, err := listen(s, g, log)
+	peers, clients, watchers, err := listen(s, g, log, w)
 	if err != nil {
 		return nil, err
 	}
-	p := &process{guards: g, peers: peers, clients: clients}
+	p := &process{guards: g, peers: peers, clients: clients, watchers: watchers, watch: w}
 	if err := MakeDir(f.Dir); err != nil {
 		p.release()
 		return nil, err
@@ -108,25 +117,33 @@ func prepare(s Settings, f Flags, make bool, log *slog.Logger) (*process, error)
 	return p, nil
 }
 
-func listen(s Settings, g guards, log *slog.Logger) (*peer.Transport, net.Listener, error) {
+func listen(s Settings, g guards, log *slog.Logger, w *watch) (*peer.Transport, net.Listener, watchers, error) {
 	wire, err := s.Wire.transport()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, watchers{}, err
 	}
-	peers, err := peer.Listen(s.PeerAddr, peer.Options{Wire: wire, Logger: log, Security: g.peers()})
+	options := peer.Options{Wire: wire, Logger: log, Security: g.peers()}
+	w.peers(&options)
+	peers, err := peer.Listen(s.PeerAddr, options)
 	if err != nil {
-		return nil, nil, listenError("--peer-addr", s.PeerAddr, err)
+		return nil, nil, watchers{}, listenError("--peer-addr", s.PeerAddr, err)
 	}
 	clients, err := net.Listen("tcp", s.ClientAddr)
 	if err != nil {
 		_ = peers.Close()
-		return nil, nil, listenError("--client-addr", s.ClientAddr, err)
+		return nil, nil, watchers{}, listenError("--client-addr", s.ClientAddr, err)
 	}
-	return peers, clients, nil
+	at, err := s.Observe.listen(log)
+	if err != nil {
+		_, _ = peers.Close(), clients.Close()
+		return nil, nil, watchers{}, err
+	}
+	return peers, clients, at, nil
 }
 
 // release gives back what prepare took; what was passed on is closed already.
 func (p *process) release() {
+	p.watchers.close()
 	_ = p.clients.Close()
 	_ = p.peers.Close()
 	if p.pid != nil {
@@ -144,19 +161,22 @@ func (p *process) start(s Settings, dir string, log *slog.Logger) (err error) {
 		}
 		seeds = append(seeds, seed)
 	}
-	p.host, err = host.Start(host.Config{
+	c := host.Config{
 		ID:        raft.NodeID(s.ID),
 		Dir:       dir,
 		Settings:  node.Settings{Seeds: seeds, PeerAddr: s.PeerAddr, ClientAddr: s.ClientAddr, Lease: s.lease(), MaxLevel: MaxLevel()},
 		Machine:   statemachine.New(),
 		Transport: p.peers,
 		Logger:    log,
-	})
-	if err != nil {
+	}
+	p.watch.hosts(&c, p.peers)
+	if p.host, err = host.Start(c); err != nil {
 		return dirError(dir, err)
 	}
+	p.watch.up(p.host, dir)
 	cfg := s.serverConfig(dir)
 	cfg.Host, cfg.Logger, cfg.TLS, cfg.Assistant = p.host, log, p.guards.clients(s.Wire), s.Assistant.asConfig(log)
+	p.watch.serves(&cfg)
 	if p.server, err = server.New(cfg); err != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), stopMax)
 		defer cancel()
@@ -311,22 +331,4 @@ func dirError(dir string, err error) error {
 }
 
 // Version names the build for people: a release, or the commit it was made of.
-func Version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	version, dirty := info.Main.Version, ""
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && (version == "" || version == "(devel)") {
-			version = "devel-" + s.Value[:min(12, len(s.Value))]
-		}
-		if s.Key == "vcs.modified" && s.Value == "true" && !strings.Contains(info.Main.Version, "dirty") {
-			dirty = "+dirty"
-		}
-	}
-	if version == "" || version == "(devel)" {
-		version = "devel"
-	}
-	return version + dirty
-}
+func Version() string { return build.Read().Version }

@@ -30,12 +30,14 @@ type Settings struct {
 	Lease      string   `json:"lease,omitempty"`   // how long a leader's lease may last: "200ms"; none without
 	Edge       Edge     `json:"edge,omitzero"`     // what its server is told about people who log in
 	Wire       Wire     `json:"wire,omitzero"`     // how its connections are protected
+	Observe    Observe  `json:"observe,omitzero"`  // how it is watched
 
 	Assistant Assistant `json:"assistant,omitzero"` // where the texts of assistance are made
 
 	leaseWas     *string    // what the directory had saved, if the command line says otherwise
 	edgeWas      *Edge      // the same
 	wireWas      *Wire      // the same
+	observeWas   *Observe   // the same
 	assistantWas *Assistant // the same
 }
 
@@ -62,6 +64,7 @@ type Flags struct {
 	Edge       Edge
 	Wire       WireFlags
 	SecretFile string
+	Observe    Observe
 	Assistant  Assistant
 }
 
@@ -101,6 +104,10 @@ func Resolve(f Flags) (s Settings, saved bool, err error) {
 		was := s.Wire
 		s.Wire, s.wireWas = wire, &was
 	}
+	if o := s.Observe.under(f.Observe); o != s.Observe {
+		was := s.Observe
+		s.Observe, s.observeWas = o, &was
+	}
 	if assistant := s.Assistant.under(f.Assistant); assistant != s.Assistant {
 		was := s.Assistant
 		s.Assistant, s.assistantWas = assistant, &was
@@ -115,11 +122,13 @@ func Resolve(f Flags) (s Settings, saved bool, err error) {
 }
 
 // check reports all that can't be of what may be another from one start to the next.
-func (s Settings) check() error { return errors.Join(s.Edge.check(s.loopback()), s.Wire.check(&s)) }
+func (s Settings) check() error {
+	return errors.Join(s.Edge.check(s.loopback()), s.Wire.check(&s), s.Observe.check())
+}
 
 // changed reports whether the command line says otherwise than what was saved.
 func (s Settings) changed() bool {
-	return s.leaseWas != nil || s.edgeWas != nil || s.wireWas != nil || s.assistantWas != nil
+	return s.leaseWas != nil || s.edgeWas != nil || s.wireWas != nil || s.observeWas != nil || s.assistantWas != nil
 }
 
 // lease returns the lease as the node takes it.
@@ -268,7 +277,8 @@ func WriteFile(path string, data []byte) error {
 
 // settings reads the flags that were given. The error has all that is wrong with them.
 func (f Flags) settings() (Settings, error) {
-	s := Settings{ID: f.ID, ClientAddr: f.ClientAddr, PeerAddr: f.PeerAddr, Join: f.Join, Edge: f.Edge, Wire: Wire{}.under(f.Wire), Assistant: Assistant{}.under(f.Assistant)}
+	s := Settings{ID: f.ID, ClientAddr: f.ClientAddr, PeerAddr: f.PeerAddr, Join: f.Join, Edge: f.Edge, Wire: Wire{}.under(f.Wire), Observe: f.Observe,
+		Assistant: Assistant{}.under(f.Assistant)}
 	var wrong []error
 	if f.Join && f.Cluster != "" {
 		wrong = append(wrong, errors.New("--join and --cluster contradict one another: a node founds a cluster or is added to one"))
