@@ -20,10 +20,11 @@ const (
 	TooLarge              // the prompt is larger than the backend takes
 	Invalid               // the request makes no sense
 	Misconfigured         // a key, a model, a file or a library is missing or not taken
+	External              // the text may not leave the machine, and would
 )
 
 var failureNames = [...]string{
-	RateLimited: "rate limited", Unavailable: "unavailable", Refused: "refused", Malformed: "malformed", TooLarge: "too large", Invalid: "invalid", Misconfigured: "misconfigured",
+	RateLimited: "rate limited", Unavailable: "unavailable", Refused: "refused", Malformed: "malformed", TooLarge: "too large", Invalid: "invalid", Misconfigured: "misconfigured", External: "external",
 }
 
 // String returns the name of the failure.

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"parley/raft"
+	"parley/statemachine/assist"
 	"parley/statemachine/chat"
 	"parley/statemachine/document"
 	"parley/statemachine/lock"
@@ -80,6 +81,12 @@ var docPermissions = []struct {
 	{"Get the lock", true, askDoc(func(d *desk) state.Query { return &lock.Get{Name: d.id} }), "- ok ok ok -"},
 	{"List of locks", true, askDoc(func(d *desk) state.Query { return &lock.List{} }), "- ok ok ok -"},
 
+	{"Draft", false, askDoc(func(d *desk) state.Query { return &assist.Draft{ID: d.id} }), "- ok ok ok -"},
+	{"Policy", false, askDoc(func(d *desk) state.Query { return &assist.Policy{Of: d.id} }), "- ok ok ok -"},
+	{"SetExternal", false, doDoc(func(d *desk) state.Command { return &assist.SetExternal{Of: d.id} }), "- NOT_DOCUMENT_OWNER NOT_DOCUMENT_OWNER ok ok"},
+	{"Consult", false, doDoc(func(d *desk) state.Command {
+		return &assist.Consult{Doc: d.id, Task: "grammar", Backend: "gemini"}
+	}), "- EXTERNAL_OFF EXTERNAL_OFF EXTERNAL_OFF -"},
 	{"Update", false, doDoc(func(d *desk) state.Command { return document.NewUpdate(d.id, []byte("x"), 0, nil) }), "- NOT_DOCUMENT_EDITOR ok ok -"},
 	{"Update while hans holds the lock", true, doDoc(func(d *desk) state.Command { return document.NewUpdate(d.id, []byte("x"), 0, nil) }),
 		"- NOT_DOCUMENT_EDITOR LOCK_HELD LOCK_HELD -"},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"parley/statemachine/assist"
 	"parley/statemachine/chat"
 	"parley/statemachine/file"
 	"parley/statemachine/state"
@@ -161,6 +162,14 @@ var permissions = []struct {
 		"FILE_NOT_FOUND ok ok FILE_NOT_FOUND | - ok ok - | - ok -"},
 	{"MayAttach", query(func(r refs) state.Query { return &file.MayAttach{Place: r.place, Size: 1} }),
 		"NOT_A_MEMBER ok ok NOT_A_MEMBER | - ok ok - | - ok -"},
+	{"Talk", query(func(r refs) state.Query { return &assist.Talk{Place: r.place, Limit: 5} }),
+		"NOT_A_MEMBER ok ok NOT_A_MEMBER | - ok ok - | - ok -"},
+	{"Policy", query(func(r refs) state.Query { return &assist.Policy{Of: r.place} }),
+		"NOT_A_MEMBER ok ok NOT_A_MEMBER | - ok ok - | - ok -"},
+	{"SetExternal", apply(func(r refs) state.Command { return &assist.SetExternal{Of: r.place} }),
+		"NOT_A_MEMBER NOT_CHANNEL_ADMIN ok ok | - NOT_CHANNEL_ADMIN ok ok | - ok -"},
+	{"Consult", apply(func(r refs) state.Command { return &assist.Consult{Place: r.place, Task: "ask", Backend: "gemini"} }),
+		"NOT_A_MEMBER EXTERNAL_OFF EXTERNAL_OFF NOT_A_MEMBER | - EXTERNAL_OFF EXTERNAL_OFF - | - EXTERNAL_OFF -"},
 	{"all lists", func(s *scene, a teamtest.Actor, r refs) []byte {
 		var all []byte
 		for _, q := range []state.Query{&chat.Search{Text: "secret"}, &chat.Channels{}, &chat.Mentions{}, &chat.Conversations{}} {

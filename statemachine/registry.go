@@ -2,6 +2,7 @@ package statemachine
 
 import (
 	"parley/statemachine/account"
+	"parley/statemachine/assist"
 	"parley/statemachine/chat"
 	"parley/statemachine/document"
 	"parley/statemachine/file"
@@ -96,6 +97,11 @@ var commands = [...]commandSpec{
 	147: {func() state.Command { return new(document.Configure) }, false},
 	148: {func() state.Command { return new(document.Inspect) }, false},
 	149: {func() state.Command { return new(document.InspectAll) }, false},
+
+	// package assist
+	160: {func() state.Command { return new(assist.Consult) }, false},
+	161: {func() state.Command { return new(assist.SetExternal) }, false},
+	162: {func() state.Command { return new(assist.NameBackend) }, false},
 }
 
 // queries are all kinds of queries.
@@ -145,4 +151,9 @@ var queries = [...]querySpec{
 	141: {func() state.Query { return new(document.History) }, false},
 	142: {func() state.Query { return new(document.List) }, false},
 	143: {func() state.Query { return new(document.AccessList) }, false},
+
+	// package assist
+	160: {func() state.Query { return new(assist.Talk) }, false},
+	161: {func() state.Query { return new(assist.Draft) }, false},
+	162: {func() state.Query { return new(assist.Policy) }, false},
 }

@@ -18,6 +18,7 @@ import (
 	"parley/raft"
 	"parley/raft/node"
 	"parley/statemachine/account"
+	"parley/statemachine/assist"
 	"parley/statemachine/chat"
 	"parley/statemachine/document"
 	"parley/statemachine/lock"
@@ -145,9 +146,10 @@ func newPool(logins, messages, docs []string) *pool {
 	users := []string{"ann", "bob", "cid", "BOB", "@cid"}
 	many := slices.Repeat(docs, 3)
 	return &pool{texts: map[string][]string{
-		"Name": append(many, "dora", "emil", "news", "Ops-Team", "#secret"), "Title": {"Plan"}, "Note": {"", "a note"}, "Content": {"", "some text"}, "Channel": {"#general", "", ""}, "User": append(users, ""), "Cursor": users, "After": {""},
+		"Name": append(many, "gemini", "dora", "emil", "news", "Ops-Team", "#secret"), "Title": {"Plan"}, "Note": {"", "a note"}, "Content": {"", "some text"}, "Channel": {"#general", "", ""}, "User": append(users, ""), "Cursor": users, "After": {""},
 		"Email": {"dora@example.org", "emil@example.org", "ann@example.org"}, "Display": {"Dora", ""}, "Description": {"what it is for", ""},
 		"Place": {"#general", "general", "#random", "#news", "@bob", "@cid", "chan_1"}, "Text": {"hello", "hi @bob and @ann"}, "ReplyTo": append(messages, ""),
+		"Of": append([]string{"#general", "@bob", "@ann", "news", ""}, docs[1:]...), "Doc": append([]string{"", ""}, docs[1:]...), "Backend": {"gemini", "openai"}, "Task": {"summarize", "grammar"},
 		"ID": append(messages, many...), "Emoji": {"👍", ":tada:"}, "Login": logins, "Client": {"shell", ""}, "Address": {"127.0.0.1"},
 	}}
 }
@@ -241,6 +243,7 @@ func newTown(t require.TestingT, l state.Limits) *town {
 		docs = append(docs, made.Document.ID.String())
 		must(w.heads[1+i], w.users[1+i], &document.Share{ID: docs[1+i], With: document.Whom{All: true}, Role: state.Editor}, &document.Done{})
 	}
+	must(w.heads[1], w.users[1], &assist.NameBackend{Name: "gemini"}, &assist.Rules{})
 	must(w.heads[2], w.users[2], &lock.Acquire{Name: docs[2], TTL: time.Hour}, &lock.Answer{})
 	w.pool = newPool(logins, messages, docs)
 	w.pool.fence = int(w.at)

@@ -4,16 +4,19 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"parley/cmd/llm/command"
 	"parley/cmd/node/internal/inspect"
 	"parley/cmd/node/internal/local"
+	"parley/cmd/node/internal/process"
 	"parley/cmd/node/internal/recovery"
 )
 
 func devCommand(stdout, stderr io.Writer) *cobra.Command {
-	o := local.Options{ClientPort: -1, PeerPort: -1, HTTPPort: -1}
+	o := local.Options{ClientPort: -1, PeerPort: -1, HTTPPort: -1, LLMPort: -1}
 	cmd := &cobra.Command{
 		Use:   "dev",
 		Short: "Run a whole cluster on this machine",
@@ -25,7 +28,11 @@ prints one line on stdout,
 
 and runs until Ctrl-C, which stops every node under the directory. A node that
 dies stays down; the line that starts it again is printed on stderr. On the same
-directory the cluster resumes with all its data.`,
+directory the cluster resumes with all its data.
+
+Beside the nodes runs an LLM server, which makes the texts of parley ai. It is told by the
+environment which model it has (PARLEY_LLM_BACKEND and its like, see docs/ai.md); without any it has none.
+If it dies it is started again; the nodes do without it meanwhile.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return local.Run(cmd.Context(), o, stdout, stderr)
@@ -39,7 +46,10 @@ directory the cluster resumes with all its data.`,
 	f.IntVar(&o.HTTPPort, "http-port", -1, fmt.Sprintf("node i serves /metrics, health and profiles at this port + i - 1; 0 chooses free ports (default %d, or free ports if those are taken)", local.DefaultHTTPPort))
 	f.IntVar(&o.BcryptCost, "bcrypt-cost", 0, "the cost of the passwords' hashes (default 12); each one more doubles the time that a log-in takes")
 	f.BoolVar(&o.Ephemeral, "ephemeral", false, "keep the data in a temporary directory, and remove it at the end")
-	for _, name := range []string{"client-port", "peer-port", "http-port"} {
+	f.IntVar(&o.LLMPort, "llm-port", -1, fmt.Sprintf("where the LLM server listens; 0 chooses a free port (default %d, and %d with more than %d nodes)",
+		local.DefaultLLMPort, local.DefaultLLMPortOfMany, local.DefaultLLMPort-local.DefaultClientPort))
+	f.StringVar(&o.LLMCommand, "llm-command", "", "the program that is started as the LLM server (default: this one, which has no model; cmd/llm has all backends)")
+	for _, name := range []string{"client-port", "peer-port", "http-port", "llm-port"} {
 		f.Lookup(name).DefValue = "0" // -1 means "not given"; the text has the default
 	}
 	return cmd
@@ -85,5 +95,18 @@ have, because the majority went on without it, is lost for good.`,
 	f.StringVar(&o.Dir, "dir", "", "the survivor's data directory")
 	f.BoolVar(&o.Yes, "yes", false, "do it without asking")
 	f.BoolVar(&o.AcceptDamage, "accept-damage", false, "if the survivor's own disk lost entries, give up the first of them and all behind it")
+	return cmd
+}
+
+// llmCommand is the LLM server, as dev starts it. People who want one of their own run cmd/llm, which has more backends.
+func llmCommand(stdout, stderr io.Writer) *cobra.Command {
+	cmd := command.New("node llm", nil, os.Getenv, stdout, stderr)
+	cmd.Use, cmd.Hidden = strings.TrimPrefix(cmd.Use, "node "), true
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		process.LowerPriority()
+		cmd.SetContext(process.WithParent(cmd.Context()))
+		return run(cmd, args)
+	}
 	return cmd
 }

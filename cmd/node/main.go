@@ -23,6 +23,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/cmd/llm/command"
 	"parley/cmd/node/internal/process"
 )
 
@@ -49,7 +50,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
 	})
 	root.AddCommand(devCommand(stdout, stderr), startCommand(stdout, stderr), inspectCommand(stdout), recoverCommand(stdout, stderr),
-		certsCommand(stdout), versionCommand(stdout))
+		certsCommand(stdout), llmCommand(stdout, stderr), versionCommand(stdout))
 
 	err := root.ExecuteContext(ctx)
 	if err == nil {
@@ -60,7 +61,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	// One line, also of errors that were joined.
 	fmt.Fprintf(stderr, "node: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
-	if _, ok := errors.AsType[usageError](err); ok {
+	if _, ok := errors.AsType[usageError](err); ok || command.Usage(err) {
 		return 2
 	}
 	return 1

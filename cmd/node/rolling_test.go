@@ -147,8 +147,8 @@ func TestR88_ARollingRestartUnderAWriterLosesNoRequest(t *testing.T) {
 	require.Zero(t, d.interrupt())
 }
 
-// build makes a program of cmd/node that takes part in a level.
-func build(t *testing.T, dir string, level uint32) string {
+// buildOfLevel makes a program of cmd/node that takes part in a level.
+func buildOfLevel(t *testing.T, dir string, level uint32) string {
 	t.Helper()
 	path := filepath.Join(dir, fmt.Sprintf("node-of-level-%d", level))
 	out, err := exec.Command("go", "build", "-ldflags", fmt.Sprintf("-X parley/cmd/node/internal/process.level=%d", level), "-o", path, "parley/cmd/node").CombinedOutput()
@@ -161,7 +161,7 @@ func build(t *testing.T, dir string, level uint32) string {
 func TestARollingUpgradeUnderAWriterLosesNothingAndRaisesTheLevelAtItsEnd(t *testing.T) {
 	t.Parallel()
 	work := t.TempDir()
-	older, newer := build(t, work, raftnode.LevelMax), build(t, work, raftnode.LevelMax+1)
+	older, newer := buildOfLevel(t, work, raftnode.LevelMax), buildOfLevel(t, work, raftnode.LevelMax+1)
 	a := free(t, 6)
 	cluster := fmt.Sprintf("1=%s,2=%s,3=%s", a[0], a[2], a[4])
 	clients := strings.Join([]string{a[1], a[3], a[5]}, ",")

@@ -95,6 +95,10 @@ func (o *startOptions) add(f *pflag.FlagSet) {
 	f.StringVar(&flags.Wire.Transport, "transport", "", "how nodes talk to nodes, the same on all: tcp, or grpc where nothing else passes (default tcp)")
 	f.BoolVar(&o.insecure, "insecure", false, "listen off loopback without certificates, where everybody on the way reads passwords and messages")
 
+	f.StringVar(&flags.Assistant.Addr, "llm-addr", "", "where the LLM server listens, HOST:PORT; none for no more (see docs/ai.md)")
+	f.StringVar(&flags.Assistant.SecretFile, "llm-secret-file", "", "a file of mode 0600 with the secret that the LLM server wants to see")
+	f.StringVar(&flags.Assistant.CAFile, "llm-ca", "", "the certificate that signed the LLM server's; off loopback it needs one")
+	f.StringVar(&flags.Assistant.Instructions, "llm-instructions", "", "a folder with what a model is to be told, in the place of what is built in")
 	observeFlags(f, &flags.Observe)
 
 	f.StringVar(&o.config, "config", "", "a file in YAML that has flags, each a line: client-addr: 10.0.0.1:50051")

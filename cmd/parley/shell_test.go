@@ -204,7 +204,7 @@ func TestR96_SomebodyNewFindsHisWayByTheCommands(t *testing.T) {
 	s.shows(`\d+ users, \d+ online`)
 	s.shows(`gina +Gina G +online`)
 	s.types("/smart_reply\r")
-	s.sees("This cluster has no model to ask")
+	s.sees("suggestions (by offline)", "/smart_reply 1 sends the first")
 	s.types("/status\r")
 	s.sees("leader ", c.addrs[2])
 	s.types("/join random\r")

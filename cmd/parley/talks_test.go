@@ -29,6 +29,7 @@ func TestR58_LocksHaveOneHolderWhomOthersLearn(t *testing.T)        { talk(t, "l
 func TestR29_HistoryIsPaged(t *testing.T)                           { talk(t, "history.txt") }
 func TestR28_ARequestIDIsExecutedOnce(t *testing.T)                 { talk(t, "once.txt") }
 func TestR100_ContextsHaveUsersOfTheirOwn(t *testing.T)             { talk(t, "contexts.txt") }
+func TestR74_ModelsHelpAndWhatIsShownIsWhatIsSent(t *testing.T)     { talk(t, "assistant.txt") }
 func TestR97_FlagsStandAnywhereAndMistakesAreSaid(t *testing.T)     { talk(t, "usage.txt") }
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"parley/llm"
+	"parley/llm/offline/extract"
 	"parley/llm/offline/harper"
 	"parley/llm/prompt"
 )
@@ -78,20 +79,12 @@ func (p *Provider) Generate(ctx context.Context, r llm.Request, emit func(string
 // generate writes the answer to a task.
 func (p *Provider) generate(ctx context.Context, t prompt.Task, write func(string) error) error {
 	switch t.Kind {
-	case prompt.Reply:
-		return write(reply(t))
-	case prompt.Summarize:
-		return write(summarize(t))
-	case prompt.Complete:
-		return write(complete(t))
-	case prompt.Ask:
-		return write(ask(t))
-	case prompt.DocumentSummary:
-		return write(summarizeDocument(t))
 	case prompt.Grammar:
 		return p.correct(ctx, t.Text, write)
 	case prompt.Enhance:
-		return p.correct(ctx, tidy(t.Text), write)
+		return p.correct(ctx, extract.Tidy(t.Text), write)
+	case prompt.Reply, prompt.Summarize, prompt.Complete, prompt.Ask, prompt.DocumentSummary:
+		return write(extract.Answer(t))
 	}
 	return llm.Errorf(llm.Invalid, "the offline backend does not know the task %s", t.Kind)
 }

@@ -36,6 +36,7 @@ var failures = map[llm.Failure]struct {
 	llm.TooLarge:      {pb.ModelFailure_MODEL_FAILURE_TOO_LARGE, codes.InvalidArgument},
 	llm.Invalid:       {pb.ModelFailure_MODEL_FAILURE_INVALID, codes.InvalidArgument},
 	llm.Misconfigured: {pb.ModelFailure_MODEL_FAILURE_MISCONFIGURED, codes.FailedPrecondition},
+	llm.External:      {pb.ModelFailure_MODEL_FAILURE_EXTERNAL, codes.FailedPrecondition},
 }
 
 // numberMax is more than any number of a request may be, and fits an int everywhere.

@@ -10,6 +10,8 @@ import "time"
 const (
 	// ConcurrentDefault is for services and servers elsewhere. A model in this process is asked one at a time.
 	ConcurrentDefault = 4
+	// offlineConcurrent is for the offline backend beside another one: its checker takes one text at a time.
+	offlineConcurrent = 2
 	// QueueDefault is how many callers wait. A text takes seconds: who would be the 17th had better hear it now.
 	QueueDefault = 16
 	// RateDefault is how many texts are begun a minute; a burst of a sixth of it is let through at once.
@@ -33,6 +35,7 @@ const (
 	clientPingMin = 5 * time.Second
 	// stopMax is how long a stop waits for texts.
 	stopMax = 5 * time.Second
-	// warmAfter is how long nobody asked before the backend does what its first text would wait for.
+	// warmAfter is how long nobody asked before the backend does what its first text would wait for, if the machine is
+	// idle then; else it is how often that is looked at.
 	warmAfter = 30 * time.Second
 )

@@ -25,13 +25,17 @@ type Options struct {
 	Rate       int
 }
 
-// Run serves a backend until the context ends, and closes it. ready is called with the address when calls are taken.
-func Run(ctx context.Context, p llm.Provider, o Options, log *slog.Logger, ready func(addr string)) error {
-	err := run(ctx, p, o, log, ready)
+// Run serves a backend until the context ends, and closes it. offline is asked for texts that no model is to make; it may be
+// nil, see Config. ready is called with the address when calls are taken.
+func Run(ctx context.Context, p, offline llm.Provider, o Options, log *slog.Logger, ready func(addr string)) error {
+	err := run(ctx, p, offline, o, log, ready)
+	if offline != nil {
+		err = errors.Join(err, offline.Close())
+	}
 	return errors.Join(err, p.Close())
 }
 
-func run(ctx context.Context, p llm.Provider, o Options, log *slog.Logger, ready func(addr string)) error {
+func run(ctx context.Context, p, offline llm.Provider, o Options, log *slog.Logger, ready func(addr string)) error {
 	if o.SecretFile == "" {
 		return errors.New("name the file with the secret that callers present")
 	}
@@ -39,7 +43,7 @@ func run(ctx context.Context, p llm.Provider, o Options, log *slog.Logger, ready
 	if err != nil {
 		return err
 	}
-	config := Config{Provider: p, Secret: secret, Log: log, Concurrent: o.Concurrent, Queue: o.Queue, Rate: o.Rate}
+	config := Config{Provider: p, Offline: offline, Secret: secret, Log: log, Concurrent: o.Concurrent, Queue: o.Queue, Rate: o.Rate}
 	switch {
 	case (o.CertFile == "") != (o.KeyFile == ""):
 		return errors.New("TLS needs a certificate and its key")

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -26,7 +27,8 @@ import (
 // A Config says what a server serves.
 type Config struct {
 	Provider llm.Provider
-	Secret   string // that callers present; see ReadSecret
+	Offline  llm.Provider // for texts that no model is to make; nil: Provider, if it is the offline backend, or else nobody
+	Secret   string       // that callers present; see ReadSecret
 	TLS      *tls.Config
 	Log      *slog.Logger
 
@@ -40,8 +42,10 @@ type Server struct {
 	pb.UnimplementedModelServiceServer
 	backend  llm.Provider // as it is
 	provider llm.Provider // guarded
+	offline  llm.Provider // guarded; nil: there is none
 	config   Config
 	gate     *gate
+	side     *gate // for what the offline backend makes beside another one, which may hang
 	grpc     *grpc.Server
 	health   *health.Server
 	log      *slog.Logger
@@ -79,6 +83,12 @@ func New(c Config) (*Server, error) {
 
 	s := &Server{backend: c.Provider, provider: llm.Guard(c.Provider), config: c, log: c.Log, health: health.NewServer()}
 	s.gate = newGate(c.Concurrent, c.Queue, c.Rate, time.Now())
+	switch {
+	case c.Offline != nil:
+		s.offline, s.side = llm.Guard(c.Offline), newGate(offlineConcurrent, c.Queue, c.Rate, time.Now())
+	case c.Provider.Describe().Backend == "offline":
+		s.offline, s.side = s.provider, s.gate
+	}
 	s.ended, s.stop = context.WithCancel(context.Background())
 	door := newDoor(c.Secret, c.Log)
 	options := []grpc.ServerOption{
@@ -117,26 +127,31 @@ func (s *Server) Stop() (err error) {
 		late.Stop()
 		s.stop()
 		err = s.backend.Close()
+		if s.config.Offline != nil {
+			err = errors.Join(err, s.config.Offline.Close())
+		}
 	})
 	return err
 }
 
-// warm lets the backend prepare when nobody has asked for warmAfter since the start: the machine is probably idle by
-// then. Whoever asks earlier has it prepared by asking.
+// warm lets the backend prepare when nobody has asked for warmAfter since the start and the machine is idle. Whoever asks
+// earlier has it prepared by asking.
 func (s *Server) warm() {
 	w, ok := s.backend.(warmer)
 	if !ok {
 		return
 	}
-	wait := time.NewTimer(warmAfter)
+	wait := time.NewTicker(warmAfter)
 	defer wait.Stop()
-	select {
-	case <-s.ended.Done():
-		return
-	case <-wait.C:
-	}
-	if s.asked.Load() > 0 {
-		return
+	for first := true; first || !idle(); first = false {
+		select {
+		case <-s.ended.Done():
+			return
+		case <-wait.C:
+		}
+		if s.asked.Load() > 0 {
+			return
+		}
 	}
 	if err := w.Warm(s.ended); err != nil && s.ended.Err() == nil {
 		s.log.Warn("the backend cannot prepare", "backend", s.backend.Describe().Backend, "err", err)
@@ -154,6 +169,26 @@ func (s *Server) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeRes
 	}, nil
 }
 
+// A maker is one of the backends, as a request gets it.
+type maker struct {
+	provider llm.Provider
+	gate     *gate
+}
+
+// makerFor returns the backend that a request is for.
+func (s *Server) makerFor(r *pb.GenerateRequest) (maker, error) {
+	if r.GetOffline() {
+		if s.offline == nil {
+			return maker{}, llm.Errorf(llm.Unavailable, "this server has no offline backend")
+		}
+		return maker{s.offline, s.side}, nil
+	}
+	if d := s.backend.Describe(); d.External && r.GetExternal() != d.Backend {
+		return maker{s.provider, s.gate}, llm.Errorf(llm.External, "the backend %s is external, and the request is not for it", d.Backend)
+	}
+	return maker{s.provider, s.gate}, nil
+}
+
 // Generate streams one text.
 func (s *Server) Generate(r *pb.GenerateRequest, stream grpc.ServerStreamingServer[pb.GenerateResponse]) error {
 	s.asked.Add(1)
@@ -162,11 +197,16 @@ func (s *Server) Generate(r *pb.GenerateRequest, stream grpc.ServerStreamingServ
 	defer cancel()
 	defer context.AfterFunc(s.ended, cancel)()
 
-	req, source, sent := toRequest(r), s.backend.Describe().Backend, 0
-	res, err := s.generate(ctx, began, req, func(piece string) error {
-		sent += len(piece)
-		return stream.Send(&pb.GenerateResponse{Part: &pb.GenerateResponse_Piece{Piece: piece}})
-	})
+	req, source, sent := toRequest(r), "", 0
+	var res llm.Result
+	by, err := s.makerFor(r)
+	if err == nil {
+		source = by.provider.Describe().Backend
+		res, err = by.generate(ctx, began, req, func(piece string) error {
+			sent += len(piece)
+			return stream.Send(&pb.GenerateResponse{Part: &pb.GenerateResponse_Piece{Piece: piece}})
+		})
+	}
 	if err == nil {
 		err = stream.Send(&pb.GenerateResponse{Part: &pb.GenerateResponse_Final{Final: fromResult(source, res)}})
 	}
@@ -181,16 +221,16 @@ func (s *Server) Generate(r *pb.GenerateRequest, stream grpc.ServerStreamingServ
 }
 
 // generate waits for a turn and generates.
-func (s *Server) generate(ctx context.Context, now time.Time, r llm.Request, emit func(string) error) (llm.Result, error) {
-	if err := llm.Check(r, s.backend.Describe().InputMax); err != nil {
+func (m maker) generate(ctx context.Context, now time.Time, r llm.Request, emit func(string) error) (llm.Result, error) {
+	if err := llm.Check(r, m.provider.Describe().InputMax); err != nil {
 		return llm.Result{}, err // what is refused anyway costs nobody a turn
 	}
-	leave, err := s.gate.enter(ctx, now)
+	leave, err := m.gate.enter(ctx, now)
 	if err != nil {
 		return llm.Result{}, err
 	}
 	defer leave()
-	return s.provider.Generate(ctx, r, emit)
+	return m.provider.Generate(ctx, r, emit)
 }
 
 // record logs what was asked and what it cost.

@@ -161,6 +161,64 @@ func TestWithoutTheSecretNothingIsAnsweredButHealth(t *testing.T) {
 	require.Empty(t, p.Asked())
 }
 
+// outside is a backend that is somewhere else.
+type outside struct{ *scripted.Provider }
+
+func (o outside) Describe() llm.Description {
+	d := o.Provider.Describe()
+	d.Backend, d.External = "gemini", true
+	return d
+}
+
+// What was agreed on for one service must not go to another, which somebody has put in its place meanwhile.
+func TestAnExternalBackendGetsOnlyWhatNamesIt(t *testing.T) {
+	p := scripted.New()
+	_, conn := serve(t, Config{Provider: outside{p}})
+	for _, name := range []string{"", "openai", "scripted", "Gemini"} {
+		r := request(t, prompt.Reply)
+		r.External = name
+		_, _, err := generate(withSecret(t), conn, r)
+		require.Equal(t, codes.FailedPrecondition, status.Code(err), name)
+		require.Equal(t, pb.ModelFailure_MODEL_FAILURE_EXTERNAL, failureOf(err), name)
+	}
+	require.Empty(t, p.Asked())
+	r := request(t, prompt.Reply)
+	r.External = "gemini"
+	_, final, err := generate(withSecret(t), conn, r)
+	require.NoError(t, err)
+	require.Equal(t, "gemini", final.GetSource())
+	require.Len(t, p.Asked(), 1)
+
+	within := scripted.New()
+	_, conn = serve(t, Config{Provider: within})
+	r.External = ""
+	_, _, err = generate(withSecret(t), conn, r)
+	require.NoError(t, err, "what stays on the machine needs no name")
+}
+
+// A model that hangs, and has all the turns, does not keep anybody from what is made without one.
+func TestWhatIsToBeMadeWithoutAModelDoesNotWaitForOne(t *testing.T) {
+	aside := scripted.New(scripted.Step{Pieces: []string{"corrected"}})
+	p := scripted.New(scripted.Step{Pieces: []string{"well, "}, Hang: true})
+	_, conn := serve(t, Config{Provider: p, Offline: aside, Concurrent: 1, Queue: 1})
+	ctx, cancel := context.WithCancel(withSecret(t))
+	defer cancel()
+	first, err := pb.NewModelServiceClient(conn).Generate(ctx, request(t, prompt.Grammar))
+	require.NoError(t, err)
+	_, err = first.Recv()
+	require.NoError(t, err)
+	r := request(t, prompt.Grammar)
+	r.Offline = true
+	text, _, err := generate(withSecret(t), conn, r)
+	require.NoError(t, err)
+	require.Equal(t, "corrected", text)
+	require.Len(t, aside.Asked(), 1)
+
+	_, conn = serve(t, Config{Provider: scripted.New()})
+	_, _, err = generate(withSecret(t), conn, r)
+	require.Equal(t, pb.ModelFailure_MODEL_FAILURE_UNAVAILABLE, failureOf(err), "it has none")
+}
+
 func TestFailuresOfABackendAreToldApart(t *testing.T) {
 	for failure, want := range failures {
 		e := llm.Errorf(failure, "as the script says")
@@ -342,10 +400,10 @@ func TestOffLoopbackTheServerWantsTLS(t *testing.T) {
 	require.NoError(t, os.WriteFile(secret, []byte(testSecret), 0o600))
 	never := func(string) { t.Error("it listens") }
 	for _, listen := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0", "example.org:0"} {
-		err := Run(t.Context(), scripted.New(), Options{Listen: listen, SecretFile: secret}, slog.New(slog.DiscardHandler), never)
+		err := Run(t.Context(), scripted.New(), nil, Options{Listen: listen, SecretFile: secret}, slog.New(slog.DiscardHandler), never)
 		require.ErrorContains(t, err, "certificate", listen)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	err := Run(ctx, scripted.New(), Options{Listen: "127.0.0.1:0", SecretFile: secret}, slog.New(slog.DiscardHandler), func(string) { cancel() })
+	err := Run(ctx, scripted.New(), nil, Options{Listen: "127.0.0.1:0", SecretFile: secret}, slog.New(slog.DiscardHandler), func(string) { cancel() })
 	require.NoError(t, err, "a context that ends is a clean stop")
 }

@@ -18,7 +18,7 @@ func TestEveryMethodOfTheAPIHasOneOfTheClient(t *testing.T) {
 		"FileService.BeginUpload": "Upload", "PresenceService.Notice": "Typing",
 	}
 	for _, file := range []protoreflect.FileDescriptor{
-		pb.File_parley_v1_account_proto, pb.File_parley_v1_channel_proto, pb.File_parley_v1_chat_proto, pb.File_parley_v1_cluster_proto,
+		pb.File_parley_v1_account_proto, pb.File_parley_v1_assistant_proto, pb.File_parley_v1_channel_proto, pb.File_parley_v1_chat_proto, pb.File_parley_v1_cluster_proto,
 		pb.File_parley_v1_document_proto, pb.File_parley_v1_lock_proto, pb.File_parley_v1_operator_proto,
 		pb.File_parley_v1_event_proto, pb.File_parley_v1_file_proto, pb.File_parley_v1_presence_proto, pb.File_parley_v1_session_proto,
 	} {

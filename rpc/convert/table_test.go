@@ -33,7 +33,7 @@ func TestTheTableOfErrorsInTheProtocolsDescriptionIsTheOneInTheCode(t *testing.T
 		want[authReason(reason)] = authCodes[code]
 	}
 	for _, dir := range []string{"../../statemachine", "../../statemachine/state", "../../statemachine/account",
-		"../../statemachine/presence", "../../statemachine/chat", "../../statemachine/file", "../../statemachine/lock", "../../statemachine/document", "../server"} {
+		"../../statemachine/presence", "../../statemachine/chat", "../../statemachine/file", "../../statemachine/lock", "../../statemachine/document", "../../statemachine/assist", "../server"} {
 		for reason, code := range refusalsIn(t, dir) {
 			rule := ruleOf(&state.Refusal{Code: code, Reason: reason})
 			if had, ok := want[reason]; ok {
@@ -61,7 +61,7 @@ func TestTheTableOfErrorsInTheProtocolsDescriptionIsTheOneInTheCode(t *testing.T
 }
 
 // ofServers are the reasons that servers get for what they propose themselves: no caller sees them.
-var ofServers = []string{"BOOTSTRAPPED", "NOT_BOOTSTRAPPED", "ADMIN_EXISTS", "TOKEN_WAITS", "PASSWORD_INVALID"}
+var ofServers = []string{"BOOTSTRAPPED", "NOT_BOOTSTRAPPED", "ADMIN_EXISTS", "TOKEN_WAITS", "PASSWORD_INVALID", "EXTERNAL_OFF"}
 
 // listedRules reads the table.
 func listedRules(t *testing.T) map[string]rule {

@@ -18,7 +18,7 @@ import (
 // files are the definitions of all services.
 func files() []protoreflect.FileDescriptor {
 	return []protoreflect.FileDescriptor{
-		pb.File_parley_v1_account_proto, pb.File_parley_v1_channel_proto, pb.File_parley_v1_chat_proto, pb.File_parley_v1_cluster_proto,
+		pb.File_parley_v1_account_proto, pb.File_parley_v1_assistant_proto, pb.File_parley_v1_channel_proto, pb.File_parley_v1_chat_proto, pb.File_parley_v1_cluster_proto,
 		pb.File_parley_v1_document_proto, pb.File_parley_v1_lock_proto, pb.File_parley_v1_event_proto, pb.File_parley_v1_file_proto, pb.File_parley_v1_llm_proto,
 		pb.File_parley_v1_operator_proto, pb.File_parley_v1_presence_proto, pb.File_parley_v1_session_proto,
 	}

@@ -185,7 +185,10 @@ func (u *user) document() pb.DocumentServiceClient { return pb.NewDocumentServic
 func (u *user) lock() pb.LockServiceClient         { return pb.NewLockServiceClient(u.conn()) }
 func (u *user) event() pb.EventServiceClient       { return pb.NewEventServiceClient(u.conn()) }
 func (u *user) presence() pb.PresenceServiceClient { return pb.NewPresenceServiceClient(u.conn()) }
-func (u *user) session() pb.SessionServiceClient   { return pb.NewSessionServiceClient(u.conn()) }
+func (u *user) assistant() pb.AssistantServiceClient {
+	return pb.NewAssistantServiceClient(u.conn())
+}
+func (u *user) session() pb.SessionServiceClient { return pb.NewSessionServiceClient(u.conn()) }
 
 // once is the context of a command that is sent once.
 func once() *pb.CommandContext { return &pb.CommandContext{RequestId: rand.Text()} }

@@ -26,6 +26,9 @@ type Rates struct {
 	// Notices and NoticesEvery bound how often one user says that he is writing.
 	Notices      int
 	NoticesEvery time.Duration
+	// Asks and AsksEvery bound the texts that one user has made by a model, or in its place.
+	Asks      int
+	AsksEvery time.Duration
 	// Strangers and StrangersEvery bound the calls without a login from one address.
 	Strangers      int
 	StrangersEvery time.Duration
@@ -35,12 +38,14 @@ func (r Rates) withDefaults(loopback bool) Rates {
 	of := Rates{
 		Calls: 5000, CallsEvery: 2 * time.Millisecond,
 		Messages: 1000, MessagesEvery: 20 * time.Millisecond,
+		Asks: 60, AsksEvery: time.Second,
 		Strangers: 300, StrangersEvery: 200 * time.Millisecond,
 	}
 	if loopback {
 		of = Rates{
 			Calls: 100_000, CallsEvery: 10 * time.Microsecond,
 			Messages: 100_000, MessagesEvery: 5 * time.Microsecond,
+			Asks: 120, AsksEvery: 500 * time.Millisecond,
 			Strangers: 10_000, StrangersEvery: time.Millisecond,
 		}
 	}
@@ -50,11 +55,12 @@ func (r Rates) withDefaults(loopback bool) Rates {
 		Makes: cmp.Or(r.Makes, 100), MakesEvery: cmp.Or(r.MakesEvery, 10*time.Second),
 		Notices: cmp.Or(r.Notices, 10), NoticesEvery: cmp.Or(r.NoticesEvery, time.Second),
 		Strangers: cmp.Or(r.Strangers, of.Strangers), StrangersEvery: cmp.Or(r.StrangersEvery, of.StrangersEvery),
+		Asks: cmp.Or(r.Asks, of.Asks), AsksEvery: cmp.Or(r.AsksEvery, of.AsksEvery),
 	}
 }
 
 // rates are the limits in force.
-type rates struct{ calls, messages, makes, notices, strangers, herald *auth.Rates }
+type rates struct{ calls, messages, makes, notices, asks, strangers, herald *auth.Rates }
 
 func newRates(r Rates, loopback bool, now func() time.Time) (*rates, error) {
 	r = r.withDefaults(loopback)
@@ -70,6 +76,7 @@ func newRates(r Rates, loopback bool, now func() time.Time) (*rates, error) {
 		{&all.makes, "channels", r.Makes, r.MakesEvery},
 		{&all.notices, "notices", r.Notices, r.NoticesEvery},
 		{&all.herald, "notices of all users", heraldBurst, heraldEvery},
+		{&all.asks, "texts", r.Asks, r.AsksEvery},
 		{&all.strangers, "calls without a login", r.Strangers, r.StrangersEvery},
 	} {
 		var err error
@@ -99,6 +106,9 @@ func (r *rates) allow(a *actor, method string) error {
 		return r.messages.Allow(a.principal, 1)
 	case pb.PresenceService_Notice_FullMethodName:
 		return r.notices.Allow(a.principal, 1)
+	case pb.AssistantService_SmartReply_FullMethodName, pb.AssistantService_Summarize_FullMethodName, pb.AssistantService_Suggest_FullMethodName,
+		pb.AssistantService_Ask_FullMethodName, pb.AssistantService_AssistDocument_FullMethodName:
+		return r.asks.Allow(a.principal, 1)
 	}
 	return nil
 }

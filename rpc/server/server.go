@@ -16,6 +16,7 @@
 //	follow.go    every stream; tail.go and event.go what two of them show; ready.go what many of them share
 //	file.go      FileService; upload.go and download.go the bytes
 //	document.go  DocumentService; lock.go LockService
+//	assistant.go AssistantService; the texts are made in rpc/answer
 //	duties.go    keys, first decisions, dev mode; streams.go and present.go who is online
 //	cluster.go   ClusterService; operator.go OperatorService, backup.go its stream, denial.go what is refused and noted; session.go SessionService; health.go grpc.health.v1 and reflection
 //	guard.go     a handler that panics is one failed call; log.go a line for each call; codec.go what is no request; body.go
@@ -44,6 +45,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"parley/raft/host"
+	"parley/rpc/answer"
 	"parley/rpc/auth"
 	pb "parley/rpc/proto/parley/v1"
 	"parley/statemachine"
@@ -75,6 +77,8 @@ type Config struct {
 	PasswordRunesMin int
 	// GoneAfter is how long the leader hears nothing of a node before the users there are offline; zero is 15 s.
 	GoneAfter time.Duration
+	// Assistant says where the texts of assistance are made; zero is here, without a model.
+	Assistant answer.Config
 	// Rates says how often somebody may do something.
 	Rates Rates
 	// GRPC adds options to the gRPC server, for instance handlers that count calls or trace them.
@@ -97,6 +101,7 @@ type Server struct {
 	grpc   *grpc.Server
 	health *health
 	duties *duties
+	maker  *answer.Maker
 }
 
 // New returns a server that does not listen yet. The error says what is wrong with the configuration.
@@ -124,8 +129,12 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
+	maker, err := answer.New(cfg.Assistant)
+	if err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
 	g := &gate{e, guard{cfg.Logger}, requestLog{cfg.Logger}}
-	s := &Server{cfg: cfg, duties: newDuties(e, cfg), grpc: grpc.NewServer(append(slices.Concat(cfg.GRPC, transport(cfg.TLS)),
+	s := &Server{cfg: cfg, duties: newDuties(e, cfg), maker: maker, grpc: grpc.NewServer(append(slices.Concat(cfg.GRPC, transport(cfg.TLS)),
 		grpc.MaxRecvMsgSize(messageBytesMax),
 		grpc.MaxHeaderListSize(headerBytesMax),
 		grpc.MaxConcurrentStreams(streamsMax),
@@ -143,6 +152,7 @@ func New(cfg Config) (*Server, error) {
 	pb.RegisterFileServiceServer(s.grpc, &files{edge: e})
 	pb.RegisterDocumentServiceServer(s.grpc, &documents{edge: e})
 	pb.RegisterLockServiceServer(s.grpc, &locks{edge: e})
+	pb.RegisterAssistantServiceServer(s.grpc, &assistant{edge: e, maker: maker})
 	pb.RegisterEventServiceServer(s.grpc, &events{edge: e})
 	pb.RegisterPresenceServiceServer(s.grpc, &who{edge: e})
 	pb.RegisterClusterServiceServer(s.grpc, &cluster{edge: e, version: cfg.Version})
@@ -211,6 +221,7 @@ func (s *Server) Serve(l net.Listener) error {
 // them. Stop the host at the same time: it answers whoever waits for it.
 func (s *Server) Stop() {
 	s.health.stop()
+	_ = s.maker.Close() // the first closes it, and calls under way go on without a model
 	done := make(chan struct{})
 	go func() {
 		s.grpc.GracefulStop()

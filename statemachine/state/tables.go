@@ -62,6 +62,7 @@ const (
 	TableGrants        Table = 47 // document, kind of grantee, grantee -> Role
 	TableRevisions     Table = 48 // document, version -> DocRevision
 	TableDocUsage      Table = 49 // user -> Usage: of what he made
+	TableExternal      Table = 56 // what was said of external backends; see external.go
 	TableEventTimes    Table = 60 // log time -> position: how old events are, while they are to go with time
 	tableCount               = 61
 )

@@ -5,6 +5,7 @@
 //	places.go     channels and conversations
 //	messages.go   messages
 //	files.go      files
+//	assistant.go  help by a model
 //	events.go     one stream of what happens, over log-ins and nodes that come and go
 //	event.go      one event of the API as the shell has it
 //
@@ -132,6 +133,7 @@ var hints = map[string]string{
 	"CREDENTIALS_WRONG":  "no account yet? /signup",
 	"INVITE_NEEDED":      "with a code from a cluster admin: /accept CODE USER EMAIL NAME",
 	"LAST_CHANNEL_ADMIN": "/promote somebody first",
+	"AI_OFF":             "who looks after it says so with /parley channel set NAME --ai on, or /doc set ID --ai on",
 	"LAST_CLUSTER_ADMIN": "/grant_admin to somebody first",
 }
 

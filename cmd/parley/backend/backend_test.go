@@ -211,17 +211,43 @@ func TestR41_AFileGoesThereAndBack(t *testing.T) {
 	require.ErrorContains(t, err, "is no file")
 }
 
-// What this release can't do is said, and nothing is asked.
-func TestThereIsNoModelToAsk(t *testing.T) {
-	b := New(nil, nil)
-	_, _, err := b.SmartReply(t.Context(), "#general")
-	require.Equal(t, shell.NotAvailable, kind(t, err))
-	_, err = b.Summarize(t.Context(), "#general", 20)
-	require.Equal(t, shell.NotAvailable, kind(t, err))
-	_, err = b.Suggest(t.Context(), "#general", "x")
-	require.Equal(t, shell.NotAvailable, kind(t, err))
-	_, err = b.Ask(t.Context(), "", "why?", nil)
-	require.Equal(t, shell.NotAvailable, kind(t, err))
+// R74 to R77 as the shell has them: without an LLM server the answers are made without a model, and only who is in a place gets any.
+func TestR76_TheShellIsHelpedInThePlacesThatItsUserIsIn(t *testing.T) {
+	c := startCluster(t, statemachine.DefaultLimits())
+	alice, bob := c.loggedIn("alice"), c.loggedIn("bob")
+	made, err := alice.CreateChannel(t.Context(), shell.NewChannel{Name: "den", Private: true})
+	require.NoError(t, err)
+	alice.says(made.ID, "Shall we ship the release on Friday?")
+	alice.says(made.ID, "The linker does not find the library.")
+	texts, source, err := alice.SmartReply(t.Context(), made.ID)
+	require.NoError(t, err)
+	require.Len(t, texts, 3)
+	require.Equal(t, "offline", source)
+	summary, err := alice.Summarize(t.Context(), made.ID, 20)
+	require.NoError(t, err)
+	require.NotEmpty(t, summary.Text)
+	suggestions, err := alice.Suggest(t.Context(), made.ID, "The linker")
+	require.NoError(t, err)
+	require.NotEmpty(t, suggestions.Completions)
+	said := ""
+	source, err = alice.Ask(t.Context(), made.ID, "What does the linker not find?", func(part string, anew bool) {
+		require.False(t, anew)
+		said += part
+	})
+	require.NoError(t, err)
+	require.Equal(t, "offline", source)
+	require.Contains(t, said, "alice: The linker does not find the library.")
+	_, err = alice.Ask(t.Context(), "", "Why?", func(string, bool) {})
+	require.NoError(t, err)
+
+	_, _, err = bob.SmartReply(t.Context(), made.ID)
+	require.Equal(t, shell.NotFound, kind(t, err))
+	_, err = bob.Summarize(t.Context(), made.ID, 20)
+	require.Equal(t, shell.NotFound, kind(t, err))
+	_, err = bob.Ask(t.Context(), made.ID, "What?", func(string, bool) { t.Error("an answer") })
+	require.Equal(t, shell.NotFound, kind(t, err))
+	_, err = alice.Summarize(t.Context(), made.ID, 3)
+	require.Equal(t, shell.Failed, kind(t, err))
 }
 
 // The status has every node, whoever is logged in.

@@ -70,26 +70,3 @@ func (b *Backend) Download(ctx context.Context, id, path string, progress func(d
 	path, err = fetch.File(ctx, b.c, f.GetFile(), fetch.Options{To: path, Progress: progress})
 	return path, meant(err)
 }
-
-// errNoModel: there is no model to ask.
-var errNoModel = &shell.Error{Kind: shell.NotAvailable, Text: "This cluster has no model to ask."}
-
-// SmartReply is not to be had.
-func (b *Backend) SmartReply(context.Context, shell.PlaceID) ([]string, string, error) {
-	return nil, "", errNoModel
-}
-
-// Summarize is not to be had.
-func (b *Backend) Summarize(context.Context, shell.PlaceID, int) (shell.Summary, error) {
-	return shell.Summary{}, errNoModel
-}
-
-// Suggest is not to be had.
-func (b *Backend) Suggest(context.Context, shell.PlaceID, string) (shell.Suggestions, error) {
-	return shell.Suggestions{}, errNoModel
-}
-
-// Ask is not to be had.
-func (b *Backend) Ask(context.Context, shell.PlaceID, string, func(string)) (string, error) {
-	return "", errNoModel
-}

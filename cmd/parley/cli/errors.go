@@ -147,6 +147,7 @@ var hints = map[string]string{
 	"LOCK_HELD":              "nothing was changed; see parley lock list",
 	"STALE_FENCE":            "nothing was changed; the lock was lost: take it again, and look at what was written meanwhile",
 	"VERSION_CONFLICT":       "nothing was changed; see what was written meanwhile with parley doc diff ID A B",
+	"AI_OFF":                 "see parley channel set NAME --ai on, and parley doc set ID --ai on",
 	"LAST_OWNER":             "make somebody else an owner first: parley doc share ID USER --role owner",
 	"LOGIN_NOT_FOUND":        "see parley sessions",
 	"NOT_A_MEMBER":           "join it first: parley channel join NAME",

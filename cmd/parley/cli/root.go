@@ -10,6 +10,7 @@
 //	file.go, get.go             files
 //	document.go, docread.go, docshare.go, docedit.go    documents
 //	lock.go, lockrun.go         locks
+//	ai.go, aidoc.go             help by a model
 //	watch.go, event.go, who.go  what happens, and who is there
 //	shell.go, inshell.go        the screen, and the other commands within it
 //	cluster.go, member.go       who belongs to the cluster
@@ -123,7 +124,7 @@ Begin with parley signup NAME, then parley login NAME.`
 	root.AddCommand(a.userCommand(), a.inviteCommand(), a.adminCommand())
 	root.AddCommand(a.channelCommand(), a.sendCommand())
 	root.AddCommand(a.messageCommands()...)
-	root.AddCommand(a.historyCommand(), a.tailCommand(), a.searchCommand(), a.dmCommand(), a.fileCommand(), a.docCommand(), a.lockCommand())
+	root.AddCommand(a.historyCommand(), a.tailCommand(), a.searchCommand(), a.dmCommand(), a.fileCommand(), a.docCommand(), a.lockCommand(), a.aiCommand())
 	root.AddCommand(a.watchCommand(), a.whoCommand(), a.shellCommand(), a.clusterCommand(), a.auditCommand(), a.contextCommand(), a.completionCommand(root), a.versionCommand())
 	return root
 }

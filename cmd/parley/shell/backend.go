@@ -98,8 +98,8 @@ type Assistant interface {
 	SmartReply(ctx context.Context, place PlaceID) (texts []string, source string, err error)
 	Summarize(ctx context.Context, place PlaceID, n int) (Summary, error)
 	Suggest(ctx context.Context, place PlaceID, text string) (Suggestions, error)
-	// Ask calls answer with each part of the answer as it comes. An empty place is none.
-	Ask(ctx context.Context, place PlaceID, question string, answer func(part string)) (source string, err error)
+	// Ask calls answer with each part of the answer as it comes; anew says that those before are none. An empty place is none.
+	Ask(ctx context.Context, place PlaceID, question string, answer func(part string, anew bool)) (source string, err error)
 }
 
 // Administration is for cluster admins, and for who becomes one.

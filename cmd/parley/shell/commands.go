@@ -100,6 +100,7 @@ func chapters() []chapter {
 			{words("suggest"), "TEXT...", "how a text could go on", aPlace, suggest, nil},
 			{words("summarize"), "[N]", "the last 20 messages in short, or the last N", aPlace, summarize, nil},
 			{words("ask"), "QUESTION...", "ask a model, about this place if one is open", aLogin, askModel, nil},
+			{words("ai"), "[COMMAND...]", "models and documents; alone it says what there is", aLogin, plainly("ai"), words("ai")},
 		}},
 		{"Cluster", []command{
 			{words("status"), "", "leader and nodes", nothing, status, nil},

@@ -81,9 +81,12 @@ func askModel(m *Model, args []string) ([]effect, error) {
 	m.busy++
 	var text string
 	return []effect{{limit: aiTime, run: func(ctx context.Context, b Backend, tell func(answer)) answer {
-		source, err := b.Ask(ctx, where, args[0], func(part string) {
+		source, err := b.Ask(ctx, where, args[0], func(part string, anew bool) {
 			tell(func(m *Model) []effect {
 				if m.login == login {
+					if anew {
+						text = ""
+					}
 					text += part
 					m.progress = "answer: " + excerpt(lastOfText(text))
 				}

@@ -529,12 +529,14 @@ func (v *visitor) Suggest(_ context.Context, _ PlaceID, text string) (Suggestion
 	return Suggestions{Completions: []string{text + " everybody"}, Topics: []string{"lunch"}, Source: "offline"}, nil
 }
 
-func (v *visitor) Ask(_ context.Context, _ PlaceID, question string, answer func(part string)) (string, error) {
+func (v *visitor) Ask(_ context.Context, _ PlaceID, question string, answer func(part string, anew bool)) (string, error) {
 	if strings.Contains(question, "model") {
 		return "", &Error{Kind: NotAvailable, Text: "This cluster has no model"}
 	}
+	answer("this was", false)
+	answer("", true)
 	for _, w := range strings.SplitAfter("a digest is "+fmt.Sprintf("%x", sha256.Sum256([]byte(question)))[:8], " ") {
-		answer(w)
+		answer(w, false)
 	}
 	return "offline", nil
 }

@@ -12,8 +12,9 @@ import (
 	"parley/cmd/node/internal/process"
 )
 
-// child is one node's process.
+// child is one process: a node's, or the LLM server's.
 type child struct {
+	name string // "node 1"
 	node planNode
 	cmd  *exec.Cmd
 	gone chan struct{} // closed when the process is gone and its output is read
@@ -54,9 +55,23 @@ func (f *family) close() {
 	_ = f.give.Close()
 }
 
-// start runs this program's executable with args.
-func (f *family) start(n planNode, args []string) (*child, error) {
-	c := &child{node: n, cmd: exec.Command(f.exe, args...), gone: make(chan struct{})}
+// startNode runs a node. That it ends is told to whoever watches the nodes.
+func (f *family) startNode(n planNode, args []string) (*child, error) {
+	c, err := f.start(fmt.Sprintf("node %d", n.ID), f.exe, args)
+	if err != nil {
+		return nil, err
+	}
+	c.node = n
+	go func() {
+		<-c.gone
+		f.ended <- c
+	}()
+	return c, nil
+}
+
+// start runs an executable with args.
+func (f *family) start(name, exe string, args []string) (*child, error) {
+	c := &child{name: name, cmd: exec.Command(exe, args...), gone: make(chan struct{})}
 	c.cmd.Env = append(os.Environ(), process.ParentEnv)
 	c.cmd.ExtraFiles = []*os.File{f.give}
 	c.cmd.SysProcAttr = ownGroup() // a Ctrl-C in the terminal reaches the parent alone
@@ -67,18 +82,17 @@ func (f *family) start(n planNode, args []string) (*child, error) {
 	started := make(chan error)
 	f.starts <- func() { started <- c.cmd.Start() }
 	if err := <-started; err != nil {
-		return nil, fmt.Errorf("start node %d: %w", n.ID, err)
+		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	go func() {
 		c.relay(out, f.stderr)
 		c.err = c.cmd.Wait()
 		close(c.gone)
-		f.ended <- c
 	}()
 	return c, nil
 }
 
-// relay passes the child's lines on, each with its node's name, but not the one
+// relay passes the child's lines on, each with its name, but not the one
 // with which it ends: reason has that.
 func (c *child) relay(from io.Reader, to *lines) {
 	scan := bufio.NewScanner(from)
@@ -87,7 +101,7 @@ func (c *child) relay(from io.Reader, to *lines) {
 		line := scan.Text()
 		c.last = line
 		if !strings.HasPrefix(line, errorPrefix) {
-			to.print("node %d| %s", c.node.ID, line)
+			to.print("%s| %s", c.name, line)
 		}
 	}
 	_, _ = io.Copy(io.Discard, from) // a line beyond all bounds must not block the child

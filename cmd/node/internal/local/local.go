@@ -87,14 +87,19 @@ type cluster struct {
 	plan     *plan
 	family   *family
 	children []*child
+	llm      *llm
 	stdout   io.Writer
 	resumed  bool // the directory held a cluster already
 }
 
 // run starts all nodes and watches them until ctx ends.
 func (c *cluster) run(ctx context.Context) error {
+	var err error
+	if c.llm, err = startLLM(c.family, c.plan); err != nil {
+		return err
+	}
 	for _, n := range c.plan.Nodes {
-		child, err := c.family.start(n, c.plan.startArgs(n))
+		child, err := c.family.startNode(n, c.plan.startArgs(n))
 		if err != nil {
 			return err
 		}
@@ -192,6 +197,7 @@ func (c *cluster) stop() error {
 // locked as long as its process lives, so that no number of a process long gone is
 // signalled.
 func (c *cluster) signal(sig syscall.Signal) {
+	c.llm.end(sig)
 	for _, child := range c.children {
 		_ = child.cmd.Process.Signal(sig) // an error if it is gone, which is as good
 	}
@@ -204,7 +210,7 @@ func (c *cluster) signal(sig syscall.Signal) {
 
 func (c *cluster) awaitGone(limit time.Duration) bool {
 	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if c.childrenGone() && c.plan.dirsFree() == nil {
+		if c.childrenGone() && c.llm.gone() && c.plan.dirsFree() == nil {
 			return true
 		}
 	}

@@ -3,6 +3,7 @@
 //
 //	plan.go    which nodes, where they listen, where their data lies
 //	child.go   one node's process, and how it is tied to this one's life
+//	llm.go     the LLM server's process, which is started again when it dies
 //	http.go    where they are watched
 //	local.go   start all, wait until writes succeed, watch, stop all
 package local
@@ -16,6 +17,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"parley/cmd/node/internal/process"
@@ -29,7 +31,9 @@ type Options struct {
 	ClientPort int // node i listens at ClientPort+i-1; 0 is any free ports
 	PeerPort   int
 	HTTPPort   int
-	BcryptCost int // 0: as the nodes have it
+	LLMPort    int
+	LLMCommand string // the LLM server's program; empty: this one
+	BcryptCost int    // 0: as the nodes have it
 }
 
 // What holds when the command line says nothing.
@@ -38,7 +42,10 @@ const (
 	DefaultNodes      = 3
 	DefaultClientPort = 50051
 	DefaultPeerPort   = 50151
-	nodesMax          = 9 // beyond any use; a typing error is not a fork bomb
+	DefaultLLMPort    = 50055
+	// DefaultLLMPortOfMany is for clusters whose clients' ports reach up to the other one.
+	DefaultLLMPortOfMany = 50050
+	nodesMax             = 9 // beyond any use; a typing error is not a fork bomb
 )
 
 // plan is a local cluster. It is saved before anything is started, so that the same
@@ -46,9 +53,11 @@ const (
 type plan struct {
 	Version int        `json:"version"`
 	Nodes   []planNode `json:"nodes"`
+	LLMAddr string     `json:"llm_addr,omitempty"` // where the LLM server listens
 
 	dir        string
 	bcryptCost int
+	llmCommand string
 }
 
 type planNode struct {
@@ -81,11 +90,15 @@ func loadPlan(o Options) (*plan, error) {
 	if p.Version > planVersion {
 		return nil, fmt.Errorf("%s was written by a newer release (version %d, this one reads %d): run that release", path, p.Version, planVersion)
 	}
-	p.bcryptCost = o.BcryptCost
+	p.bcryptCost, p.llmCommand = o.BcryptCost, o.LLMCommand
 	if err := p.accept(o); err != nil {
 		return nil, err
 	}
 	changed, err := p.watched(o)
+	if err == nil && p.LLMAddr == "" { // of a directory that is older than the LLM server
+		changed = true
+		p.LLMAddr, err = o.llmAddr(p)
+	}
 	if err == nil && changed {
 		err = p.save()
 	}
@@ -105,6 +118,9 @@ func (p *plan) accept(o Options) error {
 			return fmt.Errorf("%s holds a cluster whose node 1 listens at %s, not at port %d: leave %s out to resume it, or choose another --dir", p.dir, c.addr, c.port, c.flag)
 		}
 	}
+	if o.LLMPort > 0 && p.LLMAddr != "" && !strings.HasSuffix(p.LLMAddr, fmt.Sprintf(":%d", o.LLMPort)) {
+		return fmt.Errorf("%s holds a cluster whose LLM server listens at %s, not at port %d: leave --llm-port out to resume it, or choose another --dir", p.dir, p.LLMAddr, o.LLMPort)
+	}
 	return nil
 }
 
@@ -123,7 +139,7 @@ func makePlan(o Options) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{Version: planVersion, dir: o.Dir, bcryptCost: o.BcryptCost}
+	p := &plan{Version: planVersion, dir: o.Dir, bcryptCost: o.BcryptCost, llmCommand: o.LLMCommand}
 	for i := range o.Nodes {
 		p.Nodes = append(p.Nodes, planNode{ID: uint64(i + 1), ClientAddr: clients[i], PeerAddr: peers[i]})
 	}
@@ -131,6 +147,9 @@ func makePlan(o Options) (*plan, error) {
 		return nil, err
 	}
 	if _, err := p.watched(o); err != nil {
+		return nil, err
+	}
+	if p.LLMAddr, err = o.llmAddr(p); err != nil {
 		return nil, err
 	}
 	return p, p.save()
@@ -178,19 +197,12 @@ func freeAddresses(flag string, n int) ([]string, error) {
 		from, to = 26000, 32000
 	case "--http-port":
 		from, to = 14000, 20000
+	case "--llm-port":
+		from, to = 11000, 14000
 	}
 	for range 100 {
 		addrs := addressesFrom(from+rand.IntN(to-from-n), n)
-		free := true
-		for _, addr := range addrs {
-			l, err := net.Listen("tcp", addr)
-			if err != nil {
-				free = false
-				break
-			}
-			_ = l.Close()
-		}
-		if free {
+		if !slices.ContainsFunc(addrs, func(addr string) bool { return !free(addr) }) {
 			return addrs, nil
 		}
 	}
@@ -258,7 +270,7 @@ func (p *plan) startArgs(n planNode) []string {
 	}
 	args := []string{"start", "--id", fmt.Sprint(n.ID), "--dir", p.nodeDir(n.ID),
 		"--client-addr", n.ClientAddr, "--peer-addr", n.PeerAddr, "--cluster", s.ClusterFlag(), "--demo-users",
-		"--secret-file", p.secretFile(), "--http-addr", n.HTTPAddr}
+		"--secret-file", p.secretFile(), "--http-addr", n.HTTPAddr, "--llm-addr", p.LLMAddr, "--llm-secret-file", p.llmSecretFile()}
 	if p.bcryptCost != 0 {
 		args = append(args, "--bcrypt-cost", fmt.Sprint(p.bcryptCost))
 	}

@@ -175,7 +175,7 @@ func (p *process) start(s Settings, dir string, log *slog.Logger) (err error) {
 	}
 	p.watch.up(p.host, dir)
 	cfg := s.serverConfig(dir)
-	cfg.Host, cfg.Logger, cfg.TLS = p.host, log, p.guards.clients(s.Wire)
+	cfg.Host, cfg.Logger, cfg.TLS, cfg.Assistant = p.host, log, p.guards.clients(s.Wire), s.Assistant.asConfig(log)
 	p.watch.serves(&cfg)
 	if p.server, err = server.New(cfg); err != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), stopMax)

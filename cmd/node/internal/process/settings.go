@@ -32,10 +32,13 @@ type Settings struct {
 	Wire       Wire     `json:"wire,omitzero"`     // how its connections are protected
 	Observe    Observe  `json:"observe,omitzero"`  // how it is watched
 
-	leaseWas   *string  // what the directory had saved, if the command line says otherwise
-	edgeWas    *Edge    // the same
-	wireWas    *Wire    // the same
-	observeWas *Observe // the same
+	Assistant Assistant `json:"assistant,omitzero"` // where the texts of assistance are made
+
+	leaseWas     *string    // what the directory had saved, if the command line says otherwise
+	edgeWas      *Edge      // the same
+	wireWas      *Wire      // the same
+	observeWas   *Observe   // the same
+	assistantWas *Assistant // the same
 }
 
 // Member is a founding member and where it listens for its peers.
@@ -62,6 +65,7 @@ type Flags struct {
 	Wire       WireFlags
 	SecretFile string
 	Observe    Observe
+	Assistant  Assistant
 }
 
 // Resolve joins the command line with what the directory has saved. Saved
@@ -84,7 +88,7 @@ func Resolve(f Flags) (s Settings, saved bool, err error) {
 		if err := asked.complete(f.Dir); err != nil {
 			return asked, false, err
 		}
-		return asked, false, asked.check()
+		return asked, false, errors.Join(asked.check(), asked.Assistant.check())
 	case err != nil:
 		return s, false, err
 	}
@@ -104,6 +108,13 @@ func Resolve(f Flags) (s Settings, saved bool, err error) {
 		was := s.Observe
 		s.Observe, s.observeWas = o, &was
 	}
+	if assistant := s.Assistant.under(f.Assistant); assistant != s.Assistant {
+		was := s.Assistant
+		s.Assistant, s.assistantWas = assistant, &was
+		if err := assistant.check(); err != nil { // one that was saved keeps nobody from starting
+			return s, true, err
+		}
+	}
 	if err := s.check(); err != nil {
 		return s, true, err
 	}
@@ -117,7 +128,7 @@ func (s Settings) check() error {
 
 // changed reports whether the command line says otherwise than what was saved.
 func (s Settings) changed() bool {
-	return s.leaseWas != nil || s.edgeWas != nil || s.wireWas != nil || s.observeWas != nil
+	return s.leaseWas != nil || s.edgeWas != nil || s.wireWas != nil || s.observeWas != nil || s.assistantWas != nil
 }
 
 // lease returns the lease as the node takes it.
@@ -266,7 +277,8 @@ func WriteFile(path string, data []byte) error {
 
 // settings reads the flags that were given. The error has all that is wrong with them.
 func (f Flags) settings() (Settings, error) {
-	s := Settings{ID: f.ID, ClientAddr: f.ClientAddr, PeerAddr: f.PeerAddr, Join: f.Join, Edge: f.Edge, Wire: Wire{}.under(f.Wire), Observe: f.Observe}
+	s := Settings{ID: f.ID, ClientAddr: f.ClientAddr, PeerAddr: f.PeerAddr, Join: f.Join, Edge: f.Edge, Wire: Wire{}.under(f.Wire), Observe: f.Observe,
+		Assistant: Assistant{}.under(f.Assistant)}
 	var wrong []error
 	if f.Join && f.Cluster != "" {
 		wrong = append(wrong, errors.New("--join and --cluster contradict one another: a node founds a cluster or is added to one"))

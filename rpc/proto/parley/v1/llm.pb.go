@@ -166,6 +166,8 @@ const (
 	ModelFailure_MODEL_FAILURE_INVALID ModelFailure = 6
 	// The backend is not set up: a key is not taken, a model, a file or a library is missing. FAILED_PRECONDITION.
 	ModelFailure_MODEL_FAILURE_MISCONFIGURED ModelFailure = 7
+	// The backend is external, and the request does not name it. FAILED_PRECONDITION.
+	ModelFailure_MODEL_FAILURE_EXTERNAL ModelFailure = 8
 )
 
 // Enum value maps for ModelFailure.
@@ -179,6 +181,7 @@ var (
 		5: "MODEL_FAILURE_TOO_LARGE",
 		6: "MODEL_FAILURE_INVALID",
 		7: "MODEL_FAILURE_MISCONFIGURED",
+		8: "MODEL_FAILURE_EXTERNAL",
 	}
 	ModelFailure_value = map[string]int32{
 		"MODEL_FAILURE_UNSPECIFIED":   0,
@@ -189,6 +192,7 @@ var (
 		"MODEL_FAILURE_TOO_LARGE":     5,
 		"MODEL_FAILURE_INVALID":       6,
 		"MODEL_FAILURE_MISCONFIGURED": 7,
+		"MODEL_FAILURE_EXTERNAL":      8,
 	}
 )
 
@@ -543,10 +547,14 @@ func (x *OutputLimits) GetBytesMax() uint32 {
 // GenerateRequest asks for a text. Task and prompt say the same: the first is for backends without a model, the second
 // for models.
 type GenerateRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Task          *Task                  `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
-	Prompt        *Prompt                `protobuf:"bytes,2,opt,name=prompt,proto3" json:"prompt,omitempty"`
-	Limits        *OutputLimits          `protobuf:"bytes,3,opt,name=limits,proto3" json:"limits,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Task   *Task                  `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	Prompt *Prompt                `protobuf:"bytes,2,opt,name=prompt,proto3" json:"prompt,omitempty"`
+	Limits *OutputLimits          `protobuf:"bytes,3,opt,name=limits,proto3" json:"limits,omitempty"`
+	// No model answers, whichever backend the server has.
+	Offline bool `protobuf:"varint,4,opt,name=offline,proto3" json:"offline,omitempty"`
+	// The external backend that may get it, by its name. A server whose backend is external and has another name refuses.
+	External      string `protobuf:"bytes,5,opt,name=external,proto3" json:"external,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -600,6 +608,20 @@ func (x *GenerateRequest) GetLimits() *OutputLimits {
 		return x.Limits
 	}
 	return nil
+}
+
+func (x *GenerateRequest) GetOffline() bool {
+	if x != nil {
+		return x.Offline
+	}
+	return false
+}
+
+func (x *GenerateRequest) GetExternal() string {
+	if x != nil {
+		return x.External
+	}
+	return ""
 }
 
 // GenerateResponse is a piece of the text, or its end.
@@ -1053,11 +1075,13 @@ const file_parley_v1_llm_proto_rawDesc = "" +
 	"\fOutputLimits\x12\x1d\n" +
 	"\n" +
 	"tokens_max\x18\x01 \x01(\rR\ttokensMax\x12\x1b\n" +
-	"\tbytes_max\x18\x02 \x01(\rR\bbytesMax\"\x92\x01\n" +
+	"\tbytes_max\x18\x02 \x01(\rR\bbytesMax\"\xc8\x01\n" +
 	"\x0fGenerateRequest\x12#\n" +
 	"\x04task\x18\x01 \x01(\v2\x0f.parley.v1.TaskR\x04task\x12)\n" +
 	"\x06prompt\x18\x02 \x01(\v2\x11.parley.v1.PromptR\x06prompt\x12/\n" +
-	"\x06limits\x18\x03 \x01(\v2\x17.parley.v1.OutputLimitsR\x06limits\"\\\n" +
+	"\x06limits\x18\x03 \x01(\v2\x17.parley.v1.OutputLimitsR\x06limits\x12\x18\n" +
+	"\aoffline\x18\x04 \x01(\bR\aoffline\x12\x1a\n" +
+	"\bexternal\x18\x05 \x01(\tR\bexternal\"\\\n" +
 	"\x10GenerateResponse\x12\x16\n" +
 	"\x05piece\x18\x01 \x01(\tH\x00R\x05piece\x12(\n" +
 	"\x05final\x18\x02 \x01(\v2\x10.parley.v1.FinalH\x00R\x05finalB\x06\n" +
@@ -1100,7 +1124,7 @@ const file_parley_v1_llm_proto_rawDesc = "" +
 	"\fFinishReason\x12\x1d\n" +
 	"\x19FINISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12FINISH_REASON_STOP\x10\x01\x12\x18\n" +
-	"\x14FINISH_REASON_LENGTH\x10\x02*\xfd\x01\n" +
+	"\x14FINISH_REASON_LENGTH\x10\x02*\x99\x02\n" +
 	"\fModelFailure\x12\x1d\n" +
 	"\x19MODEL_FAILURE_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aMODEL_FAILURE_RATE_LIMITED\x10\x01\x12\x1d\n" +
@@ -1109,7 +1133,8 @@ const file_parley_v1_llm_proto_rawDesc = "" +
 	"\x17MODEL_FAILURE_MALFORMED\x10\x04\x12\x1b\n" +
 	"\x17MODEL_FAILURE_TOO_LARGE\x10\x05\x12\x19\n" +
 	"\x15MODEL_FAILURE_INVALID\x10\x06\x12\x1f\n" +
-	"\x1bMODEL_FAILURE_MISCONFIGURED\x10\a2\x9a\x01\n" +
+	"\x1bMODEL_FAILURE_MISCONFIGURED\x10\a\x12\x1a\n" +
+	"\x16MODEL_FAILURE_EXTERNAL\x10\b2\x9a\x01\n" +
 	"\fModelService\x12E\n" +
 	"\bGenerate\x12\x1a.parley.v1.GenerateRequest\x1a\x1b.parley.v1.GenerateResponse0\x01\x12C\n" +
 	"\bDescribe\x12\x1a.parley.v1.DescribeRequest\x1a\x1b.parley.v1.DescribeResponseB%Z#parley/rpc/proto/parley/v1;parleyv1b\x06proto3"

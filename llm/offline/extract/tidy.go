@@ -1,4 +1,4 @@
-package offline
+package extract
 
 import (
 	_ "embed"
@@ -36,8 +36,8 @@ var longWinded = func() *regexp.Regexp {
 // runsOfBlanks are blanks inside a line; those at its beginning may be an indent and those at its end a line break.
 var runsOfBlanks = regexp.MustCompile(`(\S) {2,}(\S)`)
 
-// tidy puts plain words in the place of long-winded ones. Blocks of code and tables stay as they are.
-func tidy(text string) string {
+// Tidy puts plain words in the place of long-winded ones. Blocks of code and tables stay as they are.
+func Tidy(text string) string {
 	lines := strings.SplitAfter(text, "\n")
 	code := false
 	for i, l := range lines {

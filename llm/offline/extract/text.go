@@ -1,4 +1,4 @@
-package offline
+package extract
 
 import (
 	_ "embed"

@@ -1,4 +1,4 @@
-package offline
+package extract
 
 import (
 	"cmp"
@@ -84,7 +84,13 @@ func join(names []string) string {
 
 // summarizeDocument answers with the heaviest sentences, the heaviest first.
 func summarizeDocument(t prompt.Task) string {
-	chosen := choose(rank(gather(1, func(int) (string, string) { return "", t.Text })), t.Count)
+	ranked := rank(gather(1, func(int) (string, string) { return "", t.Text }))
+	chosen := choose(ranked, t.Count)
+	for _, s := range ranked { // of a text that says one thing in many ways, rather some of them than too few
+		if len(chosen) < t.Count && !slices.ContainsFunc(chosen, func(c sentence) bool { return c.at == s.at || c.text == s.text }) {
+			chosen = append(chosen, s)
+		}
+	}
 	if len(chosen) == 0 {
 		return "- " + prompt.Shorten(strings.Join(strings.Fields(t.Text), " "), documentPointRunesMax) + "\n"
 	}

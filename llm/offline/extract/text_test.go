@@ -1,4 +1,4 @@
-package offline
+package extract
 
 import (
 	"os"
@@ -183,7 +183,7 @@ func TestLongWindedPhrasesBecomePlain(t *testing.T) {
 		"| in order to | table |":                     "| in order to | table |",
 		"Two words in\norder to stay as they are.":    "Two words in\norder to stay as they are.",
 	} {
-		require.Equal(t, to, tidy(from))
+		require.Equal(t, to, Tidy(from))
 	}
 	for from, to := range plain {
 		require.NotEmpty(t, to, from)
@@ -221,7 +221,6 @@ func TestAnythingGetsAProperAnswer(t *testing.T) {
 		task = prompt.New(prompt.DocumentSummary)
 		task.Text = text.Draw(t, "document")
 		_ = summarizeDocument(task)
-		require.Equal(t, task.Text, strings.Join(chunks(task.Text), ""))
 	})
 }
 
