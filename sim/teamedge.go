@@ -31,10 +31,11 @@ type liveStream struct {
 	since  int64
 }
 
-// edgesStop is when servers stop looking after things, so that all that they want can finish.
+// edgesStop is when servers stop looking after things, so that all that they want can finish, also if two nodes that they ask
+// before the others say nothing.
 func (w *World) edgesStop() int64 {
 	last := w.lastOrders()
-	return last + (int64(w.plan.Duration)-last)/2
+	return min(last+(int64(w.plan.Duration)-last)/2, int64(w.plan.Duration)-7*int64(edgeTimeout)/2)
 }
 
 // gone is how long a leader's server waits before it takes a node for gone.
