@@ -119,7 +119,7 @@ func TestANodeIsToldOnceWhereItsLLMServerIs(t *testing.T) {
 	require.NotEmpty(t, s.Assistant.Addr)
 	require.True(t, filepath.IsAbs(s.Assistant.SecretFile), "it is found from another working directory, too")
 	open := filepath.Join(t.TempDir(), "open")
-	require.NoError(t, os.WriteFile(open, []byte("0123456789012345678901234567890123456789012"), 0o644))
+	require.NoError(t, os.WriteFile(open, []byte("0123456789012345678901234567890123456789010"), 0o644))
 	for _, c := range []struct {
 		args []string
 		want string

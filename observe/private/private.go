@@ -11,6 +11,7 @@
 package private
 
 import (
+	"errors"
 	"context"
 	"fmt"
 	"io"
@@ -140,7 +141,8 @@ func Serve(l net.Listener, h http.Handler, log *slog.Logger) *Server {
 	}}
 	go func() {
 		defer close(s.done)
-		if err := s.http.Serve(l); err != http.ErrServerClosed {
+		// A process that ends, or only checks whether it could start, may close its listeners first.
+		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			log.Error("the node can't be watched any more: its HTTP listener failed", "address", l.Addr().String(), "error", err)
 		}
 	}()
