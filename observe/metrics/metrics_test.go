@@ -159,9 +159,7 @@ func TestTheTableOfMetricsIsWholeAndTrue(t *testing.T) {
 	text, err := os.ReadFile("../../docs/operations.md")
 	require.NoError(t, err)
 	var got, want []string
-	for _, row := range docRow.FindAllString(string(text), -1) {
-		got = append(got, row)
-	}
+	got = append(got, docRow.FindAllString(string(text), -1)...)
 	m := New()
 	m.Watch(nil, "")
 	for _, f := range m.Families() {
