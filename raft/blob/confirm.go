@@ -14,6 +14,7 @@ type confirm struct {
 	acks     uint64       // members that have it, this one among them
 	notAfter raft.LogTime // until when all who acknowledged keep it, at least
 	offerAt  raft.Mono
+	freshAt  raft.Mono // when an entry is asked for again, if the newest is too old
 	until    raft.Mono
 }
 
@@ -66,18 +67,18 @@ func (r *Replicator) driveConfirms() {
 			r.settle(b)
 		}
 		switch {
-		case r.outdated() && r.now < c.until:
-			if r.now >= c.offerAt {
-				c.offerAt, r.out.Outdated = r.now.Add(offerEvery), true
-			}
-			i++
-		case r.majority(&r.config, c.acks):
+		case r.majority(&r.config, c.acks) && r.reckoned <= c.notAfter:
 			r.out.Confirmed = append(r.out.Confirmed, Confirmation{c.ticket, c.sum, b.size, r.configIndex, c.notAfter})
 			r.note(Note{Kind: NoteConfirmed, Sum: c.sum})
 			r.endConfirm(i, b)
 		case r.now >= c.until:
 			r.out.Failed = append(r.out.Failed, Failure{c.ticket, c.sum, FailedNoMajority})
 			r.endConfirm(i, b)
+		case r.outdated():
+			if r.now >= c.freshAt {
+				c.freshAt, r.out.Outdated = r.now.Add(offerEvery), true
+			}
+			i++
 		default:
 			if r.now >= c.offerAt {
 				c.offerAt = r.now.Add(offerEvery)

@@ -243,7 +243,13 @@ func (r *Replicator) wakeAt() raft.Mono {
 		at = min(at, r.fetches[i].wakeAt(r.o.Patience))
 	}
 	for i := range r.confirms {
-		at = min(at, r.confirms[i].offerAt, r.confirms[i].until)
+		c := &r.confirms[i]
+		at = min(at, c.until)
+		if r.outdated() {
+			at = min(at, c.freshAt)
+		} else {
+			at = min(at, c.offerAt)
+		}
 	}
 	for _, sum := range r.offered {
 		for _, o := range r.find(sum).offers {

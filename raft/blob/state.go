@@ -61,6 +61,7 @@ func (r *Replicator) AppendState(dst []byte) []byte {
 		w.u(c.ticket, c.nonce, c.acks, uint64(c.notAfter))
 		w.sum(c.sum)
 		w.time(c.offerAt)
+		w.time(max(c.freshAt, r.now))
 		w.time(c.until)
 	}
 	w.u(uint64(len(r.offered)))

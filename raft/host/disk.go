@@ -20,8 +20,8 @@ type disk struct {
 	// told gets every batch that is durable; nil is nobody.
 	told func(Batch)
 
-	// unpaced is how much was written since the next segment was prepared a piece.
-	unpaced int
+	// unpaced is how much was written since the next segment was prepared a piece, which is done every so many bytes.
+	unpaced, every int
 
 	mu       sync.Mutex
 	identity *node.Identity
@@ -33,7 +33,7 @@ type disk struct {
 }
 
 func newDisk(dir *node.Disk) *disk {
-	return &disk{dir: dir, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	return &disk{dir: dir, every: prepareEvery, wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
 // submit queues an identity (or nil) and, behind it, stores.
@@ -185,7 +185,7 @@ func (d *disk) pace(stores []raft.Store) error {
 	for i := range stores {
 		d.unpaced += storeBytes(&stores[i])
 	}
-	if d.unpaced < prepareEvery {
+	if d.unpaced < d.every {
 		return nil
 	}
 	d.unpaced = 0

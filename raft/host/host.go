@@ -101,8 +101,11 @@ func start(cfg Config, root io.Closer) (*Host, error) {
 		done:  make(chan struct{}),
 	}
 	h.tellFound(&boot.Found)
+	if size := cfg.WAL.SegmentBytes; size > 0 {
+		h.disk.every = min(prepareEvery, max(int(size/prepareShare), 1)) // each segment brings the next, and removes what is old
+	}
 	// Nodes that write the same bytes should not prepare at the same moment.
-	h.disk.unpaced = rand.IntN(prepareEvery)
+	h.disk.unpaced = rand.IntN(h.disk.every)
 	h.disk.told = cfg.Probe.Batch
 	h.disk.send = cfg.Transport.Send
 	h.disk.report = h.inbox.note

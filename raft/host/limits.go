@@ -55,6 +55,9 @@ const (
 	// disk prepares. wal prepares 1 MiB at a time; two thirds of that leave room for
 	// the log's own overhead, so that the next segment is ready first.
 	prepareEvery = 640 << 10
+	// prepareShare is how often a busy disk prepares at least while a segment fills that is smaller than that: one time brings the
+	// next, the others remove old ones, faster than they come.
+	prepareShare = 4
 	// prepareRest is how long an idle disk rests after each piece of the next segment, or after the removal of an
 	// old one: a few dozen milliseconds for one or two of work. The whole segment takes two seconds then, which is
 	// sooner than anybody fills the one before it.

@@ -193,7 +193,8 @@ func (n *Node) stepBlobs(appliedBefore raft.Index) {
 		n.uploads.failed(n, &out.Failed[i])
 	}
 	if out.Outdated {
-		n.uploads.refresh(n)
+		n.uploads.outdated = true
+		n.wake(n.now)
 	}
 }
 

@@ -266,6 +266,7 @@ func (w *stateWriter) blobs(b *blobs) {
 
 func (w *stateWriter) uploads(u *uploads) {
 	w.u(u.run, u.drawn, uint64(u.bytes), uint64(u.term), uint64(len(u.calls)))
+	w.flag(u.outdated)
 	for _, c := range u.calls {
 		w.u(uint64(c.ticket), uint64(c.kind), uint64(c.bytes), c.number)
 	}

@@ -28,6 +28,7 @@ import (
 // node, which remembers what it committed for a while; at another node, or after a restart,
 // the upload is begun anew.
 type uploads struct {
+	outdated  bool       // an entry is wanted, whatever it says: Output.Outdated
 	run       uint64     // of the process
 	drawn     uint64     // ids of pinnings
 	calls     []blobCall // at the store
@@ -247,6 +248,7 @@ func (n *Node) tickUploads() {
 	if u.term != n.term || n.role != raft.Leader {
 		u.proposed, u.term = nil, n.term
 	}
+	u.refresh(n)
 	for i := len(u.pinning) - 1; i >= 0; i-- {
 		p := &u.pinning[i]
 		switch c := &p.confirmed; {
@@ -292,9 +294,9 @@ func (n *Node) bringPin(p *pinning, c *blob.Confirmation) bool {
 // refused.
 func (u *uploads) refresh(n *Node) {
 	for i := range u.pinning {
-		if p := &u.pinning[i]; p.state == pinConfirming {
+		if p := &u.pinning[i]; u.outdated && p.state == pinConfirming {
+			u.outdated = false
 			n.bringPin(p, &blob.Confirmation{Sum: p.sum})
-			return
 		}
 	}
 }
