@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"parley/cmd/node/internal/process"
-	about "parley/observe/build"
+	about "parley/cmd/observe/build"
 )
 
 // observeFlags are those of node start that say how the node is watched.

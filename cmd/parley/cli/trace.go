@@ -6,8 +6,8 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 
-	"parley/observe/build"
-	"parley/observe/tracing"
+	"parley/cmd/observe/build"
+	"parley/cmd/observe/tracing"
 )
 
 // beginTrace begins the trace of a command, if somebody wants to see where its time goes: the span has the command's name and none of its arguments.

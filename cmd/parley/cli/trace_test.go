@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"parley/observe/observetest"
+	"parley/cmd/observe/observetest"
 )
 
 func TestTheVersionIsPrintedForPeopleAndPrograms(t *testing.T) {

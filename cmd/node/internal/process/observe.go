@@ -8,8 +8,8 @@ import (
 	"net"
 	"syscall"
 
-	"parley/observe/logging"
-	"parley/observe/tracing"
+	"parley/cmd/observe/logging"
+	"parley/cmd/observe/tracing"
 )
 
 // Observe is how a node is watched from outside. Like Edge it is no part of the membership, and may be another from one start

@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"parley/observe/build"
+	"parley/cmd/observe/build"
 	"parley/raft"
 	"parley/raft/host"
 	"parley/raft/node"

@@ -12,9 +12,9 @@ import (
 
 	"google.golang.org/grpc"
 
-	"parley/observe/metrics"
-	"parley/observe/private"
-	"parley/observe/tracing"
+	"parley/cmd/observe/metrics"
+	"parley/cmd/observe/private"
+	"parley/cmd/observe/tracing"
 	"parley/raft"
 	"parley/raft/host"
 	"parley/raft/node"

@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"parley/observe/build"
+	"parley/cmd/observe/build"
 )
 
 // Metrics are those of one node.

@@ -22,7 +22,7 @@ import (
 	"strings"
 	"time"
 
-	"parley/observe/logging"
+	"parley/cmd/observe/logging"
 )
 
 // The bounds of a server.

@@ -17,9 +17,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
 
-	"parley/observe/logging"
-	"parley/observe/metrics"
-	"parley/observe/tracing"
+	"parley/cmd/observe/logging"
+	"parley/cmd/observe/metrics"
+	"parley/cmd/observe/tracing"
 	"parley/raft"
 	"parley/raft/host"
 	"parley/raft/node"

@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-const deploy = "../../deploy/"
+const deploy = "../../../deploy/"
 
 // rules is what the test reads of a file of alerts.
 type rules struct {
@@ -117,7 +117,7 @@ func TestDashboardAndAlertsAskForWhatNodesServe(t *testing.T) {
 
 // Whoever is woken has a page to read.
 func TestEveryAlertHasASectionThatSaysWhatToDo(t *testing.T) {
-	text, err := os.ReadFile("../../docs/operations.md")
+	text, err := os.ReadFile("../../../docs/operations.md")
 	require.NoError(t, err)
 	_, part, found := strings.Cut(string(text), "\n## When an alert fires\n")
 	require.True(t, found)

@@ -53,7 +53,7 @@ type result struct {
 func scrape(t *testing.T, targets []string) *scraper {
 	program := os.Getenv("PARLEY_PROMETHEUS")
 	require.NotEmpty(t, program, "PARLEY_PROMETHEUS names the program")
-	alerts, err := filepath.Abs("../../deploy/prometheus/alerts.yaml")
+	alerts, err := filepath.Abs("../../../deploy/prometheus/alerts.yaml")
 	require.NoError(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -126,7 +126,7 @@ func TestARealPrometheusAnswersTheDashboardsQueries(t *testing.T) {
 		time.Sleep(50 * time.Millisecond) // rates need two scrapes
 	}
 
-	text, err := os.ReadFile("../../deploy/grafana/parley.json")
+	text, err := os.ReadFile("../../../deploy/grafana/parley.json")
 	require.NoError(t, err)
 	var d struct {
 		Panels []struct {

@@ -156,7 +156,7 @@ var docRow = regexp.MustCompile("(?m)^\\| `(parley_[a-z_]+)` \\| ([a-z]+) \\| (.
 
 // The table of docs/operations.md says what the program says, of each family and no other.
 func TestTheTableOfMetricsIsWholeAndTrue(t *testing.T) {
-	text, err := os.ReadFile("../../docs/operations.md")
+	text, err := os.ReadFile("../../../docs/operations.md")
 	require.NoError(t, err)
 	var got, want []string
 	got = append(got, docRow.FindAllString(string(text), -1)...)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"parley/observe/logging"
+	"parley/cmd/observe/logging"
 )
 
 // served is a node that is watched over a real socket.

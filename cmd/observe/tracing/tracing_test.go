@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
 
-	"parley/observe/observetest"
-	"parley/observe/tracing"
+	"parley/cmd/observe/observetest"
+	"parley/cmd/observe/tracing"
 	"parley/raft"
 	"parley/rpc/client"
 )

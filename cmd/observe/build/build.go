@@ -10,7 +10,7 @@ import (
 
 // release is the version of a program that was not built from a repository: an image's Dockerfile sets it,
 //
-//	go build -ldflags "-X parley/observe/build.release=v1.2.3"
+//	go build -ldflags "-X parley/cmd/observe/build.release=v1.2.3"
 var release string
 
 // Info is what a program knows of its build.
