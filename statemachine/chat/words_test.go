@@ -21,9 +21,10 @@ func TestR34_TheQuickWayThroughATextFindsTheWordsOfItsList(t *testing.T) {
 			return s
 		}
 		said, asked := text("said"), wordsOf(text("asked"))
-		if len(asked) == 0 || len(asked) > searchWordsMax {
-			t.Skip("no query")
+		if len(asked) == 0 { // that is no query
+			asked = wordsOf("cat")
 		}
+		asked = asked[:min(len(asked), searchWordsMax)]
 		has, want := wordsOf(said), true
 		for _, word := range asked {
 			want = want && slices.Contains(has, word)

@@ -13,15 +13,7 @@ import (
 var typosText string
 
 // typos are words that are no words, and what was meant by them.
-var typos = func() map[string]string {
-	m := map[string]string{}
-	for line := range strings.Lines(typosText) {
-		if from, to, ok := strings.Cut(strings.TrimSpace(line), " > "); ok {
-			m[from] = to
-		}
-	}
-	return m
-}()
+var typos = pairs(typosText)
 
 // A slip is a mistake that can be seen without a dictionary.
 type slip struct {

@@ -12,15 +12,18 @@ import (
 var plainText string
 
 // plain are long-winded phrases and what they mean.
-var plain = func() map[string]string {
+var plain = pairs(plainText)
+
+// pairs reads a list of what is replaced by what, a pair a line: from > to.
+func pairs(text string) map[string]string {
 	m := map[string]string{}
-	for line := range strings.Lines(plainText) {
+	for line := range strings.Lines(text) {
 		if from, to, ok := strings.Cut(strings.TrimSpace(line), " > "); ok {
 			m[from] = to
 		}
 	}
 	return m
-}()
+}
 
 // longWinded matches any of them. The longer ones stand before the shorter in the file.
 var longWinded = func() *regexp.Regexp {
