@@ -145,6 +145,9 @@ func (n *Node) tickReport() {
 		return // there is nothing to say yet
 	}
 	if r.fresh || n.now >= r.dueAt {
+		if n.snapshots.frozen.State != nil {
+			n.mark() // where all stand by now: the report that told where it was frozen may have got lost
+		}
 		r.fresh, r.dueAt = false, n.now.Add(reportEvery)
 		n.sendReport()
 	}

@@ -276,6 +276,27 @@ func TestASnapshotThatTheDiskDoesNotReadIsGivenUpAndMadeAnew(t *testing.T) {
 	}
 }
 
+// The report of where the new snapshot is frozen gets lost, one more command comes, and then nobody writes. No other node
+// has a mark where this one waits for a majority; it must make one where all of them stand.
+func TestASnapshotIsMadeThoughItsReportWasLostAndNobodyWritesAnyMore(t *testing.T) {
+	c, s, seq := away(t, 60, 500)
+	l, three := c.leader(), c.member(3)
+	for _, bad := range l.node.snapshots.made {
+		require.NoError(t, l.fs.FlipBit(fmt.Sprintf("data/snapshots/%020d.snap", bad.Entry.Index), 8*300))
+	}
+	c.cut = func(m *raft.Message) bool { return m.Kind == raft.MsgReport }
+	require.NoError(t, three.start())
+	c.until("both are given up", func() bool { return len(l.node.snapshots.made) == 0 })
+	frozen := l.node.snapshots.frozen.State.applied
+	for l.node.applied <= frozen {
+		seq = c.fill(s, seq, 1, 1)
+	}
+	c.advance(50 * time.Millisecond)
+	c.cut = nil
+	c.until("a snapshot", func() bool { return three.node.applied == l.node.applied })
+	require.Contains(t, notesOf(l, NoteSnapshot), frozen)
+}
+
 // A download that is whole and can't be read is no use for ever: it is fetched again, into another place of the disk.
 func TestADownloadThatTheDiskDoesNotReadIsFetchedAnew(t *testing.T) {
 	c, _, _ := away(t, 60, 500)
