@@ -9,7 +9,8 @@ import (
 
 // Snapshots keep a log short: one is made whenever the log behind the last has grown by a snapshot's size, or a minimum. A log that
 // grows for ever breaks no promise and stops nobody, until it fills a disk. So at the end of a run the judge measures what
-// stands behind each node's newest snapshot; and whenever one was made, it must reach to where the log begins.
+// stands behind each node's newest snapshot; and whenever one is to be made, it must reach to where the log begins. (Until it is
+// written the log may have gone on behind a peer's.)
 
 // upkeep is what the judge knows of the snapshots of one process.
 type upkeep struct {
@@ -25,7 +26,7 @@ const upkeepMax = 4
 // upkeepTime is how long good times last before the judge looks: the nodes may have to compare their states first.
 const upkeepTime = noticeMax + 2*time.Second
 
-// judgeMade looks at a snapshot that a node has just made of its own state.
+// judgeMade looks at a snapshot that a node is to make of its own state.
 func (w *World) judgeMade(s *server, base *raft.Base) {
 	if begins := s.node.Raft().BaseEntry().Index; base.Entry.Index < begins {
 		w.violate(Upkeep, "Node %d makes a snapshot up to entry %d, and its log begins behind entry %d.", s.id, base.Entry.Index, begins)

@@ -163,12 +163,20 @@ func (w *World) staysWell(id raft.NodeID) bool {
 }
 
 // configurations returns those that decide somewhere: the newest that is committed, those in
-// force on nodes, and what would be left of each once operators removed whom they want to.
+// force on nodes, what each becomes when a leader that does not know better promotes a learner of the core, and what
+// would be left of each once operators removed whom they want to.
 func (w *World) configurations() []raft.Configuration {
 	list := []raft.Configuration{w.membership()}
 	for _, s := range w.servers {
 		if m := &w.judges.logs.mirrors[s.id]; m.config != 0 && w.staysWell(s.id) {
 			list = append(list, w.configOf(m.config, termAt(m.handed, m.config)))
+		}
+	}
+	for _, c := range list {
+		for i := range c.Members {
+			if m := &c.Members[i]; m.Promote && w.staysWell(m.ID) {
+				list = append(list, promoted(c, i))
+			}
 		}
 	}
 	for i := range w.plan.Faults {
@@ -180,6 +188,17 @@ func (w *World) configurations() []raft.Configuration {
 		}
 	}
 	return list
+}
+
+// promoted returns a configuration in which the learner at a place votes, and whom it replaces does not.
+func promoted(c raft.Configuration, at int) raft.Configuration {
+	c.Members = slices.Clone(c.Members)
+	who, replaces := c.Members[at].ID, c.Members[at].Replaces
+	for i := range c.Members {
+		m := &c.Members[i]
+		m.Voter = m.ID == who || m.Voter && (replaces == 0 || m.ID != replaces)
+	}
+	return c
 }
 
 // without returns a configuration of which a node is no member.

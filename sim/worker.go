@@ -10,6 +10,11 @@ import (
 
 // work queues tasks.
 func (s *server) work(tasks []node.Task) {
+	for i := range tasks {
+		if tasks[i].Kind == node.TaskMake {
+			s.w.judgeMade(s, &tasks[i].Base)
+		}
+	}
 	s.tasks = append(s.tasks, tasks...)
 	s.workOn()
 }
@@ -59,7 +64,6 @@ func (w *World) task(e *event) {
 	s.device.ailing = s.device.ailing || s.device.passes(done.Err)
 	if t.Kind == node.TaskMake && done.Err == nil {
 		w.judgeSnapshot(s, &done.Info.Base)
-		w.judgeMade(s, &done.Info.Base)
 	}
 	epoch := s.epoch
 	s.tell(node.Event{Kind: node.EventTask, Done: &done})

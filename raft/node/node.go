@@ -212,6 +212,7 @@ func (n *Node) event(ev *Event) {
 	case EventStored:
 		if n.raft != nil {
 			n.in = append(n.in, raft.Input{Kind: raft.InputStored, Stored: ev.Stored})
+			n.logMoved(ev.Stored)
 		}
 	case EventIdentityStored:
 		n.identityStored()
