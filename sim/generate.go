@@ -50,6 +50,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.team()
 	g.desk()
 	g.backups()
+	g.roomForFiles()
 	return g.plan
 }
 
