@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -25,28 +24,24 @@ func mountTmpfs(t *testing.T, size string) (dir string) {
 }
 
 func unmount(t *testing.T, dir string) {
-	require.Eventually(t, func() bool { return syscall.Unmount(dir, 0) == nil }, waitMax, 100*time.Millisecond)
+	require.Eventually(t, func() bool { return syscall.Unmount(dir, 0) == nil }, waitMax, testStep)
 }
 
 // What is at stake: a leader whose disk is full, and that goes on as if it were not, or takes everybody with it.
 func TestALeaderWhoseDiskIsFullStopsAndNothingIsLost(t *testing.T) {
 	t.Parallel()
-	disk := mountTmpfs(t, "80m")
+	disk := mountTmpfs(t, "200m")
 	c := startTrio(t, disk)
 	c.lead(3)
+	require.Eventually(t, func() bool { return used(t, disk) >= 2*64<<20 }, 2*waitMax, testStep, "an idle log makes its next file")
 	l := startLoad(t, c.clients)
 	ballast := fill(t, disk)
-	long := asAlice(t, strings.Split(c.clients, ",")...)
-	for stopped := false; !stopped; { // what was preallocated takes some
-		_, err := long.Send(t.Context(), "random", strings.Repeat("x", 16<<10))
-		require.NoError(t, err)
-		select {
-		case code := <-c.nodes[3].exit:
-			require.Equal(t, 1, code)
-			stopped = true
-		default:
-		}
-	}
+	large := filepath.Join(t.TempDir(), "large")
+	require.NoError(t, os.WriteFile(large, bytes.Repeat([]byte("x"), 5<<20), 0o600))
+	out, code := parleyOnce(t, "", c.clients, "--timeout", "5s", "file", "put", "#general", large, "--json")
+	require.Zero(t, code, "a majority has room: %s", out)
+	burden(t, asAlice(t, strings.Split(c.clients, ",")...))
+	require.Equal(t, 1, c.nodes[3].wait())
 	c.nodes[3].stderr.await(t, `(?m)^node: the (disk|data directory) failed.*: .*no space left on device`)
 	send(t, c.clients, "the others go on")
 
@@ -54,10 +49,18 @@ func TestALeaderWhoseDiskIsFullStopsAndNothingIsLost(t *testing.T) {
 	require.Equal(t, 1, again.wait())
 	again.stderr.await(t, `is on a full disk: make room, then start again`)
 	require.NoError(t, os.Remove(ballast))
-	require.NoError(t, syscall.Mount("parley-test", disk, "tmpfs", syscall.MS_REMOUNT, "size=400m"))
+	require.NoError(t, syscall.Mount("parley-test", disk, "tmpfs", syscall.MS_REMOUNT, "size=600m"))
 	c.back(3)
 	l.end(c.clients)
 	c.agree()
+}
+
+// used is how many bytes of a file system are taken.
+func used(t *testing.T, dir string) uint64 {
+	t.Helper()
+	var s syscall.Statfs_t
+	require.NoError(t, syscall.Statfs(dir, &s))
+	return (s.Blocks - s.Bfree) * uint64(s.Bsize)
 }
 
 // A file system that found an error in itself goes read-only under whoever writes, as ext4 does where it is told errors=remount-ro.

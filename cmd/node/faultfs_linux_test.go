@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -30,7 +29,7 @@ func mountFaultFS(t *testing.T) *faultFS {
 		t.Skipf("mounting needs privileges and FUSE: %v", err)
 	}
 	t.Cleanup(func() { // processes that still have files there were killed before
-		require.Eventually(t, func() bool { return server.Unmount() == nil }, waitMax, 100*time.Millisecond)
+		require.Eventually(t, func() bool { return server.Unmount() == nil }, waitMax, testStep)
 	})
 	return f
 }
