@@ -1,7 +1,9 @@
 package server
 
 import (
+	"bytes"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 
 	"parley/rpc/convert"
 	pb "parley/rpc/proto/parley/v1"
+	"parley/statemachine"
 )
 
 // newDocument makes a document of a user's, which another may write.
@@ -134,4 +137,23 @@ func TestR28_AnUpdateUnderARequestIdIsExecutedOnce(t *testing.T) {
 	got, err := ann.document().GetDocument(ann.ctx(), &pb.GetDocumentRequest{DocumentId: id})
 	require.NoError(t, err)
 	require.Equal(t, []any{"three", uint64(3)}, []any{string(got.GetContent()), got.GetRevision().GetVersion()})
+}
+
+// What a document may hold is said in bytes of the document, whatever is said beside it.
+func TestADocumentOfTheLargestSizeIsTakenWithTheLongestWords(t *testing.T) {
+	c := startCluster(t, 1, Config{})
+	ann := c.signUp("ann")
+	l := statemachine.DefaultLimits()
+	r := &pb.CreateDocumentRequest{Command: once(), Title: strings.Repeat("t", l.TitleBytesMax), Note: strings.Repeat("n", l.NoteBytesMax),
+		Content: bytes.Repeat([]byte("x"), l.DocumentBytesMax)}
+	r.Command.RequestId = strings.Repeat("r", 128)
+	made, err := ann.document().CreateDocument(ann.ctx(), r)
+	require.NoError(t, err)
+	got, err := ann.document().GetDocument(ann.ctx(), &pb.GetDocumentRequest{DocumentId: made.GetDocument().GetId()})
+	require.NoError(t, err)
+	require.Equal(t, r.GetContent(), got.GetContent())
+
+	r.Command, r.Content = once(), append(r.Content, 'x')
+	_, err = ann.document().CreateDocument(ann.ctx(), r)
+	require.Equal(t, "DOCUMENT_TOO_LARGE", convert.ParseError(err).Reason)
 }

@@ -16,8 +16,8 @@ const (
 	// connectionsMax bounds the connections of clients. A client needs one; the
 	// next one waits in the kernel's backlog until another closes.
 	connectionsMax = 4096
-	// connectionsPerAddressMax bounds those of one address, which may be an office behind one router: a quarter of all.
-	connectionsPerAddressMax = connectionsMax / 4
+	// connectionShare bounds those of one address, which may be an office behind one router: a quarter of all.
+	connectionShare = 4
 	// callsPerUserMax bounds the calls of one user that are under way: a quarter of what a host takes (host's callsMax), and
 	// far beyond the window of a session.
 	callsPerUserMax = 4096
