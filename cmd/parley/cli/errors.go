@@ -155,7 +155,7 @@ var hints = map[string]string{
 	"CREDENTIALS_WRONG":      "no account yet? parley signup NAME",
 	"LOGIN_ENDED":            "this login was ended; log in with: parley login NAME",
 	"TOKEN_EXPIRED":          "this login has expired; log in with: parley login NAME",
-	"INVITE_NEEDED":          "ask a cluster admin for a code (parley invite create), and sign up with --invite CODE",
+	"INVITE_NEEDED":          "sign up with --invite CODE, which a cluster admin makes (parley invite create), or as the first of all with --invite-file bootstrap-token",
 	"TEXT_TOO_LONG":          "nothing was sent; change the text",
 	"TEXT_EMPTY":             "nothing was sent; change the text",
 	"TEXT_NOT_UTF8":          "nothing was sent; change the text",
