@@ -115,6 +115,9 @@ func (a *app) inviteCommand() *cobra.Command {
 			if err := a.noRequestID(cmd); err != nil {
 				return err
 			}
+			if uses == 0 {
+				return usageOf(cmd, "--uses 0: nobody could sign up with it")
+			}
 			seconds := int64(lasts / time.Second)
 			if cmd.Flags().Changed("for") && seconds < 1 || seconds > 1<<31 {
 				return usageOf(cmd, "--for %v: an invite is good for a second at least, and 30 days at most", lasts)
