@@ -36,9 +36,11 @@ type conns struct {
 	closed  bool
 
 	protection protection
+	reached    reached
 }
 
 func newConns(cfg *Config) *conns {
+	c := &conns{byAddr: make(map[string]*grpc.ClientConn), protection: protection{tls: cfg.TLS, clear: cfg.Insecure}}
 	options := []grpc.DialOption{
 		grpc.WithNoProxy(), // a cluster's addresses mean what they say
 		grpc.WithConnectParams(grpc.ConnectParams{
@@ -49,8 +51,10 @@ func newConns(cfg *Config) *conns {
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(replyBytesMax)),
 		grpc.WithDisableRetry(), // repeating is the caller's decision
 		grpc.WithDisableServiceConfig(),
+		grpc.WithContextDialer(c.reached.dial),
 	}
-	return &conns{options: append(options, cfg.Dial...), byAddr: make(map[string]*grpc.ClientConn), protection: protection{tls: cfg.TLS, clear: cfg.Insecure}}
+	c.options = append(options, cfg.Dial...)
+	return c
 }
 
 func (c *conns) get(addr string) (*grpc.ClientConn, error) {

@@ -25,7 +25,7 @@ type Copy struct {
 // what a call left there that was broken off is written anew.
 func Backup(ctx context.Context, c *client.Client, path string, progress func(done int64)) (Copy, error) {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		return Copy{}, errors.Join(err, &ExistsError{path})
+		return Copy{}, errors.Join(err, &ExistsError{Path: path})
 	}
 	part := path + ".part"
 	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {

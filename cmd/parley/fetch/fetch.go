@@ -64,7 +64,10 @@ type target struct {
 }
 
 // ExistsError says that something is there already.
-type ExistsError struct{ Path string }
+type ExistsError struct {
+	Path     string
+	MayForce bool // Options.Force would have replaced it
+}
 
 func (e *ExistsError) Error() string { return e.Path + " exists" }
 
@@ -98,7 +101,7 @@ func (t *target) free() error {
 	case info.IsDir():
 		return fmt.Errorf("%s is a directory", t.path)
 	case !t.force:
-		return &ExistsError{t.path}
+		return &ExistsError{t.path, true}
 	}
 	return nil
 }
@@ -122,7 +125,7 @@ func (t *target) take(part string) error {
 	if !t.force {
 		reserved, err := t.root.OpenFile(t.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if errors.Is(err, fs.ErrExist) {
-			return &ExistsError{t.path}
+			return &ExistsError{t.path, true}
 		}
 		if err != nil {
 			return err
