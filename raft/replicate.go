@@ -29,6 +29,7 @@ func (r *Raft) propose(p *Proposal) {
 	}
 }
 
+// refuse answers a request that was not taken. The hint is who leads, or who is about to.
 func (r *Raft) refuse(ticket uint64, why Reason) {
 	hint := r.leader.ID
 	if why == RefusedTransfer {
@@ -302,6 +303,7 @@ func (r *Raft) hearLeader(m *Message) bool {
 	return true
 }
 
+// breach tells that a message contradicts what is proven. The caller drops it.
 func (r *Raft) breach(m *Message, what Breach) {
 	r.note(Note{Kind: NoteBreach, Peer: m.From.ID, Index: m.PrevIndex, A: uint64(what)})
 }
