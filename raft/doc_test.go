@@ -34,23 +34,3 @@ func TestTheTableOfHandlersNamesEveryMessageAndWhereItIsHandled(t *testing.T) {
 	}
 	require.ElementsMatch(t, all, named)
 }
-
-// The reading order leaves nothing out and sends nobody to a file that is gone.
-func TestTheReadingOrderNamesEveryFileOfThePackage(t *testing.T) {
-	text, err := os.ReadFile("doc.go")
-	require.NoError(t, err)
-	entries, err := os.ReadDir(".")
-	require.NoError(t, err)
-	files := map[string]bool{}
-	for _, e := range entries {
-		name := e.Name()
-		if strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") && name != "doc.go" {
-			files[name] = true
-		}
-	}
-	named := map[string]bool{}
-	for _, name := range regexp.MustCompile(`\b\w+\.go\b`).FindAllString(string(text), -1) {
-		named[name] = true
-	}
-	require.Equal(t, files, named)
-}

@@ -11,7 +11,7 @@ type configAt struct {
 	config Configuration
 }
 
-// config returns the configuration in force: every decision of this node counts by it.
+// config returns the configuration in force [§6]: every decision of this node counts by it.
 func (r *Raft) config() *Configuration {
 	return &r.configs[len(r.configs)-1].config
 }
