@@ -58,6 +58,7 @@ type Node struct {
 	sessions  sessions
 	requests  requests
 	pins      pins
+	names     names      // of the entry at hand
 	inForce   raft.Index // the last configuration entry applied, or that of the state it began with
 
 	snapshots snapshots

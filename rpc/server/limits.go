@@ -18,6 +18,10 @@ const (
 	connectionsMax = 4096
 	// connectionShare bounds those of one address, which may be an office behind one router: a quarter of all.
 	connectionShare = 4
+	// callWorkers is how many goroutines are kept for calls. A new one for every call begins with a small stack, which is copied
+	// three times on the way through gRPC and a handler: a seventh of a short read. Calls beyond them, and beside streams,
+	// of which each keeps one, have goroutines of their own as ever. They hold some 2 MiB between them.
+	callWorkers = 256
 	// callsPerUserMax bounds the calls of one user that are under way: a quarter of what a host takes (host's callsMax), and
 	// far beyond the window of a session.
 	callsPerUserMax = 4096

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"parley/cmd/internal/heap"
 	"parley/cmd/observe/build"
 	"parley/raft"
 	"parley/raft/host"
@@ -36,6 +37,7 @@ func Run(ctx context.Context, f Flags, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	heap.Reserve(1)
 	log, level := s.Observe.logger(stderr)
 	w, err := newWatch(s, log)
 	if err != nil {
