@@ -104,7 +104,7 @@ func (d *disk) run() {
 	defer idle.Stop()
 	var stores []raft.Store
 	var then []raft.Message
-	polite := newCourtesy()
+	polite := newCourtesy(d.waits)
 	for sealed := false; ; { // what a former process left is sealed too
 		var identity *node.Identity
 		var closing bool

@@ -29,7 +29,7 @@ func (h *Host) pump() error {
 		asks   []chan<- node.Status
 		wakeAt raft.Mono                // when the node wants to be called
 		armed  = h.now().Add(time.Hour) // when the timer fires
-		polite = newCourtesy()
+		polite = newCourtesy(h.inbox.waits)
 	)
 	for {
 		polite.yield()
