@@ -173,7 +173,8 @@ func (r *Raft) handleReadIndex(m *Message) {
 	r.reads.asked = append(r.reads.asked, asked{m.From, m.Seq})
 }
 
-// handleReadIndexReply notes the index that a question waited for.
+// handleReadIndexReply notes the index that a question waited for. It is committed: as far as the log here is the
+// leader's, this node need not wait to be told.
 func (r *Raft) handleReadIndexReply(m *Message) {
 	r.keepAsks()
 	a := &r.asks
@@ -187,6 +188,7 @@ func (r *Raft) handleReadIndexReply(m *Message) {
 	for i := range a.open {
 		if q := &a.open[i]; q.number == m.Seq && !q.known {
 			q.known, q.index = true, m.Commit
+			r.commitTo(min(m.Commit, r.accepted))
 		}
 	}
 }

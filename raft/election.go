@@ -200,7 +200,7 @@ func (r *Raft) becomeLeader() {
 	r.leader = r.cfg.Self
 	r.granted = r.granted[:0]
 	r.note(Note{Kind: NoteLeader, Peer: r.cfg.Self.ID})
-	r.beatAt = r.now
+	r.beatAt, r.tellAt = r.now, Never
 	r.clockBase, r.clockMono = r.baseAt, r.now
 	if r.log.last > r.log.base.Index {
 		r.clockBase = r.log.entry(r.log.last).Time

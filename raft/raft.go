@@ -63,6 +63,9 @@ type Config struct {
 	// ClockDriftPPM bounds how wrong any node's clock is over the length of a lease, in
 	// parts per million, by running fast or slow or by standing still; zero is DefaultClockDriftPPM.
 	ClockDriftPPM int64
+	// CommitDelay is how long a leader that has nothing else to send keeps a new commitIndex to itself; zero: not at
+	// all. What it sends meanwhile tells it along (replicate.go).
+	CommitDelay time.Duration
 	// LeaderReadsOnly has a node that does not lead refuse reads instead of asking its leader.
 	LeaderReadsOnly bool
 	Limits          Limits
@@ -115,6 +118,7 @@ type Raft struct {
 	// Leader only.
 	peers       []progress // without self, in the order of the configuration
 	beatAt      Mono       // the next timed heartbeat
+	tellAt      Mono       // when peers are told a commitIndex that nothing else told them; Never: they know it
 	termStart   Index      // the first entry of the own term
 	clockBase   LogTime    // log time at clockMono
 	clockMono   Mono
@@ -383,7 +387,7 @@ func (r *Raft) wakeAt() Mono {
 		return r.now
 	}
 	if r.role == Leader {
-		return min(r.beatAt, r.transfer.deadline())
+		return min(r.beatAt, r.tellAt, r.transfer.deadline())
 	}
 	return min(r.electionAt, r.transfer.deadline(), r.asks.deadline())
 }

@@ -102,16 +102,37 @@ func (r *Raft) peerLost(id NodeID) {
 	}
 }
 
-// replicateAll sends every peer what it may be sent.
+// replicateAll sends every peer what it may be sent, and tells it the commitIndex with that. Nobody hurries to hear of a
+// commit alone: the caller has his answer, and a message of its own costs both ends as much as the entry did. So the leader
+// waits a little whether the next entry takes it along, which where one write follows the other it does.
 func (r *Raft) replicateAll() {
+	alone, waits := r.now >= r.tellAt || r.cfg.CommitDelay == 0, false
 	for i := range r.peers {
-		r.replicate(&r.peers[i])
+		p := &r.peers[i]
+		r.replicate(p)
+		switch {
+		case !r.uninformed(p):
+		case alone:
+			r.sendAppend(p, p.next-1)
+		default:
+			waits = true
+		}
+	}
+	switch {
+	case !waits:
+		r.tellAt = Never
+	case r.tellAt == Never:
+		r.tellAt = r.now.Add(r.cfg.CommitDelay)
 	}
 }
 
+// uninformed reports whether the peer, which lacks no entry, was not told the commitIndex.
+func (r *Raft) uninformed(p *progress) bool {
+	return p.commit < r.commit && p.next > r.log.last && !p.probing && !p.full(&r.cfg.Limits)
+}
+
 // replicate fills the peer's pipeline: one Append while its log is being
-// probed, otherwise as many as the bounds allow. With nothing to send, a commitIndex
-// that the peer does not know yet leaves alone.
+// probed, otherwise as many as the bounds allow.
 func (r *Raft) replicate(p *progress) {
 	l := &r.cfg.Limits
 	if p.next <= r.log.base.Index {
@@ -128,9 +149,6 @@ func (r *Raft) replicate(p *progress) {
 	}
 	for p.next <= r.log.last && !p.full(l) {
 		r.sendAppend(p, r.appendEnd(p.next))
-	}
-	if p.commit < r.commit && p.next > r.log.last && !p.full(l) {
-		r.sendAppend(p, p.next-1)
 	}
 }
 

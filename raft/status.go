@@ -249,6 +249,7 @@ func (r *Raft) AppendState(dst []byte) []byte {
 	}
 	u(r.change.ticket, uint64(r.change.change.Kind), uint64(r.change.change.ID), uint64(r.change.change.Member.ID), uint64(r.change.change.Member.Inc))
 	t(r.beatAt)
+	t(r.tellAt)
 	u(uint64(r.termStart), uint64(r.LogTime(r.now)), uint64(r.uncommitted), r.reads.round, uint64(len(r.reads.waiting)))
 	u(r.reads.waiting...)
 	ask := func(all []asked) {

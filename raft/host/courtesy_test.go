@@ -10,8 +10,12 @@ import (
 // What is at stake: batches are larger if others run first, and a heartbeat that waits behind a dozen goroutines that
 // compute is a leader lost.
 func TestWhoHadToWaitForLongGivesNoWayForAWhile(t *testing.T) {
-	now, given, takes := time.Unix(0, 0), 0, time.Millisecond
-	c := courtesy{now: func() time.Time { return now }, give: func() { given++; now = now.Add(takes) }}
+	now, given, takes, waits := time.Unix(0, 0), 0, time.Millisecond, 0
+	c := courtesy{
+		now:     func() time.Time { return now },
+		give:    func() { given++; waits++; now = now.Add(takes) },
+		waiting: func() int { return waits },
+	}
 	for range 100 {
 		c.yield()
 	}
@@ -26,4 +30,31 @@ func TestWhoHadToWaitForLongGivesNoWayForAWhile(t *testing.T) {
 	now = now.Add(2 * time.Millisecond)
 	c.yield()
 	require.Equal(t, 102, given, "and then it is tried again")
+}
+
+// A lone caller whom nothing will ever join need not wait for it; and when others come it is noticed.
+func TestWhoGivesWayInVainDoesSoNowAndThenOnly(t *testing.T) {
+	given, waits, come := 0, 0, 0
+	c := courtesy{
+		now:     time.Now,
+		give:    func() { given++; waits += come },
+		waiting: func() int { return waits },
+	}
+	for range yieldVain {
+		c.yield()
+	}
+	require.Equal(t, yieldVain, given)
+	given = 0
+	for range 10 * yieldTry {
+		c.yield()
+	}
+	require.Equal(t, 10, given)
+	come = 1
+	for given = 0; given == 0; {
+		c.yield()
+	}
+	for range 100 {
+		c.yield()
+	}
+	require.Equal(t, 101, given, "one that brought something, and all from then on")
 }

@@ -81,6 +81,13 @@ func (d *disk) take(empty []raft.Store) (identity *node.Identity, stores []raft.
 	return identity, stores, d.closing
 }
 
+// waits returns how many stores are queued.
+func (d *disk) waits() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.stores)
+}
+
 // storeBytes is about what a store takes in the log.
 func storeBytes(s *raft.Store) int {
 	n := 0
@@ -97,7 +104,7 @@ func (d *disk) run() {
 	defer idle.Stop()
 	var stores []raft.Store
 	var then []raft.Message
-	polite := newCourtesy()
+	polite := newCourtesy(d.waits)
 	for sealed := false; ; { // what a former process left is sealed too
 		var identity *node.Identity
 		var closing bool

@@ -52,6 +52,13 @@ func newInbox() *inbox {
 	return b
 }
 
+// waits returns how many events wait.
+func (b *inbox) waits() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.events)
+}
+
 // call puts a caller's request, unless as many wait as may.
 func (b *inbox) call(e *node.Event) placed {
 	size := len(e.Command.Body) + len(e.Query.Body)

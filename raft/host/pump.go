@@ -29,7 +29,7 @@ func (h *Host) pump() error {
 		asks   []chan<- node.Status
 		wakeAt raft.Mono                // when the node wants to be called
 		armed  = h.now().Add(time.Hour) // when the timer fires
-		polite = newCourtesy()
+		polite = newCourtesy(h.inbox.waits)
 	)
 	for {
 		polite.yield()
@@ -95,8 +95,14 @@ func (h *Host) stopping() bool {
 }
 
 // carryOut does what a Step wants done: first what others work on while this
-// goroutine goes on.
+// goroutine goes on, and of that first what has the longest way. A message to a follower is followed by a sync there and an
+// answer, the own write by a sync; and a goroutine that syncs keeps a processor of Go's for a while, which
+// on a small machine the connections want, too.
 func (h *Host) carryOut(out *node.Output, in []node.Event) error {
+	h.follow(out.Notes)
+	if len(out.Send) > 0 {
+		h.cfg.Transport.Send(out.Send)
+	}
 	if out.Identity != nil || len(out.Store) > 0 {
 		h.disk.submit(out.Identity, out.Store)
 	}
@@ -105,10 +111,6 @@ func (h *Host) carryOut(out *node.Output, in []node.Event) error {
 	}
 	if len(out.Blobs) > 0 {
 		h.store.submit(out.Blobs)
-	}
-	h.follow(out.Notes)
-	if len(out.Send) > 0 {
-		h.cfg.Transport.Send(out.Send)
 	}
 	for i := range out.Done {
 		h.answer(&out.Done[i])

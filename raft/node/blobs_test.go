@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,7 +23,9 @@ func filing(t *testing.T, nodes int, more ...func(*Settings)) *cluster {
 		f(&c.settings)
 	}
 	c.startAll()
-	c.until("the newest level", func() bool { return c.leader() != nil && c.leader().node.level == LevelMax })
+	c.until("the newest level", func() bool {
+		return !slices.ContainsFunc(c.members, func(m *member) bool { return m.node.level != LevelMax })
+	})
 	return c
 }
 

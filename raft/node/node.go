@@ -137,6 +137,7 @@ func (n *Node) join(boot Boot) {
 		Lease:           n.settings.Lease,
 		ClockDriftPPM:   n.settings.ClockDriftPPM,
 		LeaderReadsOnly: n.settings.LeaderReadsOnly,
+		CommitDelay:     n.settings.CommitDelay,
 		Limits:          n.settings.Raft,
 	}, raft.Restored{Hard: boot.Hard, Base: base, Applied: boot.Applied, Entries: boot.Entries}, n.now)
 	n.role, n.term, n.leader = n.raft.Role(), n.raft.Term(), n.raft.Leader().ID

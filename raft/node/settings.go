@@ -38,6 +38,8 @@ type Settings struct {
 	// node whose lease is taken away must have been down for an election timeout.
 	Lease         time.Duration
 	ClockDriftPPM int64
+	// CommitDelay: see raft.Config. Zero is DefaultCommitDelay, and less is no delay.
+	CommitDelay time.Duration
 	// LeaderReadsOnly refuses linearizable queries unless this node leads, instead of asking
 	// the leader how far this node's state must have come.
 	LeaderReadsOnly bool
@@ -106,7 +108,12 @@ func (s *Settings) validateLease() error {
 	return nil
 }
 
+// DefaultCommitDelay is more than a caller on the same network takes from his answer to his next request, and less than
+// anybody notices who reads a follower's stream.
+const DefaultCommitDelay = time.Millisecond
+
 func (s Settings) withDefaults() Settings {
+	s.CommitDelay = max(cmp.Or(s.CommitDelay, DefaultCommitDelay), 0)
 	s.Seeds = slices.Clone(s.Seeds)
 	slices.SortFunc(s.Seeds, func(a, b Seed) int { return cmp.Compare(a.ID, b.ID) })
 	if s.MaxLevel == 0 {
