@@ -48,10 +48,14 @@ func (w *World) judgeUpkeep() {
 	if w.plan.Node.Snapshot == 0 || w.now-int64(w.plan.Heal) < int64(upkeepTime) {
 		return
 	}
+	members := w.membership()
 	for _, s := range w.servers {
 		u := &s.upkeep
 		if !s.up || u.at == 0 || u.failed || !w.staysWell(s.id) {
 			continue
+		}
+		if m, ok := members.Find(s.id); !ok || m.Inc != 0 && m.Inc != s.inc {
+			continue // nobody tells a node that was removed whether a majority has the same state
 		}
 		bytes := int64(0)
 		for i := u.at + 1; i <= w.judges.logs.mirrors[s.id].applied; i++ {
