@@ -169,3 +169,11 @@ func TestR95_AnAdminSaysForHowLongThingsAreKeptAndEverybodyMayKnow(t *testing.T)
 	require.Equal(t, []uint64{7200, 0, 60}, []uint64{got.GetRetention().GetMessages(), got.GetRetention().GetFiles(), got.GetRetention().GetEvents()})
 	require.Contains(t, strings.Join(root.audited(), "\n"), "root retention.set  messages for 2h0m0s")
 }
+
+// There is nothing to wait for, and the leader does not stop for it.
+func TestLeadershipIsNotHandedToANodeThatIsNone(t *testing.T) {
+	c := startCluster(t, 1, governed())
+	root := c.admin("root")
+	_, err := root.cluster().Transfer(root.ctx(), &pb.TransferRequest{To: 9})
+	refused(t, err, codes.NotFound, "NO_MEMBER")
+}

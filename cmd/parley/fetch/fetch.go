@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -53,6 +54,23 @@ func File(ctx context.Context, c *client.Client, f *pb.File, o Options) (path st
 		return "", err
 	}
 	return t.path, t.take(name)
+}
+
+// Content downloads a file and writes it to w, once all of it is here and its sum was compared: nobody goes on with half of it.
+func Content(ctx context.Context, c *client.Client, f *pb.File, w io.Writer, progress func(done, all int64)) (err error) {
+	part, err := os.CreateTemp("", "parley-*.part")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, part.Close(), os.Remove(part.Name())) }()
+	if _, err := c.Download(ctx, f.GetId(), part, func(f *pb.File, done int64) { progress(done, int64(f.GetSize())) }); err != nil {
+		return err
+	}
+	if _, err := part.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	_, err = io.Copy(w, part)
+	return err
 }
 
 // target is where a file is to be written. Everything is done through root, which no name leads out of.
