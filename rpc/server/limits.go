@@ -95,6 +95,8 @@ const (
 	// more than freezeAgain files it freezes again, so that it is not old when it ends.
 	freezesMax  = 10
 	freezeAgain = 16
+	// haveMax bounds what a client names that has some of a backup already: half of a request.
+	haveMax = 16384
 	// retentionSecondsMax is 100 years.
 	retentionSecondsMax = 100 * 365 * 24 * 3600
 
