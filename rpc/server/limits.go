@@ -8,7 +8,7 @@ import (
 
 // The bounds of one server. With them a node's memory for clients is at most about
 //
-//	connectionsMax x (streamsMax x 16 KiB of stream state + 64 KiB of window)
+//	connectionsMax x (streamsMax x 16 KiB of stream state + connectionWindowBytes)
 //	+ streams that are not read x (64 KiB that gRPC queues + one message)
 //
 // beside the requests and subscriptions that the host admits, which has bounds of its own.
@@ -33,6 +33,12 @@ const (
 	messageBytesMax = 1<<20 + 32<<10
 	// lockWaitMax is how long the answer about a place in line may take: below what a client waits for an answer.
 	lockWaitMax = time.Second
+	// streamWindowBytes is how much a client may send on one stream before a handler has read it, and connectionWindowBytes on
+	// all of one connection: half a file's megabyte is 10 MB/s over 50 ms. They are fixed, because gRPC would find them out by
+	// asking for a sign of life beside every request and its answer, which costs a lone call a tenth more, and would let
+	// them grow to 16 MiB.
+	streamWindowBytes     = 512 << 10
+	connectionWindowBytes = 1 << 20
 	// headerBytesMax bounds a request's headers.
 	headerBytesMax = 16 << 10
 
