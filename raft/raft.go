@@ -387,7 +387,7 @@ func (r *Raft) tick() {
 }
 
 func (r *Raft) wakeAt() Mono {
-	if r.delivered < r.deliverable() {
+	if r.delivered < r.deliverable() || r.reads.held {
 		return r.now
 	}
 	if r.role == Leader {
