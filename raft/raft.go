@@ -383,7 +383,7 @@ func (r *Raft) tick() {
 
 // wakeAt is when something becomes due of which no input will tell.
 func (r *Raft) wakeAt() Mono {
-	if r.delivered < r.deliverable() {
+	if r.delivered < r.deliverable() || r.reads.held {
 		return r.now
 	}
 	if r.role == Leader {

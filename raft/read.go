@@ -16,6 +16,7 @@ type reads struct {
 	waiting []uint64      // tickets for the next round
 	asked   []asked       // others' questions for the next round
 	rounds  []roundOfRead // rounds sent and not confirmed that carry reads
+	held    bool          // the next round waits for the next Step, which comes at once
 	lease   lease
 }
 
@@ -56,13 +57,21 @@ func (r *Raft) read(ticket uint64, own bool) {
 
 // startRound sends a round for the reads that wait, unless enough are under
 // way: then they join the next. While a lease holds, none is sent.
+//
+// Whoever was answered in this Step asks again, likely. So while another round is under way, the next one waits for
+// the next Step, which is asked for at once: else it would leave with the few that came meanwhile, and those
+// who were answered would stand in line behind it.
 func (r *Raft) startRound() {
 	q := &r.reads
-	switch r.confirmRounds(); {
+	held, answered := q.held, r.confirmRounds()
+	q.held = false
+	switch {
 	case len(q.waiting)+len(q.asked) == 0 || r.commit < r.termStart:
 		return
 	case r.leaseHolds():
 		r.joinRound()
+	case answered && !held && len(q.rounds) > 0:
+		q.held = true
 	case len(q.rounds) < r.cfg.Limits.RoundsInflightMax:
 		r.sendRound()
 	}
@@ -151,11 +160,11 @@ func (r *Raft) handleHeartbeatReply(m *Message) {
 
 // confirmRounds answers the reads of every round that a quorum has answered, or of all while
 // a lease holds, once everything they must see has been put out to be applied.
-// Who asked from elsewhere waits for that there.
-func (r *Raft) confirmRounds() {
+// Who asked from elsewhere waits for that there. It reports whether any were answered.
+func (r *Raft) confirmRounds() bool {
 	q := &r.reads
 	if len(q.rounds) == 0 {
-		return
+		return false
 	}
 	by, confirmed := NoteLease, q.round
 	if !r.leaseHolds() {
@@ -179,6 +188,7 @@ func (r *Raft) confirmRounds() {
 		clear(q.rounds[rest:])
 		q.rounds = q.rounds[:rest]
 	}
+	return n > 0
 }
 
 // roundConfirmed returns the newest round that a quorum has answered.

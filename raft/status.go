@@ -265,6 +265,7 @@ func (r *Raft) AppendState(dst []byte) []byte {
 		u(q.tickets...)
 		ask(q.asked)
 	}
+	b(r.reads.held)
 	b(r.reads.lease.over)
 	for _, sent := range r.reads.lease.sent {
 		t(max(sent, r.now-Mono(r.cfg.Lease)))

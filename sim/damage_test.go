@@ -132,6 +132,23 @@ func TestWhatIsRecoverable(t *testing.T) {
 			}
 			require.Equal(t, "1 of 2 voters of the core would know who they are", w.lacksVoters(&c, &nodes))
 		}, ""},
+		{"a learner that is about to vote", [3]int{5, 4, 4}, func(w *World) {
+			c := w.configOf(0, 0)
+			c.Members[1].Voter, c.Members[1].Promote = false, true
+			c.Members[2].Voter = false
+			w.node(2).device.wiped = true
+			var nodes healths
+			for _, s := range w.servers {
+				nodes[s.id] = w.healthOf(s)
+			}
+			require.Empty(t, w.lacksVoters(&c, &nodes))
+			p := promoted(c, 1)
+			require.Equal(t, "1 of 2 voters of the core would know who they are", w.lacksVoters(&p, &nodes))
+			c.Members[1].Replaces = 1
+			p = promoted(c, 1)
+			require.Equal(t, "0 of 1 voters of the core would know who they are", w.lacksVoters(&p, &nodes))
+			w.node(2).device.wiped = false
+		}, ""},
 		{"a voter that an operator is about to remove", [3]int{5, 4, 4}, func(w *World) {
 			w.node(1).device.wiped = true
 			w.plan.Faults = []Fault{{Kind: RemoveNode, Node: 2}}

@@ -174,7 +174,7 @@ func (w *World) configurations() []raft.Configuration {
 	}
 	for _, c := range list {
 		for i := range c.Members {
-			if m := &c.Members[i]; m.Promote && w.staysWell(m.ID) {
+			if m := &c.Members[i]; m.Promote && !m.Voter && w.staysWell(m.ID) {
 				list = append(list, promoted(c, i))
 			}
 		}

@@ -2,6 +2,7 @@ package host
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"parley/raft"
 	"parley/raft/node"
@@ -15,6 +16,7 @@ type inbox struct {
 	room     sync.Cond // for waiting transports: there is some, or closed
 	wake     chan struct{}
 	events   []node.Event
+	count    atomic.Int32 // of events, for who must not wait for the lock
 	asks     []chan<- node.Status
 	calls    load // of requests in events
 	messages load // of the peers' messages in events that are not bulk
@@ -53,11 +55,7 @@ func newInbox() *inbox {
 }
 
 // waits returns how many events wait.
-func (b *inbox) waits() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return len(b.events)
-}
+func (b *inbox) waits() int { return int(b.count.Load()) }
 
 // call puts a caller's request, unless as many wait as may.
 func (b *inbox) call(e *node.Event) placed {
@@ -74,7 +72,7 @@ func (b *inbox) call(e *node.Event) placed {
 		return placedFull
 	}
 	b.calls.add(size)
-	b.put(*e)
+	b.put(e)
 	return placedIn
 }
 
@@ -93,7 +91,7 @@ func (b *inbox) deliver(msgs []raft.Message) {
 			return
 		}
 		l.add(size)
-		b.put(node.Event{Kind: node.EventMessage, Message: &msgs[i]})
+		b.put(&node.Event{Kind: node.EventMessage, Message: &msgs[i]})
 	}
 }
 
@@ -115,7 +113,7 @@ func (b *inbox) peerLost(peer raft.NodeID) {
 		}
 	}
 	b.lost = append(b.lost, peer)
-	b.put(node.Event{Kind: node.EventPeerLost, Peer: peer})
+	b.put(&node.Event{Kind: node.EventPeerLost, Peer: peer})
 }
 
 // note puts an event that must not be refused and whose number something else
@@ -123,7 +121,7 @@ func (b *inbox) peerLost(peer raft.NodeID) {
 func (b *inbox) note(e node.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.put(e)
+	b.put(&e)
 }
 
 // ask has the loop send the node's status; false means that it is closed.
@@ -138,11 +136,12 @@ func (b *inbox) ask(to chan<- node.Status) bool {
 	return true
 }
 
-func (b *inbox) put(e node.Event) {
+func (b *inbox) put(e *node.Event) {
 	if b.closed {
 		return
 	}
-	b.events = append(b.events, e)
+	b.events = append(b.events, *e)
+	b.count.Store(int32(len(b.events)))
 	if len(b.events) == 1 {
 		b.ring()
 	}
@@ -160,6 +159,7 @@ func (b *inbox) take(events []node.Event, asks []chan<- node.Status) ([]node.Eve
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	events, b.events = b.events, events
+	b.count.Store(0)
 	asks, b.asks = b.asks, asks
 	if b.waiting {
 		b.waiting = false
