@@ -11,7 +11,7 @@ LLAMA    ?= ./parley-llama
 TOOL      = $(GO) tool -modfile=.ci/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help test format vet race soak histories variants bench mutants fuzz crash flip generate lint check-generated peers prometheus deploy image harper llama
+.PHONY: help test format vet race soak cover histories variants bench mutants fuzz crash flip generate lint check-generated peers prometheus clock deploy image harper llama
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ race: ## all tests under the race detector, the simulator with 20 seeds
 
 soak: ## many seeds in the simulator (SEEDS=1..100000 SIMULATED=10s)
 	$(GO) run ./cmd/sim soak --simulated $(SIMULATED) --seeds $(SEEDS)
+
+cover: ## fail if one of the rare situations is reached by none of a thousand seeds
+	$(GO) run ./cmd/sim cover --complete --simulated 20s --seeds 1..1000
 
 histories: ## many small histories, on which the checker of histories, Porcupine and brute force must agree (HISTORIES=1000000)
 	$(GO) test -count=1 -timeout 60m ./sim/linear/oracle -run AgreeOnEverySmallHistory -v -args -histories $(HISTORIES)
@@ -70,6 +73,9 @@ lint: ## staticcheck (builds it at first: a minute or two)
 
 prometheus: ## a real Prometheus scrapes nodes: alerts and dashboard (takes Debian's package, without installing it)
 	.ci/prometheus
+
+clock: ## a leader's wall clock is set back an hour (builds a node and Go's library with a clock that can be set: a minute)
+	$(GO) test -count=1 -tags clock -timeout 15m ./cmd/node -run TestAClock
 
 deploy: ## read deploy/ as Kubernetes, Compose and systemd do (builds their libraries at first: two minutes)
 	.ci/deploy

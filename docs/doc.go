@@ -11,6 +11,7 @@
 //	mentions_test.go   checks that what comments and documents name exists
 //	steps_test.go      checks that every step of consensus.md names the tests
 //	                   that show it
+//	course_test.go     finds the lines that the course has its reader change
 //	readme_test.go     runs the README's program
 //	papermap_test.go   writes paper-map.md from the section marks in comments,
 //	                   and fails when it is stale

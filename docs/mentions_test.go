@@ -51,6 +51,55 @@ func TestDocumentsThatCommentsNameExist(t *testing.T) {
 	})
 }
 
+// goFile finds the names of Go files of the package itself: no folder stands before them.
+var goFile = regexp.MustCompile(`(?:^|[^\w/])(\w+\.go)\b`)
+
+// goFilesIn lists the Go files of a folder that are no tests, but for doc.go.
+func goFilesIn(t *testing.T, folder string) map[string]bool {
+	t.Helper()
+	files := map[string]bool{}
+	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	require.NoError(t, err)
+	for _, p := range paths {
+		if name := filepath.Base(p); !strings.HasSuffix(name, "_test.go") && name != "doc.go" {
+			files[name] = true
+		}
+	}
+	return files
+}
+
+// filesNamed lists the files that a package's reading order names.
+func filesNamed(text string) map[string]bool {
+	named := map[string]bool{}
+	for _, m := range goFile.FindAllStringSubmatch(text, -1) {
+		named[m[1]] = true
+	}
+	return named
+}
+
+// A package tells its reader where to begin. A file that is gone is no beginning.
+func TestFilesThatAPackageNamesAreThere(t *testing.T) {
+	goFiles(t, func(file, text string) {
+		if filepath.Base(file) != "doc.go" {
+			return
+		}
+		for name := range filesNamed(text) {
+			if _, err := os.Stat(filepath.Join("..", filepath.Dir(file), name)); err != nil {
+				t.Errorf("%s names %s, which is not beside it", file, name)
+			}
+		}
+	})
+}
+
+// The packages that are read next to the paper leave no file out.
+func TestTheReadingOrdersOfRaftAndNodeNameEveryFile(t *testing.T) {
+	for _, folder := range []string{"../raft", "../raft/node"} {
+		text, err := os.ReadFile(filepath.Join(folder, "doc.go"))
+		require.NoError(t, err)
+		require.Equal(t, goFilesIn(t, folder), filesNamed(string(text)), folder)
+	}
+}
+
 var (
 	testPattern      = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9_]+)\(`)
 	testNamePattern  = regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9_]+)`")

@@ -9,7 +9,7 @@ import "time"
 //	quorum would     -> campaign: term+1, vote for self on disk, RequestVote
 //	quorum did       -> leader: one entry of the own term, at once [§8]
 
-// purposes of keyed draws.
+// drawElection is the purpose of the draws of election timeouts; see Mix.
 const drawElection = 0x656c6563 // "elec"
 
 // resetElectionTimer draws the next wait from [1, 2) election timeouts, scaled
@@ -125,16 +125,7 @@ func (r *Raft) handlePreVote(m *Message) {
 	r.reply(reply)
 }
 
-// reply sends an answer that promises nothing but shows the current term, which
-// must therefore be on disk first.
-func (r *Raft) reply(m Message) {
-	if r.hard == r.handedHard && r.hardSeq <= r.storedSeq {
-		r.send(m)
-		return
-	}
-	r.promise(m)
-}
-
+// handlePreVoteReply counts who would vote for this node. When they are a quorum, it enters the term it asked about.
 func (r *Raft) handlePreVoteReply(m *Message) {
 	if r.role != PreCandidate || m.Seq != r.campaign || !m.Granted || m.Term != r.hard.Term+1 {
 		return // of an earlier campaign, or a refusal whose term was taken already
@@ -161,6 +152,7 @@ func (r *Raft) handleVote(m *Message) {
 	r.promise(reply)
 }
 
+// handleVoteReply counts a vote. A quorum of votes in one term makes a leader [§5.2].
 func (r *Raft) handleVoteReply(m *Message) {
 	if r.role != Candidate || m.Seq != r.campaign || !m.Granted || m.Term != r.hard.Term {
 		return // of an earlier term or campaign, or a refusal

@@ -2,7 +2,6 @@ package raft
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -144,12 +143,6 @@ type Raft struct {
 	was      delta
 }
 
-// configAt is a configuration and the entry that holds it.
-type configAt struct {
-	index  Index
-	config Configuration
-}
-
 // New returns a follower that remembers what the disk kept.
 func New(cfg Config, was Restored, now Mono) *Raft {
 	if cfg.ElectionTimeout == 0 {
@@ -237,6 +230,7 @@ func (r *Raft) Step(now Mono, in []Input, out *Output) {
 	r.out = nil
 }
 
+// input hands an input to the rule for its kind.
 func (r *Raft) input(in *Input) {
 	switch in.Kind {
 	case InputMessage:
@@ -359,6 +353,7 @@ func (r *Raft) becomeFollower(term Term, leader Ident) {
 	}
 }
 
+// setRole changes the role and says so.
 func (r *Raft) setRole(role Role) {
 	r.role = role
 	r.note(Note{Kind: NoteRole, A: uint64(role)})
@@ -386,6 +381,7 @@ func (r *Raft) tick() {
 	r.preCampaign()
 }
 
+// wakeAt is when something becomes due of which no input will tell.
 func (r *Raft) wakeAt() Mono {
 	if r.delivered < r.deliverable() || r.reads.held {
 		return r.now
@@ -396,113 +392,7 @@ func (r *Raft) wakeAt() Mono {
 	return min(r.electionAt, r.transfer.deadline(), r.asks.deadline())
 }
 
-// send queues a message for a peer. Answers and promises go through promise
-// instead.
-func (r *Raft) send(m Message) {
-	r.address(&m)
-	r.out.Send = append(r.out.Send, m)
-}
-
-// promise queues a message that must not leave before the disk has everything
-// decided so far: term, vote and entries.
-func (r *Raft) promise(m Message) {
-	r.address(&m)
-	r.promises = append(r.promises, m)
-}
-
-func (r *Raft) address(m *Message) {
-	m.Cluster = r.cfg.Cluster
-	m.From = r.cfg.Self
-	if m.Term == 0 {
-		m.Term = r.hard.Term
-	}
-}
-
-// store puts what is new in this Step into one write. Promises without anything
-// to write wait as a barrier behind the writes under way, or leave at once if
-// there are none.
-func (r *Raft) store() {
-	r.liftFloor()
-	l := &r.log
-	fresh := l.last > l.handed || l.truncate != 0 || l.rebased || len(l.fills) > 0 || r.hard != r.handedHard
-	if !fresh && (len(r.promises) == 0 || r.storedSeq == r.nextSeq) {
-		if len(r.promises) > 0 {
-			r.promised = promised{} // it leaves now
-		}
-		r.out.Send = append(r.out.Send, r.promises...)
-		clear(r.promises)
-		r.promises = r.promises[:0]
-		r.batch = nil
-		return
-	}
-	r.nextSeq++
-	s := Store{Seq: r.nextSeq, Hard: r.hard, Config: r.configs[len(r.configs)-1].index, Truncate: l.truncate, Entries: r.unhanded(), Fill: l.fills}
-	if l.rebased {
-		s.Base, s.Reset = l.base, l.reset
-	}
-	bytes := 0
-	for i := range s.Entries {
-		bytes += len(s.Entries[i].Payload)
-	}
-	if len(r.promises) > 0 {
-		s.Then = append([]Message(nil), r.promises...)
-		clear(r.promises)
-		r.promises = r.promises[:0]
-	}
-	if r.hard != r.handedHard {
-		r.handedHard, r.hardSeq = r.hard, s.Seq
-	}
-	l.handed, l.truncate, l.rebased, l.reset, l.fills = l.last, 0, false, false, nil
-	l.unstored += bytes
-	l.writes = append(l.writes, write{seq: s.Seq, last: l.last, bytes: bytes, since: r.now})
-	r.batch = nil
-	r.out.Store = append(r.out.Store, s)
-}
-
-// unhanded returns the entries that no Store holds yet. The slice is made once a
-// Step and shared by the Store and the Appends to all peers.
-func (r *Raft) unhanded() []Entry {
-	if r.batch == nil {
-		r.batch = r.log.slice(r.log.handed+1, r.log.last)
-	}
-	return r.batch
-}
-
-// storedUpTo notes what the disk has. What waits for it is the leader's count
-// of itself and a candidate's vote for itself.
-func (r *Raft) storedUpTo(seq WriteSeq) {
-	if seq > r.nextSeq {
-		impossible("write %d is stored, %d was the last", seq, r.nextSeq)
-	}
-	if seq <= r.storedSeq {
-		return
-	}
-	r.storedSeq = seq
-	before := r.log.stored
-	r.log.completed(seq)
-	if r.log.stored > before {
-		r.note(Note{Kind: NoteStored, Index: r.log.stored})
-	}
-	r.countSelfVote()
-}
-
-// deliver puts out what is committed and was not put out before, as much as one Step
-// may apply. With more to come the node asks to be called again at once:
-// a whole log to be applied after a restart must not hold up the heartbeats.
-func (r *Raft) deliver() {
-	l := &r.cfg.Limits
-	for n, bytes := 0, 0; r.delivered < r.deliverable() && n < l.DeliverEntriesMax && bytes < l.DeliverBytesMax; n++ {
-		r.delivered++
-		e := r.log.entry(r.delivered)
-		bytes += len(e.Payload)
-		r.out.Committed = append(r.out.Committed, *e)
-	}
-}
-
-// deliverable is how far entries may be put out: what is committed, up to the first that
-// the disk lost.
-func (r *Raft) deliverable() Index { return min(r.commit, r.log.firstHole()-1) }
-
+// note tells what happened, in the current term unless it says another.
 func (r *Raft) note(n Note) {
 	if n.Term == 0 {
 		n.Term = r.hard.Term
@@ -510,47 +400,4 @@ func (r *Raft) note(n Note) {
 	if r.out != nil {
 		r.out.Notes = append(r.out.Notes, n)
 	}
-}
-
-// config returns the configuration in force: the newest in the log, committed
-// or not [§6].
-func (r *Raft) config() *Configuration {
-	return &r.configs[len(r.configs)-1].config
-}
-
-// configAppended puts a configuration entry in force [§6]. One that does not decode is
-// left out; every node leaves it out alike.
-func (r *Raft) configAppended(e *Entry) {
-	if e.Kind != EntryConfig {
-		return
-	}
-	c, err := DecodeConfiguration(e.Payload)
-	if err != nil {
-		return
-	}
-	at := len(r.configs)
-	for r.configs[at-1].index > e.Index {
-		at-- // a lost entry that came back: newer ones may be there
-	}
-	r.configs = slices.Insert(r.configs, at, configAt{e.Index, c})
-	if at == len(r.configs)-1 {
-		r.note(Note{Kind: NoteConfig, Index: e.Index})
-	}
-	if r.role == Leader {
-		r.trackPeers()
-	}
-}
-
-// configTruncated goes back to the configuration before i.
-func (r *Raft) configTruncated(i Index) {
-	n := len(r.configs)
-	for n > 1 && r.configs[n-1].index >= i {
-		n--
-	}
-	if n == len(r.configs) {
-		return
-	}
-	clear(r.configs[n:])
-	r.configs = r.configs[:n]
-	r.note(Note{Kind: NoteConfig, Index: r.configs[n-1].index})
 }

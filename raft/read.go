@@ -43,6 +43,7 @@ func (q *reads) pending() int {
 	return n
 }
 
+// read takes a read that is to be linearizable: into the next round if this node leads, else into a question to its leader.
 func (r *Raft) read(ticket uint64, own bool) {
 	switch {
 	case r.role != Leader:
@@ -109,6 +110,8 @@ func (r *Raft) sendRound() {
 	}
 }
 
+// handleHeartbeat takes the leader's word: it lives, and has committed so much. The answer tells what this node accepted
+// of the leader's log, and counts for the round.
 func (r *Raft) handleHeartbeat(m *Message) {
 	reply := Message{Kind: MsgHeartbeatReply, To: m.From, Seq: m.Seq}
 	if m.Term == r.hard.Term {

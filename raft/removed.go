@@ -8,15 +8,6 @@ package raft
 //
 // A removed directory never returns: what its id does next, it does in a new one.
 
-// committedConfig returns the newest configuration that is known to be committed.
-func (r *Raft) committedConfig() *configAt {
-	n := len(r.configs) - 1
-	for n > 0 && r.configs[n].index > r.commit {
-		n--
-	}
-	return &r.configs[n]
-}
-
 // removedAt returns the committed entry that removed a directory, or zero if none is
 // known to have done so. A directory in no configuration that is known here was
 // perhaps added later than this node knows: that is no removal.

@@ -29,6 +29,7 @@ func (r *Raft) propose(p *Proposal) {
 	}
 }
 
+// refuse answers a request that was not taken. The hint is who leads, or who is about to.
 func (r *Raft) refuse(ticket uint64, why Reason) {
 	hint := r.leader.ID
 	if why == RefusedTransfer {
@@ -211,16 +212,17 @@ func (r *Raft) askAgain(p *progress, accepted Index) {
 	r.send(Message{Kind: MsgAppend, To: p.who, Seq: p.seq, PrevIndex: accepted, PrevTerm: term, Commit: r.commit})
 }
 
-// handleAppend is AppendEntries, receiver [Figure 2], rules 1 to 5.
+// handleAppend is AppendEntries, receiver [Figure 2], rules 1 to 5. The answer is a promise: it leaves when the disk has
+// the entries.
 func (r *Raft) handleAppend(m *Message) {
 	if m.Term < r.hard.Term {
-		r.rejectAppend(m) // its term tells the sender to step down
+		r.rejectAppend(m) // rule 1; its term tells the sender to step down
 		return
 	}
 	if !r.hearLeader(m) {
 		return
 	}
-	// What the base covers is committed and matches. From a hole on nothing is compared but what fills it.
+	// Rule 2. What the base covers is committed and matches. From a hole on nothing is compared but what fills it.
 	if m.PrevIndex >= r.log.firstHole() || m.PrevIndex >= r.log.base.Index && !r.log.matches(m.PrevIndex, m.PrevTerm) {
 		r.rejectAppend(m)
 		return
@@ -231,12 +233,12 @@ func (r *Raft) handleAppend(m *Message) {
 			return
 		}
 	}
-	if !r.appendEntries(m) {
+	if !r.appendEntries(m) { // rules 3 and 4
 		return
 	}
 	matched := max(m.PrevIndex+Index(len(m.Entries)), r.log.base.Index)
 	r.accepted = max(r.accepted, matched)
-	r.commitTo(min(m.Commit, matched))
+	r.commitTo(min(m.Commit, matched)) // rule 5
 	r.acknowledge(m, matched)
 }
 
@@ -260,7 +262,8 @@ func (r *Raft) acknowledge(m *Message, matched Index) {
 	r.promise(Message{Kind: MsgAppendReply, To: m.From, Seq: m.Seq, Granted: true, Matched: matched})
 }
 
-// appendEntries takes the entries that are new. Those that are there already stay, those that
+// appendEntries takes the entries that are new [Figure 2, AppendEntries 3 and 4], and reports whether the message
+// contradicted nothing that is proven. Those that are there already stay, those that
 // were lost come back; the first that conflicts takes everything behind it along [§5.3]. An Append that
 // arrives late and is a prefix of the log removes nothing.
 func (r *Raft) appendEntries(m *Message) bool {
@@ -320,6 +323,7 @@ func (r *Raft) hearLeader(m *Message) bool {
 	return true
 }
 
+// breach tells that a message contradicts what is proven. The caller drops it.
 func (r *Raft) breach(m *Message, what Breach) {
 	r.note(Note{Kind: NoteBreach, Peer: m.From.ID, Index: m.PrevIndex, A: uint64(what)})
 }

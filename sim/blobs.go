@@ -28,12 +28,15 @@ type UploaderPlan struct {
 	User     int64         // not zero: the member of the team for whom it brings files
 }
 
+// piecesUnderWay is how many pieces of a file a node asks for before the first arrives.
+const piecesUnderWay = 4
+
 // blobOptions are small, so that a file has many pieces and a run sees the end of every wait.
 func (w *World) blobOptions() blob.Options {
 	p := &w.plan.Blobs
 	return blob.Options{
 		BlobBytesMax: 1 << 16, ChunkBytes: int(orElse(p.Chunk, 256)), Grace: time.Duration(orElse(int64(p.Grace), int64(2*time.Second))),
-		UploadsMax: 16, ConfirmsMax: 8, OffersMax: 8, FetchesMax: 2, FetchBytesMax: 4 << 10, WindowChunks: 4, ServeBytesMax: 4 << 20,
+		UploadsMax: 16, ConfirmsMax: 8, OffersMax: 8, FetchesMax: 2, FetchBytesMax: 4 << 10, WindowChunks: piecesUnderWay, ServeBytesMax: 4 << 20,
 		ScrubEvery: 20 * time.Millisecond, ScrubBytes: 4 << 10,
 		Patience: 400 * time.Millisecond, RetryMax: 500 * time.Millisecond, DiskPause: 300 * time.Millisecond,
 	}

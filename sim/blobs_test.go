@@ -126,3 +126,28 @@ func TestTheJudgesOfFilesSpeakWhenTheyMust(t *testing.T) {
 		require.Equal(t, c.want, w.violation.Invariant, name)
 	}
 }
+
+// A new node needs the files that others have gathered. However slow bulk lanes and disks are, it must be able to get
+// them in the good times, or liveness would ask for what no node can do.
+func TestFilesCrossBulkLanesWithinTheGoodTimes(t *testing.T) {
+	slow := 0
+	for seed := range uint64(1000) {
+		for _, duration := range []time.Duration{10 * time.Second, 20 * time.Second, time.Minute} {
+			p := Generate(seed, duration)
+			bytes := int64(0)
+			for i := range p.Uploaders {
+				bytes += 5 * p.Uploaders[i].Bytes
+			}
+			if bytes == 0 || p.Blobs.Chunk == 0 {
+				continue
+			}
+			trips := (bytes + piecesUnderWay*p.Blobs.Chunk - 1) / (piecesUnderWay * p.Blobs.Chunk)
+			takes := time.Duration(trips) * 2 * (p.Bulk.Delay + p.Bulk.Spread + p.Disk.WriteMax)
+			require.Less(t, takes, (p.Duration-p.Heal)/4, "seed %d of %s", seed, duration)
+			if p.Bulk.Delay > 10*time.Millisecond {
+				slow++
+			}
+		}
+	}
+	require.Greater(t, slow, 100, "that all lanes are quick proves nothing")
+}

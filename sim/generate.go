@@ -50,6 +50,8 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.team()
 	g.desk()
 	g.backups()
+	g.rare()
+	g.roomForFiles()
 	return g.plan
 }
 
@@ -97,6 +99,7 @@ const (
 	ideaTeam
 	ideaDesk
 	ideaBackups
+	ideaRare
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }

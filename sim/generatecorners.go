@@ -55,7 +55,7 @@ func (g *generator) interrupted(s *stream) []Fault {
 	}
 	if s.perMille(200) {
 		full := g.lasting(s, Full, away.Node, 2000)
-		full.At = back
+		full.At, full.On = back, StageDownload
 		return []Fault{away, full}
 	}
 	ends := g.lasting(s, []FaultKind{CrashProcess, CrashMachine}[s.below(2)], away.Node, 1500)

@@ -48,18 +48,22 @@ func (g *generator) scenes() {
 	if !s.perMille(500) || g.plan.Heal < sceneMin {
 		return
 	}
-	what := &scenes[s.below(uint64(len(scenes)))]
-	if s.perMille(600) {
+	g.play(&s, &scenes[s.below(uint64(len(scenes)))], 600)
+}
+
+// play shapes the world for a scene and plays it again and again; in most worlds, so many of 1,000, nothing else happens.
+func (g *generator) play(s *stream, what *scene, alone int64) {
+	if s.perMille(alone) {
 		g.alone()
 	}
 	if what.shape != nil {
-		what.shape(g, &s)
+		what.shape(g, s)
 	}
 	if what.play == nil {
 		return
 	}
 	for at := s.between(2500, 4000); ; at += s.between(what.every[0], what.every[1]) {
-		faults := what.play(g, &s)
+		faults := what.play(g, s)
 		for i := range faults {
 			faults[i].At = (faults[i].At + time.Duration(at)*time.Millisecond).Truncate(time.Microsecond)
 			if faults[i].At >= g.lastTrouble() {

@@ -15,6 +15,8 @@ func (w *World) judgeBase(s *server, st *raft.Store) {
 		if n := len(m.handed); uint64(n) > uint64(st.Base.Index) && termAt(m.handed, st.Base.Index) == st.Base.Term {
 			w.violate(Absence, "Node %d gives up its log up to entry %d for a snapshot up to %d, which is in that log.", s.id, n, st.Base.Index)
 		}
+		have := termAt(m.handed, st.Base.Index)
+		w.reachIf(snapshotOverUncommitted, have != 0 && have != st.Base.Term)
 		m.handed = w.agreed(st.Base.Index)
 		w.cover.Resets++
 		return
@@ -55,6 +57,7 @@ func (w *World) judgeCovered(s *server, base raft.EntryID) {
 // last entry, and not one that came later and may yet be cut [§7].
 func (w *World) judgeSnapshot(s *server, base *raft.Base) {
 	w.judgeCovered(s, base.Entry)
+	w.reachIf(snapshotJoint, base.Config.Joint())
 	at := min(base.Entry.Index, raft.Index(len(w.judges.logs.committed)))
 	for at > 0 && len(w.configOf(at, w.judges.logs.committed[at-1].term).Members) == 0 {
 		at--

@@ -9,7 +9,8 @@ import (
 
 // Snapshots keep a log short: one is made whenever the log behind the last has grown by a snapshot's size, or a minimum. A log that
 // grows for ever breaks no promise and stops nobody, until it fills a disk. So at the end of a run the judge measures what
-// stands behind each node's newest snapshot; and whenever one was made, it must reach to where the log begins.
+// stands behind each node's newest snapshot; and whenever one is to be made, it must reach to where the log begins. (Until it is
+// written the log may have gone on behind a peer's.)
 
 // upkeep is what the judge knows of the snapshots of one process.
 type upkeep struct {
@@ -25,7 +26,7 @@ const upkeepMax = 4
 // upkeepTime is how long good times last before the judge looks: the nodes may have to compare their states first.
 const upkeepTime = noticeMax + 2*time.Second
 
-// judgeMade looks at a snapshot that a node has just made of its own state.
+// judgeMade looks at a snapshot that a node is to make of its own state.
 func (w *World) judgeMade(s *server, base *raft.Base) {
 	if begins := s.node.Raft().BaseEntry().Index; base.Entry.Index < begins {
 		w.violate(Upkeep, "Node %d makes a snapshot up to entry %d, and its log begins behind entry %d.", s.id, base.Entry.Index, begins)
@@ -47,10 +48,14 @@ func (w *World) judgeUpkeep() {
 	if w.plan.Node.Snapshot == 0 || w.now-int64(w.plan.Heal) < int64(upkeepTime) {
 		return
 	}
+	members := w.membership()
 	for _, s := range w.servers {
 		u := &s.upkeep
 		if !s.up || u.at == 0 || u.failed || !w.staysWell(s.id) {
 			continue
+		}
+		if m, ok := members.Find(s.id); !ok || m.Inc != 0 && m.Inc != s.inc {
+			continue // nobody tells a node that was removed whether a majority has the same state
 		}
 		bytes := int64(0)
 		for i := u.at + 1; i <= w.judges.logs.mirrors[s.id].applied; i++ {

@@ -44,10 +44,12 @@ func (w *World) fault(e *event) {
 }
 
 // waits reports whether the fault cuts off the next leader, the next to hand over or to end a change of the membership, or the
-// next that downloads a snapshot, instead of somebody now.
+// next that downloads a snapshot, instead of somebody now; or fills the disk of the next that downloads.
 func (f *Fault) waits() bool {
 	switch f.On {
-	case StageElected, StageTransfer, StageLeave, StageDownload:
+	case StageDownload:
+		return f.Kind == Isolate || f.Kind == Deaf || f.Kind == Mute || f.Kind == Full
+	case StageElected, StageTransfer, StageLeave:
 		return f.Kind == Isolate || f.Kind == Deaf || f.Kind == Mute
 	}
 	return false
@@ -69,8 +71,13 @@ func (w *World) reaches(s *server, on Stage) {
 			w.trace.add("%s at its %s", f.Kind, on)
 		}
 		l.nodes = []raft.NodeID{s.id}
-		w.touchLinks(f, l.nodes, 1)
-		w.coverCuts(f, l.nodes)
+		if f.Kind == Full {
+			w.coverStrike(s, f)
+			w.strike(s, f, w.chance.draw(purposeTarget, uint64(f.At), uint64(f.Kind)))
+		} else {
+			w.touchLinks(f, l.nodes, 1)
+			w.coverCuts(f, l.nodes)
+		}
 		w.endLater(i)
 	}
 	w.waiting = kept

@@ -13,8 +13,8 @@ import (
 // will be well can recover everything from their disks as they are, by the rules of
 // docs/consensus.md and without anything that is in memory only. It holds if
 //
-//  1. in every configuration in force somewhere, and in those that operators and the leader are about
-//     to make (a learner becomes a voter by itself), a majority of the voters, of both halves if joint, are in the core and kept their
+//  1. in every configuration in force somewhere, and in those that operators are about
+//     to make, a majority of the voters, of both halves if joint, are in the core and kept their
 //     identity: term, vote and last position are certain. Votes and commits need them. A node whose next
 //     start has to cut its log does not count: it goes on writing until then, and nobody else may
 //     ever have what it writes.
@@ -163,8 +163,8 @@ func (w *World) staysWell(id raft.NodeID) bool {
 }
 
 // configurations returns those that decide somewhere: the newest that is committed, those in
-// force on nodes, what each would be once its learners are voters, and what would be left of each once operators
-// removed whom they want to.
+// force on nodes, what each becomes when a leader that does not know better promotes a learner of the core, and what
+// would be left of each once operators removed whom they want to.
 func (w *World) configurations() []raft.Configuration {
 	list := []raft.Configuration{w.membership()}
 	for _, s := range w.servers {
@@ -173,8 +173,10 @@ func (w *World) configurations() []raft.Configuration {
 		}
 	}
 	for _, c := range list {
-		if p, ok := w.promoted(c); ok {
-			list = append(list, p)
+		for i := range c.Members {
+			if m := &c.Members[i]; m.Promote && !m.Voter && w.staysWell(m.ID) {
+				list = append(list, promoted(c, i))
+			}
 		}
 	}
 	for i := range w.plan.Faults {
@@ -188,21 +190,15 @@ func (w *World) configurations() []raft.Configuration {
 	return list
 }
 
-// promoted returns a configuration in which the learners that are to vote do, in the place of whom they replace, and whether
-// there are any. One that is not there in the end is never promoted, or only while others are enough.
-func (w *World) promoted(c raft.Configuration) (p raft.Configuration, any bool) {
-	p = raft.Configuration{Members: slices.Clone(c.Members)}
-	for i := range p.Members {
-		if m := &p.Members[i]; m.Promote && !m.Voter && w.staysWell(m.ID) {
-			m.Voter, any = true, true
-		}
-	}
+// promoted returns a configuration in which the learner at a place votes, and whom it replaces does not.
+func promoted(c raft.Configuration, at int) raft.Configuration {
+	c.Members = slices.Clone(c.Members)
+	who, replaces := c.Members[at].ID, c.Members[at].Replaces
 	for i := range c.Members {
-		if m := &c.Members[i]; m.Promote && !m.Voter && m.Replaces != 0 && w.staysWell(m.ID) {
-			p = without(p, m.Replaces)
-		}
+		m := &c.Members[i]
+		m.Voter = m.ID == who || m.Voter && (replaces == 0 || m.ID != replaces)
 	}
-	return p, any
+	return c
 }
 
 // without returns a configuration of which a node is no member.

@@ -31,6 +31,7 @@ func (s *shrinker) plainTeam() (edits []edit) {
 		func(t *TeamPlan) *int64 { return &t.Deltas },
 		func(t *TeamPlan) *int64 { return &t.Kept },
 		func(t *TeamPlan) *int64 { return &t.Grants },
+		func(t *TeamPlan) *int64 { return &t.Shut },
 	} {
 		edits = append(edits, func(p *Plan) { *field(&p.Team) = 0 })
 	}

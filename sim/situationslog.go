@@ -80,7 +80,6 @@ func (w *World) coverInstall(s *server, at raft.Index) {
 	have := termAt(m.handed, at)
 	if uint64(at) <= uint64(len(w.judges.logs.committed)) && have != 0 {
 		agreed := w.judges.logs.committed[at-1].term
-		w.reachIf(snapshotOverUncommitted, have != agreed)
 		w.reachIf(snapshotBeforeSuffix, have == agreed && uint64(at) < uint64(len(m.handed)))
 	}
 	w.reachIf(snapshotJoint, w.joint(s.id))

@@ -51,9 +51,8 @@ func (w *World) coverMessage(s *server, m *raft.Message) {
 	case raft.MsgReadIndexReply:
 		w.reachIf(arriveLateIndex, m.Term < l.term)
 	case raft.MsgRepairAsk:
-		if have, ok := r.EntryAt(m.PrevIndex + 1); ok {
-			w.reachIf(arriveRepairAskLost, have.Kind == 0)
-		}
+		_, there := r.EntryAt(m.PrevIndex + 1)
+		w.reachIf(arriveRepairAskLost, !there && r.BaseEntry().Index <= m.PrevIndex && m.PrevIndex < raft.Index(len(l.handed)))
 	}
 }
 

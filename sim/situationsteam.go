@@ -79,7 +79,6 @@ func (w *World) coverQuestion(op *operation, refusal *state.Refusal, r *caller.R
 func (w *World) coverArrived(s *subscriber, f *node.Frame, at raft.Position) {
 	u := w.team.model.userOf[s.login.User]
 	for _, e := range w.team.model.eventsOf(f.Position) {
-		w.reachIf(deskShutReader, e.Doc != 0 && e.Audience == state.ForReaders(e.Doc) && w.team.model.reads(u, e.Audience, f.Position) && !w.team.model.reads(u, e.Audience, at))
 		p := w.team.model.placeOf[e.Place]
 		if p == nil || e.Audience != state.ForPlace(p.id) {
 			continue

@@ -46,6 +46,8 @@ type TeamPlan struct {
 	Deltas    int64 // differences between a revision and one that is kept whole
 	Kept      int64 // bytes of all that one user's documents have been
 	Grants    int64 // lines of an access list
+
+	Shut int64 // of 1,000 who are to see a document no more, how many have its lock
 }
 
 // TeammatePlan is one process of somebody who works with others.

@@ -357,14 +357,14 @@ func TestEveryFieldOfATeamReadsBackAsItWasWritten(t *testing.T) {
 	p := Generate(1, time.Minute)
 	p.Team = TeamPlan{Edge: 400 * time.Millisecond, Gone: 2 * time.Second, Mode: 2, Users: 5, Idle: 8 * time.Second, Secrets: 5 * time.Second,
 		Logins: 3, Edits: 2, Reactions: 2, Search: 30, Quota: 9000,
-		Names: 3, TTL: 2 * time.Second, Wait: 3 * time.Second, Line: 4, Content: 900, Revisions: 20, Deltas: 3, Kept: 8000, Grants: 2}
+		Names: 3, TTL: 2 * time.Second, Wait: 3 * time.Second, Line: 4, Content: 900, Revisions: 20, Deltas: 3, Kept: 8000, Grants: 2, Shut: 300}
 	p.Teammates = []TeammatePlan{{User: 1, Every: 200 * time.Millisecond, Pipeline: 2, Read: 400, Stale: 100, Once: 200, Govern: 200, Account: 60, Guess: 100, Locks: 300, Docs: 301,
 		Patience: 3 * time.Second, Timeout: 800 * time.Millisecond, Quit: 20, Nap: 21, Close: 10, Stay: 5 * time.Second, Share: true, Anywhere: true}}
 	again, err := Parse(p.Format())
 	require.NoError(t, err)
 	require.Equal(t, p, again)
 	require.Contains(t, p.Format(), "\nteam edge=400ms gone=2s mode=2 users=5 logins=3 edits=2 reactions=2 search=30 quota=9000"+
-		" names=3 line=4 content=900 revisions=20 deltas=3 kept=8000 grants=2 idle=8s secrets=5s ttl=2s wait=3s\n")
+		" names=3 line=4 content=900 revisions=20 deltas=3 kept=8000 grants=2 shut=300 idle=8s secrets=5s ttl=2s wait=3s\n")
 }
 
 func TestAMistakeInATeamIsNamed(t *testing.T) {

@@ -155,7 +155,7 @@ func (s *wisher) document(x uint64) state.Command {
 	case pick < 84:
 		return &document.Share{ID: ref, With: s.whom(raft.Mix(x, 2), ref), Role: state.Role(1 + below(raft.Mix(x, 3), 3))}
 	case pick < 92:
-		return &document.Unshare{ID: ref, With: s.whom(raft.Mix(x, 2), ref)}
+		return &document.Unshare{ID: ref, With: s.shutOut(raft.Mix(x, 2), ref)}
 	case pick < 96:
 		c, mode, ai, title := &document.Configure{ID: ref}, state.LockMode(1+below(raft.Mix(x, 2), 2)), below(raft.Mix(x, 3), 2) == 0, "Title "+formatUint(below(raft.Mix(x, 4), 3))
 		if below(raft.Mix(x, 5), 2) == 0 {
@@ -169,6 +169,16 @@ func (s *wisher) document(x uint64) state.Command {
 		return &document.Inspect{ID: ref}
 	}
 	return &document.InspectAll{Limit: below(raft.Mix(x, 2), 4), Before: state.DocID(s.somewhere(raft.Mix(x, 3)))}
+}
+
+// shutOut draws who is to see a document no more; in some worlds often who has its lock.
+func (s *wisher) shutOut(x uint64, ref string) document.Whom {
+	if l := s.lockNamed(ref); l != nil && int64(below(raft.Mix(x, 4), 1000)) < s.w.plan.Team.Shut {
+		if h := l.is.when(s.at); h.user != 0 {
+			return document.Whom{User: s.nameOf(h.user)}
+		}
+	}
+	return s.whom(x, ref)
 }
 
 // whom draws with whom a document is shared; now and then somebody who stands in line for its lock.

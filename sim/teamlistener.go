@@ -264,6 +264,7 @@ func (s *subscriber) missed(upTo, at raft.Position) raft.Position {
 			if (s.only == (state.Audience{}) || s.only == e.Audience) && w.team.model.readsThroughout(u, e.Audience, p, at) {
 				return p
 			}
+			w.reachIf(deskShutReader, e.Doc != 0 && e.Audience == state.ForReaders(e.Doc) && w.team.model.reads(u, e.Audience, p) && !w.team.model.reads(u, e.Audience, at))
 		}
 	}
 	return 0

@@ -65,18 +65,6 @@ func (m *Machine) applySend(at node.Applied, s Send) []byte {
 	return appendSendReply(nil, SendReply{Position: at.Position, Channel: s.Channel})
 }
 
-// CheckSend returns the *Refusal of a command that Apply refuses whatever the state
-// is, or nil. Servers ask before such a command costs the log anything.
-func CheckSend(l Limits, s Send) error {
-	if refusal := checkName(&l, s.Channel); refusal != nil {
-		return refusal
-	}
-	if refusal := checkText(&l, s.Text); refusal != nil {
-		return refusal
-	}
-	return nil
-}
-
 // checkName returns the refusal of what no channel can be called, or nil.
 func checkName(l *Limits, name string) *Refusal {
 	if len(name) > l.NameBytesMax || !utf8.ValidString(name) {

@@ -3,24 +3,28 @@
 // every node that applies the same entries holds the same state, byte for byte.
 //
 //	 entry's time ──▶ Advance                      (every entry, before the command in it)
-//	command bytes ──▶ Apply ──▶ reply bytes        (committed, in log order)
+//	command bytes ──▶ Apply ──▶ reply bytes        (committed, in log order; a refusal is a reply)
 //	                    │
 //	                 tables ── 128-bit state hash  (one write function)
 //	                    │
 //	  query bytes ──▶ Query ──▶ reply bytes        (any applied state)
 //	 from position ─▶ EventsAfter ──▶ frames       (what happened since)
 //
+// The rows, and who may do what to them, are in package state. What people can ask for is in packages of its own, one a
+// subject: account, chat, file, document, lock, presence, assist. This one puts them together.
+//
 // # Reading order
 //
-//	limits.go    every bound, with the reason for its number
-//	command.go   what can be asked: Send, History, and their bytes; lockcommand.go the same of locks
-//	reply.go     what is answered: SendReply, HistoryReply, a Refusal
-//	machine.go   Apply and Query, one line a command
-//	chat.go      channels and messages
-//	lock.go      locks and their fences; lockexpiry.go how they end by log time
-//	event.go     the backlog of events and what subscribers read
-//	tables.go    rows, the one write function and the hash
-//	snapshot.go  all rows as a stream, and back
+//	machine.go   Apply, Query and Advance: bytes are decoded, their login is looked up, and a command or query is called
+//	registry.go  all kinds of commands and queries, and their numbers
+//	event.go     the backlog of events as subscribers read it; notice.go, what never enters the log
+//	retention.go what is too old goes, a few rows an entry
+//
+// Then state/state.go, state/tables.go and state/access.go, and of the subjects chat/send.go first.
+//
+// What was there before accounts is still in the logs of clusters that began with it, and so executed as ever; commands
+// of today do not reach it: anonymous.go, command.go, lockcommand.go, reply.go and codec.go have its bytes, chat.go its
+// channels, lock.go and lockexpiry.go its locks. The plain clients of the simulator (sim/client.go) still speak it.
 //
 // # What it promises
 //
@@ -33,6 +37,7 @@
 // # What it asks of its caller
 //
 // Entries and commands come in log order, each position once. A machine is used by one
-// goroutine at a time; a clone may be read by another. Whoever a command comes
-// from is told by the session it came in, not by its bytes.
+// goroutine at a time; a clone may be read by another. Whom a command comes from its head says: a login and the proof that
+// the caller has its secret, which must fit the login in the very state that the command runs on. The principal under which
+// it was proposed must be the same user's.
 package statemachine

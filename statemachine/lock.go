@@ -231,15 +231,8 @@ func (m *Machine) full(at node.Applied, known bool) *Refusal {
 	return nil
 }
 
-// CheckLockName returns the *Refusal of what no free lock can be called, or nil: a name is 1 to LockNameBytesMax
+// checkLockName returns the refusal of what no free lock can be called, or nil: a name is 1 to LockNameBytesMax
 // bytes of ASCII letters, digits and "._:/-", and does not begin like an id.
-func CheckLockName(l Limits, name string) error {
-	if refusal := checkLockName(&l, name); refusal != nil {
-		return refusal
-	}
-	return nil
-}
-
 func checkLockName(l *Limits, name string) *Refusal {
 	if len(name) == 0 || len(name) > l.LockNameBytesMax {
 		return &Refusal{CodeLockName, fmt.Sprintf("The name of a lock has 1 to %d bytes, and this one has %d.", l.LockNameBytesMax, len(name))}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"parley/cmd/bench/load"
+	"parley/cmd/internal/heap"
 )
 
 // serviceOptions are the flags of bench service.
@@ -208,6 +209,7 @@ func (o *serviceOptions) inTeam(ctx context.Context, do func(*team) error) error
 		return err
 	}
 	defer os.RemoveAll(dir)
+	heap.Reserve(o.nodes) // as each would in a process of its own
 	say("%d nodes in %s, %s", o.nodes, dir, o.op)
 	t, err := startTeam(ctx, o, dir)
 	if err != nil {

@@ -114,10 +114,9 @@ func (t *team) stop() {
 	servers.Wait()
 }
 
-// dial opens connections to a node.
+// dial opens connections to a node, with the options that those of rpc/client have.
 func (t *team) dial(i, count int, options ...grpc.DialOption) (conns []*grpc.ClientConn, err error) {
-	options = append(options, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy(),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(16<<20)))
+	options = append(append(client.Transport(), options...), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	for range count {
 		conn, err := grpc.NewClient("passthrough:///"+t.clients[i], options...)
 		if err != nil {

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -17,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"parley/cmd/parley/fetch"
+	"parley/raft/backup"
 	"parley/rpc/client"
 )
 
@@ -100,10 +104,10 @@ func TestR90_ABackupOfARunningClusterIsTheStartOfANewOneWithAllThatWasAcknowledg
 	out, code = parleyOnce(t, "", clients, append([]string{"cluster", "restore", shelf, "--dir", used, "--json"}, flags...)...)
 	require.Equal(t, 1, code, out)
 	require.Contains(t, out, "is in use")
-	bytes, err := os.ReadFile(shelf)
+	copied, err := os.ReadFile(shelf)
 	require.NoError(t, err)
-	bytes[len(bytes)/2] ^= 1
-	require.NoError(t, os.WriteFile(shelf+".bad", bytes, 0o600))
+	copied[len(copied)/2] ^= 1
+	require.NoError(t, os.WriteFile(shelf+".bad", copied, 0o600))
 	out, code = parleyOnce(t, "", clients, append([]string{"cluster", "restore", shelf + ".bad", "--dir", anew, "--json"}, flags...)...)
 	require.Equal(t, 1, code, out)
 	require.Contains(t, out, "damaged")
@@ -156,42 +160,75 @@ func TestR90_ABackupOfARunningClusterIsTheStartOfANewOneWithAllThatWasAcknowledg
 	require.Zero(t, code, "the file came along")
 }
 
-// The node that sends it dies in the midst of it, or whoever waits for it gives up: there is a whole backup, or none.
-func TestR90_ABackupThatIsBrokenOffIsBegunAnewAndNothingHalfIsLeft(t *testing.T) {
+// Whoever waits for it gives up, or the node that sends it dies in the midst of it: what came is not sent again, and nothing has the backup's
+// name that is not whole.
+func TestR90_ABackupThatIsBrokenOffGoesOnBehindItsLastWholeFile(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	d, leader, clients := dev(t, dir, freePorts...)
 	work := t.TempDir()
 	path := filepath.Join(work, "large")
-	content := make([]byte, 8<<20)
-	_, _ = rand.NewChaCha8([32]byte{7}).Read(content) // never fails
-	require.NoError(t, os.WriteFile(path, content, 0o600))
-	_, code := parley(t, clients, "file", "put", "#general", path)
-	require.Zero(t, code)
+	const files, size = 4, 4 << 20
+	content := make([]byte, size)
+	for i := range files {
+		_, _ = rand.NewChaCha8([32]byte{byte(i)}).Read(content) // never fails
+		require.NoError(t, os.WriteFile(path, content, 0o600))
+		_, code := parley(t, clients, "file", "put", "#general", path)
+		require.Zero(t, code)
+	}
 	c := asAlice(t, strings.Split(clients, ",")...)
+	shelf := filepath.Join(work, "shelf")
 
 	gone, cancel := context.WithCancel(t.Context())
-	_, err := fetch.Backup(gone, c, filepath.Join(work, "given-up"), func(int64) { cancel() })
+	_, err := fetch.Backup(gone, c, shelf, func(done int64) {
+		if done > 2*size+size/2 { // in the midst of the third
+			cancel()
+		}
+	})
 	require.Error(t, err)
-	left, err := filepath.Glob(filepath.Join(work, "given-up*"))
+	require.NoFileExists(t, shelf)
+	info, err := os.Stat(shelf + ".part")
 	require.NoError(t, err)
-	require.Empty(t, left)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 
 	var kill sync.Once
-	shelf := filepath.Join(work, "shelf")
-	whole, err := fetch.Backup(t.Context(), c, shelf, func(int64) {
+	least := int64(math.MaxInt64)
+	whole, err := fetch.Backup(t.Context(), c, shelf, func(done int64) {
+		least = min(least, done)
 		kill.Do(func() { require.NoError(t, syscall.Kill(pidOf(t, dir, leader), syscall.SIGKILL)) })
 	})
 	require.NoError(t, err)
-	require.EqualValues(t, 1, whole.Blobs)
+	require.Greater(t, least, int64(2*size), "what was there was not sent again")
+	require.EqualValues(t, files, whole.Blobs)
+	require.NoFileExists(t, shelf+".part")
 	f, err := os.Open(shelf)
 	require.NoError(t, err)
 	defer f.Close()
 	again, err := fetch.Look(f)
 	require.NoError(t, err)
 	require.Equal(t, whole, again)
-	require.Greater(t, whole.Bytes, int64(len(content)))
+	require.Greater(t, whole.Bytes, int64(files*size))
+
+	// What lies there is another cluster's, or under way by somebody else.
+	require.NoError(t, os.WriteFile(filepath.Join(work, "other.part"), foreignBackup(t), 0o600))
+	_, err = fetch.Backup(t.Context(), c, filepath.Join(work, "other"), nil)
+	require.ErrorContains(t, err, "backup of cluster 000000000000abcd")
+	held, err := os.OpenFile(filepath.Join(work, "busy.part"), os.O_RDWR|os.O_CREATE, 0o600)
+	require.NoError(t, err)
+	defer held.Close()
+	require.NoError(t, syscall.Flock(int(held.Fd()), syscall.LOCK_EX))
+	_, err = fetch.Backup(t.Context(), c, filepath.Join(work, "busy"), nil)
+	require.ErrorContains(t, err, "another backup to this path is under way")
 	_ = d.interrupt() // one of its children was killed
+}
+
+// foreignBackup is the beginning of another cluster's.
+func foreignBackup(t *testing.T) []byte {
+	var out bytes.Buffer
+	w := backup.NewWriter(&out, backup.Header{Cluster: 0xabcd})
+	require.NoError(t, w.Blob(sha256.Sum256([]byte("x")), 1))
+	require.NoError(t, w.Content([]byte("x")))
+	return out.Bytes()
 }
 
 // What the states are compared at is one position, though a writer goes on; a node that is down is no disagreement.

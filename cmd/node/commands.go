@@ -35,6 +35,9 @@ environment which model it has (PARLEY_LLM_BACKEND and its like, see docs/ai.md)
 If it dies it is started again; the nodes do without it meanwhile.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Nodes == 0 && cmd.Flags().Changed("nodes") {
+				return local.WrongNodes(o.Nodes)
+			}
 			return local.Run(cmd.Context(), o, stdout, stderr)
 		},
 	}

@@ -51,6 +51,9 @@ func TestMain(m *testing.M) {
 // waitMax bounds every wait for something that must happen.
 const waitMax = 30 * time.Second
 
+// testStep is how often a test looks whether something has come true.
+const testStep = 100 * time.Millisecond
+
 // proc is a node command that runs.
 type proc struct {
 	t      *testing.T

@@ -6,8 +6,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -16,66 +18,92 @@ import (
 	"github.com/stretchr/testify/require"
 
 	raftnode "parley/raft/node"
+	"parley/rpc/client"
 	pb "parley/rpc/proto/parley/v1"
 )
 
-// load is a writer of whom every single message must be taken: what is refused or unknown for longer than a client tries
+// load is writers of whom every single message must be taken: what is refused or unknown for longer than a client tries
 // is lost to whoever wrote it.
 type load struct {
 	t      *testing.T
 	quit   chan struct{}
 	sent   chan []string
+	n      int
 	failed atomic.Int64
-	worst  atomic.Int64 // nanoseconds that a message took
+	mu     sync.Mutex
+	took   []time.Duration // of each message
 }
 
-func startLoad(t *testing.T, clients string) *load {
-	c := asAlice(t, strings.Split(clients, ",")...)
-	l := &load{t: t, quit: make(chan struct{}), sent: make(chan []string, 1)}
-	go func() {
-		var acknowledged []string
-		for i := 0; ; i++ {
-			select {
-			case <-l.quit:
-				l.sent <- acknowledged
-				return
-			case <-time.After(2 * time.Millisecond):
-			}
-			text, began := "m"+strconv.Itoa(i), time.Now()
-			if _, err := c.Send(t.Context(), "general", text); err != nil {
-				t.Logf("%s: %v", text, err)
-				l.failed.Add(1)
-				continue
-			}
-			acknowledged = append(acknowledged, text)
-			l.worst.Store(max(l.worst.Load(), int64(time.Since(began))))
-		}
-	}()
+// writersMany is a team at its keyboards.
+const writersMany = 32
+
+// startLoad has one person write, startCrowd many at once, each with a connection of his own.
+func startLoad(t *testing.T, clients string) *load { return startCrowd(t, clients, 1) }
+
+func startCrowd(t *testing.T, clients string, n int) *load {
+	l := &load{t: t, quit: make(chan struct{}), sent: make(chan []string, n), n: n}
+	for i := range n {
+		c := asAlice(t, strings.Split(clients, ",")...)
+		go func() { l.sent <- l.write(c, fmt.Sprint("w", i, "m")) }()
+	}
 	return l
 }
 
-// end stops the writer and looks whether all that was taken is there, once.
+// write sends messages until the end, and returns those that were acknowledged.
+func (l *load) write(c *client.Client, prefix string) (acknowledged []string) {
+	for i := 0; ; i++ {
+		select {
+		case <-l.quit:
+			return acknowledged
+		case <-l.t.Context().Done(): // the test has failed elsewhere
+			return acknowledged
+		case <-time.After(time.Duration(2*l.n) * time.Millisecond): // together 500 a second at most
+		}
+		text, began := prefix+strconv.Itoa(i), time.Now()
+		if _, err := c.Send(l.t.Context(), "general", text); err != nil {
+			if l.t.Context().Err() == nil {
+				l.t.Logf("%s: %v", text, err)
+				l.failed.Add(1)
+			}
+			continue
+		}
+		acknowledged = append(acknowledged, text)
+		l.mu.Lock()
+		l.took = append(l.took, time.Since(began))
+		l.mu.Unlock()
+	}
+}
+
+// end stops the writers and looks whether all that was taken is there, once, and each writer's in the order of its writing.
 func (l *load) end(clients string) {
 	l.t.Helper()
 	close(l.quit)
-	acknowledged := <-l.sent
+	of := map[string][]string{}
+	for range l.n {
+		acknowledged := <-l.sent
+		require.NotEmpty(l.t, acknowledged)
+		writer, _, _ := strings.Cut(acknowledged[0], "m")
+		of[writer] = acknowledged
+	}
 	require.Zero(l.t, l.failed.Load(), "no message is refused")
-	require.NotEmpty(l.t, acknowledged)
 	c := asAlice(l.t, strings.Split(clients, ",")...)
-	count := map[string]int{}
+	got := map[string][]string{}
 	for after, more := uint64(0), true; more; {
 		page, err := c.History(l.t.Context(), &pb.HistoryRequest{Place: "general", After: &after, Limit: 1000})
 		require.NoError(l.t, err)
 		for _, m := range page.GetMessages() {
-			count[m.GetText()]++
+			writer, _, _ := strings.Cut(m.GetText(), "m")
+			got[writer] = append(got[writer], m.GetText())
 			after = m.GetPosition()
 		}
 		more = page.GetMore()
 	}
-	for _, text := range acknowledged {
-		require.Equal(l.t, 1, count[text], text)
+	for writer, acknowledged := range of {
+		require.Equal(l.t, acknowledged, got[writer])
 	}
-	l.t.Logf("%d messages; the slowest took %v", len(acknowledged), time.Duration(l.worst.Load()))
+	slices.Sort(l.took)
+	l.t.Logf("%d messages of %d writers; half took %v, of a thousand one took %v or more, the slowest %v", len(l.took), l.n,
+		l.took[len(l.took)/2], l.took[len(l.took)-1-len(l.took)/1000], l.took[len(l.took)-1])
 }
 
 // stopNode ends a node as its operator does, and waits until it is gone.
@@ -133,11 +161,11 @@ func TestR87_ThreeNodesBecomeFiveAndThreeAgainUnderAWriterAndNothingIsLost(t *te
 }
 
 // A node is stopped, one after the other, and started again; who writes notices nothing but that it takes a moment.
-func TestR88_ARollingRestartUnderAWriterLosesNoRequest(t *testing.T) {
+func TestR88_ARollingRestartUnderManyWritersLosesNoRequest(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	d, _, clients := dev(t, dir, freePorts...)
-	l := startLoad(t, clients)
+	l := startCrowd(t, clients, writersMany)
 	for _, id := range []string{"1", "2", "3"} {
 		stopNode(t, dir, id)
 		launch(t, "start", "--dir", filepath.Join(dir, "node-"+id)).stderr.await(t, `msg="node is up"`)
@@ -158,7 +186,7 @@ func buildOfLevel(t *testing.T, dir string, level uint32) string {
 
 // Two builds of the real program, of which the second takes part in one level more: nodes of both run together, the level
 // rises when the last one is replaced, and from there is no way back.
-func TestARollingUpgradeUnderAWriterLosesNothingAndRaisesTheLevelAtItsEnd(t *testing.T) {
+func TestARollingUpgradeUnderManyWritersLosesNothingAndRaisesTheLevelAtItsEnd(t *testing.T) {
 	t.Parallel()
 	work := t.TempDir()
 	older, newer := buildOfLevel(t, work, raftnode.LevelMax), buildOfLevel(t, work, raftnode.LevelMax+1)
@@ -173,7 +201,7 @@ func TestARollingUpgradeUnderAWriterLosesNothingAndRaisesTheLevelAtItsEnd(t *tes
 			"--cluster", cluster, "--demo-users", "--bcrypt-cost", "4")
 	}
 	send(t, clients, "before")
-	l := startLoad(t, clients)
+	l := startCrowd(t, clients, writersMany)
 	for id := 1; id <= 3; id++ {
 		for other := 1; other <= 3; other++ {
 			require.NotContains(t, nodes[other].stderr.String(), fmt.Sprintf("level=%d", raftnode.LevelMax+1), "not before all run the newer release")

@@ -79,6 +79,7 @@ func TestStartUpErrorsAreOneLineThatSaysWhatToDo(t *testing.T) {
 		"another address":  {[]string{"start", "--dir", dir, "--client-addr", "127.0.0.1:1"}, 1, "was started with --client-addr " + s.ClientAddr + ", not 127.0.0.1:1"},
 		"dev, other size":  {[]string{"dev", "--dir", filepath.Dir(dir), "--nodes", "3"}, 1, "holds a cluster of 1 nodes, not 3"},
 		"dev, other port":  {[]string{"dev", "--dir", filepath.Dir(dir), "--client-port", "1"}, 1, "leave --client-port out"},
+		"dev, none":        {[]string{"dev", "--dir", fresh + "-dev", "--nodes", "0"}, 1, "a local cluster has 1 to 9 nodes"},
 		"dev, too large":   {[]string{"dev", "--dir", fresh + "-dev", "--nodes", "1000"}, 1, "a local cluster has 1 to 9 nodes"},
 		"dev, both":        {[]string{"dev", "--dir", fresh, "--ephemeral"}, 1, "leave one out"},
 		"inspect nothing":  {[]string{"inspect", fresh}, 1, "there is no directory"},

@@ -124,7 +124,7 @@ With --table the rows of the bugs that were hunted are written into the table be
 	scheduler.add(c)
 	c.Flags().DurationVar(&fuzz, "fuzz", 0, "let the fuzzer of sim hunt each bug for so long, instead of seeds")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a bug")
-	c.Flags().StringVar((*string)(&part), "part", "", "hunt one part of the catalogue: 2/3 is every third bug from the second on, and all controls")
+	c.Flags().StringVar((*string)(&part), "part", "", "hunt one part of the catalogue: 2/3 is every third bug from the second on, and the controls by turns")
 	c.Flags().StringVar(&table, "table", "", "write the results into the table of this page, such as docs/bugs.md")
 	return c
 }
@@ -177,7 +177,8 @@ func loadMutants(root, dir string, ids, patches []string) ([]*mutant, error) {
 // partFlag names a part of a catalogue, "k/n"; empty is all of it.
 type partFlag string
 
-// of returns the bugs of the part, and all controls.
+// of returns the bugs of the part, and a control: one that is not found takes as long as everything else in a small part, so that the parts
+// have them by turns.
 func (p partFlag) of(list []*mutant) ([]*mutant, error) {
 	if p == "" {
 		return list, nil
@@ -186,9 +187,16 @@ func (p partFlag) of(list []*mutant) ([]*mutant, error) {
 	if _, err := fmt.Sscanf(string(p), "%d/%d", &k, &n); err != nil || k < 1 || k > n {
 		return nil, fmt.Errorf("--part wants k/n like 2/3, not %q", string(p))
 	}
-	var mine []*mutant
+	var mine, controls []*mutant
 	for i, m := range list {
-		if m.control() || i%n == k-1 {
+		if m.control() {
+			controls = append(controls, m)
+		} else if i%n == k-1 {
+			mine = append(mine, m)
+		}
+	}
+	for i, m := range controls {
+		if i%n == k-1 || i == (k-1)%len(controls) {
 			mine = append(mine, m)
 		}
 	}

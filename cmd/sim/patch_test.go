@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -114,24 +115,29 @@ func TestSeedsAreARangeOrACount(t *testing.T) {
 	}
 }
 
-// The parts of a catalogue are all of it, and each has the controls.
-func TestThePartsOfACatalogueAreAllOfIt(t *testing.T) {
+// The parts of a catalogue are all of it, and each has a control.
+func TestThePartsOfACatalogueAreAllOfItAndHaveTheControlsByTurns(t *testing.T) {
 	var list []*mutant
-	for _, id := range []string{"A1", "A2", "A3", "CONTROL1", "D1", "D2", "E1"} {
+	for _, id := range []string{"A1", "A2", "A3", "CONTROL1", "CONTROL2", "D1", "D2", "E1"} {
 		list = append(list, &mutant{id: id})
 	}
-	count := map[string]int{}
-	for _, p := range []partFlag{"1/3", "2/3", "3/3"} {
-		mine, err := p.of(list)
-		require.NoError(t, err)
-		for _, m := range mine {
-			count[m.id]++
+	for _, n := range []int{1, 2, 3, 5} {
+		count := map[string]int{}
+		for k := 1; k <= n; k++ {
+			mine, err := partFlag(fmt.Sprintf("%d/%d", k, n)).of(list)
+			require.NoError(t, err)
+			controls := 0
+			for _, m := range mine {
+				if count[m.id]++; m.control() {
+					controls++
+				}
+			}
+			require.Equal(t, max(1, 2/n), controls)
 		}
-	}
-	require.Len(t, count, len(list))
-	for id, n := range count {
-		require.Equal(t, id == "CONTROL1", n == 3, id)
-		require.True(t, n == 1 || n == 3, id)
+		require.Len(t, count, len(list))
+		for id, times := range count {
+			require.True(t, times == 1 || isControl(id), id)
+		}
 	}
 	for _, bad := range []partFlag{"0/3", "4/3", "x", "1"} {
 		_, err := bad.of(list)

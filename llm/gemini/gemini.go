@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"google.golang.org/genai"
@@ -39,11 +38,7 @@ type Provider struct {
 	config   Config
 	external bool
 	client   *genai.Client
-	http     *http.Client
-
-	closed context.Context
-	close  context.CancelFunc
-	once   sync.Once
+	backend  *web.Backend
 }
 
 // New returns a provider. Nothing is sent before the first text.
@@ -61,10 +56,9 @@ func New(ctx context.Context, c Config) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{config: c, external: external, http: web.NewClient()}
-	p.closed, p.close = context.WithCancel(context.Background())
+	p := &Provider{backend: web.NewBackend("gemini"), config: c, external: external}
 	p.client, err = genai.NewClient(ctx, &genai.ClientConfig{
-		APIKey: c.Key, Backend: genai.BackendGeminiAPI, HTTPClient: p.http,
+		APIKey: c.Key, Backend: genai.BackendGeminiAPI, HTTPClient: p.backend.Client,
 		HTTPOptions: genai.HTTPOptions{BaseURL: strings.TrimSuffix(c.BaseURL, "/") + "/"},
 	})
 	if err != nil {
@@ -79,26 +73,15 @@ func (p *Provider) Describe() llm.Description {
 }
 
 // Close ends the texts that are generated.
-func (p *Provider) Close() error {
-	p.once.Do(func() {
-		p.close()
-		p.http.CloseIdleConnections()
-	})
-	return nil
-}
+func (p *Provider) Close() error { return p.backend.Close() }
 
 // Generate asks Gemini.
 func (p *Provider) Generate(ctx context.Context, r llm.Request, emit func(string) error) (llm.Result, error) {
-	if err := ctx.Err(); err != nil {
+	asked, err := p.backend.Begin(ctx)
+	if err != nil {
 		return llm.Result{}, err
 	}
-	if p.closed.Err() != nil {
-		return llm.Result{}, closedError()
-	}
-	asked, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(p.closed, cancel)()
-	asked, answer := web.Watch(asked)
+	defer asked.End()
 
 	once := false // a text that goes on by itself could go on for ever
 	t := text{out: llm.NewOutput(r.Limits, emit)}
@@ -108,12 +91,9 @@ func (p *Provider) Generate(ctx context.Context, r llm.Request, emit func(string
 		Temperature:           genai.Ptr[float32](temperature),
 		AutomaticContinuation: &once,
 	}
-	for chunk, err := range p.client.Models.GenerateContentStream(asked, p.config.Model, genai.Text(r.Prompt.User()), config) {
+	for chunk, err := range p.client.Models.GenerateContentStream(asked.Context, p.config.Model, genai.Text(r.Prompt.User()), config) {
 		if err != nil {
-			if ctx.Err() == nil && p.closed.Err() != nil {
-				return llm.Result{}, closedError()
-			}
-			return llm.Result{}, failure(ctx, answer, err)
+			return llm.Result{}, asked.Failed(failure(ctx, asked.Answer, err))
 		}
 		if done, err := t.take(chunk); done || err != nil {
 			if err != nil {
@@ -123,10 +103,7 @@ func (p *Provider) Generate(ctx context.Context, r llm.Request, emit func(string
 		}
 	}
 	if !t.finished {
-		if ctx.Err() == nil && p.closed.Err() != nil {
-			return llm.Result{}, closedError()
-		}
-		return llm.Result{}, web.Error(ctx, "Gemini", answer, nil)
+		return llm.Result{}, asked.Failed(web.Error(ctx, "Gemini", asked.Answer, nil))
 	}
 	switch err := t.out.Flush(); {
 	case errors.Is(err, llm.ErrFull):
@@ -136,8 +113,6 @@ func (p *Provider) Generate(ctx context.Context, r llm.Request, emit func(string
 	}
 	return p.result(r, t, t.finish), nil
 }
-
-func closedError() error { return llm.Errorf(llm.Unavailable, "the gemini backend is closed") }
 
 // failure makes the error of a text. Gemini tells when to come back in the body and not in a header.
 func failure(ctx context.Context, a *web.Answer, err error) error {

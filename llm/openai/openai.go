@@ -8,10 +8,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
@@ -39,11 +37,7 @@ type Provider struct {
 	external bool
 	own      bool // OpenAI's own server, whose newer models take neither max_tokens nor a temperature
 	client   openai.ChatCompletionService
-	http     *http.Client
-
-	closed context.Context
-	close  context.CancelFunc
-	once   sync.Once
+	backend  *web.Backend
 }
 
 // New returns a provider. Nothing is sent before the first text.
@@ -62,10 +56,9 @@ func New(c Config) (*Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the base address: %w", err)
 	}
-	p := &Provider{config: c, external: external, own: u.Hostname() == "api.openai.com", http: web.NewClient()}
-	p.closed, p.close = context.WithCancel(context.Background())
+	p := &Provider{backend: web.NewBackend("openai"), config: c, external: external, own: u.Hostname() == "api.openai.com"}
 	options := []option.RequestOption{
-		option.WithBaseURL(strings.TrimSuffix(c.BaseURL, "/") + "/"), option.WithHTTPClient(p.http),
+		option.WithBaseURL(strings.TrimSuffix(c.BaseURL, "/") + "/"), option.WithHTTPClient(p.backend.Client),
 		option.WithMaxRetries(0), // whoever asks decides whether to wait
 	}
 	if c.Key != "" {
@@ -84,27 +77,16 @@ func (p *Provider) Describe() llm.Description {
 }
 
 // Close ends the texts that are generated.
-func (p *Provider) Close() error {
-	p.once.Do(func() {
-		p.close()
-		p.http.CloseIdleConnections()
-	})
-	return nil
-}
+func (p *Provider) Close() error { return p.backend.Close() }
 
 // Generate asks the server.
 func (p *Provider) Generate(ctx context.Context, r llm.Request, emit func(string) error) (llm.Result, error) {
-	if err := ctx.Err(); err != nil {
+	asked, err := p.backend.Begin(ctx)
+	if err != nil {
 		return llm.Result{}, err
 	}
-	if p.closed.Err() != nil {
-		return llm.Result{}, closedError()
-	}
-	asked, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(p.closed, cancel)()
-	asked, answer := web.Watch(asked)
-	stream := p.client.NewStreaming(asked, p.params(r))
+	defer asked.End()
+	stream := p.client.NewStreaming(asked.Context, p.params(r))
 	defer stream.Close()
 
 	t := text{out: llm.NewOutput(r.Limits, emit)}
@@ -117,10 +99,7 @@ func (p *Provider) Generate(ctx context.Context, r llm.Request, emit func(string
 		}
 	}
 	if err := stream.Err(); err != nil || !t.finished {
-		if ctx.Err() == nil && p.closed.Err() != nil {
-			return llm.Result{}, closedError()
-		}
-		return llm.Result{}, web.Error(ctx, "the server", answer, err)
+		return llm.Result{}, asked.Failed(web.Error(ctx, "the server", asked.Answer, err))
 	}
 	switch err := t.out.Flush(); {
 	case errors.Is(err, llm.ErrFull):
@@ -132,8 +111,6 @@ func (p *Provider) Generate(ctx context.Context, r llm.Request, emit func(string
 	}
 	return p.result(r, t, t.finish), nil
 }
-
-func closedError() error { return llm.Errorf(llm.Unavailable, "the openai backend is closed") }
 
 // params makes the request: the instruction as the system's turn, the data as the user's.
 func (p *Provider) params(r llm.Request) openai.ChatCompletionNewParams {

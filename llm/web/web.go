@@ -1,5 +1,5 @@
 // Package web is what the backends behind HTTP share: a client that goes where it was told and nowhere else, reads no more
-// than it should, and remembers what its library does not tell.
+// than it should, and remembers what its library does not tell (web.go); and what ends with a provider (backend.go).
 package web
 
 import (

@@ -10,6 +10,14 @@
 // itself, but says what to send, and names the time at which it wants to be called
 // again. rpc/client drives it in production, sim in the simulator.
 //
+// # Reading order
+//
+//	op.go       what goes into a Step and what comes out of it
+//	caller.go   the caller, Step, and the way of an operation from its submission to its end
+//	route.go    whom to ask next, and when
+//	oneshot.go  commands without a session
+//	state.go    for who looks on
+//
 // # How a command stays at one execution
 //
 // A command keeps its (session, seq) for life. An attempt that was lost, or ended as Unknown, leaves

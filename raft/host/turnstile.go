@@ -15,6 +15,7 @@ import (
 // A reader who takes longer than turnMax, because his client reads slowly, keeps on working and gives his turn to the
 // next.
 type turnstile struct {
+	now    func() time.Time
 	mu     sync.Mutex
 	inside [turnsMax]*Subscription
 	free   int // places in inside
@@ -39,7 +40,7 @@ const (
 )
 
 func newTurnstile() *turnstile {
-	t := &turnstile{free: turnsMax}
+	t := &turnstile{now: time.Now, free: turnsMax}
 	t.timer = time.AfterFunc(time.Hour, t.reclaim)
 	t.timer.Stop()
 	return t
@@ -78,7 +79,7 @@ func (t *turnstile) admit(s *Subscription) {
 		if t.inside[i] == nil {
 			t.inside[i] = s
 			t.free--
-			s.turn = readerTurn{turnInside, time.Now()}
+			s.turn = readerTurn{turnInside, t.now()}
 			s.ring()
 			return
 		}
@@ -126,7 +127,7 @@ func (t *turnstile) reclaim() {
 	if t.head == len(t.queue) {
 		return
 	}
-	now := time.Now()
+	now := t.now()
 	for i, s := range t.inside {
 		if s != nil && now.Sub(s.turn.since) >= turnMax {
 			t.inside[i] = nil

@@ -28,9 +28,16 @@ func awake(s *Subscription) bool {
 	}
 }
 
+// timeless is a turnstile to which nobody ever takes long.
+func timeless() *turnstile {
+	t := newTurnstile()
+	t.now = func() time.Time { return time.Time{} }
+	return t
+}
+
 // A message for thousands must not put thousands of goroutines in front of the loop.
 func TestOnlyAFewReadersWorkAtATimeAndAllGetTheirTurnInOrder(t *testing.T) {
-	turns := newTurnstile()
+	turns := timeless()
 	var all []*Subscription
 	for range 10 * turnsMax {
 		s := reader(turns)
@@ -64,7 +71,7 @@ func TestAReaderWhoTakesLongGivesHisTurnToTheNext(t *testing.T) {
 }
 
 func TestWhoIsGoneIsPassedOverAndWhoCameBackIsServed(t *testing.T) {
-	turns := newTurnstile()
+	turns := timeless()
 	var inside []*Subscription
 	for range turnsMax {
 		s := reader(turns)

@@ -14,13 +14,34 @@
 //
 // # Reading order
 //
-// node.go has Step and the way of an event. form.go makes a cluster out of
-// empty directories, join.go adds one to a cluster that runs. apply.go executes committed entries: sessions.go keeps
-// every command at exactly one execution, requests.go those without a session; timed.go lets the state machine's time
-// pass; waiters.go tells the callers. reads.go answers
-// queries, hub.go feeds subscribers. report.go compares the nodes' states while they run, level.go
-// takes a cluster from one release to the next. disk.go is the data directory, pure over raft/vfs. recover.go makes a new cluster
-// of one directory when the majority is lost; no node runs then.
+// event.go has what goes in and comes out, settings.go and limits.go what an operator decides, machine.go what a state
+// machine must be able to do. Then node.go: the node, Step and the way of an event. From there each file is one idea:
+//
+//	callers.go    what callers ask that goes through the log; waiters.go, those who wait for it
+//	protocol.go   what the protocol is handed, and what becomes of what it says
+//	apply.go      executes committed entries; envelope.go has their bytes, timed.go lets time pass
+//	sessions.go   executes every command of a session once
+//	requests.go   the same for commands without a session
+//	reads.go      queries, when the state has come far enough
+//	hub.go        feeds subscribers; notice.go, what they are told that never enters the log
+//	tell.go       what a server tells the state machine by way of whoever leads
+//
+// How a cluster begins, grows and changes:
+//
+//	form.go       makes one out of empty directories; formcodec.go has the messages' bytes
+//	join.go       adds a node to one that runs, and takes other changes of the membership
+//	level.go      takes it from one release to the next
+//	report.go     compares the nodes' states while they run
+//	recover.go    makes a new cluster of one directory when the majority is lost; recoverdir.go, restore.go, founding.go
+//
+// Snapshots [§7] and files of callers:
+//
+//	snapshots.go  when one is made and what the log keeps; fetch.go, how one travels; task.go, snapdisk.go the worker's half
+//	snapstate.go  the bytes of the node's own state; snapstate_sessions.go, snapstate_requests.go, snapstate_blobs.go, snapstate_pages.go
+//	uploads.go    uploads and downloads; blobs.go wires them to raft/blob; pins.go and rows.go, what is kept of them
+//
+// The rest: disk.go is the data directory, pure over raft/vfs, with identity.go and identityfile.go; hash.go the state
+// hash; state.go and status.go are for who looks on; invariant.go says what must hold.
 //
 // # What it promises
 //

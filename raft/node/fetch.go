@@ -264,6 +264,7 @@ func (n *Node) installed(at raft.Index) {
 	if at == f.ready.applied {
 		n.adopt(f.ready)
 		n.inForce = f.info.Base.ConfigIndex
+		n.snapshots.moving = n.out.Store[len(n.out.Store)-1].Seq
 		n.madeSnapshot(f.info)
 	}
 	*f = fetch{}

@@ -27,8 +27,8 @@ import (
 // Subscribers share the bodies that they are pushed in the same Step from the same
 // position: those that follow the live stream. Each that catches up has its own.
 type Limits struct {
-	// CommandBytesMax bounds a command's body: 1 MiB of document. It leaves room
-	// for the envelope below raft.Limits.CommandBytesMax.
+	// CommandBytesMax bounds a command's body: 1 MiB of document, and 32 KiB for what stands beside it, such as who writes
+	// and the document's title. It leaves room for the envelope below raft.Limits.CommandBytesMax.
 	CommandBytesMax int
 	// QueryBytesMax bounds a query's body; queries name things, they carry none.
 	QueryBytesMax int
@@ -108,7 +108,7 @@ func (l Limits) withDefaults() Limits {
 			*v = d
 		}
 	}
-	def(&l.CommandBytesMax, 1<<20)
+	def(&l.CommandBytesMax, 1<<20+32<<10)
 	def(&l.QueryBytesMax, 16<<10)
 	def(&l.WaitersMax, 1<<16)
 	def(&l.ReadsMax, 1<<14)

@@ -63,7 +63,7 @@ type Names interface {
 	Size(sum blob.Sum) (bytes int64, ok bool)
 }
 
-// names is the table for the length of one entry.
+// names is the table for the length of one entry. There is one for the node, as every entry has need of it.
 type names struct {
 	table *blob.Table
 	time  raft.LogTime
@@ -73,10 +73,15 @@ func (n names) Name(sum blob.Sum, by string) blob.Code { return n.table.Name(n.t
 func (n names) Unname(sum blob.Sum) blob.Code          { return n.table.Unname(sum) }
 func (n names) Size(sum blob.Sum) (int64, bool)        { return n.table.Size(sum) }
 
+func (n *Node) namesAt(t raft.LogTime) *names {
+	n.names = names{n.pins.table, t}
+	return &n.names
+}
+
 // applyCommand has the state machine execute a command.
 func (n *Node) applyCommand(at Applied, command []byte) []byte {
 	if m, ok := n.sm.(Namer); ok {
-		return m.ApplyNaming(at, names{n.pins.table, at.Time}, command)
+		return m.ApplyNaming(at, n.namesAt(at.Time), command)
 	}
 	return n.sm.Apply(at, command)
 }

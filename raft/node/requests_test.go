@@ -454,7 +454,7 @@ func TestAOneShotCommandThatIsTooLongIsRefusedBeforeItEntersTheLog(t *testing.T)
 	last := m.node.raft.LastIndex()
 	require.Equal(t, CodeTooLarge, m.do(oneShot("ann", "12345", "a")).Code)
 	require.Equal(t, CodeTooLarge, m.do(oneShot("annie", "1", "a")).Code)
-	require.Equal(t, CodeTooLarge, m.do(oneShot("ann", "1", strings.Repeat("a", 1<<20+1))).Code)
+	require.Equal(t, CodeTooLarge, m.do(oneShot("ann", "1", strings.Repeat("a", m.node.settings.Limits.CommandBytesMax+1))).Code)
 	require.Equal(t, last, m.node.raft.LastIndex())
 }
 

@@ -25,6 +25,10 @@ const (
 //
 //	every SnapshotBytes of log ─► freeze the state ─► a majority has it too ─► TaskMake ─► InputCompact to the older one ─► TaskPrune
 //
+// The log on disk must always go with a snapshot: one that it reaches, no older than its base. What is applied may be
+// ahead of it, where a majority of the others has it and this disk is slow. So a snapshot is written only when the log on disk
+// reaches it; and after one came from a peer, nothing older is removed before the log on disk is behind it.
+//
 // A state that rotted in memory must not get to a disk, its own or another's, in the place of the log that
 // would make a right one; so a snapshot waits for the reports of report.go.
 //
@@ -39,6 +43,8 @@ type snapshots struct {
 	retryAt raft.Mono
 	reading int // TaskReads under way
 	asked   []served
+	// moving is the write that moves the log behind a snapshot that came from a peer, until it is on disk; zero: there is none.
+	moving raft.WriteSeq
 }
 
 // served is a snapshot that a peer is reading.
@@ -90,10 +96,14 @@ func (n *Node) snapshot() {
 	n.mark()
 }
 
-// makeAgreed makes the frozen snapshot, once a majority has had the same state there or later.
+// makeAgreed makes the frozen snapshot, once a majority has had the same state there or later, and this node's
+// log on disk reaches it.
 func (n *Node) makeAgreed() {
 	s := &n.snapshots
-	if s.frozen.State != nil && n.reporting.agreed >= s.frozen.State.applied {
+	if s.frozen.State == nil || s.moving != 0 {
+		return
+	}
+	if at := s.frozen.State.applied; n.reporting.agreed >= at && n.raft.StoredIndex() >= at {
 		n.task(s.frozen)
 		s.frozen = Task{}
 	}
@@ -111,11 +121,7 @@ func (n *Node) tickSnapshots() {
 // made notes a snapshot that is durable, and lets the log go that it makes superfluous.
 func (n *Node) madeSnapshot(info snap.Info) {
 	s := &n.snapshots
-	at := len(s.made)
-	for at > 0 && s.made[at-1].Entry.Index >= info.Entry.Index {
-		at--
-	}
-	s.made = append(s.made[:at:at], info)
+	s.made = append(s.made[:len(s.made):len(s.made)], info)
 	n.note(raft.Note{Kind: NoteSnapshot, Term: info.Entry.Term, Index: info.Entry.Index, A: uint64(info.Size)})
 	n.settleSnapshots()
 }
@@ -124,6 +130,9 @@ func (n *Node) madeSnapshot(info snap.Info) {
 // older still, unless a peer is reading it.
 func (n *Node) settleSnapshots() {
 	s := &n.snapshots
+	if s.moving != 0 {
+		return
+	}
 	kept := s.asked[:0]
 	for _, a := range s.asked {
 		if n.now < a.until {
@@ -151,9 +160,20 @@ func (n *Node) settleSnapshots() {
 		}
 	}
 	s.made = made
+	for i := range made { // a download of which nothing came may be newer than these
+		keep = append(keep, made[i].Entry.Index)
+	}
 	n.task(Task{Kind: TaskPrune, Keep: keep})
 	if len(made) >= 2 {
 		n.in = append(n.in, raft.Input{Kind: raft.InputCompact, Index: made[0].Entry.Index})
+	}
+}
+
+// logMoved is called when writes are on disk.
+func (n *Node) logMoved(stored raft.WriteSeq) {
+	if s := &n.snapshots; s.moving != 0 && stored >= s.moving {
+		s.moving = 0
+		n.settleSnapshots()
 	}
 }
 
@@ -184,6 +204,9 @@ func (n *Node) done(d *TaskDone) {
 			s.due, s.retryAt = true, n.now.Add(makeRetry)
 			n.wake(s.retryAt)
 			return
+		}
+		if last, ok := s.newest(); ok && last.Entry.Index >= d.Info.Entry.Index {
+			return // while it was written the log went on behind a peer's
 		}
 		n.madeSnapshot(d.Info)
 	case TaskRead:

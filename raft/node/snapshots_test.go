@@ -297,6 +297,93 @@ func TestASnapshotIsMadeThoughItsReportWasLostAndNobodyWritesAnyMore(t *testing.
 	require.Contains(t, notesOf(l, NoteSnapshot), frozen)
 }
 
+// briefly returns a formed cluster that 1 leads and whose state is so small that every tenth command or so makes a snapshot due, and
+// a session with 30 commands behind it.
+func briefly(t *testing.T) (c *cluster, s SessionID, next uint64) {
+	c = newCluster(t, 3)
+	c.keep, c.segment = 5, small.SegmentBytes
+	c.settings.Rules.SnapshotBytes = 500
+	c.startAll()
+	c.until("a leader", func() bool { return c.leader() != nil && c.leader().node.applied > 0 })
+	if c.leader().id != 1 {
+		require.Equal(t, Done, c.leader().do(Event{Kind: EventTransfer, Peer: 1}).Outcome)
+	}
+	s = c.leader().open(1)
+	next = c.sent(s, 1, 30)
+	c.agree()
+	return c, s, next
+}
+
+// sent has the leader execute commands of which none is asked for again.
+func (c *cluster) sent(s SessionID, from uint64, n int) (next uint64) {
+	for seq := from; seq < from+uint64(n); seq++ {
+		ev := command(s, seq, "x")
+		ev.Command.AckedBelow = seq
+		require.Equal(c.t, Done, c.leader().do(ev).Outcome)
+	}
+	return from + uint64(n)
+}
+
+// Where a disk is slow and a majority is not, what is applied is ahead of the log on that disk. A snapshot of it, and then
+// another, would take the place of the last with which that log goes.
+func TestALogWhoseDiskIsSlowKeepsASnapshotThatGoesWithIt(t *testing.T) {
+	c, s, next := briefly(t)
+	f := c.member(3)
+	stored := f.node.raft.StoredIndex()
+	require.NotZero(t, f.status().Base)
+	f.held = true
+	c.sent(s, next, 60)
+	c.advance(time.Second)
+	require.Greater(t, c.leader().status().Snapshots[0], stored)
+	require.Greater(t, f.node.applied, c.leader().status().Snapshots[1])
+	f.crash(nil)
+	f.held = false
+	require.NoError(t, f.start())
+	require.Zero(t, f.found.Decided)
+	require.Equal(t, stored, f.node.raft.StoredIndex())
+	c.until("all is applied again", func() bool { return f.node.applied == c.leader().node.applied })
+	c.agree()
+}
+
+// The same with snapshots that came from a peer: until the log on disk is behind one of them, the node's own stay.
+func TestSnapshotsThatComeDoNotDriveOutTheOneWithWhichTheLogGoes(t *testing.T) {
+	c, s, next := briefly(t)
+	f := c.member(3)
+	stored := f.node.raft.StoredIndex()
+	require.NotZero(t, f.status().Base)
+	f.held = true
+	for range 2 {
+		c.isolate(3)
+		c.advance(serveGrace) // what it was sent before is kept so long
+		next = c.sent(s, next, 100)
+		c.cut = nil
+		installs := len(notesOf(f, raft.NoteInstall))
+		c.until("a snapshot", func() bool { return len(notesOf(f, raft.NoteInstall)) > installs })
+	}
+	f.crash(nil)
+	f.held = false
+	require.NoError(t, f.start())
+	require.Zero(t, f.found.Decided)
+	require.Equal(t, stored, f.node.raft.StoredIndex())
+	c.until("all is applied", func() bool { return f.node.applied == c.leader().node.applied })
+	c.agree()
+}
+
+// A snapshot was being written when the log went on behind a newer one from a peer. It comes too late to be of any use, and must
+// not take the newer one's place among those that are offered to others.
+func TestASnapshotThatIsReadyTooLateDoesNotTakeANewerOnesPlace(t *testing.T) {
+	c, s, next := briefly(t)
+	f := c.member(3)
+	late := f.node.snapshots.made[len(f.node.snapshots.made)-1]
+	c.sent(s, next, 60)
+	c.agree()
+	newest, _ := f.node.snapshots.newest()
+	require.Greater(t, newest.Entry.Index, late.Entry.Index)
+	f.step(Event{Kind: EventTask, Done: &TaskDone{Task: Task{Kind: TaskMake}, Info: late}})
+	is, _ := f.node.snapshots.newest()
+	require.Equal(t, newest, is)
+}
+
 // A download that is whole and can't be read is no use for ever: it is fetched again, into another place of the disk.
 func TestADownloadThatTheDiskDoesNotReadIsFetchedAnew(t *testing.T) {
 	c, _, _ := away(t, 60, 500)

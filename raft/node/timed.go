@@ -41,7 +41,7 @@ func (n *Node) tellTime(e *raft.Entry) {
 	}
 	at := n.whereIs(e)
 	if namer, ok := m.(TimedNamer); ok {
-		namer.AdvanceNaming(at, names{n.pins.table, e.Time})
+		namer.AdvanceNaming(at, n.namesAt(e.Time))
 		return
 	}
 	m.Advance(at)

@@ -18,8 +18,8 @@ const syncEvery = 256 << 10
 // and durable, when Create returns, and not at all before. One that was there for this
 // entry is replaced.
 func (s *Store) Create(base raft.Base, hash [2]uint64, write func(io.Writer) error) (Info, error) {
-	if s.err != nil {
-		return Info{}, s.err
+	if err := s.ready(); err != nil {
+		return Info{}, err
 	}
 	if err := s.removeIfThere(tempName); err != nil {
 		return Info{}, explain(err)

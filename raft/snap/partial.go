@@ -26,8 +26,8 @@ type Partial struct {
 // It is also written again: what can be read may be in the page cache only, and if a sync failed
 // before the process ended, a sync of pages that the kernel calls clean will not help it.
 func (s *Store) Resume(id ID) (*Partial, error) {
-	if s.err != nil {
-		return nil, s.err
+	if err := s.ready(); err != nil {
+		return nil, err
 	}
 	p := &Partial{store: s, name: partName(id)}
 	p.check = newVerifier(p.name, s.options.Cluster, id)

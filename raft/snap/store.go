@@ -51,7 +51,7 @@ type Store struct {
 	files   []file // one per entry index, by rising index
 	damaged []*DamagedError
 	away    []raft.Index // of the snapshots that Look found under the other name
-	err     error        // not nil: what the directory holds is in doubt until the next Open
+	err     error        // not nil: what names the directory holds is in doubt, see ready
 }
 
 // file is a snapshot that is good as far as it was looked at.
@@ -317,8 +317,8 @@ const keptMax = 2
 // being sent. Damaged ones go, too, when two good ones are there; until then somebody may want to
 // look at them.
 func (s *Store) Prune(keep ...raft.Index) error {
-	if s.err != nil {
-		return s.err
+	if err := s.ready(); err != nil {
+		return err
 	}
 	old := len(s.files) - keptMax
 	if old < 0 {
@@ -351,23 +351,51 @@ func (s *Store) publish(temp string, f file) error {
 	if err := s.fs.Rename(s.path(temp), s.path(indexName(index)+snapSuffix)); err != nil {
 		return explain(err)
 	}
-	if err := s.syncDir(); err != nil {
-		return err
+	failed := s.syncDir()
+	if failed != nil && !slices.ContainsFunc(s.files, func(f file) bool { return f.Entry.Index == index }) {
+		return failed // one that was there for this entry has another content from now on, whatever its name
 	}
 	s.forget(index)
 	at, _ := slices.BinarySearchFunc(s.files, index, func(f file, index raft.Index) int {
 		return cmp.Compare(f.Entry.Index, index)
 	})
 	s.files = slices.Insert(s.files, at, f)
-	return nil
+	return failed
 }
 
-// syncDir makes names durable. A failure is final, since a later success would prove nothing.
+// syncDir makes names durable. After a failure a later success would prove nothing: see ready.
 func (s *Store) syncDir() error {
 	if err := s.fs.SyncDir(s.dir); err != nil {
 		s.err = explain(err)
 	}
 	return s.err
+}
+
+// ready is what every change begins with. After a failed sync of the directory a name that was to be synced is in doubt, and
+// no later sync says anything of it: it is removed, and whoever wanted it makes it anew. Names that are listed were synced before.
+func (s *Store) ready() error {
+	if s.err == nil || s.err == errLook {
+		return s.err
+	}
+	names, err := s.fs.List(s.dir)
+	if err != nil {
+		return explain(err)
+	}
+	for _, name := range names {
+		if index, ok := indexOf(name, snapSuffix); ok && !s.lists(index) {
+			if err := s.fs.Remove(s.path(name)); err != nil {
+				return explain(err)
+			}
+		}
+	}
+	s.err = nil
+	return nil
+}
+
+// lists reports whether a snapshot is known, good or not.
+func (s *Store) lists(index raft.Index) bool {
+	return slices.ContainsFunc(s.files, func(f file) bool { return f.Entry.Index == index }) ||
+		slices.ContainsFunc(s.damaged, func(d *DamagedError) bool { return d.Index == index })
 }
 
 // removeIfThere removes a file that may not be there.

@@ -163,6 +163,7 @@ func (c *calls) attempt(ctx context.Context, r caller.Request) {
 	switch conn, err := c.conns.get(r.Target); {
 	case err != nil || !connected(ctx, conn):
 		in.Kind, in.Answer.Outcome = caller.InputResponse, node.Refused // it was not sent
+		c.conns.reached.silent(r.Target)
 	default:
 		var ok bool
 		switch r.Kind {
@@ -181,6 +182,7 @@ func (c *calls) attempt(ctx context.Context, r caller.Request) {
 		}
 		if ok {
 			in.Kind = caller.InputResponse
+			c.conns.reached.note(r.Target, refusal(in.Answer))
 		}
 		if in.Answer.Code == node.CodeReaderGone {
 			c.turned.Store(failedAs(decodeReply(in.Answer.Reply, nil)))
@@ -212,7 +214,18 @@ func (c *calls) result(r caller.Result, response proto.Message) error {
 	case r.Code == node.CodeTooLarge || r.Code == node.CodeBelowWindow:
 		return &Error{Outcome: node.Refused, Code: codes.InvalidArgument, Reason: "TOO_LARGE", Text: fmt.Sprintf("the cluster does not take it: %v", r.Code)}
 	}
-	return unavailable("no node took the request in time%s", lastSaid(r.Code))
+	return unavailable("no node took the request in time%v", &c.conns.reached)
+}
+
+// refusal is what a node said that did not take a request; nothing if it did.
+func refusal(a node.Answer) string {
+	switch {
+	case a.Outcome == node.Done || a.Code == node.CodeNone:
+		return ""
+	case a.Code == node.CodeNotLeader && a.Hint == 0:
+		return "it knows no leader"
+	}
+	return a.Code.String()
 }
 
 func lastSaid(code node.Code) string {

@@ -79,7 +79,7 @@ func (c *Client) ask(ctx context.Context, patience time.Duration, do func(contex
 			if last != nil {
 				return failed(last)
 			}
-			return unavailable("no leader of %v could be asked: %v", c.addrs, err)
+			return unavailable("no leader of %v could be asked%v", c.addrs, &c.conns.reached)
 		}
 	}
 }

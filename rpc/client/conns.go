@@ -26,7 +26,24 @@ const (
 	pingMax   = 3 * time.Second
 	// replyBytesMax bounds a response: 1 MiB of text, names and framing.
 	replyBytesMax = 4 << 20
+	// streamWindowBytes is how much a node may send on one stream before it is read, and connectionWindowBytes on all of a
+	// connection. They are fixed: gRPC would ask for a sign of life beside every answer to find them out.
+	streamWindowBytes     = 512 << 10
+	connectionWindowBytes = 2 << 20
 )
+
+// Transport returns the options of gRPC that every connection of a client has, for programs that make calls of their own with
+// the generated code.
+func Transport() []grpc.DialOption {
+	return []grpc.DialOption{
+		grpc.WithNoProxy(), // a cluster's addresses mean what they say
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(replyBytesMax)),
+		grpc.WithStaticStreamWindowSize(streamWindowBytes),
+		grpc.WithStaticConnWindowSize(connectionWindowBytes),
+		grpc.WithDisableRetry(), // repeating is the caller's decision
+		grpc.WithDisableServiceConfig(),
+	}
+}
 
 // conns holds one connection for each address, made when it is first asked for.
 type conns struct {
@@ -36,21 +53,21 @@ type conns struct {
 	closed  bool
 
 	protection protection
+	reached    reached
 }
 
 func newConns(cfg *Config) *conns {
-	options := []grpc.DialOption{
-		grpc.WithNoProxy(), // a cluster's addresses mean what they say
+	c := &conns{byAddr: make(map[string]*grpc.ClientConn), protection: protection{tls: cfg.TLS, clear: cfg.Insecure}}
+	options := append(Transport(),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: reconnectMin, Multiplier: 1.6, Jitter: 0.2, MaxDelay: reconnectMax},
 			MinConnectTimeout: connectMax,
 		}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingAfter, Timeout: pingMax}),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(replyBytesMax)),
-		grpc.WithDisableRetry(), // repeating is the caller's decision
-		grpc.WithDisableServiceConfig(),
-	}
-	return &conns{options: append(options, cfg.Dial...), byAddr: make(map[string]*grpc.ClientConn), protection: protection{tls: cfg.TLS, clear: cfg.Insecure}}
+		grpc.WithContextDialer(c.reached.dial),
+	)
+	c.options = append(options, cfg.Dial...)
+	return c
 }
 
 func (c *conns) get(addr string) (*grpc.ClientConn, error) {

@@ -60,6 +60,10 @@ const (
 	// A backup may take backupMax, and the node nothing to send for backupQuietMax: it looks for files that nobody has.
 	backupMax      = 24 * time.Hour
 	backupQuietMax = time.Minute
+	// haveMax is how many contents of a backup that was broken off the node is told of; more are sent again, and written once.
+	haveMax = 16384
+	// pieceBytes is what of a backup is in memory at a time: a piece of raft/backup.
+	pieceBytes = 256 << 10
 	// readyEvery is how often Ready asks.
 	readyEvery = 50 * time.Millisecond
 	// Between two rounds through all nodes a stream waits from streamBackoffMin on,

@@ -5,9 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
-	"time"
 
 	"google.golang.org/grpc"
 
@@ -75,55 +73,4 @@ func AuditHash(r *pb.AuditRecord) ([sha256.Size]byte, error) {
 		return a.Before, fmt.Errorf("%q is no login's id", r.GetLoginId())
 	}
 	return a.Hash(), nil
-}
-
-// Backup writes a copy of all that the cluster holds. One that is broken off is begun anew, at whoever leads then, until the
-// context ends. Whether the bytes are what was sent their checksums tell (raft/backup). progress, if it is not nil, is
-// told of how much there is, now and then.
-func (c *Client) Backup(ctx context.Context, into Partial, progress func(done int64)) error {
-	if *c.current().token.Load() == "" {
-		return nobody()
-	}
-	var local error // of the file
-	err := c.ask(ctx, backupMax, func(ctx context.Context, conn *grpc.ClientConn) error {
-		if local = rewind(into); local != nil {
-			return nil
-		}
-		ctx, cancel := context.WithCancelCause(ctx)
-		defer cancel(nil)
-		quiet := time.AfterFunc(backupQuietMax, func() { cancel(fmt.Errorf("nothing came for %v", backupQuietMax)) })
-		defer quiet.Stop()
-		s, err := pb.NewOperatorServiceClient(conn).Backup(ctx, &pb.BackupRequest{}, grpc.WaitForReady(false))
-		if err != nil {
-			return err
-		}
-		for done := int64(0); ; {
-			r, err := s.Recv()
-			if err == io.EOF {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			quiet.Reset(backupQuietMax)
-			if _, local = into.Write(r.GetChunk()); local != nil {
-				return nil
-			}
-			if done += int64(len(r.GetChunk())); progress != nil {
-				progress(done)
-			}
-		}
-	})
-	if local != nil {
-		return &contentError{"write", local}
-	}
-	return err
-}
-
-func rewind(into Partial) error {
-	if err := into.Truncate(0); err != nil {
-		return err
-	}
-	_, err := into.Seek(0, io.SeekStart)
-	return err
 }

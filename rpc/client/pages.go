@@ -47,6 +47,14 @@ func (c *Client) AllChannels(ctx context.Context, joined bool, o ...Option) iter
 	}, (*pb.ListChannelsResponse).GetChannels)
 }
 
+// EveryChannel returns the channels of the cluster, the private ones, too, that the caller is no member of: names, descriptions
+// and counts. It is for cluster admins, and is audited.
+func (c *Client) EveryChannel(ctx context.Context, o ...Option) iter.Seq2[*pb.Channel, error] {
+	return walk(func(cursor string) (*pb.ListChannelsResponse, error) {
+		return c.ListChannels(ctx, &pb.ListChannelsRequest{Limit: pageMax, Cursor: cursor, Hidden: true}, o...)
+	}, (*pb.ListChannelsResponse).GetChannels)
+}
+
 // AllMembers returns all members of a channel in the order of their names.
 func (c *Client) AllMembers(ctx context.Context, channel string, o ...Option) iter.Seq2[*pb.ChannelMember, error] {
 	return walk(func(cursor string) (*pb.ListMembersResponse, error) {

@@ -61,6 +61,9 @@ func (c *Client) Status(ctx context.Context) (ClusterStatus, error) {
 			asked[addr] = true
 		}
 		said, no := c.askAll(c.current().as(ctx), next)
+		if len(said) == 0 && no != nil {
+			said, _ = c.askAll(ctx, next) // on loopback whoever asks is told, and a login that has ended is no reason not to be
+		}
 		views = append(views, said...)
 		refused = cmp.Or(refused, no)
 		next = nil
@@ -76,7 +79,7 @@ func (c *Client) Status(ctx context.Context) (ClusterStatus, error) {
 		return ClusterStatus{}, failed(refused)
 	}
 	if len(views) == 0 {
-		return ClusterStatus{}, unavailable("none of the nodes at %v answers", c.addrs)
+		return ClusterStatus{}, unavailable("none of the nodes at %v answers%v", c.addrs, &c.conns.reached)
 	}
 	return merge(views), nil
 }
@@ -92,8 +95,9 @@ func (c *Client) Reach(ctx context.Context) (addr string, err error) {
 		if connected(ctx, conn) {
 			return addr, nil
 		}
+		c.conns.reached.silent(addr)
 	}
-	return "", unavailable("none of the nodes at %v takes a connection", c.addrs)
+	return "", unavailable("none of the nodes at %v takes a connection%v", c.addrs, &c.conns.reached)
 }
 
 // askAll returns the answers of those that answered, and the refusal of one that wants to know who asks.

@@ -1,29 +1,44 @@
 package convert
 
 import (
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	pb "parley/rpc/proto/parley/v1"
 	"parley/statemachine/chat"
 	"parley/statemachine/state"
 )
 
 // Message returns a message as its readers see it.
-func Message(m *chat.Message) *pb.Message {
-	out := message(&m.Post, m.Place, m.SenderName, m.DeleterName)
+func Message(m *chat.Message) *pb.Message { return new(room).of(m) }
+
+// room is the memory that every message needs: those of a page are one piece.
+type room struct {
+	message pb.Message
+	time    timestamppb.Timestamp
+}
+
+func (r *room) of(m *chat.Message) *pb.Message {
+	out := r.fill(&m.Post, m.Place, m.SenderName, m.DeleterName)
 	out.Mentions, out.Reactions = m.Mentions, Reactions(m.Reactions)
 	return out
 }
 
 // message returns what a message is by itself.
 func message(p *state.Post, place, sender, deleter string) *pb.Message {
-	m := &pb.Message{
-		Id:       p.ID.String(),
-		Position: uint64(p.ID.Position),
-		Sender:   sender,
-		Text:     p.Text,
-		Time:     timeOf(p.Wall),
-		Place:    place,
-		Replies:  count(p.Replies),
-		Edits:    count(p.Edits),
+	return new(room).fill(p, place, sender, deleter)
+}
+
+func (r *room) fill(p *state.Post, place, sender, deleter string) *pb.Message {
+	m := &r.message
+	m.Id, m.Position = p.ID.String(), uint64(p.ID.Position)
+	m.Sender, m.Text, m.Place = sender, p.Text, place
+	m.Replies, m.Edits = count(p.Replies), count(p.Edits)
+	if p.Wall != 0 {
+		at := time.Unix(0, int64(p.Wall))
+		r.time.Seconds, r.time.Nanos = at.Unix(), int32(at.Nanosecond())
+		m.Time = &r.time
 	}
 	if p.Root != 0 {
 		m.ReplyTo = state.MessageID{Place: p.ID.Place, Position: p.Root}.String()
@@ -39,9 +54,9 @@ func message(p *state.Post, place, sender, deleter string) *pb.Message {
 
 // Messages returns messages as their readers see them.
 func Messages(all []chat.Message) []*pb.Message {
-	messages := make([]*pb.Message, len(all))
+	messages, rooms := make([]*pb.Message, len(all)), make([]room, len(all))
 	for i := range all {
-		messages[i] = Message(&all[i])
+		messages[i] = rooms[i].of(&all[i])
 	}
 	return messages
 }
@@ -53,6 +68,21 @@ func Reactions(all []chat.Reaction) []*pb.Reaction {
 		reactions[i] = &pb.Reaction{Emoji: r.Emoji, Count: count(r.Count), Mine: r.Mine}
 	}
 	return reactions
+}
+
+// Outcomes are those of the messages of a batch, which were sent: in one piece of memory.
+type Outcomes []struct {
+	outcome  pb.SendOutcome
+	is       pb.SendOutcome_Sent
+	response pb.SendResponse
+}
+
+// Sent returns the outcome of the i-th message.
+func (o Outcomes) Sent(i int, s *chat.Sent) *pb.SendOutcome {
+	one := &o[i]
+	one.response.Id, one.response.Place, one.response.Position = s.ID.String(), s.Place, uint64(s.Position)
+	one.is.Sent, one.outcome.Outcome = &one.response, &one.is
+	return &one.outcome
 }
 
 // Sent returns where a message stands.

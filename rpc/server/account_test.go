@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -244,6 +245,42 @@ func TestR6_TheSigningKeyAloneForgesNothing(t *testing.T) {
 		require.Equal(t, codes.Unauthenticated, convert.ParseError(err).Status)
 	}
 	require.Empty(t, ann.texts("general"))
+}
+
+// All of a token is right but who signed it, or for which cluster: then it is worth nothing, though the login's secret is in it.
+func TestR6_ATokenOfAnotherKeyOrForAnotherClusterIsRefused(t *testing.T) {
+	c := startCluster(t, 1, Config{})
+	ann := c.signUp("ann")
+	claims, err := c.servers[0].duties.keys.ring.Verify(ann.token)
+	require.NoError(t, err)
+	a, err := c.hosts[0].Do(t.Context(), node.Event{Kind: node.EventQuery, Query: node.Query{
+		Body: statemachine.AppendQuery(nil, state.Head{}, &account.SigningKeys{})}})
+	require.NoError(t, err)
+	var list account.KeyList
+	require.NoError(t, state.DecodeReply(a.Reply, &list))
+	secret, err := auth.SecretFrom("key", list.Keys[0].Secret)
+	require.NoError(t, err)
+	id, cluster := strconv.FormatUint(list.Keys[0].ID, 36), uint64(c.hosts[0].Status().Cluster)
+	for name, keys := range map[string]auth.Keys{
+		"":                             {Cluster: cluster, Sign: auth.Key{ID: id, Secret: secret}},
+		"another audience":             {Cluster: cluster + 1, Sign: auth.Key{ID: id, Secret: secret}},
+		"another key under its number": {Cluster: cluster, Sign: auth.NewKey(id)},
+		"a key that nobody knows":      {Cluster: cluster, Sign: auth.NewKey("zz")},
+	} {
+		ring, err := auth.NewKeyring(time.Hour, time.Now)
+		require.NoError(t, err)
+		require.NoError(t, ring.Set(keys))
+		token, err := ring.Mint(claims.User, claims.Login, claims.Secret)
+		require.NoError(t, err)
+		as := *ann
+		as.token = token.Text
+		_, err = as.account().WhoAmI(as.ctx(), &pb.WhoAmIRequest{})
+		if name == "" {
+			require.NoError(t, err, "made in the same way with the right key it is good")
+			continue
+		}
+		refused(t, err, codes.Unauthenticated, "TOKEN_INVALID")
+	}
 }
 
 // The edge is asked with tokens as an attacker writes them.

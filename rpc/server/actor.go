@@ -27,7 +27,21 @@ type actor struct {
 	from      net.Addr // where the call comes from
 }
 
+// call is the context of one call: gRPC's, and who calls. Both are one piece of memory.
+type call struct {
+	context.Context
+	actor actor
+}
+
 type actorKey struct{}
+
+// Value returns who calls, and what the context knows otherwise.
+func (c *call) Value(key any) any {
+	if key == (actorKey{}) {
+		return &c.actor
+	}
+	return c.Context.Value(key)
+}
 
 // actorOf returns who calls.
 func actorOf(ctx context.Context) *actor {
@@ -104,7 +118,7 @@ func (a *actor) claim(c *auth.Claims) error {
 	if !ok1 || !ok2 {
 		return convert.AuthError(&auth.Refusal{Code: auth.Unauthenticated, Reason: auth.ReasonTokenInvalid, Text: "This is no valid token. Log in again."})
 	}
-	a.principal, a.user, a.secret, a.expires = user.String(), user, c.Secret, c.Expires
+	a.principal, a.user, a.secret, a.expires = c.User, user, c.Secret, c.Expires // what was read as an id is how it is written
 	a.head = state.Head{Login: login, Proof: state.Proof(c.Proof)}
 	return nil
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -21,10 +22,16 @@ import (
 //
 //	freeze ─▶ what it names ─▶ freeze ─▶ what it names and is not sent yet ─▶ all sent: the state of that freeze
 //
+// Contents that the client has of a backup that was broken off are left out.
+//
 // What a state names is on some node as long as somebody names it, and for ten minutes of log time after: only of a file
 // that came and went between two freezes may the content be gone, and then there is another freeze.
-func (s *operators) Backup(_ *pb.BackupRequest, out grpc.ServerStreamingServer[pb.BackupResponse]) error {
+func (s *operators) Backup(r *pb.BackupRequest, out grpc.ServerStreamingServer[pb.BackupResponse]) error {
 	ctx := out.Context()
+	have, err := sums(r.GetHave())
+	if err != nil {
+		return err
+	}
 	if err := s.operate(ctx, account.DeedBackup, "", ""); err != nil {
 		return err
 	}
@@ -32,12 +39,27 @@ func (s *operators) Backup(_ *pb.BackupRequest, out grpc.ServerStreamingServer[p
 		return convert.AnswerError(node.Answer{Outcome: node.Refused, Code: node.CodeBusy}, "")
 	}
 	defer s.backing.Unlock()
-	b := &backupStream{operators: s, ctx: ctx, out: out}
+	b := &backupStream{operators: s, ctx: ctx, out: out, sent: have}
 	b.w = backup.NewWriter(b, backup.Header{Cluster: s.host.Status().Cluster, Wall: raft.Wall(s.now().UnixNano())})
 	if err := b.run(); err != nil {
 		return err
 	}
 	return b.flush()
+}
+
+// sums reads what a client has already.
+func sums(have [][]byte) ([]blob.Sum, error) {
+	if len(have) > haveMax {
+		return nil, fieldError("have", fmt.Sprintf("At most %d contents can be left out.", haveMax))
+	}
+	all := make([]blob.Sum, len(have))
+	for i, b := range have {
+		if copy(all[i][:], b) != len(b) || len(b) != len(all[i]) {
+			return nil, fieldError("have", "A sum has 32 bytes.")
+		}
+	}
+	slices.SortFunc(all, blob.Sum.Compare)
+	return all, nil
 }
 
 // backupStream writes one backup to one client.
@@ -47,7 +69,7 @@ type backupStream struct {
 	out  grpc.ServerStreamingServer[pb.BackupResponse]
 	w    *backup.Writer
 	buf  []byte
-	sent []blob.Sum // sorted; what nobody has counts as sent
+	sent []blob.Sum // sorted; what the client has already is among them
 	lost time.Duration
 }
 

@@ -27,7 +27,7 @@ func (s *messages) SendBatch(ctx context.Context, r *pb.SendBatchRequest) (*pb.S
 	if err := s.rates.messages.Allow(actorOf(ctx).principal, n); err != nil {
 		return nil, refuse(err)
 	}
-	b := batch{edge: s.edge, outcomes: make([]*pb.SendOutcome, n)}
+	b := batch{edge: s.edge, events: make([]node.Event, 0, n), places: make([]int, 0, n), outcomes: make([]*pb.SendOutcome, n), sent: make(convert.Outcomes, n)}
 	for i, m := range r.GetMessages() {
 		cc := &pb.CommandContext{Session: first.GetSession(), Seq: first.GetSeq() + uint64(i), AckedBelow: first.GetAckedBelow()}
 		b.add(ctx, i, cc, &chat.Send{Place: m.GetPlace(), Text: m.GetText(), ReplyTo: m.GetReplyTo()})
@@ -41,6 +41,7 @@ type batch struct {
 	events   []node.Event
 	places   []int // of each event among the messages
 	outcomes []*pb.SendOutcome
+	sent     convert.Outcomes
 	position uint64
 }
 
@@ -98,7 +99,7 @@ func (b *batch) took(place int, a *node.Answer) error {
 	if err != nil {
 		return convert.VersionError(err)
 	}
-	b.outcomes[place] = &pb.SendOutcome{Outcome: &pb.SendOutcome_Sent{Sent: convert.Sent(&sent)}}
+	b.outcomes[place] = b.sent.Sent(place, &sent)
 	b.position = max(b.position, uint64(sent.Position))
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 
 	"parley/raft"
 	"parley/raft/host"
@@ -56,6 +57,14 @@ func (c *cluster) Status(context.Context, *pb.StatusRequest) (*pb.StatusResponse
 }
 
 func (c *cluster) Transfer(ctx context.Context, r *pb.TransferRequest) (*pb.TransferResponse, error) {
+	// Of whom nobody has heard there is nothing to wait for. Only the leader knows.
+	if s := c.host.Status(); s.Role == raft.Leader && r.GetTo() != 0 &&
+		!slices.ContainsFunc(s.Members, func(m node.MemberStatus) bool { return uint64(m.ID) == r.GetTo() }) {
+		if err := c.needAdmin(ctx); err != nil {
+			return nil, err
+		}
+		return nil, convert.AnswerError(node.Answer{Outcome: node.Refused, Code: node.CodeNoMember, Hint: s.Self.ID}, clientAddr(c.host, s.Self.ID))
+	}
 	if err := c.operate(ctx, account.DeedTransfer, nodeWord(r.GetTo()), ""); err != nil {
 		return nil, err
 	}

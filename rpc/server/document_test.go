@@ -2,14 +2,17 @@ package server
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"parley/rpc/client"
 	"parley/rpc/convert"
 	pb "parley/rpc/proto/parley/v1"
+	"parley/statemachine/state"
 )
 
 // newDocument makes a document of a user's, which another may write.
@@ -134,4 +137,25 @@ func TestR28_AnUpdateUnderARequestIdIsExecutedOnce(t *testing.T) {
 	got, err := ann.document().GetDocument(ann.ctx(), &pb.GetDocumentRequest{DocumentId: id})
 	require.NoError(t, err)
 	require.Equal(t, []any{"three", uint64(3)}, []any{string(got.GetContent()), got.GetRevision().GetVersion()})
+}
+
+// The bound is of the content: whatever stands beside it in the command, the longest title and note too, fits as well.
+func TestR51_ADocumentOfExactlyTheBoundIsMadeAndWritten(t *testing.T) {
+	c := startCluster(t, 1, Config{})
+	ann, limits := c.signUp("ann"), state.DefaultLimits()
+	content := []byte(strings.Repeat("x", limits.DocumentBytesMax))
+	made, err := ann.document().CreateDocument(ann.ctx(), &pb.CreateDocumentRequest{
+		Command: &pb.CommandContext{RequestId: strings.Repeat("r", client.RequestIDBytesMax)}, Title: strings.Repeat("t", limits.TitleBytesMax),
+		Content: content, LockMode: pb.LockMode_LOCK_MODE_ADVISORY})
+	require.NoError(t, err)
+	content[0] = 'y'
+	_, err = ann.document().UpdateDocument(ann.ctx(), &pb.UpdateDocumentRequest{
+		Command: &pb.CommandContext{RequestId: strings.Repeat("u", client.RequestIDBytesMax)}, DocumentId: made.GetDocument().GetId(),
+		Content: content, Note: strings.Repeat("n", limits.NoteBytesMax)})
+	require.NoError(t, err)
+	got, err := ann.document().GetDocument(ann.ctx(), &pb.GetDocumentRequest{DocumentId: made.GetDocument().GetId()})
+	require.NoError(t, err)
+	require.Equal(t, content, got.GetContent())
+	_, err = ann.document().CreateDocument(ann.ctx(), &pb.CreateDocumentRequest{Command: once(), Title: "t", Content: append(content, 'x')})
+	require.Equal(t, "DOCUMENT_TOO_LARGE", convert.ParseError(err).Reason)
 }

@@ -20,7 +20,8 @@ import (
 // duties are what a node's server does unasked. All of it compares what is with what should be, and is repeated: nothing
 // hangs on any time that it is done.
 //
-//	every node     the keys of tokens as the state has them; who has a stream here, told to all
+//	every node     the keys of tokens as the state has them; who has a stream here, told to all; its file with the first
+//	               admin's token, once that is good for nothing
 //	the leader     the cluster's first decisions, its first admin's token, the users of dev mode, nodes that are gone
 type duties struct {
 	*edge
@@ -33,6 +34,7 @@ type duties struct {
 	term raft.Term                 // in which it is looking
 	told string                    // what went wrong last, so that it is said once
 	demo bool                      // the users of dev mode were seen
+	used bool                      // the first admin's token was, and the file is gone
 
 	ticket *auth.Ticket // of the first admin, of which it is not known whether the cluster has its hash
 }
@@ -95,12 +97,17 @@ func (d *duties) round(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, dutyMax)
 	defer cancel()
-	if d.cfg.DemoUsers && !d.demo {
+	var spent error
+	if d.cfg.DemoUsers && !d.demo || d.cfg.Token != nil && !d.used {
 		var edge account.Edge
 		_, err := d.ask(ctx, pb.Consistency_CONSISTENCY_STALE, &account.EdgeState{}, &edge)
 		d.demo = err == nil && edge.Demo
+		if d.cfg.Token != nil && err == nil && edge.Admins > 0 { // for good: the last admin stays one
+			spent = d.cfg.Token.Remove() // whoever left it may lead no longer
+			d.used = spent == nil
+		}
 	}
-	err := d.keys.refresh(ctx, node.Stale)
+	err := errors.Join(spent, d.keys.refresh(ctx, node.Stale))
 	if errors.Is(err, errNotAnswered) {
 		return nil // it will
 	}
@@ -123,8 +130,6 @@ func (d *duties) lead(ctx context.Context) error {
 		return d.demoUsers(ctx)
 	case edge.Admins == 0 && edge.Offer == ([32]byte{}) && !d.cfg.DemoUsers:
 		return d.offer(ctx)
-	case edge.Admins > 0 && d.cfg.Token != nil:
-		return d.cfg.Token.Remove() // it is good for nothing any more
 	}
 	return nil
 }

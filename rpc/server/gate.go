@@ -18,10 +18,9 @@ type gate struct {
 }
 
 func (g *gate) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	a, began := &actor{}, time.Now()
-	ctx = context.WithValue(ctx, actorKey{}, a)
-	resp, err := g.passUnary(ctx, a, req, info.FullMethod, next)
-	g.line(ctx, info.FullMethod, a, began, err)
+	c, began := &call{Context: ctx}, time.Now()
+	resp, err := g.passUnary(c, &c.actor, req, info.FullMethod, next)
+	g.line(c, info.FullMethod, &c.actor, began, err)
 	return resp, err
 }
 
@@ -44,10 +43,9 @@ func (g *gate) passUnary(ctx context.Context, a *actor, req any, method string, 
 }
 
 func (g *gate) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	a, began := &actor{}, time.Now()
-	ctx := context.WithValue(ss.Context(), actorKey{}, a)
-	err := g.passStream(ctx, a, srv, ss, info.FullMethod, next)
-	g.line(ctx, info.FullMethod, a, began, err)
+	c, began := &call{Context: ss.Context()}, time.Now()
+	err := g.passStream(c, &c.actor, srv, ss, info.FullMethod, next)
+	g.line(c, info.FullMethod, &c.actor, began, err)
 	return err
 }
 

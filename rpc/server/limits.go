@@ -8,7 +8,7 @@ import (
 
 // The bounds of one server. With them a node's memory for clients is at most about
 //
-//	connectionsMax x (streamsMax x 16 KiB of stream state + 64 KiB of window)
+//	connectionsMax x (streamsMax x 16 KiB of stream state + connectionWindowBytes)
 //	+ streams that are not read x (64 KiB that gRPC queues + one message)
 //
 // beside the requests and subscriptions that the host admits, which has bounds of its own.
@@ -16,8 +16,12 @@ const (
 	// connectionsMax bounds the connections of clients. A client needs one; the
 	// next one waits in the kernel's backlog until another closes.
 	connectionsMax = 4096
-	// connectionsPerAddressMax bounds those of one address, which may be an office behind one router: a quarter of all.
-	connectionsPerAddressMax = connectionsMax / 4
+	// connectionShare bounds those of one address, which may be an office behind one router: a quarter of all.
+	connectionShare = 4
+	// callWorkers is how many goroutines are kept for calls. A new one for every call begins with a small stack, which is copied
+	// three times on the way through gRPC and a handler: a seventh of a short read. Calls beyond them, and beside streams,
+	// of which each keeps one, have goroutines of their own as ever. They hold some 2 MiB between them.
+	callWorkers = 256
 	// callsPerUserMax bounds the calls of one user that are under way: a quarter of what a host takes (host's callsMax), and
 	// far beyond the window of a session.
 	callsPerUserMax = 4096
@@ -29,6 +33,12 @@ const (
 	messageBytesMax = 1<<20 + 32<<10
 	// lockWaitMax is how long the answer about a place in line may take: below what a client waits for an answer.
 	lockWaitMax = time.Second
+	// streamWindowBytes is how much a client may send on one stream before a handler has read it, and connectionWindowBytes on
+	// all of one connection: half a file's megabyte is 10 MB/s over 50 ms. They are fixed, because gRPC would find them out by
+	// asking for a sign of life beside every request and its answer, which costs a lone call a tenth more, and would let
+	// them grow to 16 MiB.
+	streamWindowBytes     = 512 << 10
+	connectionWindowBytes = 1 << 20
 	// headerBytesMax bounds a request's headers.
 	headerBytesMax = 16 << 10
 
@@ -91,6 +101,8 @@ const (
 	// more than freezeAgain files it freezes again, so that it is not old when it ends.
 	freezesMax  = 10
 	freezeAgain = 16
+	// haveMax bounds what a client names that has some of a backup already: half of a request.
+	haveMax = 16384
 	// retentionSecondsMax is 100 years.
 	retentionSecondsMax = 100 * 365 * 24 * 3600
 

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -27,7 +28,7 @@ func (s *accounts) SignUp(ctx context.Context, r *pb.SignUpRequest) (*pb.SignUpR
 		return nil, refuse(err)
 	}
 	if r.GetInvite() != "" {
-		hash, err := codeHash(auth.Invite, "invite", r.GetInvite())
+		hash, err := codeHash(signUpKind(r.GetInvite()), "invite", r.GetInvite())
 		if err != nil {
 			return nil, err
 		}
@@ -52,6 +53,15 @@ func (s *accounts) SignUp(ctx context.Context, r *pb.SignUpRequest) (*pb.SignUpR
 		return nil, err
 	}
 	return &pb.SignUpResponse{User: convert.User(&made.User), Position: uint64(at)}, nil
+}
+
+// signUpKind says which code somebody signs up with: an invitation, or the token of the first admin, who has nobody to
+// invite him.
+func signUpKind(code string) auth.TicketKind {
+	if strings.HasPrefix(strings.ToLower(strings.TrimSpace(code)), string(auth.Bootstrap)+"-") {
+		return auth.Bootstrap
+	}
+	return auth.Invite
 }
 
 func (s *accounts) LogIn(ctx context.Context, r *pb.LogInRequest) (*pb.LogInResponse, error) {

@@ -26,9 +26,9 @@ func (u *user) who() error {
 	return err
 }
 
-// backUp streams a backup.
-func (u *user) backUp() ([]byte, error) {
-	s, err := u.operator().Backup(u.ctx(), &pb.BackupRequest{})
+// backUp streams a backup without the contents that somebody has.
+func (u *user) backUp(have ...[]byte) ([]byte, error) {
+	s, err := u.operator().Backup(u.ctx(), &pb.BackupRequest{Have: have})
 	var all []byte
 	for err == nil {
 		var r *pb.BackupResponse
@@ -168,4 +168,43 @@ func TestR95_AnAdminSaysForHowLongThingsAreKeptAndEverybodyMayKnow(t *testing.T)
 	require.NoError(t, err)
 	require.Equal(t, []uint64{7200, 0, 60}, []uint64{got.GetRetention().GetMessages(), got.GetRetention().GetFiles(), got.GetRetention().GetEvents()})
 	require.Contains(t, strings.Join(root.audited(), "\n"), "root retention.set  messages for 2h0m0s")
+}
+
+// There is nothing to wait for, and the leader does not stop for it.
+func TestLeadershipIsNotHandedToANodeThatIsNone(t *testing.T) {
+	c := startCluster(t, 1, governed())
+	root := c.admin("root")
+	_, err := root.cluster().Transfer(root.ctx(), &pb.TransferRequest{To: 9})
+	refused(t, err, codes.NotFound, "NO_MEMBER")
+}
+
+// What a client has is left out, so that a backup that was broken off need not begin anew.
+func TestABackupLeavesOutWhatTheClientHas(t *testing.T) {
+	c := startCluster(t, 1, governed())
+	root := c.admin("root")
+	one, two := "what there is", "what is new"
+	root.upload("general", "one.txt", one)
+	root.upload("general", "two.txt", two)
+	has := blob.SumOf([]byte(one))
+	p, err := root.backUp(has[:])
+	require.NoError(t, err)
+	r, err := backup.NewReader(bytes.NewReader(p))
+	require.NoError(t, err)
+	var sums []blob.Sum
+	for {
+		item, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		require.NoError(t, err)
+		if !item.State {
+			sums = append(sums, item.Sum)
+		}
+	}
+	require.Equal(t, []blob.Sum{blob.SumOf([]byte(two))}, sums)
+
+	for _, have := range [][][]byte{{has[:31]}, make([][]byte, haveMax+1)} {
+		_, err = root.backUp(have...)
+		require.Equal(t, "FIELD_INVALID", convert.ParseError(err).Reason)
+	}
 }

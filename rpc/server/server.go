@@ -75,6 +75,9 @@ type Config struct {
 	BcryptCost       int
 	TokenLifetime    time.Duration
 	PasswordRunesMin int
+	// Connections is how many connections of clients there may be at a time, fewer than a process commonly can have if this one can't
+	// have that many files open; zero is 4,096, which is the most.
+	Connections int
 	// GoneAfter is how long the leader hears nothing of a node before the users there are offline; zero is 15 s.
 	GoneAfter time.Duration
 	// Assistant says where the texts of assistance are made; zero is here, without a model.
@@ -138,6 +141,9 @@ func New(cfg Config) (*Server, error) {
 		grpc.MaxRecvMsgSize(messageBytesMax),
 		grpc.MaxHeaderListSize(headerBytesMax),
 		grpc.MaxConcurrentStreams(streamsMax),
+		grpc.NumStreamWorkers(callWorkers),
+		grpc.StaticStreamWindowSize(streamWindowBytes),
+		grpc.StaticConnWindowSize(connectionWindowBytes),
 		grpc.ConnectionTimeout(handshakeMax),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingAfter, Timeout: pingMax}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: clientPingMin, PermitWithoutStream: true}),
@@ -211,7 +217,8 @@ func (s *Server) Serve(l net.Listener) error {
 	go s.duties.run()
 	defer s.health.stop()
 	defer s.duties.stop()
-	if err := s.grpc.Serve(newCrowd(netutil.LimitListener(l, connectionsMax), connectionsPerAddressMax, isLoopback)); !errors.Is(err, grpc.ErrServerStopped) && err != nil {
+	most := min(cmp.Or(s.cfg.Connections, connectionsMax), connectionsMax)
+	if err := s.grpc.Serve(newCrowd(netutil.LimitListener(l, most), most/connectionShare, isLoopback)); !errors.Is(err, grpc.ErrServerStopped) && err != nil {
 		return fmt.Errorf("server: serve clients on %s: %w", l.Addr(), err)
 	}
 	return nil

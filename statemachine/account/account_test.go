@@ -425,6 +425,30 @@ func TestR12_TheFirstAdminHasTheTokenAndTheLastOneStays(t *testing.T) {
 	require.Equal(t, uint64(1), w.m.Settings().Admins)
 }
 
+// Only users claim the token, and only admins invite: without this a cluster off loopback would never have a user.
+func TestR12_TheFirstUserSignsUpWithTheTokenWhereSigningUpIsNotOpen(t *testing.T) {
+	for _, mode := range []state.SignUpMode{state.SignUpInvite, state.SignUpClosed} {
+		w := newWorld(t)
+		w.must(nobody, &account.Bootstrap{Key: key(1), SignUp: mode, Offer: digest("token")}, nil)
+		with := func(name, code string) *account.SignUp {
+			s := signUp(name)
+			s.Invite = digest(code)
+			return s
+		}
+		reason := map[state.SignUpMode]string{state.SignUpInvite: "INVITE_REFUSED", state.SignUpClosed: "SIGN_UP_CLOSED"}[mode]
+		w.refused(nobody, with("ann", "guess"), state.NotPermitted, reason)
+		w.must(nobody, with("ann", "token"), nil)
+		ann := w.logIn("ann")
+		w.must(ann, &account.ClaimAdmin{Hash: digest("token")}, nil)
+		w.refused(nobody, with("bob", "token"), state.NotPermitted, reason)
+
+		w = newWorld(t)
+		w.must(nobody, &account.Bootstrap{Key: key(1), SignUp: mode, Offer: digest("token")}, nil)
+		w.pass(24 * time.Hour)
+		w.refused(nobody, with("ann", "token"), state.NotPermitted, reason)
+	}
+}
+
 func TestR13_TheThreeChannelsExistOnceWithTheSameIds(t *testing.T) {
 	w := newWorld(t)
 	for id, name := range map[state.PlaceID]string{state.General: "general", state.Random: "random", state.Tech: "tech"} {

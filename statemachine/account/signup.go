@@ -10,7 +10,7 @@ type SignUp struct {
 	Email   string
 	Display string   // empty: the name
 	Hash    []byte   // bcrypt's, of a password that was checked
-	Invite  [32]byte // SHA-256 of the code, if one is needed
+	Invite  [32]byte // SHA-256 of the code, if one is needed: of an invitation, or of the first admin's token
 }
 
 // Kind is the command's number.
@@ -70,13 +70,22 @@ func (s *SignUp) Apply(t *state.Txn) (state.Coded, *state.Refusal) {
 }
 
 // permitted judges by the sign-up mode, and returns the invitation that is to be used, if one is. Before anything
-// was decided nobody may: a cluster that is just being made is open to none.
+// was decided nobody may: a cluster that is just being made is open to none. Whoever has the first admin's token may
+// in any mode, and uses nothing up: only users claim it, and without it a cluster that is not open would never have one.
 func (s *SignUp) permitted(t *state.Txn) (*state.Invite, *state.Refusal) {
-	switch t.Settings().SignUp {
+	set := t.Settings()
+	if s.Invite != ([32]byte{}) && s.Invite == set.OfferHash && set.OfferUntil > t.At.Time {
+		return nil, nil
+	}
+	switch set.SignUp {
 	case state.SignUpOpen:
 		return nil, nil
 	case state.SignUpInvite:
-		if s.Invite == ([32]byte{}) {
+		switch {
+		case s.Invite == ([32]byte{}) && set.Admins == 0:
+			return nil, state.Refusef(state.NotPermitted, "INVITE_NEEDED",
+				"A new account needs a code, and there is no admin yet who could make one: it is in the file bootstrap-token in the directory of a node.")
+		case s.Invite == ([32]byte{}):
 			return nil, state.Refusef(state.NotPermitted, "INVITE_NEEDED", "A new account needs an invitation code: ask an admin of the cluster for one.")
 		}
 		i, ok := t.Invite(string(s.Invite[:]))

@@ -21,7 +21,7 @@
 //	list.go     Channels, ChannelOf, Members, Conversations, PlaceOf; and what is written down: InspectChannel, InspectChannels
 //	search.go   Search, over words.go
 //
-// Who may do what stands in one table, in package state (access.go).
+// Who may do what stands in one table, in state/access.go.
 //
 // # What happens to an event
 //

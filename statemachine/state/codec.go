@@ -173,6 +173,9 @@ func (c *Coder) count() int {
 	return int(n)
 }
 
+// listHint is how many items of a list room is made for before they are read: a page.
+const listHint = PageDefault + 1
+
 // List passes a list, item by item. An item takes at least a byte, so that a list never has more of them than the
 // bytes that are left.
 func List[T any](c *Coder, v *[]T, item func(c *Coder, v *T)) {
@@ -183,7 +186,11 @@ func List[T any](c *Coder, v *[]T, item func(c *Coder, v *T)) {
 		}
 		return
 	}
-	for n := c.count(); n > 0 && !c.bad; n-- {
+	n := c.count()
+	if n > 1 && *v == nil {
+		*v = make([]T, 0, min(n, listHint)) // a page grows to its size at once, and a count that lies takes no more than that
+	}
+	for ; n > 0 && !c.bad; n-- {
 		var one T
 		item(c, &one)
 		if !c.bad {

@@ -54,7 +54,8 @@ func (id DocID) String() string { return docPrefix + base36(uint64(id)) }
 
 // String returns the id as people and programs see it.
 func (id MessageID) String() string {
-	return "msg_" + base36(uint64(id.Position)) + "_" + base36(uint64(id.Place))
+	text := strconv.AppendUint(append(make([]byte, 0, 32), "msg_"...), uint64(id.Position), 36)
+	return string(strconv.AppendUint(append(text, '_'), uint64(id.Place), 36))
 }
 
 // Code passes the fields.
@@ -66,7 +67,8 @@ func (id *MessageID) Code(c *Coder) {
 // parseBase36 accepts what base36 makes and nothing else: one thing has one name.
 func parseBase36(s string) (uint64, bool) {
 	v, err := strconv.ParseUint(s, 36, 64)
-	return v, err == nil && base36(v) == s
+	var digits [13]byte // as many as the largest has
+	return v, err == nil && string(strconv.AppendUint(digits[:0], v, 36)) == s
 }
 
 func parseID(s, prefix string) (uint64, bool) {

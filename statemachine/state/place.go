@@ -162,8 +162,12 @@ func (s *State) Member(place PlaceID, user UserID) (Member, bool) {
 
 // PutMember writes a user's part in a place. It counts in p, which the caller writes.
 func (s *State) PutMember(p *Place, user UserID, m *Member) {
-	was, had := s.Member(p.ID, user)
-	if !had {
+	key := Key(uint64(p.ID), uint64(user))
+	var was Member
+	row, had := s.row(TableMembers, key)
+	if had {
+		was.Code(&row)
+	} else {
 		p.Members++
 	}
 	if was.Admin {
@@ -174,7 +178,7 @@ func (s *State) PutMember(p *Place, user UserID, m *Member) {
 	}
 	c := s.writer()
 	m.Code(c)
-	s.keep(TableMembers, Key(uint64(p.ID), uint64(user)), c)
+	s.keep(TableMembers, key, c)
 	if !had {
 		s.Mark(TableUserPlaces, Key(uint64(user), uint64(p.ID)))
 	}

@@ -26,7 +26,9 @@ const markRetention = "retention"
 
 // Retention returns for how long things are kept.
 func (s *State) Retention() (r Retention) {
-	s.Read(TableMarks, markRetention, &r)
+	if c, ok := s.row(TableMarks, markRetention); ok { // with every entry: no memory for it
+		r.Code(&c)
+	}
 	return r
 }
 
@@ -77,7 +79,17 @@ const sweepEvery = time.Hour
 
 // SweepDue returns where the round stands, if it is time to go on.
 func (s *State) SweepDue(now raft.LogTime) (k Sweep, due bool) {
-	return k, s.Read(TableMarks, markSweep, &k) && k.Due <= now
+	k, there := s.sweep()
+	return k, there && k.Due <= now
+}
+
+// sweep returns where the round stands; false: nothing is to go.
+func (s *State) sweep() (k Sweep, there bool) {
+	c, there := s.row(TableMarks, markSweep)
+	if there {
+		k.Code(&c)
+	}
+	return k, there
 }
 
 // SweptTo writes where the round goes on with the next entry; zero: it is over.
@@ -222,8 +234,7 @@ func (s *State) nextRetention() (at raft.LogTime, ok bool) {
 			at, ok = t, true
 		}
 	}
-	var k Sweep
-	if s.Read(TableMarks, markSweep, &k) {
+	if k, there := s.sweep(); there {
 		add(k.Due)
 	}
 	keep := s.Retention().Events

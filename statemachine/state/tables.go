@@ -76,6 +76,7 @@ const (
 type Tables struct {
 	rows    [tableCount]btree.Map[string, []byte]
 	hash    node.Hash
+	hashes  hashes // of rows that were replaced lately; not state
 	scratch []byte // of Write; not state
 	coder   Coder  // of writer; not state
 	input   Coder  // of DecodeCommand; not state
@@ -90,11 +91,20 @@ func (t *Tables) Write(id Table, key string, value []byte) {
 	} else {
 		was, had = t.rows[id].Set(key, value)
 	}
+	var sum node.Hash
 	if had {
-		t.hash = subHash(t.hash, t.rowHash(id, key, was))
+		var known bool
+		if sum, known = t.hashes.of(id, key, was); !known {
+			sum = t.rowHash(id, key, was)
+		}
+		t.hash = subHash(t.hash, sum)
 	}
 	if value != nil {
-		t.hash = addHash(t.hash, t.rowHash(id, key, value))
+		sum = t.rowHash(id, key, value)
+		t.hash = addHash(t.hash, sum)
+		if had {
+			t.hashes.keep(id, key, value, sum)
+		}
 	}
 }
 

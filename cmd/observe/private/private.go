@@ -22,6 +22,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"parley/cmd/observe/logging"
 )
 
@@ -35,6 +37,8 @@ const (
 	idleMax  = time.Minute
 	// levelBytesMax bounds the name of a level.
 	levelBytesMax = 16
+	// connectionsMax bounds the connections: each is one of the node's files. The next one waits in the kernel's backlog.
+	connectionsMax = 64
 	// stopMax is how long a stop waits for answers under way.
 	stopMax = time.Second
 )
@@ -142,7 +146,7 @@ func Serve(l net.Listener, h http.Handler, log *slog.Logger) *Server {
 	go func() {
 		defer close(s.done)
 		// A process that ends, or only checks whether it could start, may close its listeners first.
-		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+		if err := s.http.Serve(netutil.LimitListener(l, connectionsMax)); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			log.Error("the node can't be watched any more: its HTTP listener failed", "address", l.Addr().String(), "error", err)
 		}
 	}()

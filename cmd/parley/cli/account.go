@@ -39,6 +39,7 @@ func jsonUser(u *pb.User) userJSON {
 func (a *app) signupCommand() *cobra.Command {
 	r := &pb.SignUpRequest{}
 	var p passwords
+	var inviteFile string
 	cmd := &cobra.Command{
 		Use: "signup USER --email E --display-name D", Short: "Make an account", Args: args("USER"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
@@ -47,6 +48,14 @@ func (a *app) signupCommand() *cobra.Command {
 			}
 			if r.GetEmail() == "" {
 				return usageOf(cmd, "--email is missing")
+			}
+			if inviteFile != "" {
+				if r.Invite != "" {
+					return usageOf(cmd, "--invite and --invite-file exclude each other")
+				}
+				if r.Invite, err = codeIn(inviteFile); err != nil {
+					return err
+				}
 			}
 			if r.Password, err = a.newPassword(cmd, &p, 0); err != nil {
 				return err
@@ -66,6 +75,7 @@ func (a *app) signupCommand() *cobra.Command {
 	f.StringVar(&r.Email, "email", "", "your email address; only you and the cluster's admins see it")
 	f.StringVar(&r.DisplayName, "display-name", "", "the name that others see; left out, it is the username")
 	f.StringVar(&r.Invite, "invite", "", "the code of an invite, where one is needed")
+	f.StringVar(&inviteFile, "invite-file", "", "read it from a file; the first user of a new cluster takes bootstrap-token of a node's directory")
 	p.flags(cmd)
 	return cmd
 }

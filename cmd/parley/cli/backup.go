@@ -27,7 +27,7 @@ func (a *app) backupCommand() *cobra.Command {
 		Use: "backup PATH", Short: "Write a copy of everything to a file, while the cluster works", Args: args("PATH"),
 		Long: `Writes all that the cluster holds at one position, and the content of all files, to PATH, which must not exist. The
 file is readable by its user alone (0600): it has everybody's messages and the hashes of passwords. It
-gets its name when it is whole and was checked; until then it is PATH.part. --timeout bounds how long nothing may come.`,
+gets its name when it is whole and was checked; until then it is PATH.part, where the same command goes on if it was broken off. --timeout bounds how long nothing may come.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.dial()
 			if err != nil {

@@ -115,16 +115,23 @@ func jsonChannel(c *pb.Channel) channelJSON {
 }
 
 func (a *app) channelListCommand() *cobra.Command {
-	var joined bool
+	var joined, all bool
 	cmd := &cobra.Command{
-		Use: "list", Short: "Show the channels that you may see, with what you have not read", Args: args(),
+		Use: "list [--joined|--all]", Short: "Show the channels that you may see, with what you have not read", Args: args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if joined && all {
+				return usageOf(cmd, "--joined and --all exclude each other")
+			}
 			return a.with(cmd, func(ctx context.Context, c *client.Client) error {
-				all, err := collect(c.AllChannels(ctx, joined, a.fresh()))
+				pages := c.AllChannels(ctx, joined, a.fresh())
+				if all {
+					pages = c.EveryChannel(ctx, a.fresh())
+				}
+				channels, err := collect(pages)
 				if err != nil {
 					return err
 				}
-				return list(a, all, jsonChannel, "CHANNEL MEMBERS UNREAD ROLE  DESCRIPTION", func(j channelJSON) []string {
+				return list(a, channels, jsonChannel, "CHANNEL MEMBERS UNREAD ROLE  DESCRIPTION", func(j channelJSON) []string {
 					unread := ""
 					if j.Unread > 0 {
 						unread = fmt.Sprint(j.Unread)
@@ -139,6 +146,7 @@ func (a *app) channelListCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&joined, "joined", false, "only those that you are a member of")
+	cmd.Flags().BoolVar(&all, "all", false, "for cluster admins: private ones of others, too; it is audited")
 	return cmd
 }
 

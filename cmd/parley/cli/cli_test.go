@@ -98,6 +98,8 @@ func TestMistakesInTheCommandLineAreUsageErrors(t *testing.T) {
 		"history", "history #general -n 0", "history #general -n x", "history #general --before 0",
 		"history #general --before 1 --after 1", "history #general --bogus", "tail", "cluster bogus", "cluster status x",
 		"send #general x --addrs nowhere", "send #general x --addrs ,", "send #general x --timeout fast",
+		"send #general x --timeout -1s", "send #general x --request-id=", "doc set doc_1", "doc show doc_1 --rev 0", "invite create --uses 0",
+		"channel list --joined --all",
 	} {
 		stdout, stderr, code := run("", strings.Fields(args)...)
 		require.Equal(t, 2, code, args)
@@ -236,6 +238,30 @@ version
 			require.Contains(t, stdout, "--json", call)
 		}
 	}
+}
+
+func TestWhatIsMistypedIsToldInWords(t *testing.T) {
+	for line, told := range map[string]string{
+		"chanel list":                          `there is no command "chanel"; did you mean channel?`,
+		"channel lst":                          `there is no command "lst"; did you mean list, or set?`,
+		"nonsense":                             `there is no command "nonsense"` + "\n",
+		"history #general -n many":             `--number "many": it is a number`,
+		"lock acquire x --ttl soon":            `--ttl "soon": it is a time such as 30s, 10m or 2h`,
+		"history #general --stale=perhaps":     `--stale "perhaps": it is true or false`,
+		"history #general --timeout -1s":       "--timeout -1s: it is a time such as 10s, or 0 for ever",
+		"send #general x --request-id=":        "--request-id is empty",
+		"send #general x --request-id= --json": "",
+	} {
+		_, stderr, code := run("", strings.Fields(line)...)
+		require.Equal(t, 2, code, line)
+		require.Contains(t, stderr, told, line)
+	}
+}
+
+// The hint is for the command that was called: cluster backup has neither -o nor --force.
+func TestTheHintOfAFileThatExistsNamesOnlyWhatHelps(t *testing.T) {
+	require.NotContains(t, describe(&fetch.ExistsError{Path: "x"}).Hint, "--force")
+	require.Contains(t, describe(&fetch.ExistsError{Path: "x", MayForce: true}).Hint, "--force")
 }
 
 // Whoever asks for nothing that a cluster has to say needs no cluster, and where nobody is logged in no node is asked.

@@ -50,6 +50,9 @@ func (a *app) docShowCommand() *cobra.Command {
 		Use: "show ID [--rev N] [--at TIME|POS]", Short: "Show a document's content, the newest or an older one", Args: args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q := &pb.GetDocumentRequest{DocumentId: args[0], Version: rev}
+			if rev == 0 && cmd.Flags().Changed("rev") {
+				return usageOf(cmd, "--rev 0: revisions are 1, 2, 3, …; left out, it is the newest")
+			}
 			if err := atOf(cmd, at, q); err != nil {
 				return err
 			}

@@ -206,6 +206,9 @@ func (a *app) docSetCommand() *cobra.Command {
 		Use: "set ID [--title T] [--lock required|advisory] [--ai on|off]", Short: "Change a document's title, how it is written, and whether a model may read it", Args: args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r := &pb.SetDocumentRequest{DocumentId: args[0]}
+			if f := cmd.Flags(); !f.Changed("title") && !f.Changed("lock") && !f.Changed("ai") {
+				return usageOf(cmd, "say what is to change: --title, --lock or --ai")
+			}
 			if cmd.Flags().Changed("title") {
 				r.Title = &title
 			}

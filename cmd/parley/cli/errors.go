@@ -64,7 +64,7 @@ func describe(err error) failure {
 		return failure{Code: "USAGE", Message: e.text, Hint: e.hint, exit: exitUsage}
 	}
 	if errors.Is(err, ErrInterrupted) || errors.Is(err, context.Canceled) {
-		return failure{Code: "INTERRUPTED", Message: "interrupted", Hint: "what was being sent may have been sent", exit: exitInterrupted}
+		return failure{Code: "INTERRUPTED", Message: "interrupted", Hint: "a change that was on its way may have happened", exit: exitInterrupted}
 	}
 	if e, ok := errors.AsType[*brokenError](err); ok {
 		return failure{Code: "AUDIT_BROKEN", Message: e.Error(), Hint: "this is not what the cluster had; export it again, and compare", exit: exitError}
@@ -87,7 +87,10 @@ func describe(err error) failure {
 	case errors.As(err, &e):
 		return describeAnswer(e)
 	case errors.As(err, &exists):
-		f.Code, f.exit, f.Hint = "FILE_EXISTS", exitConflict, "nothing was written; take another path with -o, or replace it with --force"
+		f.Code, f.exit, f.Hint = "FILE_EXISTS", exitConflict, "nothing was written; take another path"
+		if exists.MayForce {
+			f.Hint += " with -o, or replace it with --force"
+		}
 	case errors.As(err, &open):
 		f.Code, f.Hint = "CREDENTIALS_OPEN", "whoever reads them is you: log out if others may have; to go on: chmod 600 "+open.Path
 	case errors.As(err, &unknown):
@@ -150,12 +153,12 @@ var hints = map[string]string{
 	"AI_OFF":                 "see parley channel set NAME --ai on, and parley doc set ID --ai on",
 	"LAST_OWNER":             "make somebody else an owner first: parley doc share ID USER --role owner",
 	"LOGIN_NOT_FOUND":        "see parley sessions",
-	"NOT_A_MEMBER":           "join it first: parley channel join NAME",
+	"NOT_A_MEMBER":           "parley channel join NAME makes you one where anybody may join; else an admin of it adds you",
 	"INVITATION_NEEDED":      "ask an admin of the channel: parley channel add NAME USER",
 	"CREDENTIALS_WRONG":      "no account yet? parley signup NAME",
 	"LOGIN_ENDED":            "this login was ended; log in with: parley login NAME",
 	"TOKEN_EXPIRED":          "this login has expired; log in with: parley login NAME",
-	"INVITE_NEEDED":          "ask a cluster admin for a code (parley invite create), and sign up with --invite CODE",
+	"INVITE_NEEDED":          "sign up with --invite CODE, which a cluster admin makes (parley invite create), or as the first of all with --invite-file bootstrap-token",
 	"TEXT_TOO_LONG":          "nothing was sent; change the text",
 	"TEXT_EMPTY":             "nothing was sent; change the text",
 	"TEXT_NOT_UTF8":          "nothing was sent; change the text",

@@ -7,15 +7,21 @@ import (
 	"parley/cmd/parley/plain"
 )
 
+// stdout is where -o - writes.
+const stdout = "-"
+
 func (a *app) fileGetCommand() *cobra.Command {
 	var to string
 	var force bool
 	cmd := &cobra.Command{
 		Use: "get ID [-o PATH] [--force]", Short: "Get a file", Args: args("ID"),
-		Long: `Gets a file, into the working directory under its own name, or to where -o says: a path, or a directory. What is there
+		Long: `Gets a file, into the working directory under its own name, or to where -o says: a path, a directory, or - for stdout. What is there
 already is replaced with --force only. What has come when the connection breaks, or the command ends, stays in a
 file beside it, .ID.part, and the next call goes on there. --timeout bounds how long nothing may come.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if to == stdout && a.json {
+				return usageOf(cmd, "-o - and --json exclude each other: both write to stdout")
+			}
 			c, err := a.dial()
 			if err != nil {
 				return err
@@ -29,13 +35,19 @@ file beside it, .ID.part, and the next call goes on there. --timeout bounds how 
 			}
 			bar := a.progress(of.GetFile().GetName())
 			moving, moved, stop := a.whileMoving(cmd.Context())
-			path, err := fetch.File(moving, c, of.GetFile(), fetch.Options{To: to, Force: force, Progress: func(done, all int64) {
+			progress := func(done, all int64) {
 				moved()
 				bar.at(done, all)
-			}})
+			}
+			var path string
+			if to == stdout {
+				err = fetch.Content(moving, c, of.GetFile(), a.Out, progress)
+			} else {
+				path, err = fetch.File(moving, c, of.GetFile(), fetch.Options{To: to, Force: force, Progress: progress})
+			}
 			stop()
 			bar.end()
-			if err != nil {
+			if err != nil || to == stdout {
 				return err
 			}
 			j := struct {
@@ -45,7 +57,7 @@ file beside it, .ID.part, and the next call goes on there. --timeout bounds how 
 			return a.print(j, "%s: %d bytes", plain.Line(path), j.Size)
 		},
 	}
-	cmd.Flags().StringVarP(&to, "output", "o", "", "where to write it")
+	cmd.Flags().StringVarP(&to, "output", "o", "", "where to write it; - is stdout")
 	cmd.Flags().BoolVar(&force, "force", false, "replace what is there")
 	return cmd
 }

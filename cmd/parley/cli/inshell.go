@@ -2,12 +2,17 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
 
 	"parley/cmd/parley/shell"
 )
@@ -52,6 +57,7 @@ func (s *inShell) Run(ctx context.Context, args []string) (out, notes string, er
 func (s *inShell) execute(ctx context.Context, args []string, out, err io.Writer) error {
 	inner := &app{Streams: Streams{In: strings.NewReader(""), Out: out, Err: err, Getenv: s.Getenv}}
 	root := inner.root()
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { _, _ = io.WriteString(out, helpInShell(cmd)) })
 	root.SetArgs(args)
 	root.SetIn(inner.In)
 	root.SetOut(out)
@@ -68,8 +74,29 @@ func kindOfExit(code int) shell.ErrorKind {
 
 // hintInShell writes commands as the shell takes them.
 func hintInShell(hint string) string {
-	return strings.NewReplacer("parley doc ", "/doc ", "parley lock ", "/lock ", "parley --help", "/help", "parley login NAME", "/login NAME",
+	return strings.NewReplacer("parley doc ", "/doc ", "parley lock ", "/lock ", "parley ai ", "/ai ", "parley --help", "/help", "parley login NAME", "/login NAME",
 		"parley ", "/parley ").Replace(hint)
+}
+
+// helpInShell is the help of a command as the shell takes it: the commands below it, or its own flags. Where the cluster is and
+// who calls is the shell's to know, so that the flags of all commands are left out.
+func helpInShell(cmd *cobra.Command) string {
+	var b strings.Builder
+	fmt.Fprintln(&b, cmp.Or(cmd.Long, cmd.Short))
+	use := func(cmd *cobra.Command) string { return strings.TrimSuffix(cmd.UseLine(), " [flags]") }
+	if !cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(&b, "\n  %s\n\n%s", use(cmd), cmd.LocalNonPersistentFlags().FlagUsages())
+	} else {
+		fmt.Fprintln(&b)
+		t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+		for _, c := range cmd.Commands() {
+			if c.IsAvailableCommand() {
+				fmt.Fprintf(t, "  %s\t%s\n", use(c), c.Short)
+			}
+		}
+		_ = t.Flush() // into a Builder
+	}
+	return hintInShell(b.String())
 }
 
 // Complete returns what the last word of a command can be; see shell.Plain.

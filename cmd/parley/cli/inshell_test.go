@@ -49,3 +49,21 @@ func TestR97_EveryCommandOfTheShellIsOneOfTheCommandLine(t *testing.T) {
 		require.True(t, slices.Contains(words, word), "the shell has no /%s any more", word)
 	}
 }
+
+// Somebody in the shell is told what he can write there, and nothing of flags that the shell decides.
+func TestR96_HelpWithinTheShellIsInItsWords(t *testing.T) {
+	s := &inShell{app: &app{Streams: Streams{Getenv: env(t.TempDir())}}, context: "default"}
+	for _, word := range []string{"doc", "lock", "ai", "channel"} {
+		told, notes, err := s.Run(t.Context(), []string{word})
+		require.NoError(t, err)
+		require.Empty(t, notes)
+		require.NotContains(t, told, "--tls-ca")
+		require.Less(t, strings.Count(told, "\n"), 25, told)
+		require.NotRegexp(t, `(?m)^ *parley `, told)
+	}
+	told, _, err := s.Run(t.Context(), []string{"doc", "create", "--help"})
+	require.NoError(t, err)
+	require.Contains(t, told, "/doc create --title T --file PATH|-")
+	require.Contains(t, told, "--title")
+	require.NotContains(t, told, "--tls-ca")
+}

@@ -21,13 +21,18 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"google.golang.org/grpc"
 
 	"parley/cmd/parley/keep"
@@ -101,10 +106,10 @@ for the direct conversation with somebody. Every cluster has #general.
 
 Begin with parley signup NAME, then parley login NAME.`
 	root.SilenceErrors, root.SilenceUsage = true, true
-	root.PersistentPreRunE = a.beginTrace
+	root.PersistentPreRunE = a.begin
 	root.CompletionOptions.DisableDefaultCmd = true // completion.go has it
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageOf(cmd, "%v", err)
+		return usageOf(cmd, "%s", flagMistake(err))
 	})
 	f := root.PersistentFlags()
 	f.StringSliceVar(&a.addrs, "addrs", nil, "the nodes' client addresses; any one suffices (env PARLEY_ADDRS)")
@@ -129,13 +134,44 @@ Begin with parley signup NAME, then parley login NAME.`
 	return root
 }
 
+// begin refuses what is wrong with the global flags, and begins the trace.
+func (a *app) begin(cmd *cobra.Command, args []string) error {
+	switch {
+	case a.timeout < 0:
+		return usageOf(cmd, "--timeout %v: it is a time such as 10s, or 0 for ever", a.timeout)
+	case a.requestID == "" && cmd.Flags().Changed("request-id"):
+		// Most likely a variable that has no value: who repeats the command counts on its being done once.
+		return usageOf(cmd, "--request-id is empty")
+	}
+	return a.beginTrace(cmd, args)
+}
+
+// flagMistake says what is wrong with a flag, without the names of Go's functions.
+func flagMistake(err error) string {
+	e, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return err.Error()
+	}
+	words := map[string]string{"duration": "a time such as 30s, 10m or 2h", "bool": "true or false"}
+	return fmt.Sprintf("--%s %q: it is %s", e.GetFlag().Name, e.GetValue(), cmp.Or(words[e.GetFlag().Value.Type()], "a number"))
+}
+
+// meant says which command somebody may have meant who mistyped it.
+func meant(cmd *cobra.Command, word string) string {
+	cmd.SuggestionsMinimumDistance = 2
+	if names := cmd.SuggestionsFor(word); len(names) > 0 {
+		return "; did you mean " + strings.Join(names, ", or ") + "?"
+	}
+	return ""
+}
+
 // group is a command that has only commands below it.
 func (a *app) group(use, short string, below ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: use, Short: short, Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageOf(cmd, "there is no command %q", args[0])
+				return usageOf(cmd, "there is no command %q%s", args[0], meant(cmd, args[0]))
 			}
 			return cmd.Help()
 		},

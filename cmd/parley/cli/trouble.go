@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/status"
@@ -25,11 +26,11 @@ func (t *trouble) interrupted(err error) {
 	switch {
 	case t.since.IsZero():
 		t.since = now
-		t.note("%s; trying the other nodes", clean(reason(err)))
+		t.note("%s; trying the other nodes", clause(clean(reason(err))))
 	case now.Sub(t.told) < troubleEvery:
 		return
 	default:
-		t.note("no node streams since %v; still trying (%s)", now.Sub(t.since).Round(time.Second), clean(reason(err)))
+		t.note("no node streams since %v; still trying (%s)", now.Sub(t.since).Round(time.Second), clause(clean(reason(err))))
 	}
 	t.told = now
 }
@@ -49,3 +50,6 @@ func reason(err error) string {
 	}
 	return err.Error()
 }
+
+// clause is a sentence that goes on.
+func clause(text string) string { return strings.TrimSuffix(text, ".") }

@@ -28,7 +28,7 @@ func TestAnInterruptionIsToldOnceAndThenNowAndThen(t *testing.T) {
 	tr.goesOn()
 	require.Equal(t, "it goes on", said[3])
 	tr.goesOn()
-	tr.interrupted(errors.New("EOF"))
+	tr.interrupted(errors.New("EOF."))
 	tr.goesOn()
 	require.Equal(t, []string{"EOF; trying the other nodes"}, said[4:], "a short one is told by itself")
 }

@@ -115,6 +115,9 @@ func (a *app) inviteCommand() *cobra.Command {
 			if err := a.noRequestID(cmd); err != nil {
 				return err
 			}
+			if uses == 0 {
+				return usageOf(cmd, "--uses 0: nobody could sign up with it")
+			}
 			seconds := int64(lasts / time.Second)
 			if cmd.Flags().Changed("for") && seconds < 1 || seconds > 1<<31 {
 				return usageOf(cmd, "--for %v: an invite is good for a second at least, and 30 days at most", lasts)
@@ -149,15 +152,12 @@ func (a *app) adminClaimCommand() *cobra.Command {
 			if file == "" {
 				return usageOf(cmd, "--token-file is missing: it is bootstrap-token in the directory of a node")
 			}
-			b, err := os.ReadFile(file)
+			token, err := codeIn(file)
 			if err != nil {
 				return err
 			}
-			if len(b) > secretLineMax {
-				return fmt.Errorf("%s is no bootstrap token", file)
-			}
 			return a.with(cmd, func(ctx context.Context, c *client.Client) error {
-				r, err := c.ClaimAdmin(ctx, strings.TrimSpace(string(b)), a.once())
+				r, err := c.ClaimAdmin(ctx, token, a.once())
 				if err != nil {
 					return err
 				}
@@ -168,6 +168,15 @@ func (a *app) adminClaimCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&file, "token-file", "", "the file that the first start of the cluster left")
 	return cmd
+}
+
+// codeIn reads a code from a file, where no other user of the machine sees it.
+func codeIn(file string) (string, error) {
+	b, err := os.ReadFile(file)
+	if err == nil && len(b) > secretLineMax {
+		err = fmt.Errorf("%s holds no code", file)
+	}
+	return strings.TrimSpace(string(b)), err
 }
 
 func (a *app) signUpModeCommand() *cobra.Command {

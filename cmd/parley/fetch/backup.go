@@ -21,29 +21,62 @@ type Copy struct {
 }
 
 // Backup writes a copy of all that a cluster holds to a path that nothing has yet. Nobody but the user may read it. It
-// gets its name when it is whole, was read again and found right, and is on the disk; before that it is PATH.part, and
-// what a call left there that was broken off is written anew.
+// gets its name when it is whole, was read again and found right, and is on the disk; before that it is PATH.part. What a call
+// left there that was broken off is where the next one goes on.
 func Backup(ctx context.Context, c *client.Client, path string, progress func(done int64)) (Copy, error) {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		return Copy{}, errors.Join(err, &ExistsError{path})
+		return Copy{}, errors.Join(err, &ExistsError{Path: path})
 	}
 	part := path + ".part"
-	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return Copy{}, err
-	}
-	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := openPart(part)
 	if err != nil {
 		return Copy{}, err
 	}
+	defer f.Close() // it was synced, or is nothing yet
 	whole, err := write(ctx, c, f, progress)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return Copy{}, errors.Join(err, os.Remove(part))
+	if err != nil {
+		return Copy{}, err
 	}
 	if err := os.Link(part, path); err != nil { // unlike a rename it replaces nothing
-		return Copy{}, errors.Join(err, os.Remove(part))
+		return Copy{}, err
 	}
 	return whole, errors.Join(os.Remove(part), syncDir(filepath.Dir(path)))
 }
+
+// openPart opens what a backup is written to, or goes on with. It is this call's alone.
+func openPart(part string) (*os.File, error) {
+	if info, err := os.Lstat(part); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no file: remove it, or choose another path", part)
+	}
+	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(lock(f), f.Chmod(0o600))
+	if err == nil {
+		err = same(f, part)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// same reports whether a file still has its name: another call may have completed it meanwhile.
+func same(f *os.File, path string) error {
+	is, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	named, err := os.Lstat(path)
+	if err == nil && os.SameFile(is, named) {
+		return nil
+	}
+	return errors.Join(err, errBusy)
+}
+
+// errBusy is what the second of two calls gets for one path.
+var errBusy = errors.New("another backup to this path is under way")
 
 // write has the file written and looks at what was.
 func write(ctx context.Context, c *client.Client, f *os.File, progress func(int64)) (whole Copy, err error) {

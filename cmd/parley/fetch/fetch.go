@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -55,6 +56,23 @@ func File(ctx context.Context, c *client.Client, f *pb.File, o Options) (path st
 	return t.path, t.take(name)
 }
 
+// Content downloads a file and writes it to w, once all of it is here and its sum was compared: nobody goes on with half of it.
+func Content(ctx context.Context, c *client.Client, f *pb.File, w io.Writer, progress func(done, all int64)) (err error) {
+	part, err := os.CreateTemp("", "parley-*.part")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, part.Close(), os.Remove(part.Name())) }()
+	if _, err := c.Download(ctx, f.GetId(), part, func(f *pb.File, done int64) { progress(done, int64(f.GetSize())) }); err != nil {
+		return err
+	}
+	if _, err := part.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	_, err = io.Copy(w, part)
+	return err
+}
+
 // target is where a file is to be written. Everything is done through root, which no name leads out of.
 type target struct {
 	root  *os.Root
@@ -64,7 +82,10 @@ type target struct {
 }
 
 // ExistsError says that something is there already.
-type ExistsError struct{ Path string }
+type ExistsError struct {
+	Path     string
+	MayForce bool // Options.Force would have replaced it
+}
 
 func (e *ExistsError) Error() string { return e.Path + " exists" }
 
@@ -98,7 +119,7 @@ func (t *target) free() error {
 	case info.IsDir():
 		return fmt.Errorf("%s is a directory", t.path)
 	case !t.force:
-		return &ExistsError{t.path}
+		return &ExistsError{t.path, true}
 	}
 	return nil
 }
@@ -122,7 +143,7 @@ func (t *target) take(part string) error {
 	if !t.force {
 		reserved, err := t.root.OpenFile(t.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if errors.Is(err, fs.ErrExist) {
-			return &ExistsError{t.path}
+			return &ExistsError{t.path, true}
 		}
 		if err != nil {
 			return err

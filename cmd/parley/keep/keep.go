@@ -136,7 +136,7 @@ func (d Dir) Load(name string) (Context, error) {
 		return c, &OpenError{d.path(name), info.Mode()}
 	}
 	if err := json.NewDecoder(f).Decode(&c); err != nil {
-		return c, fmt.Errorf("%s is damaged: %w", d.path(name), err)
+		return c, fmt.Errorf("%s is damaged: remove it, and log in again (%w)", d.path(name), err)
 	}
 	return c, nil
 }
@@ -170,9 +170,9 @@ func (d Dir) Remove(name string) error {
 	}
 	err := os.Remove(d.path(name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return &UnknownError{name}
+		err = &UnknownError{name}
 	}
-	return err
+	return errors.Join(err, d.DropSuggested(name)) // which has what was said there
 }
 
 // List returns the names of all contexts, in their order. The default one is among them.

@@ -82,7 +82,9 @@ func TestR100_ContextsAreNamedAndOneIsInUse(t *testing.T) {
 	names, err := dir.List()
 	require.NoError(t, err)
 	require.Equal(t, []string{"default", "work"}, names)
+	require.NoError(t, dir.PutSuggested("work", Suggested{}))
 	require.NoError(t, dir.Remove("work"))
+	require.NoFileExists(t, dir.suggested("work"), "answers that were shown tell what was said")
 	require.Error(t, dir.Remove("work"))
 	for _, bad := range []string{"", "../x", "a/b", "A", "ä", ".", "-\n"} {
 		require.Error(t, CheckName(bad), bad)

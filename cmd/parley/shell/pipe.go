@@ -71,6 +71,10 @@ func (p *pipe) loop(lines <-chan typed, events <-chan Event) error {
 			}
 			p.make(p.happened([]Event{e}))
 		case l := <-next:
+			if l.err == io.EOF && p.prompt != nil {
+				return &Error{Kind: Usage, Text: "The lines end where one more is asked for: " + strings.TrimSuffix(strings.TrimSpace(p.prompt.label), ":"),
+					Hint: "nothing of it was done; the answer is the next line"}
+			}
 			if l.err == io.EOF {
 				return nil
 			}

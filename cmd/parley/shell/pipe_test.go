@@ -55,6 +55,7 @@ func TestR97_TheFirstLineThatFailsIsTheLastOne(t *testing.T) {
 		lines string
 		code  int
 	}{
+		{"passwd", 2}, // and none behind it
 		{"whoami", 0},
 		{"exit", 0},
 		{"", 0},

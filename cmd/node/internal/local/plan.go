@@ -124,12 +124,17 @@ func (p *plan) accept(o Options) error {
 	return nil
 }
 
+// WrongNodes refuses a number of nodes.
+func WrongNodes(n int) error {
+	return fmt.Errorf("--nodes %d: a local cluster has 1 to %d nodes", n, nodesMax)
+}
+
 func makePlan(o Options) (*plan, error) {
 	if o.Nodes == 0 {
 		o.Nodes = DefaultNodes
 	}
 	if o.Nodes < 1 || o.Nodes > nodesMax {
-		return nil, fmt.Errorf("--nodes %d: a local cluster has 1 to %d nodes", o.Nodes, nodesMax)
+		return nil, WrongNodes(o.Nodes)
 	}
 	clients, err := addresses("--client-port", o.ClientPort, DefaultClientPort, o.Nodes)
 	if err != nil {

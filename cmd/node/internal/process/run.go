@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"parley/cmd/internal/heap"
 	"parley/cmd/observe/build"
 	"parley/raft"
 	"parley/raft/host"
@@ -36,6 +37,7 @@ func Run(ctx context.Context, f Flags, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	heap.Reserve(1)
 	log, level := s.Observe.logger(stderr)
 	w, err := newWatch(s, log)
 	if err != nil {
@@ -89,6 +91,7 @@ type process struct {
 	clients  net.Listener
 	watchers watchers
 	watch    *watch
+	connects int // connections of clients, at most
 	pid      *PidFile
 	host     *host.Host
 	server   *server.Server
@@ -97,6 +100,10 @@ type process struct {
 // prepare takes what others may hold, ports first: they are the most common trouble, and
 // taking them changes nothing.
 func prepare(s Settings, f Flags, make bool, log *slog.Logger, w *watch) (*process, error) {
+	connects, err := clientsMax()
+	if err != nil {
+		return nil, err
+	}
 	g, err := openGuards(s, f, make)
 	if err != nil {
 		return nil, err
@@ -105,7 +112,7 @@ func prepare(s Settings, f Flags, make bool, log *slog.Logger, w *watch) (*proce
 	if err != nil {
 		return nil, err
 	}
-	p := &process{guards: g, peers: peers, clients: clients, watchers: watchers, watch: w}
+	p := &process{guards: g, peers: peers, clients: clients, watchers: watchers, watch: w, connects: connects}
 	if err := MakeDir(f.Dir); err != nil {
 		p.release()
 		return nil, err
@@ -175,6 +182,7 @@ func (p *process) start(s Settings, dir string, log *slog.Logger) (err error) {
 	}
 	p.watch.up(p.host, dir)
 	cfg := s.serverConfig(dir)
+	cfg.Connections = p.connects
 	cfg.Host, cfg.Logger, cfg.TLS, cfg.Assistant = p.host, log, p.guards.clients(s.Wire), s.Assistant.asConfig(log)
 	p.watch.serves(&cfg)
 	if p.server, err = server.New(cfg); err != nil {

@@ -271,7 +271,8 @@ type SignUpRequest struct {
 	// 8 characters or more (a cluster may ask for more), at most 72 bytes; not one of those that everybody tries first, and not the
 	// username.
 	Password string `protobuf:"bytes,5,opt,name=password,proto3" json:"password,omitempty"`
-	// The code of an invite, where one is needed.
+	// The code of an invite, where one is needed. The token of the first admin is one, too, as long as nobody claimed it: who
+	// signs up with it claims it then.
 	Invite        string `protobuf:"bytes,6,opt,name=invite,proto3" json:"invite,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -54,7 +54,8 @@ type AccountServiceClient interface {
 	// SignUp makes an account. The new user is a member of #general. It does not log in.
 	//
 	// Who: anybody while the mode of signing up is open, the default while every listener is on loopback;
-	// whoever has an invite while the mode is invite, the default otherwise; nobody while it is closed.
+	// whoever has an invite while the mode is invite, the default otherwise; nobody while it is closed. Whoever has
+	// the token of the first admin, until it is claimed.
 	//
 	// Errors: USERNAME_INVALID, EMAIL_INVALID, EMPTY, TOO_LONG, CONTROL_CHARACTER; PASSWORD_TOO_SHORT,
 	// PASSWORD_TOO_LONG, PASSWORD_COMMON, PASSWORD_IS_USERNAME; USERNAME_TAKEN, EMAIL_TAKEN; SIGN_UP_CLOSED, INVITE_NEEDED;
@@ -388,7 +389,8 @@ type AccountServiceServer interface {
 	// SignUp makes an account. The new user is a member of #general. It does not log in.
 	//
 	// Who: anybody while the mode of signing up is open, the default while every listener is on loopback;
-	// whoever has an invite while the mode is invite, the default otherwise; nobody while it is closed.
+	// whoever has an invite while the mode is invite, the default otherwise; nobody while it is closed. Whoever has
+	// the token of the first admin, until it is claimed.
 	//
 	// Errors: USERNAME_INVALID, EMAIL_INVALID, EMPTY, TOO_LONG, CONTROL_CHARACTER; PASSWORD_TOO_SHORT,
 	// PASSWORD_TOO_LONG, PASSWORD_COMMON, PASSWORD_IS_USERNAME; USERNAME_TAKEN, EMAIL_TAKEN; SIGN_UP_CLOSED, INVITE_NEEDED;

@@ -43,7 +43,8 @@ type ClusterServiceClient interface {
 	// Who: cluster admins.
 	//
 	// UNAVAILABLE, NOT_LEADER: ask the node in the hint. UNAVAILABLE, NO_TAKEOVER: the
-	// target did not come to lead within an election timeout, and the asked node leads on.
+	// target did not come to lead within an election timeout, and the asked node leads on. NOT_FOUND, NO_MEMBER: there is
+	// no such node.
 	Transfer(ctx context.Context, in *TransferRequest, opts ...grpc.CallOption) (*TransferResponse, error)
 	// Add has the asked node, which must lead, add a node that was started with an empty
 	// directory to join. It returns when the new node is a learner by a committed entry; the
@@ -130,7 +131,8 @@ type ClusterServiceServer interface {
 	// Who: cluster admins.
 	//
 	// UNAVAILABLE, NOT_LEADER: ask the node in the hint. UNAVAILABLE, NO_TAKEOVER: the
-	// target did not come to lead within an election timeout, and the asked node leads on.
+	// target did not come to lead within an election timeout, and the asked node leads on. NOT_FOUND, NO_MEMBER: there is
+	// no such node.
 	Transfer(context.Context, *TransferRequest) (*TransferResponse, error)
 	// Add has the asked node, which must lead, add a node that was started with an empty
 	// directory to join. It returns when the new node is a learner by a committed entry; the

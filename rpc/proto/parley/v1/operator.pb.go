@@ -188,7 +188,9 @@ func (x *NodeHash) GetHash() string {
 
 // BackupRequest asks for a copy of everything.
 type BackupRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// SHA-256 of contents of files, 32 bytes each, that are left out because a backup that was broken off has them; at most 16,384.
+	Have          [][]byte `protobuf:"bytes,1,rep,name=have,proto3" json:"have,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -221,6 +223,13 @@ func (x *BackupRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use BackupRequest.ProtoReflect.Descriptor instead.
 func (*BackupRequest) Descriptor() ([]byte, []int) {
 	return file_parley_v1_operator_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *BackupRequest) GetHave() [][]byte {
+	if x != nil {
+		return x.Have
+	}
+	return nil
 }
 
 // BackupResponse is some of the file.
@@ -942,8 +951,9 @@ const file_parley_v1_operator_proto_rawDesc = "" +
 	"\bNodeHash\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x1a\n" +
 	"\bposition\x18\x02 \x01(\x04R\bposition\x12\x12\n" +
-	"\x04hash\x18\x03 \x01(\tR\x04hash\"\x0f\n" +
-	"\rBackupRequest\"&\n" +
+	"\x04hash\x18\x03 \x01(\tR\x04hash\"#\n" +
+	"\rBackupRequest\x12\x12\n" +
+	"\x04have\x18\x01 \x03(\fR\x04have\"&\n" +
 	"\x0eBackupResponse\x12\x14\n" +
 	"\x05chunk\x18\x01 \x01(\fR\x05chunk\"Y\n" +
 	"\x10RotateKeyRequest\x123\n" +

@@ -1,20 +1,12 @@
 package convert
 
 import (
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"parley/raft"
 )
-
-// ChannelOf returns the channel that a place of the wire names: the sign may be left out. What is no name of a
-// channel is the name of none.
-func ChannelOf(place string) string { return strings.TrimPrefix(place, "#") }
-
-// PlaceOf returns the place that a channel is on the wire.
-func PlaceOf(channel string) string { return "#" + channel }
 
 // timeOf returns a node's clock as the wire has it; none if it was never read.
 func timeOf(w raft.Wall) *timestamppb.Timestamp {
