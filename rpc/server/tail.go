@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"parley/raft"
 	"parley/raft/node"
@@ -36,8 +38,18 @@ func (s *messages) Tail(r *pb.TailRequest, out grpc.ServerStreamingServer[pb.Tai
 	})
 }
 
-// resolve returns what a place means to the caller, who may read there, and where this node stands.
+// resolve returns what a place means to the caller, who may read there, and where this node stands. A node that has not come as
+// far as where the place began, or the caller joined it, does not say that there is none: it waits until it has.
 func (e *edge) resolve(ctx context.Context, ref string) (place chat.Resolved, at raft.Position, err error) {
+	place, at, err = e.resolveHere(ctx, ref)
+	if status.Code(err) == codes.NotFound {
+		at, err = e.ask(ctx, pb.Consistency_CONSISTENCY_LINEARIZABLE, &chat.PlaceOf{Place: ref}, &place)
+	}
+	return place, at, err
+}
+
+// resolveHere is resolve as far as this node has come.
+func (e *edge) resolveHere(ctx context.Context, ref string) (place chat.Resolved, at raft.Position, err error) {
 	at, err = e.ask(ctx, pb.Consistency_CONSISTENCY_STALE, &chat.PlaceOf{Place: ref}, &place)
 	return place, at, err
 }
@@ -71,7 +83,7 @@ func (t *tail) take(f *node.Frame) (responses [][]byte, err error) {
 			responses = append(responses, response)
 		case e.Kind == state.EventLeft && e.User == t.me.user && e.Place == t.place.Place:
 			// The stream ends as a new one would. Who is a member again stays.
-			if _, _, err := t.resolve(t.ctx, t.ref); err != nil {
+			if _, _, err := t.resolveHere(t.ctx, t.ref); err != nil {
 				return responses, err
 			}
 		}
