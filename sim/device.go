@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"parley/raft"
@@ -117,9 +118,15 @@ func (w *World) seals(s *server) {
 func (v *device) protects(fs *memfs.FS, p memfs.Place) bool {
 	kind := kindOf(p.Name)
 	return dirtyIn(fs.Dirty(), p) ||
-		v.fresh && p.Name == newestSegment(fs) ||
+		p.Name == newestSegment(fs) && (v.fresh || !v.sealed && !v.tailIn(p.Name)) ||
 		!(v.sealed && v.sealHit == 0) && dirtyIn(v.tail, p) ||
 		kind == FileSeal && (v.tailHit || v.sealHit > 0)
+}
+
+// tailIn reports whether the tail is in a file. If it is in no part of the newest segment, that began with a batch which was synced
+// before the segment had its name, and that one is the tail.
+func (v *device) tailIn(name string) bool {
+	return slices.ContainsFunc(v.tail, func(d memfs.Dirty) bool { return d.Name == name })
 }
 
 // hit notes where damage struck.
