@@ -56,10 +56,16 @@ func (f *FS) open(op, name string, flag int) (vfs.File, error) {
 	if err != nil {
 		return nil, f.wrap(op, name, err)
 	}
-	if info, err := o.Stat(); err != nil || info.IsDir() {
+	info, err := o.Stat()
+	if err != nil || info.IsDir() {
 		return nil, f.wrap(op, name, errors.Join(err, errors.New("not a regular file"), o.Close()))
 	}
-	return &file{fs: f, name: name, os: o}, nil
+	h := &file{fs: f, name: name, os: o}
+	h.id, _, h.counted = inodeOf(info)
+	if h.counted {
+		space.opened(h.id)
+	}
+	return h, nil
 }
 
 // Rename replaces newName atomically with oldName.
@@ -67,9 +73,20 @@ func (f *FS) Rename(oldName, newName string) error {
 	return f.wrap("rename", oldName, f.root.Rename(oldName, newName))
 }
 
-// Remove removes a file or an empty directory.
+// Remove removes a file or an empty directory. The space of a long file comes back little by little, see
+// releaser; a write that finds no space left waits for all of it.
 func (f *FS) Remove(name string) error {
-	return f.wrap("remove", name, f.root.Remove(name))
+	held, id := f.hold(name)
+	if err := f.root.Remove(name); err != nil {
+		if held != nil {
+			_ = held.Close()
+		}
+		return f.wrap("remove", name, err)
+	}
+	if held != nil {
+		f.release(name, held, id)
+	}
+	return nil
 }
 
 // MkdirAll makes a directory and its parents.
@@ -117,9 +134,11 @@ func (f *FS) Lock(name string) (io.Closer, error) {
 
 // file is an open file.
 type file struct {
-	fs   *FS
-	name string
-	os   *os.File
+	fs      *FS
+	name    string
+	os      *os.File
+	id      inode
+	counted bool // among the handles of id
 }
 
 // ReadAt fills p from off.
@@ -133,7 +152,11 @@ func (h *file) ReadAt(p []byte, off int64) (int, error) {
 
 // WriteAt writes p at off.
 func (h *file) WriteAt(p []byte, off int64) (int, error) {
-	n, err := h.os.WriteAt(p, off)
+	var n int
+	err := roomy(func() (err error) {
+		n, err = h.os.WriteAt(p, off)
+		return err
+	})
 	return n, h.fs.wrap("write", h.name, err)
 }
 
@@ -158,11 +181,14 @@ func (h *file) Preallocate(size int64) error {
 	if err != nil || from >= size {
 		return err
 	}
-	err = again(func() error { return reserve(h.os, from, size-from) })
+	err = roomy(func() error { return again(func() error { return reserve(h.os, from, size-from) }) })
 	for err == nil && from < size {
-		var n int
-		n, err = h.os.WriteAt(zeros[:min(size-from, int64(len(zeros)))], from)
-		from += int64(n)
+		part := zeros[:min(size-from, int64(len(zeros)))]
+		err = roomy(func() error {
+			_, err := h.os.WriteAt(part, from)
+			return err
+		})
+		from += int64(len(part))
 	}
 	return h.fs.wrap("preallocate", h.name, err)
 }
@@ -177,7 +203,13 @@ func (h *file) Size() (int64, error) {
 }
 
 // Close closes the file.
-func (h *file) Close() error { return h.fs.wrap("close", h.name, h.os.Close()) }
+func (h *file) Close() error {
+	err := h.os.Close()
+	if err == nil && h.counted {
+		space.closed(h.id)
+	}
+	return h.fs.wrap("close", h.name, err)
+}
 
 // wrap names the file as the operator knows it.
 func (f *FS) wrap(op, name string, err error) error {
@@ -213,6 +245,15 @@ var known = []struct{ os, vfs error }{
 	{unix.EDQUOT, vfs.ErrNoSpace},
 	{unix.EROFS, vfs.ErrReadOnly},
 	{unix.EIO, vfs.ErrIO},
+}
+
+// roomy repeats a write once that found no space left, if removed files still had some.
+func roomy(write func() error) error {
+	err := write()
+	if errors.Is(err, unix.ENOSPC) && space.now() {
+		err = write()
+	}
+	return err
 }
 
 // again repeats a system call that a signal interrupted.
