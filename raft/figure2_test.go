@@ -60,7 +60,7 @@ func (b *bench) step(in ...Input) {
 		b.out.Reset()
 		b.n.Step(b.now, in, &b.out)
 		if n == 0 {
-			b.first = Output{Lagging: slices.Clone(b.out.Lagging), Installed: b.out.Installed}
+			b.first = Output{Lagging: slices.Clone(b.out.Lagging), Installed: b.out.Installed, Notes: slices.Clone(b.out.Notes)}
 		}
 		b.all = append(b.all, b.out.Committed...)
 		b.sent = append(b.sent, b.out.Send...)

@@ -220,7 +220,7 @@ const (
 	NoteCompact                        // the log begins behind Index; A: 1 if nothing of the old log is left
 	NoteInstall                        // the state is that of a snapshot up to Index that came from a peer
 	NoteHole                           // the entries from Index to A are lost, and no leader gives them back: the peers are asked
-	NoteLost                           // every member has said that it does not have the lost entry at Index
+	NoteLost                           // every member has said that it does not have the lost entry at Index, and that does not show that it was never committed
 	NoteFill                           // the lost entry at Index came back from Peer
 	NoteCut                            // the lost entry at Index was never committed, and is gone
 	NoteWhole                          // everything that was lost is repaired

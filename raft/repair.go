@@ -171,20 +171,19 @@ func (r *Raft) handleRepairReply(m *Message) {
 	}
 	switch m.Holding {
 	case HoldingNone:
+		r.repair.none = with(r.repair.none, m.From)
 	case HoldingUnsure:
 		r.repair.unsure = with(r.repair.unsure, m.From)
-		r.nobodyHas(lost.Index)
-		return
 	default:
 		return // its snapshot has it
 	}
-	r.repair.none = with(r.repair.none, m.From)
-	r.nobodyHas(lost.Index)
 	if r.neverCommitted(lost.Index) {
 		r.note(Note{Kind: NoteCut, Index: lost.Index})
 		r.truncate(lost.Index)
 		r.wholeAgain()
+		return
 	}
+	r.nobodyHas(lost.Index)
 }
 
 func with(list []Ident, who Ident) []Ident {
@@ -196,8 +195,8 @@ func with(list []Ident, who Ident) []Ident {
 	return append(list, who)
 }
 
-// nobodyHas says that an entry is lost for good, when every member has answered and none has it. The
-// node goes on asking: a snapshot that covers it may come back with a directory that is away.
+// nobodyHas says that an entry is lost, when every member has answered, none has it, and their answers are too few to show that
+// it was never committed. The node goes on asking: a snapshot that covers it may come back with a directory that is away.
 func (r *Raft) nobodyHas(lost Index) {
 	c := r.config()
 	for i := range c.Members {

@@ -215,6 +215,23 @@ func TestALostEntryThatNoMemberHasIsSaidToBeLost(t *testing.T) {
 	require.True(t, b.n.damaged(), "and it is not cut")
 }
 
+// In a pair, and with any number of voters of whom all but the asking one lack the entry, the last answer is the one that proves that
+// nobody can have committed it. An operator who were told that it is lost would restore a backup, for an entry that never counted.
+func TestALostEntryIsNotSaidToBeLostByTheAnswerThatProvesThatItNeverCounted(t *testing.T) {
+	for _, voters := range []int{2, 3} {
+		b, ask := cutBench(t, voters)
+		for from := 2; from <= voters; from++ {
+			b.hear(from, none(ask))
+		}
+		var said []NoteKind
+		for _, n := range b.first.Notes {
+			said = append(said, n.Kind)
+		}
+		require.Contains(t, said, NoteCut, "%d voters", voters)
+		require.NotContains(t, said, NoteLost, "%d voters", voters)
+	}
+}
+
 func TestInAJointConfigurationTheIncomingHalfMustLackTheEntry(t *testing.T) {
 	b := newBench(t, 3, 1)
 	joint := b.base.Clone()

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"parley/raft"
@@ -13,7 +14,7 @@ var rareScenes = []scene{
 	{shape: (*generator).patientCallers, play: (*generator).tailOfItsOwn, every: [2]int64{4000, 6000}},
 	{shape: (*generator).busy, play: (*generator).twiceAway, every: [2]int64{4000, 6000}},
 	{shape: (*generator).changingMembers, play: (*generator).slowChange, every: [2]int64{700, 1600}},
-	{shape: (*generator).four, play: (*generator).lostByAll, every: [2]int64{3500, 5500}},
+	{shape: (*generator).oneLeftOut, play: (*generator).lostByAll, every: [2]int64{3500, 5500}},
 	{shape: (*generator).turnover, play: (*generator).oldWords, every: [2]int64{2000, 3000}},
 }
 
@@ -129,21 +130,53 @@ func (g *generator) slowChange(s *stream) []Fault {
 	return faults
 }
 
-// lostByAll has a leader fall whose last entry all others have, and all of them lose it and find out. Each asks the others
-// for it, and nobody who can be asked has it; the leader, back, gives it to them.
-func (g *generator) lostByAll(s *stream) []Fault {
-	ids := g.shuffledOf(s, 4)
-	leader, falls := ids[0], 700*time.Millisecond
-	rots := falls + sealedAfter + 10*time.Millisecond
-	faults := []Fault{
-		{Kind: Transfer, Node: Target(leader)},
-		{Kind: CrashProcess, Node: Target(leader), At: falls, For: time.Duration(s.between(1800, 2600)) * time.Millisecond},
+// oneLeftOut is a world in which no configuration counts on one of the nodes: it may lose what it alone has. Entries come fast, and
+// an election does too.
+func (g *generator) oneLeftOut(s *stream) {
+	g.alone()
+	g.allWell()
+	g.steady(s)
+	p := g.plan
+	left := raft.NodeID(g.member(s))
+	p.Core = slices.DeleteFunc(p.Core, func(id raft.NodeID) bool { return id == left })
+	p.Rest = []Rest{{Node: left, Kind: RestWell}}
+	p.Link.Delay = time.Duration(s.between(200, 2000)) * time.Microsecond
+	p.Node.Election, p.Node.Heartbeat = 150*time.Millisecond, 30*time.Millisecond
+	p.Node.Lease, p.Node.LeasePPM, p.Node.LeaseLess = 0, 0, nil
+	p.Node.Snapshot = 0
+	for i := range p.Clients {
+		p.Clients[i].Every = min(p.Clients[i].Every, 40*time.Millisecond)
 	}
-	for _, id := range ids[1:] {
+}
+
+// lostByAll has a leader that nobody hears append what nobody else gets, and lose it. It alone reaches all others then, and
+// asks: those who lost an entry before it can't say that they never had it, the rest say that they don't, and these are too few to
+// show that it was never committed.
+//
+//	leader    ...| appends, steps down   loses its last, asks in vain until its term is higher | asks all
+//	some      ...| lose their last, which the rest have, and are down                          | start
+//	the rest  ...| reach neither the leader nor those                                          | reach the leader
+//	             falls                                                                         opens
+func (g *generator) lostByAll(s *stream) []Fault {
+	left, election := g.plan.Rest[0].Node, g.plan.Node.Election
+	some := g.shuffledOf(s, g.plan.Nodes)
+	some = slices.DeleteFunc(some, func(id raft.NodeID) bool { return id == left })[:g.plan.Nodes/2]
+	slices.Sort(some)
+	falls := 700 * time.Millisecond
+	rots := falls + 2*election + sealedAfter + 10*time.Millisecond
+	opens := rots + 8*election + 30*time.Millisecond
+	faults := []Fault{
+		{Kind: Transfer, Node: Target(left)},
+		{Kind: Bridge, Node: Target(left), Side: some, At: falls, For: opens + 4*election - falls},
+		{Kind: Isolate, Node: Target(left), At: falls, For: opens - falls},
+		{Kind: Rot, Node: Target(left), Index: LastEntry, At: rots},
+		{Kind: CrashProcess, Node: Target(left), At: rots + 2*time.Millisecond, For: 4 * time.Millisecond},
+	}
+	for _, id := range some {
+		at := falls + sealedAfter + 10*time.Millisecond
 		faults = append(faults,
-			Fault{Kind: Isolate, Node: Target(id), At: falls, For: sealedAfter + 60*time.Millisecond},
-			Fault{Kind: Rot, Node: Target(id), Index: LastEntry, At: rots},
-			Fault{Kind: CrashProcess, Node: Target(id), At: rots + 2*time.Millisecond, For: 4 * time.Millisecond})
+			Fault{Kind: Rot, Node: Target(id), Index: LastEntry, At: at},
+			Fault{Kind: CrashProcess, Node: Target(id), At: at + 2*time.Millisecond, For: opens - at - 2*time.Millisecond})
 	}
 	return faults
 }

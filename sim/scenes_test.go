@@ -98,3 +98,24 @@ func TestASubscriberIsToldThatEventsAreGoneOnlyIfTheyAre(t *testing.T) {
 	require.NotNil(t, w.violation, "nothing was forgotten")
 	require.Equal(t, Streams, w.violation.Invariant)
 }
+
+// What every member says that it lacks was acknowledged by one of them, and may have been committed for all that he knows: he must not cut
+// it, and must say that it is lost. That takes a leader whom nobody hears, losses on both sides of a partition that he alone
+// sees across, and a term above them all, which chance does not bring together.
+func TestInTheSceneOfALostEntryEveryMemberSaysThatItLacksIt(t *testing.T) {
+	client := ClientPlan{Every: 40 * time.Millisecond, Pipeline: 4, Text: 20, Patience: 3 * time.Second, Timeout: 500 * time.Millisecond}
+	for _, nodes := range []int{3, 5} {
+		var cover Cover
+		for seed := uint64(1); seed <= 6; seed++ {
+			g := &generator{chance: chance{seed}, plan: &Plan{Seed: seed, Nodes: nodes, Duration: 14 * time.Second, Heal: 9 * time.Second,
+				Node: NodePlan{Segment: 1 << 16}, Clients: []ClientPlan{client, client}}}
+			s := g.stream(ideaRare)
+			g.play(&s, &scene{shape: (*generator).oneLeftOut, play: (*generator).lostByAll, every: [2]int64{3500, 4500}}, 0)
+			r := Run(g.plan, Options{})
+			require.Nil(t, r.Violation, "%d nodes, seed %d", nodes, seed)
+			cover.Add(&r.Cover)
+		}
+		require.Positive(t, cover.Rare[repairLost], "%d nodes", nodes)
+		require.Positive(t, cover.Rare[repairCut], "%d nodes: in the end it shows that it was never committed", nodes)
+	}
+}
