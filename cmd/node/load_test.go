@@ -35,12 +35,16 @@ func startLoad(t *testing.T, clients string) *load { return startCrowd(t, client
 
 func startCrowd(t *testing.T, clients string, n int) *load {
 	l := &load{t: t, quit: make(chan struct{}), sent: make(chan []string, n), n: n}
+	crowd := crowds.Add(1)
 	for i := range n {
 		c := asAlice(t, strings.Split(clients, ",")...)
-		go func() { l.sent <- l.write(c, fmt.Sprint("w", i, "m")) }()
+		go func() { l.sent <- l.write(c, fmt.Sprintf("w%d.%dm", crowd, i)) }()
 	}
 	return l
 }
+
+// crowds tells writers apart who write to the same place one crowd after the other.
+var crowds atomic.Int64
 
 // write sends messages until the end, and returns those that were acknowledged.
 func (l *load) write(c *client.Client, prefix string) (acknowledged []string) {
@@ -77,22 +81,31 @@ func (l *load) end(clients string) {
 		of[writer] = acknowledged
 	}
 	require.Zero(l.t, l.failed.Load(), "no message is refused")
-	c := asAlice(l.t, strings.Split(clients, ",")...)
 	got := map[string][]string{}
-	for after, more := uint64(0), true; more; {
-		page, err := c.History(l.t.Context(), &pb.HistoryRequest{Place: "general", After: &after, Limit: 1000})
-		require.NoError(l.t, err)
-		for _, m := range page.GetMessages() {
-			writer, _, _ := strings.Cut(m.GetText(), "m")
-			got[writer] = append(got[writer], m.GetText())
-			after = m.GetPosition()
-		}
-		more = page.GetMore()
+	for _, text := range allTexts(l.t, clients) {
+		writer, _, _ := strings.Cut(text, "m")
+		got[writer] = append(got[writer], text)
 	}
 	for writer, acknowledged := range of {
 		require.Equal(l.t, acknowledged, got[writer])
 	}
 	l.t.Logf("messages of %d writers: %v", l.n, &l.took)
+}
+
+// allTexts returns the messages of #general, however many.
+func allTexts(t *testing.T, clients string) (all []string) {
+	t.Helper()
+	c := asAlice(t, strings.Split(clients, ",")...)
+	for after, more := uint64(0), true; more; {
+		page, err := c.History(t.Context(), &pb.HistoryRequest{Place: "general", After: &after, Limit: 1000})
+		require.NoError(t, err)
+		for _, m := range page.GetMessages() {
+			all = append(all, m.GetText())
+			after = m.GetPosition()
+		}
+		more = page.GetMore()
+	}
+	return all
 }
 
 // durations are how long things took that several goroutines did.
