@@ -74,10 +74,12 @@ func TestR90_ABackupOfARunningClusterIsTheStartOfANewOneWithAllThatWasAcknowledg
 		send(t, clients, before[i])
 	}
 
-	l := startLoad(t, clients)
+	l := startCrowd(t, clients, 8)
 	shelf := filepath.Join(work, "shelf")
-	out, code = parley(t, clients, "cluster", "backup", shelf, "--json")
-	require.Zero(t, code, out)
+	for _, path := range []string{shelf + ".1", shelf + ".2", shelf + ".3", shelf} {
+		out, code = parley(t, clients, "cluster", "backup", path, "--json")
+		require.Zero(t, code, out)
+	}
 	l.end(clients)
 	old := allTexts(t, clients)
 	var made struct {

@@ -40,6 +40,7 @@ func startCrowd(t *testing.T, clients string, n int) *load {
 		c := asAlice(t, strings.Split(clients, ",")...)
 		go func() { l.sent <- l.write(c, fmt.Sprintf("w%d.%dm", crowd, i)) }()
 	}
+	require.Eventually(t, func() bool { return l.took.count() >= n }, waitMax, testStep) // what comes now comes under load
 	return l
 }
 
@@ -118,6 +119,12 @@ func (d *durations) add(took time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.all = append(d.all, took)
+}
+
+func (d *durations) count() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.all)
 }
 
 // String is how they are distributed, in the words of docs/operations.md.
