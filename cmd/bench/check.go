@@ -30,6 +30,7 @@ type checkOptions struct {
 	dir     string
 	binary  string
 	next    string
+	extra   []string // arguments of every node's first start
 }
 
 // checked is one line of bench check.

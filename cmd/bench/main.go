@@ -1,5 +1,5 @@
 // Command bench measures Parley: how fast it is (bench raft, bench service, bench sim) and how it behaves in
-// real time (bench check). It prints one line a point on stdout, as JSON with
+// real time (bench check), and what it takes (bench size). It prints one line a point on stdout, as JSON with
 // --json, and what it is doing on stderr. docs/benchmarks.md has the commands and
 // the figures.
 package main
@@ -33,7 +33,7 @@ func command() *cobra.Command {
 	}
 	asJSON := root.PersistentFlags().Bool("json", false, "print JSON, one object a line")
 	show := func(r report) error { return printReport(r, *asJSON) }
-	root.AddCommand(raftCommand(show), serviceCommand(show), catchupCommand(show), simCommand(show), checkCommand(show), memberCommand())
+	root.AddCommand(raftCommand(show), serviceCommand(show), catchupCommand(show), simCommand(show), checkCommand(show), sizeCommand(show), memberCommand())
 	return root
 }
 

@@ -25,6 +25,8 @@ type processes struct {
 	run    []*exec.Cmd
 	addrs  []string // for clients
 	client *client.Client
+
+	watched []string // where each serves metrics
 }
 
 // startProcesses builds cmd/node unless there is a binary, and starts a cluster.
@@ -39,7 +41,7 @@ func startProcesses(ctx context.Context, o checkOptions, dir string) (*processes
 			return nil, fmt.Errorf("go build parley/cmd/node: %w (run this inside the module, or name a binary with --node)", err)
 		}
 	}
-	if err := p.plan(o.nodes); err != nil {
+	if err := p.plan(o.nodes, o.extra); err != nil {
 		return nil, err
 	}
 	var err error
@@ -61,27 +63,30 @@ func startProcesses(ctx context.Context, o checkOptions, dir string) (*processes
 
 // plan chooses ports. They are free now; who takes one of them in the next moment
 // makes a node say so.
-func (p *processes) plan(nodes int) error {
+func (p *processes) plan(nodes int, extra []string) error {
 	var peers, members []string
-	for i := range 2 * nodes {
+	for i := range 3 * nodes {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return err
 		}
 		defer l.Close()
-		if i < nodes {
+		switch i / nodes {
+		case 0:
 			p.addrs = append(p.addrs, l.Addr().String())
-		} else {
+		case 1:
 			peers = append(peers, l.Addr().String())
 			members = append(members, fmt.Sprintf("%d=%s", i-nodes+1, l.Addr()))
+		default:
+			p.watched = append(p.watched, l.Addr().String())
 		}
 	}
 	for i := range nodes {
-		p.args = append(p.args, []string{
+		p.args = append(p.args, append([]string{
 			"start", "--id", fmt.Sprint(i + 1), "--dir", filepath.Join(p.dir, fmt.Sprint("node-", i+1)),
 			"--client-addr", p.addrs[i], "--peer-addr", peers[i], "--cluster", strings.Join(members, ","),
-			"--demo-users",
-		})
+			"--http-addr", p.watched[i], "--demo-users",
+		}, extra...))
 	}
 	return nil
 }

@@ -74,11 +74,14 @@ func TestR90_ABackupOfARunningClusterIsTheStartOfANewOneWithAllThatWasAcknowledg
 		send(t, clients, before[i])
 	}
 
-	stop := writer(t, clients)
+	l := startCrowd(t, clients, 8)
 	shelf := filepath.Join(work, "shelf")
-	out, code = parley(t, clients, "cluster", "backup", shelf, "--json")
-	require.Zero(t, code, out)
-	stop()
+	for _, path := range []string{shelf + ".1", shelf + ".2", shelf + ".3", shelf} {
+		out, code = parley(t, clients, "cluster", "backup", path, "--json")
+		require.Zero(t, code, out)
+	}
+	l.end(clients)
+	old := allTexts(t, clients)
 	var made struct {
 		Cluster                string
 		Position, Files, Bytes uint64
@@ -128,11 +131,9 @@ func TestR90_ABackupOfARunningClusterIsTheStartOfANewOneWithAllThatWasAcknowledg
 	one.stderr.await(t, `msg=leader`)
 	_, code = parleyOnce(t, "", a[0], "whoami")
 	require.Equal(t, 4, code, "nobody is logged in any more")
-	got := texts(t, a[0])
+	got := allTexts(t, a[0])
 	require.Equal(t, before, got[:len(before)])
-	for i, text := range got[len(before):] {
-		require.Equal(t, "m"+strconv.Itoa(i), text, "a prefix of what was written meanwhile")
-	}
+	require.Equal(t, old[:len(got)], got, "and a prefix of what was written meanwhile")
 	back := filepath.Join(work, "back.txt")
 	_, code = parley(t, a[0], "file", "get", file.ID, "-o", back)
 	require.Zero(t, code)
@@ -148,12 +149,13 @@ func TestR90_ABackupOfARunningClusterIsTheStartOfANewOneWithAllThatWasAcknowledg
 	require.NoError(t, json.Unmarshal([]byte(out), &again))
 	require.Greater(t, again.Fence, restored.Position, "no fence appears again")
 
-	// It grows.
+	// It grows, while somebody writes.
+	l = startLoad(t, a[0])
 	join(t, work, "2", a[2], a[3])
 	out, code = parley(t, a[0], "cluster", "add", "--id", "2", "--peer-addr", a[2], "--client-addr", a[3])
 	require.Zero(t, code, out)
 	awaitStatus(t, a[0], `(?m)^2 .* follower +serving`)
-	send(t, a[0], "after")
+	l.end(a[0])
 	out, code = parley(t, a[0]+","+a[3], "cluster", "check", "--json")
 	require.Zero(t, code, out)
 	_, code = parley(t, a[3], "file", "get", file.ID, "-o", back, "--force")

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"fmt"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -39,23 +37,7 @@ func TestADeadNodeIsReplacedUnderAWriterAndNothingIsLost(t *testing.T) {
 	addrs := free(t, 2)
 	all := clients + "," + addrs[1]
 
-	stop, sent := make(chan struct{}), make(chan []string, 1)
-	go func() {
-		var acknowledged []string
-		for i := 0; ; i++ {
-			select {
-			case <-stop:
-				sent <- acknowledged
-				return
-			case <-time.After(5 * time.Millisecond): // about 200 a second
-			}
-			text := "m" + strconv.Itoa(i)
-			if _, code := parley(t, all, "send", "#general", text); code == 0 {
-				acknowledged = append(acknowledged, text)
-			}
-		}
-	}()
-
+	l := startLoad(t, all)
 	four := join(t, dir, "4", addrs[0], addrs[1])
 	out, code := parley(t, clients, "cluster", "add", "--id", "4", "--peer-addr", addrs[0], "--client-addr", addrs[1], "--json")
 	require.Zero(t, code, out)
@@ -74,38 +56,27 @@ func TestADeadNodeIsReplacedUnderAWriterAndNothingIsLost(t *testing.T) {
 	// It comes back, is told, and harms nobody.
 	dead := launch(t, "start", "--dir", filepath.Join(dir, "node-"+leader))
 	dead.stderr.await(t, `this node was removed from the cluster`)
-	close(stop)
-	acknowledged := <-sent
-	require.NotEmpty(t, acknowledged)
-	require.Less(t, len(acknowledged), 900, "one page of the history holds them all")
-	out, code = parley(t, all, "history", "#general", "-n", "1000", "--json")
-	require.Zero(t, code)
-	for _, text := range acknowledged {
-		if !strings.Contains(out, fmt.Sprintf("%q", text)) {
-			require.Fail(t, "an acknowledged message is lost", text)
-		}
-	}
+	l.end(all)
 	require.Zero(t, dead.interrupt())
 	require.Zero(t, four.interrupt())
 	_ = d.interrupt() // it killed a child of ours: its exit code is told elsewhere
 }
 
-// A node takes another's place, which then has left by the same change; the leader leaves
+// A node takes another's place under a writer, which then has left by the same change; the leader leaves
 // as any other does.
 func TestANodeTakesThePlaceOfTheLeader(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	d, leader, clients := dev(t, dir, freePorts...)
-	send(t, clients, "before")
 	addrs := free(t, 2)
+	l := startLoad(t, clients+","+addrs[1])
 	four := join(t, dir, "4", addrs[0], addrs[1])
 	out, code := parley(t, clients, "cluster", "replace", leader, "--id", "4", "--peer-addr", addrs[0], "--client-addr", addrs[1])
 	require.Zero(t, code, out)
 	require.Contains(t, out, "node "+leader+" leaves in that moment")
 	all := clients + "," + addrs[1]
 	awaitStatus(t, all, `(?m)^`+leader+` .* removed`)
-	send(t, all, "after")
-	require.Equal(t, []string{"before", "after"}, texts(t, addrs[1]), "the new node has all of it")
+	l.end(addrs[1]) // the new node has all of it
 
 	// It resumes with its directory alone.
 	require.Zero(t, four.interrupt())

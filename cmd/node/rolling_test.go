@@ -6,11 +6,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -18,93 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	raftnode "parley/raft/node"
-	"parley/rpc/client"
-	pb "parley/rpc/proto/parley/v1"
 )
-
-// load is writers of whom every single message must be taken: what is refused or unknown for longer than a client tries
-// is lost to whoever wrote it.
-type load struct {
-	t      *testing.T
-	quit   chan struct{}
-	sent   chan []string
-	n      int
-	failed atomic.Int64
-	mu     sync.Mutex
-	took   []time.Duration // of each message
-}
-
-// writersMany is a team at its keyboards.
-const writersMany = 32
-
-// startLoad has one person write, startCrowd many at once, each with a connection of his own.
-func startLoad(t *testing.T, clients string) *load { return startCrowd(t, clients, 1) }
-
-func startCrowd(t *testing.T, clients string, n int) *load {
-	l := &load{t: t, quit: make(chan struct{}), sent: make(chan []string, n), n: n}
-	for i := range n {
-		c := asAlice(t, strings.Split(clients, ",")...)
-		go func() { l.sent <- l.write(c, fmt.Sprint("w", i, "m")) }()
-	}
-	return l
-}
-
-// write sends messages until the end, and returns those that were acknowledged.
-func (l *load) write(c *client.Client, prefix string) (acknowledged []string) {
-	for i := 0; ; i++ {
-		select {
-		case <-l.quit:
-			return acknowledged
-		case <-l.t.Context().Done(): // the test has failed elsewhere
-			return acknowledged
-		case <-time.After(time.Duration(2*l.n) * time.Millisecond): // together 500 a second at most
-		}
-		text, began := prefix+strconv.Itoa(i), time.Now()
-		if _, err := c.Send(l.t.Context(), "general", text); err != nil {
-			if l.t.Context().Err() == nil {
-				l.t.Logf("%s: %v", text, err)
-				l.failed.Add(1)
-			}
-			continue
-		}
-		acknowledged = append(acknowledged, text)
-		l.mu.Lock()
-		l.took = append(l.took, time.Since(began))
-		l.mu.Unlock()
-	}
-}
-
-// end stops the writers and looks whether all that was taken is there, once, and each writer's in the order of its writing.
-func (l *load) end(clients string) {
-	l.t.Helper()
-	close(l.quit)
-	of := map[string][]string{}
-	for range l.n {
-		acknowledged := <-l.sent
-		require.NotEmpty(l.t, acknowledged)
-		writer, _, _ := strings.Cut(acknowledged[0], "m")
-		of[writer] = acknowledged
-	}
-	require.Zero(l.t, l.failed.Load(), "no message is refused")
-	c := asAlice(l.t, strings.Split(clients, ",")...)
-	got := map[string][]string{}
-	for after, more := uint64(0), true; more; {
-		page, err := c.History(l.t.Context(), &pb.HistoryRequest{Place: "general", After: &after, Limit: 1000})
-		require.NoError(l.t, err)
-		for _, m := range page.GetMessages() {
-			writer, _, _ := strings.Cut(m.GetText(), "m")
-			got[writer] = append(got[writer], m.GetText())
-			after = m.GetPosition()
-		}
-		more = page.GetMore()
-	}
-	for writer, acknowledged := range of {
-		require.Equal(l.t, acknowledged, got[writer])
-	}
-	slices.Sort(l.took)
-	l.t.Logf("%d messages of %d writers; half took %v, of a thousand one took %v or more, the slowest %v", len(l.took), l.n,
-		l.took[len(l.took)/2], l.took[len(l.took)-1-len(l.took)/1000], l.took[len(l.took)-1])
-}
 
 // stopNode ends a node as its operator does, and waits until it is gone.
 func stopNode(t *testing.T, dir, id string) {

@@ -28,6 +28,7 @@ type pending struct {
 	seq     uint64         // zero: none yet
 	attempt attempt
 	doubt   bool      // an attempt may be in the log
+	lost    uint      // attempts
 	code    node.Code // what the last attempt was told
 	retry   time.Duration
 	notSend raft.Mono // one-shot commands: not before
@@ -183,6 +184,7 @@ func (c *Caller) lost(id uint64) {
 	}
 	tried := p.attempt
 	p.attempt, p.doubt = attempt{}, true
+	p.lost++
 	c.failed(tried, node.CodeNone, "")
 }
 
@@ -251,7 +253,7 @@ func (c *Caller) send() {
 			continue
 		}
 		if p.op.Query {
-			p.attempt = c.request(Request{Kind: RequestQuery, Ticket: p.op.Ticket, Query: node.Query{Consistency: p.op.Consistency, Body: p.op.Body}})
+			p.attempt = c.request(Request{Kind: RequestQuery, Ticket: p.op.Ticket, Patience: c.patience(p), Query: node.Query{Consistency: p.op.Consistency, Body: p.op.Body}})
 			continue
 		}
 		if p.op.RequestID != "" {
@@ -264,7 +266,7 @@ func (c *Caller) send() {
 		if !c.numbered(p) {
 			held = true
 		} else {
-			p.attempt = c.request(Request{Kind: RequestCommand, Ticket: p.op.Ticket, Command: node.Command{
+			p.attempt = c.request(Request{Kind: RequestCommand, Ticket: p.op.Ticket, Patience: c.patience(p), Command: node.Command{
 				Session: p.session, Seq: p.seq, AckedBelow: c.ackedBelow(), Body: p.op.Body}})
 		}
 	}
@@ -332,9 +334,9 @@ func (c *Caller) ackedBelow() uint64 {
 func (c *Caller) request(r Request) attempt {
 	c.lastID++
 	way := c.routeOf(r.Kind == RequestQuery)
-	r.ID, r.Target = c.lastID, way.target
+	r.ID, r.Target, r.Patience = c.lastID, way.target, max(r.Patience, c.cfg.AttemptTimeout)
 	c.out.Send = append(c.out.Send, r)
-	return attempt{id: r.ID, reads: way == &c.reads, epoch: way.epoch, lostAt: c.now.Add(c.cfg.AttemptTimeout)}
+	return attempt{id: r.ID, reads: way == &c.reads, epoch: way.epoch, lostAt: c.now.Add(r.Patience)}
 }
 
 // giveUp ends an operation without an answer: as unknown if it may have been

@@ -1,6 +1,7 @@
 package caller
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 // talk is a caller and a test that plays all nodes: a conversation is a script of lines.
 //
 //	submit T [within D]      operation T is wanted
+//	large T                  operation T is wanted, which is large
 //	batch T N                operation T is wanted, which takes N numbers
 //	query T                  a linearizable read
 //	once T ID [within D]     operation T is wanted, as a one-shot command
@@ -68,7 +70,7 @@ func (k *talk) step(in ...Input) {
 			line += "open"
 			k.nonces = append(k.nonces, r.Command.Nonce)
 		case RequestCommand:
-			line += fmt.Sprintf("s%d #%d <%d %s", r.Command.Session, r.Command.Seq, r.Command.AckedBelow, r.Command.Body)
+			line += fmt.Sprintf("s%d #%d <%d %.20s", r.Command.Session, r.Command.Seq, r.Command.AckedBelow, r.Command.Body)
 		case RequestOnce:
 			line += fmt.Sprintf("once %s %s", r.Command.RequestID, r.Command.Body)
 			require.Equal(k.t, node.Digest{7}, r.Command.Digest)
@@ -102,6 +104,9 @@ func (k *talk) say(line string) {
 			op.Deadline = k.now.Add(duration(w[3]))
 		}
 		k.step(Input{Kind: InputSubmit, Op: op})
+		return
+	case "large":
+		k.step(Input{Kind: InputSubmit, Op: Op{Ticket: number(w[1]), Body: bytes.Repeat([]byte("much"), largeBytes/4)}})
 		return
 	case "batch":
 		k.step(Input{Kind: InputSubmit, Op: Op{Ticket: number(w[1]), Body: []byte("op" + w[1]), Span: number(w[2])}})
@@ -225,6 +230,30 @@ func TestConversations(t *testing.T) {
 			> 6 open 8
 			7 -> b: s8 #1 <1 op2
 			> 7 done y
+			2 done y`,
+
+		"a large command that got no answer is given more time, and a small one beside it is not": `
+			> submit 1
+			1 -> a: open
+			> 1 open 7
+			2 -> a: s7 #1 <1 op1
+			> large 2
+			3 -> a: s7 #2 <1 muchmuchmuchmuchmuch
+			> wait 3s
+			4 -> b: s7 #1 <1 op1
+			5 -> b: s7 #2 <1 muchmuchmuchmuchmuch
+			> wait 3100ms
+			6 -> c: s7 #1 <1 op1
+			> wait 2800ms
+			> wait 200ms
+			7 -> c: s7 #2 <1 muchmuchmuchmuchmuch
+			8 -> a: s7 #1 <1 op1
+			> 8 done x
+			1 done x
+			> wait 11800ms
+			> wait 200ms
+			9 -> a: s7 #2 <2 muchmuchmuchmuchmuch
+			> 9 done y
 			2 done y`,
 
 		"a lost reply leads to the same command again": `

@@ -39,5 +39,5 @@
 //   - Hand each Request to its target once. A transport that doubles requests breaks
 //     the rule that a refused attempt was not executed.
 //   - Report for each Request an answer or its loss. A loss that is not
-//     reported is noticed after AttemptTimeout.
+//     reported is noticed after Request.Patience.
 package caller

@@ -10,7 +10,7 @@ func (c *Caller) sendOnce(p *pending) {
 	if p.until == 0 {
 		p.until = c.now.Add(c.cfg.RepeatMax)
 	}
-	p.attempt = c.request(Request{Kind: RequestOnce, Ticket: p.op.Ticket, Command: node.Command{
+	p.attempt = c.request(Request{Kind: RequestOnce, Ticket: p.op.Ticket, Patience: c.patience(p), Command: node.Command{
 		RequestID: p.op.RequestID, Digest: p.op.Digest, Principal: c.cfg.Principal, Body: p.op.Body}})
 }
 

@@ -127,6 +127,8 @@ type Request struct {
 	Ticket  uint64 // of the operation; zero: it is about the session
 	Command node.Command
 	Query   node.Query
+	// Patience is how long an answer is waited for; then the request counts as lost.
+	Patience time.Duration
 }
 
 // Result ends an operation.

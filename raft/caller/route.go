@@ -107,3 +107,16 @@ func (c *Caller) backoff(r *route) time.Duration {
 	half := uint64(d/2) + 1
 	return d/2 + time.Duration(raft.Mix(c.cfg.Seed, purposeBackoff, r.draws)%half)
 }
+
+// largeBytes is from where on a command costs everybody something: 256 of them fill as much of the log as a second of messages.
+const largeBytes = 64 << 10
+
+// patience is how long an attempt at an operation may take. A large command that was lost is given twice the time, twice: where
+// it came in a queue that is longer than an attempt, each repetition would make that queue longer by a command that is not executed
+// again, but is written to every disk.
+func (c *Caller) patience(p *pending) time.Duration {
+	if len(p.op.Body) < largeBytes {
+		return c.cfg.AttemptTimeout
+	}
+	return c.cfg.AttemptTimeout << min(p.lost, 2)
+}

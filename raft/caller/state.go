@@ -73,6 +73,9 @@ func (c *Caller) AppendState(dst []byte) []byte {
 		t(p.op.Deadline)
 		try(p.attempt)
 		flags(p.op.Query, p.doubt)
+		if len(p.op.Body) >= largeBytes {
+			u(uint64(min(p.lost, 2)))
+		}
 	}
 	return dst
 }

@@ -157,7 +157,7 @@ func (c *calls) stepLocked(in ...caller.Input) {
 
 // attempt puts one request on the wire, once, and reports how it went.
 func (c *calls) attempt(ctx context.Context, r caller.Request) {
-	ctx, cancel := context.WithTimeout(ctx, attemptMax)
+	ctx, cancel := context.WithTimeout(ctx, r.Patience)
 	defer cancel()
 	in := caller.Input{Kind: caller.InputLost, ID: r.ID}
 	switch conn, err := c.conns.get(r.Target); {

@@ -21,7 +21,7 @@ const RequestIDBytesMax = 128
 
 const (
 	// attemptMax bounds one try at one node: far beyond a healthy answer, yet a
-	// few of them fit into the 10 s that a person waits.
+	// few of them fit into the 10 s that a person waits. What raft/caller repeats of large commands gets more.
 	attemptMax = 2 * time.Second
 	// changeMax bounds one try to change the membership: the leader looks for a new node
 	// for 5 s before it says that there is none.

@@ -3,6 +3,7 @@ package document
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
 )
 
 // A delta tells how to make a text of another one, the base, as a list of two kinds of steps:
@@ -96,20 +97,18 @@ func (m *maker) flush() {
 // middle finds in the base what the target has of it: windows of the base that lie side by side are remembered by a hash,
 // and a window slides over the target. What is alike is stretched to both sides.
 func (m *maker) middle(target []byte) {
-	seen := make(map[uint64]int, len(m.base)/windowBytes)
-	for at := 0; at+windowBytes <= len(m.base); at += windowBytes {
-		h := hashOf(m.base[at : at+windowBytes])
-		if _, there := seen[h]; !there {
-			seen[h] = at
-		}
+	if len(target) < windowBytes { // no window fits in
+		m.insert(target)
+		return
 	}
+	seen := windowsOf(m.base)
 	from, at := 0, 0 // all before from is told
 	var hash uint64
 	for fresh := true; at+windowBytes <= len(target); {
 		if fresh {
 			hash, fresh = hashOf(target[at:at+windowBytes]), false
 		}
-		where, there := seen[hash]
+		where, there := seen.find(hash)
 		if !there || !bytes.Equal(m.base[where:where+windowBytes], target[at:at+windowBytes]) {
 			if at+windowBytes < len(target) {
 				hash = slide(hash, target[at], target[at+windowBytes])
@@ -124,6 +123,40 @@ func (m *maker) middle(target []byte) {
 		from, at, fresh = at-back+size, at-back+size, true
 	}
 	m.insert(target[from:])
+}
+
+// windows are where the windows of a base begin, by their hashes. Nearly every window that is looked for is none of them, as
+// long as the texts have little in common: what a few bits tell of that costs a tenth of a look into the map.
+type windows struct {
+	at   map[uint64]int
+	some []uint64 // a bit for each value of some bits of a hash: set if a window has it
+	skip int      // how far a hash is shifted to get that value
+}
+
+// windowsOf remembers each window of a base that lie side by side, and of those alike the first.
+func windowsOf(base []byte) *windows {
+	n := len(base)/windowBytes + 1
+	size := bits.Len(uint(n)) + 5 // of some fifty bits one is set
+	w := &windows{at: make(map[uint64]int, n), some: make([]uint64, 1<<max(0, size-6)), skip: 64 - size}
+	for at := 0; at+windowBytes <= len(base); at += windowBytes {
+		h := hashOf(base[at : at+windowBytes])
+		if _, there := w.at[h]; !there {
+			w.at[h] = at
+		}
+		bit := h >> w.skip
+		w.some[bit>>6] |= 1 << (bit & 63)
+	}
+	return w
+}
+
+// find returns where a window with that hash begins.
+func (w *windows) find(h uint64) (at int, there bool) {
+	bit := h >> w.skip
+	if w.some[bit>>6]&(1<<(bit&63)) == 0 {
+		return 0, false
+	}
+	at, there = w.at[h]
+	return at, there
 }
 
 // The hash of a window is a polynomial of its bytes modulo 2^64, so that it slides.

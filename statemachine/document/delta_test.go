@@ -86,11 +86,22 @@ func FuzzDelta(f *testing.F) {
 	})
 }
 
+// A document of a MiB in which a word was changed, two that lie apart, or all of it.
 func BenchmarkMakeDelta(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 2))
-	base := text(r, 100<<10)
-	target := edit(r, base)
-	for b.Loop() {
-		MakeDelta(base, target)
+	base, noise := text(r, 1<<20), make([]byte, 1<<20)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(noise) // never fails
+	word := append(bytes.Clone(base[:500_000]), "other"...)
+	for name, target := range map[string][]byte{
+		"a word":    append(word, base[500_005:]...),
+		"two apart": bytes.Replace(bytes.Replace(base, []byte("word500 "), []byte("other "), 1), []byte("\nword"), []byte("\nother"), 1000),
+		"all":       noise,
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(target)))
+			for b.Loop() {
+				MakeDelta(base, target)
+			}
+		})
 	}
 }

@@ -5,7 +5,10 @@
 // processor time on it. A node with a large state collects seldom by itself.
 package heap
 
-import "os"
+import (
+	"os"
+	"runtime/debug"
+)
 
 // ReservedBytes is what a node reserves. It allocates twice as much at least between two collections, and so
 // takes 128 MiB more than its state at most; a state of that size has it anyway.
@@ -15,13 +18,15 @@ const ReservedBytes = 64 << 20
 // it takes addresses and no memory, and holds no pointers that the collector would follow.
 var reserved []byte
 
-// Reserve does it for a process with so many nodes. Whoever says by GOGC or GOMEMLIMIT when Go is to collect knows
-// better. It reports whether anything is reserved.
+// limitLeast is the least GOMEMLIMIT under which a node reserves. What is reserved counts against that limit, and
+// a sixteenth of it is not what a node runs out of memory by.
+const limitLeast = 16 * ReservedBytes
+
+// Reserve does it for a process with so many nodes. Whoever says by GOGC when Go is to collect knows better, and under a small
+// GOMEMLIMIT there is nothing to spare. It reports whether anything is reserved.
 func Reserve(nodes int) bool {
-	for _, said := range []string{"GOGC", "GOMEMLIMIT"} {
-		if os.Getenv(said) != "" {
-			return false
-		}
+	if os.Getenv("GOGC") != "" || debug.SetMemoryLimit(-1) < int64(nodes*limitLeast) { // which is asked for, not set
+		return false
 	}
 	reserved = make([]byte, nodes*ReservedBytes)
 	return true

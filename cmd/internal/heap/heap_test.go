@@ -3,6 +3,7 @@ package heap
 import (
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,7 +22,6 @@ func next() uint64 {
 // A node that collects forty times a second while nothing is in it wastes an eighth of its processor.
 func TestASmallHeapIsCollectedSeldomOnceThereIsRoom(t *testing.T) {
 	t.Setenv("GOGC", "")
-	t.Setenv("GOMEMLIMIT", "")
 	require.Less(t, next(), uint64(ReservedBytes))
 	require.True(t, Reserve(1))
 	t.Cleanup(func() { reserved = nil })
@@ -34,7 +34,6 @@ func TestWhatIsReservedIsNotResident(t *testing.T) {
 		t.Skip("reads /proc")
 	}
 	t.Setenv("GOGC", "")
-	t.Setenv("GOMEMLIMIT", "")
 	before := resident(t)
 	require.True(t, Reserve(4))
 	t.Cleanup(func() { reserved = nil })
@@ -50,14 +49,17 @@ func resident(t *testing.T) int {
 	return pages * os.Getpagesize()
 }
 
-func TestWhoTellsGoWhenToCollectIsLeftAlone(t *testing.T) {
-	for _, said := range []string{"GOGC", "GOMEMLIMIT"} {
-		t.Run(said, func(t *testing.T) {
-			t.Setenv("GOGC", "")
-			t.Setenv("GOMEMLIMIT", "")
-			t.Setenv(said, "200")
-			require.False(t, Reserve(1))
-			require.Nil(t, reserved)
-		})
-	}
+// Who says when Go is to collect knows better, and where memory is short nothing is set aside. A container of some size has both, a limit
+// and room.
+func TestNothingIsReservedByWhoSaysOtherwiseOrHasNoRoom(t *testing.T) {
+	t.Setenv("GOGC", "200")
+	require.False(t, Reserve(1))
+	t.Setenv("GOGC", "")
+	was := debug.SetMemoryLimit(limitLeast - 1)
+	t.Cleanup(func() { debug.SetMemoryLimit(was); reserved = nil })
+	require.False(t, Reserve(1))
+	require.Nil(t, reserved)
+	debug.SetMemoryLimit(limitLeast)
+	require.True(t, Reserve(1))
+	require.False(t, Reserve(2), "each of them")
 }
