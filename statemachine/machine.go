@@ -11,7 +11,10 @@ import (
 
 // Machine is the replicated state of one node. It implements node.StateMachine, is told of the time, does not
 // show everything to everybody, and names the contents of files.
-type Machine struct{ *state.State }
+type Machine struct {
+	*state.State
+	txn state.Txn // of the command that is applied; not state
+}
 
 var (
 	_ node.TimedNamer = (*Machine)(nil)
@@ -31,7 +34,7 @@ func New() *Machine { return NewLimited(DefaultLimits()) }
 
 // NewLimited returns the state that a cluster with these limits begins with: three channels and nobody in them.
 func NewLimited(limits Limits) *Machine {
-	m := &Machine{&state.State{Limits: limits}}
+	m := &Machine{State: &state.State{Limits: limits}}
 	m.createChannel(GeneralChannel, 1)
 	for i, name := range [...]string{state.General - 1: "general", state.Random - 1: "random", state.Tech - 1: "tech"} {
 		m.MakeChannel(&state.Place{ID: state.PlaceID(i + 1), Name: name, Join: state.JoinOpen})
@@ -99,13 +102,14 @@ func (m *Machine) applyTeam(at node.Applied, blobs node.Names, body []byte) (sta
 	if refusal := command.Check(&m.Limits); refusal != nil {
 		return nil, refusal
 	}
-	t := &state.Txn{View: state.View{State: m.State}, At: at, Wall: head.Wall, Blobs: blobs}
+	t := &m.txn
+	*t = state.Txn{View: state.View{State: m.State}, At: at, Wall: head.Wall, Blobs: blobs}
 	if !spec.anonymous {
 		var refusal *state.Refusal
 		if t.User, t.Login, refusal = m.Authenticate(&head); refusal != nil {
 			return nil, refusal
 		}
-		if at.Principal != t.User.ID.String() {
+		if !t.User.ID.Named(at.Principal) {
 			return nil, state.Refusef(state.Precondition, "SESSION_FOREIGN", "The client session, or the request id, is another user's.")
 		}
 	}
@@ -232,7 +236,7 @@ func (m *Machine) StateHash() node.Hash { return m.Hash() }
 func (m *Machine) RecomputeHash() node.Hash { return m.Recompute() }
 
 // Clone returns an independent copy in a few words; both share their rows until one of them changes.
-func (m *Machine) Clone() node.StateMachine { return &Machine{m.State.Clone()} }
+func (m *Machine) Clone() node.StateMachine { return &Machine{State: m.State.Clone()} }
 
 // Refound makes the state that of a new cluster: see state.State.
 func (m *Machine) Refound(at node.Applied, secret [32]byte) {

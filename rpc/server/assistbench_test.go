@@ -3,8 +3,10 @@ package server
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,93 +18,189 @@ import (
 	pb "parley/rpc/proto/parley/v1"
 )
 
-// What 20 people who write notice of a model that makes trouble while two others ask it, ten times a second each if it
-// answers: five rounds of a second, one after the other with every kind of trouble and with none. The nodes and the model's server
-// are in one process, and so is whoever writes.
+// What 20 people who write notice of a model that makes trouble while two others ask it, ten times a second each if it answers: a
+// stretch of six seconds for every kind of trouble and one for none, in an order that is drawn anew for each round. A file system
+// that commits every five seconds has its turn in each of them. Fast is as fast as the 20 can, each with one
+// message at a time; paced is ten messages a second of each, whose time runs from when they were due.
 //
-//	go test ./rpc/server -run xxx -bench SendsBesideAModel -benchtime 1x
+// A text that does not come before its caller's deadline, or without a mark where no model made it, ends the
+// benchmark, and so does another leader. The nodes, the model's server and whoever writes are in one process.
+//
+//	go test ./rpc/server -run xxx -bench SendsBesideAModel/paced -benchtime 5x -timeout 20m
 func BenchmarkSendsBesideAModel(b *testing.B) {
-	hangs, wrong := scripted.New(scripted.Step{Hang: true}), scripted.New(scripted.Step{Pieces: []string{"\n"}})
-	gone := serveModel(b, "127.0.0.1:0", scripted.New())
-	gone.stop()
-	kinds := []struct {
-		name string
-		addr string // of the model; empty: nobody asks
-	}{{"alone", ""}, {"answering", serveModel(b, "127.0.0.1:0", scripted.New()).addr}, {"killed", gone.addr}, {"hung", serveModel(b, "127.0.0.1:0", llm.Provider(hangs)).addr},
-		{"garbage", serveModel(b, "127.0.0.1:0", llm.Provider(wrong)).addr}}
-	took := map[string][2][]time.Duration{} // p50 and p99 of each round
-	clusters := map[string]*testCluster{}
-	people := map[string][]*user{}
-	for _, k := range kinds {
-		cfg := governed()
-		cfg.Rates = Rates{Asks: 1 << 20}
-		if k.addr != "" {
-			cfg.Assistant = answer.Config{Addr: k.addr, Secret: modelSecret}
-		}
-		c := startCluster(b, 3, cfg)
-		clusters[k.name] = c
-		for i := range 22 {
-			people[k.name] = append(people[k.name], c.signUp(fmt.Sprintf("user%d", i)))
-		}
+	b.Run("paced", func(b *testing.B) { sendsBesideAModel(b, 100*time.Millisecond) })
+	b.Run("fast", func(b *testing.B) { sendsBesideAModel(b, 0) })
+}
+
+const (
+	besideStretch = 6 * time.Second
+	besideSenders = 20
+	besideAskers  = 2
+	// asksEvery is far more often than the limit of a user lets him.
+	asksEvery = 100 * time.Millisecond
+	// patience is the deadline of one who asks.
+	patience = 500 * time.Millisecond
+)
+
+// beside is a kind of model, and what its answers are marked with.
+type beside struct {
+	name     string
+	provider llm.Provider // nil: nobody serves
+	asked    bool
+	source   string
+}
+
+// moody is a model that is exchanged under its server.
+type moody struct {
+	llm.Provider
+	now atomic.Pointer[llm.Provider]
+}
+
+func (m *moody) Generate(ctx context.Context, r llm.Request, emit func(string) error) (llm.Result, error) {
+	return (*m.now.Load()).Generate(ctx, r, emit)
+}
+
+func sendsBesideAModel(b *testing.B, every time.Duration) {
+	answers := scripted.New()
+	kinds := []beside{
+		{name: "alone", provider: answers},
+		{name: "answering", provider: answers, asked: true, source: "scripted"},
+		{name: "killed", asked: true, source: answer.Offline},
+		{name: "hung", provider: scripted.New(scripted.Step{Hang: true}), asked: true, source: answer.Offline},
+		{name: "garbage", provider: scripted.New(scripted.Step{Pieces: []string{"\n"}}), asked: true, source: answer.Offline},
 	}
+	mood := &moody{Provider: answers}
+	model := serveModel(b, "127.0.0.1:0", mood)
+	cfg := governed()
+	cfg.Rates = Rates{Asks: 1 << 20}
+	cfg.Assistant = answer.Config{Addr: model.addr, Secret: modelSecret}
+	c := startCluster(b, 3, cfg)
+	var writers []*writer
+	for i := range besideSenders {
+		writers = append(writers, newWriter(b, c.signUp(fmt.Sprintf("user%d", i))))
+	}
+	var askers []*user
+	for i := range besideAskers {
+		askers = append(askers, c.signUp(fmt.Sprintf("asker%d", i)))
+	}
+	leader := c.leader()
+	term := c.hosts[leader].Status().Term
+	p50, p99 := map[string][]time.Duration{}, map[string][]time.Duration{}
 	for b.Loop() {
-		for range 5 {
-			for _, k := range kinds {
-				all := sendsFor(b, people[k.name], time.Second, k.addr != "")
-				t := took[k.name]
-				t[0], t[1] = append(t[0], all[len(all)/2]), append(t[1], all[len(all)*99/100])
-				took[k.name] = t
+		for _, i := range rand.Perm(len(kinds)) {
+			k := kinds[i]
+			model.stop()
+			if k.provider != nil {
+				mood.now.Store(&k.provider)
+				model = serveModel(b, model.addr, mood)
 			}
+			until(b, askers[0], k.source, k.asked)
+			took := sendsFor(b, writers, askers, k, every)
+			p50[k.name], p99[k.name] = append(p50[k.name], took[len(took)/2]), append(p99[k.name], took[len(took)*99/100])
+			b.Logf("%s: %d sends, p50 %v p99 %v", k.name, len(took), took[len(took)/2], took[len(took)*99/100])
+			s := c.hosts[leader].Status()
+			require.Equal(b, term, s.Term, "an election, with a model that is %s", k.name)
 		}
 	}
 	for _, k := range kinds {
-		for i, name := range []string{"p50", "p99"} {
-			rounds := took[k.name][i]
-			slices.Sort(rounds)
-			b.ReportMetric(float64(rounds[len(rounds)/2].Microseconds()), k.name+"-"+name+"-µs")
-		}
+		b.ReportMetric(float64(middle(p50[k.name]).Microseconds()), k.name+"-p50-µs")
+		b.ReportMetric(float64(middle(p99[k.name]).Microseconds()), k.name+"-p99-µs")
 	}
 }
 
-// asksEvery is far more often than the limit of a user lets him.
-const asksEvery = 50 * time.Millisecond
+func middle(all []time.Duration) time.Duration {
+	all = slices.Sorted(slices.Values(all))
+	return all[len(all)/2]
+}
 
-// sendsFor has all but the last two write for a while, and those two ask a model. It returns how long each message took.
-func sendsFor(b *testing.B, people []*user, d time.Duration, ask bool) (all []time.Duration) {
-	ctx, cancel := context.WithTimeout(context.Background(), d)
+// until waits until answers are from where they are to be from: a node asks a server that did not answer only after a while again.
+func until(b *testing.B, asker *user, source string, asked bool) {
+	if !asked {
+		return
+	}
+	require.Eventually(b, func() bool {
+		r, err := asker.summary()
+		return err == nil && r.GetOrigin().GetSource() == source
+	}, 20*time.Second, 50*time.Millisecond)
+}
+
+// summary asks for one, with little patience.
+func (u *user) summary() (*pb.SummarizeResponse, error) {
+	ctx, cancel := u.within(patience)
 	defer cancel()
-	pace := time.NewTicker(asksEvery)
-	defer pace.Stop()
+	return u.assistant().Summarize(ctx, &pb.SummarizeRequest{Place: "general"})
+}
+
+// writer is somebody who writes in a client session.
+type writer struct {
+	*user
+	chat    pb.ChatServiceClient
+	ctx     context.Context
+	session uint64
+	seq     uint64
+}
+
+func newWriter(b *testing.B, u *user) *writer {
+	w := &writer{user: u, chat: u.chat(), ctx: u.ctx()}
+	r, err := u.session().Open(w.ctx, &pb.OpenRequest{Nonce: 1 + rand.Uint64N(1<<62)})
+	require.NoError(b, err)
+	w.session = r.GetSession()
+	return w
+}
+
+// sends sends until the time is over and returns how long each message took, from when it was due if they come every so often.
+func (w *writer) sends(b *testing.B, over time.Time, every time.Duration) (took []time.Duration) {
+	due := time.Now().Add(rand.N(max(every, 1)))
+	for ; ; due = due.Add(every) {
+		if every == 0 {
+			due = time.Now()
+		}
+		if due.After(over) {
+			return took
+		}
+		time.Sleep(time.Until(due))
+		w.seq++
+		_, err := w.chat.Send(w.ctx, &pb.SendRequest{Command: &pb.CommandContext{Session: w.session, Seq: w.seq, AckedBelow: w.seq},
+			Place: "general", Text: "a message of some length, as people write it"})
+		if err != nil {
+			b.Error(err)
+			return took
+		}
+		took = append(took, time.Since(due))
+	}
+}
+
+// sendsFor has the writers write for a stretch, while others ask the model unless nobody does. It returns how long each message took,
+// the shortest first.
+func sendsFor(b *testing.B, writers []*writer, askers []*user, k beside, every time.Duration) (all []time.Duration) {
+	over := time.Now().Add(besideStretch)
 	var mu sync.Mutex
 	var work sync.WaitGroup
-	for i, u := range people {
+	for _, w := range writers {
 		work.Go(func() {
-			for ctx.Err() == nil {
-				if i >= len(people)-2 {
-					select {
-					case <-pace.C:
-					case <-ctx.Done():
-						return
-					}
-					if !ask {
-						continue
-					}
-					limited, cancel := u.within(500 * time.Millisecond)
-					_, err := u.assistant().Summarize(limited, &pb.SummarizeRequest{Place: "general"})
-					cancel()
-					require.NoError(b, err)
-					continue
+			took := w.sends(b, over, every)
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, took...)
+		})
+	}
+	for _, u := range askers {
+		work.Go(func() {
+			for k.asked && time.Now().Before(over) {
+				next := time.Now().Add(asksEvery)
+				r, err := u.summary()
+				origin := r.GetOrigin()
+				if err != nil || origin.GetSource() != k.source || (origin.GetNote() == "") != (k.source != answer.Offline) {
+					b.Errorf("a text beside a model that is %s: %v, %v", k.name, origin, err)
 				}
-				began := time.Now()
-				_, err := u.chat().Send(u.ctx(), &pb.SendRequest{Command: once(), Place: "general", Text: "a message of some length, as people write it"})
-				require.NoError(b, err)
-				mu.Lock()
-				all = append(all, time.Since(began))
-				mu.Unlock()
+				time.Sleep(time.Until(next))
 			}
 		})
 	}
 	work.Wait()
+	if b.Failed() {
+		b.FailNow()
+	}
 	slices.Sort(all)
 	return all
 }

@@ -168,14 +168,19 @@ func (s *State) Record(p raft.Position, e *Event) {
 //	for each event: u32 length | event
 func (s *State) RecordRow(p raft.Position, event []byte) {
 	key := Key(uint64(p))
-	before, _ := s.Get(TableEvents, key)
+	last, before, _ := s.Last(TableEvents)
+	if last != key {
+		before = nil // it is the first of its position, which is above all that have events
+	}
 	row := append(make([]byte, 0, len(before)+4+len(event)), before...)
-	row = binary.LittleEndian.AppendUint32(row, uint32(len(event)))
-	s.Write(TableEvents, key, append(row, event...))
+	row = append(binary.LittleEndian.AppendUint32(row, uint32(len(event))), event...)
+	if len(before) > 0 {
+		s.Write(TableEvents, key, row)
+	} else {
+		s.appendRow(TableEvents, key, row)
+	}
 	for s.Len(TableEvents) > s.Limits.EventsMax {
-		oldest, _, _ := s.First(TableEvents)
-		s.Remove(TableEvents, oldest)
-		s.Write(TableMarks, MarkTrimmed, []byte(oldest))
+		s.Write(TableMarks, MarkTrimmed, []byte(s.removeFirst(TableEvents)))
 	}
 }
 

@@ -1,41 +1,80 @@
 package state
 
-import "parley/raft/node"
+import (
+	"math/bits"
 
-// hashes remembers the hashes of rows that were written in the place of others: what was replaced once, a place that counts
-// its messages, say, is soon replaced again, and its hash, which has to go then, need not be computed a second
-// time. A row is known by where its value lies, which nobody changes and which lies nowhere else as long as it is kept here.
-type hashes []rowHash
+	"parley/raft/node"
+)
+
+// hashes are of rows that were written in the place of others: what was replaced once, a place that counts its messages,
+// say, is soon replaced again. The hash of such a row is owed: it is computed when somebody asks for the hash of all
+// rows, or when another row needs its place here, and never if the row is replaced before that. Then it is remembered,
+// since it has to go when the row goes. A row is known by where its value lies, which nobody changes and which lies
+// nowhere else as long as it is kept here.
+type hashes struct {
+	rows []rowHash              // at slotOf its key
+	owed [hashesMax / 64]uint64 // a bit for each row that the hash of all rows lacks
+}
 
 type rowHash struct {
 	table Table
 	key   string
-	value []byte
-	hash  node.Hash
+	value []byte    // nil: no row is here
+	hash  node.Hash // unless it is owed
 }
 
-// hashesMax is how many are remembered, each in the one place that its key gives it: some 16 KiB, and three rows for
+// hashesMax is how many rows there are, each in the one place that its key gives it: some 16 KiB, and three rows for
 // each of the senders of a busy moment.
 const hashesMax = 256
 
-// of returns the hash of a row, if it is remembered.
-func (h hashes) of(id Table, key string, value []byte) (sum node.Hash, known bool) {
-	if len(h) == 0 || len(value) == 0 {
+// owes says whether the row in a slot does.
+func (h *hashes) owes(slot uint32) bool { return h.owed[slot/64]>>(slot%64)&1 == 1 }
+
+// take forgets a row that is gone, and returns what the hash of all rows has of it, if that is known.
+func (h *hashes) take(id Table, key string, value []byte) (sum node.Hash, known bool) {
+	if len(h.rows) == 0 || len(value) == 0 {
 		return sum, false
 	}
-	e := &h[slotOf(id, key)]
+	slot := slotOf(id, key)
+	e := &h.rows[slot]
 	if e.table != id || e.key != key || len(e.value) != len(value) || &e.value[0] != &value[0] {
 		return sum, false
 	}
-	return e.hash, true
+	if !h.owes(slot) {
+		sum = e.hash
+	}
+	e.value = nil
+	h.owed[slot/64] &^= 1 << (slot % 64)
+	return sum, true
 }
 
-// keep remembers a row's hash.
-func (h *hashes) keep(id Table, key string, value []byte, sum node.Hash) {
-	if len(*h) == 0 {
-		*h = make(hashes, hashesMax)
+// owe takes a row in, whose hash is owed from here on. It returns the hash of the row that has to make room for it, if
+// that was owed.
+func (h *hashes) owe(t *Tables, id Table, key string, value []byte) (sum node.Hash) {
+	if len(h.rows) == 0 {
+		h.rows = make([]rowHash, hashesMax)
 	}
-	(*h)[slotOf(id, key)] = rowHash{id, key, value, sum}
+	slot := slotOf(id, key)
+	e := &h.rows[slot]
+	if h.owes(slot) {
+		sum = t.rowHash(e.table, e.key, e.value)
+	}
+	*e = rowHash{table: id, key: key, value: value}
+	h.owed[slot/64] |= 1 << (slot % 64)
+	return sum
+}
+
+// settle returns all that is owed, which is nothing from here on.
+func (h *hashes) settle(t *Tables) (sum node.Hash) {
+	for i, owed := range h.owed {
+		for ; owed != 0; owed &= owed - 1 {
+			e := &h.rows[64*i+bits.TrailingZeros64(owed)]
+			e.hash = t.rowHash(e.table, e.key, e.value)
+			sum = addHash(sum, e.hash)
+		}
+	}
+	h.owed = [len(h.owed)]uint64{}
+	return sum
 }
 
 // slotOf is FNV-1a.

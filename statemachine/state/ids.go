@@ -43,6 +43,15 @@ func base36(v uint64) string { return strconv.FormatUint(v, 36) }
 // String returns the id as people and programs see it.
 func (id UserID) String() string { return "user_" + base36(uint64(id)) }
 
+// Named says whether a text is the id.
+func (id UserID) Named(text string) bool {
+	var own [len("user_") + digitsMax]byte
+	return string(strconv.AppendUint(append(own[:0], "user_"...), uint64(id), 36)) == text
+}
+
+// digitsMax is how many digits the largest number has in base 36.
+const digitsMax = 13
+
 // String returns the id as people and programs see it.
 func (id LoginID) String() string { return "login_" + base36(uint64(id)) }
 
@@ -67,7 +76,7 @@ func (id *MessageID) Code(c *Coder) {
 // parseBase36 accepts what base36 makes and nothing else: one thing has one name.
 func parseBase36(s string) (uint64, bool) {
 	v, err := strconv.ParseUint(s, 36, 64)
-	var digits [13]byte // as many as the largest has
+	var digits [digitsMax]byte
 	return v, err == nil && string(strconv.AppendUint(digits[:0], v, 36)) == s
 }
 

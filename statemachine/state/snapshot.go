@@ -44,9 +44,10 @@ func (t *Tables) WriteSnapshot(w io.Writer) error {
 			return out.err == nil
 		})
 	}
+	hash := t.Hash()
 	out.buf = append(out.buf, snapshotEnd)
-	out.buf = binary.LittleEndian.AppendUint64(out.buf, t.hash[0])
-	out.buf = binary.LittleEndian.AppendUint64(out.buf, t.hash[1])
+	out.buf = binary.LittleEndian.AppendUint64(out.buf, hash[0])
+	out.buf = binary.LittleEndian.AppendUint64(out.buf, hash[1])
 	out.flush()
 	return out.err
 }
@@ -79,7 +80,7 @@ func (t *Tables) Restore(r io.Reader) error {
 	if err := in.End(); err != nil {
 		return err
 	}
-	if hash != restored.hash {
+	if hash != restored.Hash() {
 		return fmt.Errorf("%w: its rows do not have its state hash", ErrSnapshot)
 	}
 	*t = restored
@@ -99,7 +100,7 @@ func (s *source) table(t *Tables, id Table) {
 			s.Fail("rows of table %d out of order", id)
 		}
 		if s.Err() == nil {
-			t.Write(id, key, value)
+			t.appendRow(id, key, value)
 		}
 		last = key
 	}
@@ -118,7 +119,7 @@ func (s *sink) string(v string) {
 }
 
 func (s *sink) bytes(v []byte) {
-	s.buf = appendString(s.buf, string(v))
+	s.buf = append(binary.LittleEndian.AppendUint32(s.buf, uint32(len(v))), v...)
 	s.full()
 }
 

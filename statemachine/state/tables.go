@@ -71,15 +71,15 @@ const (
 // written, so clones share it.
 //
 // The hash is the sum, modulo 2^128, of SHA-256(table, key, value) cut to 128 bits, over all rows. A sum has no
-// order, so that keeping it costs two row hashes a write, and two nodes that hold the same rows have the same
+// order, so that keeping it costs at most two row hashes a write, and two nodes that hold the same rows have the same
 // hash however they came by them.
 type Tables struct {
 	rows    [tableCount]btree.Map[string, []byte]
-	hash    node.Hash
-	hashes  hashes // of rows that were replaced lately; not state
-	scratch []byte // of Write; not state
-	coder   Coder  // of writer; not state
-	input   Coder  // of DecodeCommand; not state
+	hash    node.Hash // of all rows but those that are owed
+	hashes  hashes    // of rows that were replaced lately; what they owe the hash is state
+	scratch []byte    // of Write; not state
+	coder   Coder     // of writer; not state
+	input   Coder     // of DecodeCommand; not state
 }
 
 // Write is the only way to change a row: value nil removes it. value belongs to the table from here on.
@@ -91,21 +91,44 @@ func (t *Tables) Write(id Table, key string, value []byte) {
 	} else {
 		was, had = t.rows[id].Set(key, value)
 	}
-	var sum node.Hash
 	if had {
-		var known bool
-		if sum, known = t.hashes.of(id, key, was); !known {
-			sum = t.rowHash(id, key, was)
-		}
-		t.hash = subHash(t.hash, sum)
+		t.forget(id, key, was)
 	}
-	if value != nil {
-		sum = t.rowHash(id, key, value)
-		t.hash = addHash(t.hash, sum)
-		if had {
-			t.hashes.keep(id, key, value, sum)
-		}
+	switch {
+	case value == nil:
+	case had && len(value) > 0:
+		t.hash = addHash(t.hash, t.hashes.owe(t, id, key, value))
+	default:
+		t.hash = addHash(t.hash, t.rowHash(id, key, value))
 	}
+}
+
+// forget takes a row that is gone out of the hash.
+func (t *Tables) forget(id Table, key string, was []byte) {
+	sum, known := t.hashes.take(id, key, was)
+	if !known {
+		sum = t.rowHash(id, key, was)
+	}
+	t.hash = subHash(t.hash, sum)
+}
+
+// appendRow is Write for a table whose rows come by rising key: a new row, behind all others, is found a place for
+// without a search.
+func (t *Tables) appendRow(id Table, key string, value []byte) {
+	was, had := t.rows[id].Load(key, value)
+	if had {
+		t.forget(id, key, was)
+	}
+	t.hash = addHash(t.hash, t.rowHash(id, key, value))
+}
+
+// removeFirst removes the row of the lowest key, and returns that key.
+func (t *Tables) removeFirst(id Table) string {
+	key, was, had := t.rows[id].PopMin()
+	if had {
+		t.forget(id, key, was)
+	}
+	return key
 }
 
 // Mark writes a row without a value: its key says all.
@@ -208,7 +231,12 @@ func (t *Tables) Within(id Table, prefix string, visit func(key string, value []
 }
 
 // Hash returns the hash of all rows.
-func (t *Tables) Hash() node.Hash { return t.hash }
+func (t *Tables) Hash() node.Hash {
+	if t.hashes.owed != [len(t.hashes.owed)]uint64{} { // else nothing is written, and many may ask a clone
+		t.hash = addHash(t.hash, t.hashes.settle(t))
+	}
+	return t.hash
+}
 
 // Recompute adds up the hash from the rows alone. It must equal the hash that Write kept; tests and whoever loads
 // rows from outside compare the two.
@@ -217,7 +245,7 @@ func (t *Tables) Recompute() node.Hash {
 	var row []byte
 	for i := range t.rows {
 		t.rows[i].Scan(func(key string, value []byte) bool {
-			row = appendRow(row[:0], Table(i), key, value)
+			row = rowBytes(row[:0], Table(i), key, value)
 			sum = addHash(sum, hashOf(row))
 			return true
 		})
@@ -227,7 +255,7 @@ func (t *Tables) Recompute() node.Hash {
 
 // Clone copies on write: both sides go on independently and share what neither has changed.
 func (t *Tables) Clone() Tables {
-	c := Tables{hash: t.hash}
+	c := Tables{hash: t.Hash()}
 	for i := range t.rows {
 		c.rows[i] = *t.rows[i].Copy()
 	}
@@ -248,15 +276,15 @@ func (t *Tables) AppendState(dst []byte) []byte {
 }
 
 func (t *Tables) rowHash(id Table, key string, value []byte) node.Hash {
-	t.scratch = appendRow(t.scratch[:0], id, key, value)
+	t.scratch = rowBytes(t.scratch[:0], id, key, value)
 	return hashOf(t.scratch)
 }
 
-// appendRow appends what is hashed of a row. The key's length keeps (key, value) pairs apart that would read the
+// rowBytes appends what is hashed of a row. The key's length keeps (key, value) pairs apart that would read the
 // same when joined.
 //
 //	u8 table | u32 key length | key | value
-func appendRow(dst []byte, id Table, key string, value []byte) []byte {
+func rowBytes(dst []byte, id Table, key string, value []byte) []byte {
 	dst = append(dst, byte(id))
 	dst = appendString(dst, key)
 	return append(dst, value...)
