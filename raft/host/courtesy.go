@@ -9,6 +9,11 @@ import (
 // callers that were just answered ask again, and connections that have read deliver. What comes so shares a Step, a
 // message and a sync.
 //
+// One turn is not all of theirs. The runtime lets who gave way run again after some sixty others, and another processor that
+// has nothing to do takes him up at once. So he gives way again for as long as each turn brings several, and for a moment at
+// most: of two hundred callers who were just answered, sixty would else make a round of reads, or a batch, of
+// their own, and everybody else wait for that to end. One who comes alone is no crowd.
+//
 // It is not for nothing. The one who gives way wakes a thread that looks for work where there is none, and stands behind
 // whoever else has something to do. That is much of what a lone write takes, which nothing will ever join. So whoever gave
 // way many times in a row and found no more waiting than before gives way now and then only, until
@@ -29,6 +34,9 @@ const (
 	// yieldMax is how long others may take: more than thousands of callers need to ask again, and than a busy machine
 	// takes a processor away for; less than anybody's election timeout by far.
 	yieldMax = 20 * time.Millisecond
+	// yieldMore is for how long further turns are given: a thousand callers ask again in half a millisecond, and what a
+	// quarter of them waits for the others is less than what a round or a sync takes.
+	yieldMore = time.Millisecond
 	// yieldRest is how many times as long as others took nobody is given way.
 	yieldRest = 10
 	// yieldVain is how many turns in vain show that nobody else is coming, and yieldTry how often it is tried all the same
@@ -51,13 +59,19 @@ func (c *courtesy) yield() {
 	if begin.Before(c.not) {
 		return
 	}
-	had := c.waiting()
-	c.give()
-	if end := c.now(); end.Sub(begin) > yieldMax {
-		c.not = end.Add(yieldRest * end.Sub(begin))
-	}
 	c.vain++
-	if c.waiting() > had {
-		c.vain = 0
+	for more := true; more; {
+		had := c.waiting()
+		c.give()
+		brought := c.waiting() - had
+		if brought > 0 {
+			c.vain = 0
+		}
+		end := c.now()
+		took := end.Sub(begin)
+		if took > yieldMax {
+			c.not = end.Add(yieldRest * took)
+		}
+		more = brought > 1 && took < yieldMore
 	}
 }

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -57,4 +58,34 @@ func TestWhoGivesWayInVainDoesSoNowAndThenOnly(t *testing.T) {
 		c.yield()
 	}
 	require.Equal(t, 101, given, "one that brought something, and all from then on")
+}
+
+// What is at stake: of hundreds who were just answered, the first few would have a batch of their own, and all others
+// stand behind it.
+func TestWhoGivesWayWaitsForAllWhoCome(t *testing.T) {
+	now, given, waits := time.Unix(0, 0), 0, 0
+	var come []int
+	c := courtesy{
+		now: func() time.Time { return now },
+		give: func() {
+			given++
+			now = now.Add(50 * time.Microsecond)
+			if len(come) > 0 {
+				waits, come = waits+come[0], come[1:]
+			}
+		},
+		waiting: func() int { return waits },
+	}
+	come = []int{60, 60, 60, 20}
+	c.yield()
+	require.Equal(t, 200, waits)
+	require.Equal(t, 5, given, "until a turn brings nobody")
+
+	given, come = 0, []int{1, 1}
+	c.yield()
+	require.Equal(t, 1, given, "one who comes alone is not the first of many")
+
+	given, come = 0, slices.Repeat([]int{9}, 1000)
+	c.yield()
+	require.Equal(t, int(yieldMore/(50*time.Microsecond)), given, "and nobody waits for good")
 }
