@@ -14,8 +14,9 @@ type Caller struct {
 	ops     []*pending // submitted and not ended, in that order
 	lastID  uint64     // of requests
 	session session
-	route   route // of everything, or of everything but queries
-	reads   route // of queries with Config.ReadAnywhere
+	route   route       // of everything, or of everything but queries
+	reads   route       // of queries with Config.ReadAnywhere
+	silent  []raft.Mono // until when each of cfg.Targets is asked only if there is no other
 
 	now raft.Mono
 	out *Output
@@ -40,6 +41,7 @@ type pending struct {
 // attempt is a request under way; the zero attempt is none.
 type attempt struct {
 	id     uint64
+	target string
 	reads  bool   // sent by the route of queries that any node may answer
 	epoch  uint64 // of the route it was sent by
 	lostAt raft.Mono
@@ -62,7 +64,7 @@ func New(cfg Config, now raft.Mono) *Caller {
 		panic("caller: no targets")
 	}
 	first := route{target: cfg.Targets[0], gate: now}
-	return &Caller{cfg: cfg, now: now, route: first, reads: first}
+	return &Caller{cfg: cfg, now: now, route: first, reads: first, silent: make([]raft.Mono, len(cfg.Targets))}
 }
 
 // Step tells the caller what happened and what time it is, and appends to out what
@@ -139,6 +141,7 @@ func (c *Caller) response(in *Input) {
 	}
 	tried := p.attempt
 	p.attempt = attempt{}
+	c.spoke(tried)
 	a := &in.Answer
 	switch a.Outcome {
 	case node.Done:
@@ -232,10 +235,12 @@ func (c *Caller) sessionGone(id node.SessionID) {
 // expire ends what took too long: requests, then operations.
 func (c *Caller) expire() {
 	if o := c.session.opening; o.id != 0 && c.now >= o.lostAt {
+		c.wasSilent(o)
 		c.lost(o.id)
 	}
 	for _, p := range c.ops {
 		if p.attempt.id != 0 && c.now >= p.attempt.lostAt {
+			c.wasSilent(p.attempt)
 			c.lost(p.attempt.id)
 		}
 		if c.now >= p.op.Deadline || p.until != 0 && c.now >= p.until {
@@ -336,7 +341,7 @@ func (c *Caller) request(r Request) attempt {
 	way := c.routeOf(r.Kind == RequestQuery)
 	r.ID, r.Target, r.Patience = c.lastID, way.target, max(r.Patience, c.cfg.AttemptTimeout)
 	c.out.Send = append(c.out.Send, r)
-	return attempt{id: r.ID, reads: way == &c.reads, epoch: way.epoch, lostAt: c.now.Add(r.Patience)}
+	return attempt{id: r.ID, target: r.Target, reads: way == &c.reads, epoch: way.epoch, lostAt: c.now.Add(r.Patience)}
 }
 
 // giveUp ends an operation without an answer: as unknown if it may have been

@@ -256,6 +256,26 @@ func TestConversations(t *testing.T) {
 			> 9 done y
 			2 done y`,
 
+		"who was silent a moment ago is passed over, and is asked again where nobody else is left": `
+			> submit 1
+			1 -> a: open
+			> 1 open 7
+			2 -> a: s7 #1 <1 op1
+			> submit 2
+			3 -> a: s7 #2 <1 op2
+			> 2 notleader
+			4 -> b: s7 #1 <1 op1
+			> 4 notleader
+			> wait 100ms
+			5 -> c: s7 #1 <1 op1
+			> wait 2900ms
+			6 -> c: s7 #2 <1 op2
+			> wait 150ms
+			7 -> b: s7 #1 <1 op1
+			> 7 notleader
+			> wait 150ms
+			8 -> c: s7 #1 <1 op1`,
+
 		"a lost reply leads to the same command again": `
 			> submit 1
 			1 -> a: open

@@ -1,6 +1,7 @@
 package caller
 
 import (
+	"slices"
 	"time"
 
 	"parley/raft"
@@ -82,15 +83,40 @@ func (c *Caller) failed(tried attempt, code node.Code, hint string) {
 	r.gate = c.now.Add(c.backoff(r))
 }
 
-// rotate takes the next configured target, not the one that just failed.
+// rotate takes the next configured target, not the one that just failed, nor one that was silent a moment ago
+// as long as there is another: of several operations under way each might otherwise ask in turn those nodes alone
+// that the others have just waited for in vain.
 func (c *Caller) rotate(r *route) {
-	for range c.cfg.Targets {
-		r.next = (r.next + 1) % len(c.cfg.Targets)
+	from := r.next
+	for i := range c.cfg.Targets {
+		r.next = (from + 1 + i) % len(c.cfg.Targets)
+		if c.cfg.Targets[r.next] != r.target && c.now >= c.silent[r.next] {
+			r.target = c.cfg.Targets[r.next]
+			return
+		}
+	}
+	for i := range c.cfg.Targets {
+		r.next = (from + 1 + i) % len(c.cfg.Targets)
 		if c.cfg.Targets[r.next] != r.target {
 			break
 		}
 	}
 	r.target = c.cfg.Targets[r.next]
+}
+
+// wasSilent remembers for a while that a target let an attempt pass. A node that can't be reached says so at once and costs
+// nothing.
+func (c *Caller) wasSilent(a attempt) {
+	if i := slices.Index(c.cfg.Targets, a.target); i >= 0 {
+		c.silent[i] = c.now.Add(2 * c.cfg.AttemptTimeout)
+	}
+}
+
+// spoke forgets that.
+func (c *Caller) spoke(a attempt) {
+	if i := slices.Index(c.cfg.Targets, a.target); i >= 0 {
+		c.silent[i] = 0
+	}
 }
 
 // backoff grows by an eighth with every failure and is drawn from [1/2, 1) of

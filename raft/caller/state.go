@@ -2,6 +2,7 @@ package caller
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"parley/raft"
 )
@@ -10,6 +11,7 @@ import (
 func (c *Caller) Clone() *Caller {
 	d := *c
 	d.out = nil
+	d.silent = slices.Clone(c.silent)
 	d.ops = make([]*pending, len(c.ops))
 	for i, p := range c.ops {
 		q := *p
@@ -49,6 +51,7 @@ func (c *Caller) AppendState(dst []byte) []byte {
 		u(a.id, a.epoch)
 		flags(a.reads)
 		if a.id != 0 {
+			text([]byte(a.target))
 			t(a.lostAt)
 		}
 	}
@@ -59,6 +62,9 @@ func (c *Caller) AppendState(dst []byte) []byte {
 		u(uint64(r.next), r.epoch, uint64(r.failures), r.draws)
 		flags(r.followed)
 		t(max(r.gate, c.now))
+	}
+	for _, until := range c.silent {
+		t(max(until, c.now))
 	}
 	u(uint64(len(c.ops)))
 	for _, p := range c.ops {
