@@ -13,27 +13,26 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"parley/cmd/internal/usage"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := command().ExecuteContext(ctx); err != nil {
+	root := command()
+	if err := usage.Executed(root, root.ExecuteContext(ctx)); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+		os.Exit(usage.Code(err))
 	}
 }
 
 func command() *cobra.Command {
-	root := &cobra.Command{
-		Use:           "bench",
-		Short:         "Measure Parley",
-		SilenceUsage:  true,
-		SilenceErrors: true,
-	}
+	root := &cobra.Command{Use: "bench", Short: "Measure Parley"}
 	asJSON := root.PersistentFlags().Bool("json", false, "print JSON, one object a line")
 	show := func(r report) error { return printReport(r, *asJSON) }
 	root.AddCommand(raftCommand(show), serviceCommand(show), catchupCommand(show), simCommand(show), checkCommand(show), sizeCommand(show), memberCommand())
+	usage.Root(root)
 	return root
 }
 

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"syscall"
 
+	"parley/cmd/internal/usage"
 	"parley/cmd/llm/command"
 )
 
@@ -28,13 +29,10 @@ func run(args []string, env func(string) string, stdout, stderr io.Writer) int {
 	defer stop()
 	root := command.New("llm", backends, env, stdout, stderr)
 	root.SetArgs(args)
+	usage.Version(root)
 	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return 0
+	if err != nil {
+		fmt.Fprintf(stderr, "llm: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
-	fmt.Fprintf(stderr, "llm: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
-	if command.Usage(err) {
-		return 2
-	}
-	return 1
+	return usage.Code(err)
 }

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
+	"parley/cmd/internal/usage"
 	"parley/cmd/node/internal/certs"
 )
 
@@ -24,7 +24,7 @@ ca.crt (parley --tls-ca). The CA's key, ca.key, is needed here alone: whoever ha
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError{fmt.Errorf("there is no command %q: see %s --help", args[0], cmd.CommandPath())}
+				return usage.Errorf("there is no command %q: see %s --help", args[0], cmd.CommandPath())
 			}
 			return cmd.Help()
 		},
@@ -68,14 +68,14 @@ ca.crt (parley --tls-ca). The CA's key, ca.key, is needed here alone: whoever ha
 
 func someFiles(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return usageError{fmt.Errorf("name a certificate's file: see %s --help", cmd.CommandPath())}
+		return usage.Errorf("name a certificate's file: see %s --help", cmd.CommandPath())
 	}
 	return nil
 }
 
 func oneFile(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return usageError{fmt.Errorf("name one file: see %s --help", cmd.CommandPath())}
+		return usage.Errorf("name one file: see %s --help", cmd.CommandPath())
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/cmd/internal/usage"
 	"parley/cmd/llm/command"
 	"parley/cmd/node/internal/inspect"
 	"parley/cmd/node/internal/local"
@@ -64,7 +65,7 @@ func inspectCommand(stdout io.Writer) *cobra.Command {
 		Short: "Show what a stopped node's directory holds, and change nothing",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usageError{fmt.Errorf("name one data directory: see %s --help", cmd.CommandPath())}
+				return usage.Errorf("name one data directory: see %s --help", cmd.CommandPath())
 			}
 			return nil
 		},

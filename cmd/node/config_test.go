@@ -51,7 +51,7 @@ func TestEveryFlagOfNodeStartStandsInTheDocumentAndInAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "all.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(file.String()), 0o600))
 	_, stderr, code := node("start", "--config", path, "--check")
-	require.Equal(t, 1, code)
+	require.Equal(t, 2, code)
 	require.NotContains(t, stderr, "there is no flag")
 	require.NotContains(t, stderr, " is no true or false")
 	require.Contains(t, stderr, "--join and --cluster contradict one another")
@@ -87,7 +87,7 @@ func TestMistakesOfAConfigurationFileAreToldAllAtOnceWithTheirLines(t *testing.T
 			path := write(c.text)
 			for _, args := range [][]string{{"start", "--config", path}, {"start", "--config", path, "--check"}} {
 				stdout, stderr, code := node(append(args, c.args...)...)
-				require.Equal(t, 1, code)
+				require.Equal(t, 2, code)
 				require.Empty(t, stdout)
 				require.Equal(t, 1, strings.Count(stderr, "\n"), "one line: %s", stderr)
 				for _, want := range c.want {

@@ -13,7 +13,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,8 +22,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"parley/cmd/llm/command"
-	"parley/cmd/node/internal/process"
+	"parley/cmd/internal/usage"
 )
 
 func main() {
@@ -34,45 +32,24 @@ func main() {
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	root := &cobra.Command{
-		Use:           "node",
-		Short:         "Runs nodes of a Parley cluster",
-		Version:       process.Version(),
-		SilenceErrors: true,
-		SilenceUsage:  true,
-	}
+	root := &cobra.Command{Use: "node", Short: "Runs nodes of a Parley cluster"}
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.DisableSuggestions = true // they are lines of their own
-	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())}
-	})
 	root.AddCommand(devCommand(stdout, stderr), startCommand(stdout, stderr), inspectCommand(stdout), recoverCommand(stdout, stderr),
 		certsCommand(stdout), llmCommand(stdout, stderr), versionCommand(stdout))
+	usage.Root(root)
 
-	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return 0
+	err := usage.Executed(root, root.ExecuteContext(ctx))
+	if err != nil { // one line, also of errors that were joined
+		fmt.Fprintf(stderr, "node: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
-	if strings.HasPrefix(err.Error(), "unknown command") { // cobra has no type for it
-		err = usageError{fmt.Errorf("%w: see %s --help", err, root.CommandPath())}
-	}
-	// One line, also of errors that were joined.
-	fmt.Fprintf(stderr, "node: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
-	if _, ok := errors.AsType[usageError](err); ok || command.Usage(err) {
-		return 2
-	}
-	return 1
+	return usage.Code(err)
 }
-
-// usageError is an error in how the command was called.
-type usageError struct{ error }
 
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usageError{fmt.Errorf("unexpected argument %q: see %s --help", args[0], cmd.CommandPath())}
+		return usage.Errorf("unexpected argument %q: see %s --help", args[0], cmd.CommandPath())
 	}
 	return nil
 }

@@ -109,6 +109,6 @@ func TestMistakesInAChangeOfTheMembershipAreNamed(t *testing.T) {
 	require.Zero(t, d.interrupt())
 	_, errs, code := node("start", "--id", "4", "--dir", filepath.Join(dir, "x"), "--client-addr", "127.0.0.1:1", "--peer-addr", "127.0.0.1:2",
 		"--join", "--cluster", "1=127.0.0.1:3")
-	require.Equal(t, 1, code)
+	require.Equal(t, 2, code)
 	require.Contains(t, errs, "contradict")
 }

@@ -163,7 +163,7 @@ func TestMistakesInARecoveryAreNamedAndAnInterruptedOneIsFinished(t *testing.T) 
 		exit int
 		says string
 	}{
-		{nil, 1, "--dir is missing"},
+		{nil, 2, "--dir is missing"},
 		{[]string{"x"}, 2, "unexpected argument"},
 		{[]string{"--dir", filepath.Join(dir, "nowhere"), "--yes"}, 1, "there is no directory"},
 		{[]string{"--dir", filepath.Join(dir, "no", "where"), "--yes"}, 1, "there is no directory"},

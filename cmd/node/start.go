@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"parley/cmd/internal/usage"
 	"parley/cmd/node/internal/config"
 	"parley/cmd/node/internal/process"
 )
@@ -37,7 +38,7 @@ says counts.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			file, err := config.Apply(o.config, cmd.Flags(), notInFile...)
 			if err != nil {
-				return err
+				return usage.Wrong(err)
 			}
 			return file.Explain(o.run(cmd, stdout, stderr))
 		},

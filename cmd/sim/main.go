@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"parley/cmd/internal/usage"
 )
 
 // errFailed ends the program with status 1 after everything was said already.
@@ -23,12 +25,12 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbagePercent)
 	}
-	if err := command().Execute(); err != nil {
-		if !errors.Is(err, errFailed) {
-			fmt.Fprintln(os.Stderr, "sim:", err)
-		}
-		os.Exit(1)
+	root := command()
+	err := usage.Executed(root, root.Execute())
+	if err != nil && !errors.Is(err, errFailed) {
+		fmt.Fprintln(os.Stderr, "sim:", err)
 	}
+	os.Exit(usage.Code(err))
 }
 
 func command() *cobra.Command {
@@ -48,11 +50,11 @@ that can be printed, edited and replayed. After every event judges look for brok
   sim view --seed 7 -o run.html    as a page for a browser, to step through
   sim mutants                      how many seeds find each planted bug
   sim cover --seeds 1..1000        which rare situations were reached
-  sim explore --elections 1        every choice within bounds, exhaustively`,
-		SilenceUsage:  true,
-		SilenceErrors: true,
+  sim explore --elections 1        every choice within bounds, exhaustively
+
+Exit codes: 0 ok, 1 a failure, 2 usage.`,
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(runCommand(), planCommand(), replayCommand(), soakCommand(), shrinkCommand(), viewCommand(), mutantsCommand(), coverCommand(), searchCommand())
+	usage.Root(root)
 	return root
 }

@@ -9,6 +9,7 @@ import (
 
 	"parley/raft/node"
 	pb "parley/rpc/proto/parley/v1"
+	"parley/statemachine/state"
 )
 
 // Send puts a message into a place. When it returns no error, the message is
@@ -31,7 +32,7 @@ func checkText(text string) error {
 	e := &Error{Outcome: node.Refused, Code: codes.InvalidArgument, Field: "text"}
 	switch {
 	case len(text) > TextBytesMax:
-		e.Reason, e.Text = "TEXT_TOO_LONG", fmt.Sprintf("The text is longer than %d bytes.", TextBytesMax)
+		e.Reason, e.Text = "TEXT_TOO_LONG", fmt.Sprintf("The text is longer than %d bytes; a message may have %d.", TextBytesMax, state.DefaultLimits().TextBytesMax)
 	case !utf8.ValidString(text):
 		e.Reason, e.Text = "TEXT_NOT_UTF8", "The text is not UTF-8."
 	default:

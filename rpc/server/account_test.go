@@ -459,6 +459,39 @@ func TestR11_DemoUsersAreThereInDevModeAndNowhereElse(t *testing.T) {
 	refused(t, err, codes.PermissionDenied, "DEMO_REFUSED")
 }
 
+// At stake: who starts a cluster in dev mode tries until alice can log in, and would find his own tries in the record of what was done,
+// beside those of whoever guesses passwords.
+func TestR11_ALogInBeforeTheDemoUsersAreMadeIsToComeBackAndHasNotFailed(t *testing.T) {
+	c := startCluster(t, 1, Config{BcryptCost: 10, Loopback: true, DemoUsers: true})
+	alice := c.nobody()
+	alice.name = "alice"
+	var before []error
+	require.Eventually(t, func() bool {
+		_, err := alice.tryLogIn("alice123")
+		if err != nil {
+			before = append(before, err)
+		}
+		return err == nil
+	}, 10*time.Second, time.Millisecond)
+	for _, err := range before {
+		refused(t, err, codes.Unavailable, "NOT_FORMED")
+	}
+}
+
+// If the name of one of them is taken they are never made, and everybody else logs in all the same.
+func TestR11_WhoHasTheNameOfADemoUserLogsInWhereTheyAreWanted(t *testing.T) {
+	c := startCluster(t, 1, Config{BcryptCost: 4, Loopback: true})
+	c.signUp("bob")
+	c.stop(0)
+	c.cfg.DemoUsers = true
+	c.restart(0)
+	bob := c.nobody()
+	bob.name = "bob"
+	require.Eventually(t, func() bool { _, err := bob.tryLogIn(testPassword); return err == nil }, 10*time.Second, 20*time.Millisecond)
+	_, err := bob.at(c.leader()).tryLogIn("bob123")
+	refused(t, err, codes.Unauthenticated, "CREDENTIALS_WRONG")
+}
+
 func TestR12_TheFirstAdminClaimsTheTokenAndTheLastOneStays(t *testing.T) {
 	cfg := governed()
 	c := startCluster(t, 3, cfg)

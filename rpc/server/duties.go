@@ -101,7 +101,9 @@ func (d *duties) round(ctx context.Context) error {
 	if d.cfg.DemoUsers && !d.demo || d.cfg.Token != nil && !d.used {
 		var edge account.Edge
 		_, err := d.ask(ctx, pb.Consistency_CONSISTENCY_STALE, &account.EdgeState{}, &edge)
-		d.demo = err == nil && edge.Demo
+		if d.demo = err == nil && edge.Demo; d.demo {
+			d.demoDue.Store(false)
+		}
 		if d.cfg.Token != nil && err == nil && edge.Admins > 0 { // for good: the last admin stays one
 			spent = d.cfg.Token.Remove() // whoever left it may lead no longer
 			d.used = spent == nil
@@ -196,7 +198,10 @@ func (d *duties) demoUsers(ctx context.Context) error {
 			return fmt.Errorf("hash the passwords of dev mode: %w", err)
 		}
 	}
-	_, err := d.order(ctx, c, &account.Done{})
+	settled, err := d.order(ctx, c, &account.Done{})
+	if settled { // also if they can't be made, as somebody has the name of one
+		d.demoDue.Store(false)
+	}
 	return err
 }
 

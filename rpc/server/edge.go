@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"strconv"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -35,6 +36,8 @@ type edge struct {
 	denials  *denials
 	ready    *ready
 	calls    *counts // unary ones under way, by user
+
+	demoDue atomic.Bool // the users of dev mode are to be made, and nobody has tried yet
 }
 
 // head is what a command or query of this call begins with.

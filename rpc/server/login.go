@@ -79,6 +79,9 @@ func (s *accounts) LogIn(ctx context.Context, r *pb.LogInRequest) (*pb.LogInResp
 	if err := s.leads(); err != nil {
 		return nil, err
 	}
+	if s.demoDue.Load() { // who tries whether they are there already has not failed: it would be in the record of what was done
+		return nil, convert.AnswerError(node.Answer{Outcome: node.Refused, Code: node.CodeNotFormed}, "")
+	}
 	k, err := s.check(ctx, r.GetUsername(), r.GetPassword())
 	if err != nil {
 		return nil, err

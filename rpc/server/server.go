@@ -194,7 +194,7 @@ func newEdge(cfg *Config) (*edge, error) {
 		return nil, err
 	}
 	policy := auth.Policy{RunesMin: cfg.PasswordRunesMin}
-	return &edge{
+	e := &edge{
 		host:     cfg.Host,
 		limits:   cfg.Limits,
 		now:      cfg.Now,
@@ -207,7 +207,9 @@ func newEdge(cfg *Config) (*edge, error) {
 		denials:  denials,
 		ready:    newReady(),
 		calls:    newCounts(callsPerUserMax),
-	}, policy.Validate()
+	}
+	e.demoDue.Store(cfg.DemoUsers)
+	return e, policy.Validate()
 }
 
 // Serve answers calls until Stop; it closes the listener. The error is nil after

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"parley/cmd/internal/usage"
 	"parley/llm"
 	"parley/llm/offline"
 	"parley/llm/scripted"
@@ -65,9 +66,9 @@ func (b *Options) open(ctx context.Context, backends []Backend, env func(string)
 		}
 	}
 	if slices.Contains(elsewhere, b.name) {
-		return nil, usageError{fmt.Errorf("this program has no backend %q: the program llm has (go run ./cmd/llm)", b.name)}
+		return nil, usage.Errorf("this program has no backend %q: the program llm has (go run ./cmd/llm)", b.name)
 	}
-	return nil, usageError{fmt.Errorf("there is no backend %q; there are %v", b.name, names(backends))}
+	return nil, usage.Errorf("there is no backend %q; there are %v", b.name, names(backends))
 }
 
 func names(backends []Backend) (all []string) {

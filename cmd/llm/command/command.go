@@ -14,18 +14,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"parley/cmd/internal/usage"
 	"parley/llm"
 	"parley/llm/server"
 )
-
-// usageError is an error in how the command was called.
-type usageError struct{ error }
-
-// Usage reports whether an error is one in how the command was called.
-func Usage(err error) bool {
-	_, ok := errors.AsType[usageError](err)
-	return ok
-}
 
 // New returns the command. more are backends besides those that any program has. env reads the environment.
 func New(use string, more []Backend, env func(string) string, stdout, stderr io.Writer) *cobra.Command {
@@ -42,13 +34,13 @@ on; what is given as a flag counts. The key of a service comes from GEMINI_API_K
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError{fmt.Errorf("unexpected argument %q: see %s --help", args[0], use)}
+				return usage.Errorf("unexpected argument %q: see %s --help", args[0], use)
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := fromEnvironment(cmd.Flags(), env); err != nil {
-				return usageError{err}
+				return usage.Wrong(err)
 			}
 			log := slog.New(slog.NewTextHandler(stderr, nil))
 			stdlog.SetOutput(io.Discard) // libraries of services write to it, and might write what they were sent
@@ -75,7 +67,7 @@ on; what is given as a flag counts. The key of a service comes from GEMINI_API_K
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
 	cmd.CompletionOptions.HiddenDefaultCmd = true
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{fmt.Errorf("%w: see %s --help", err, use)} })
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage.Errorf("%w: see %s --help", err, use) })
 	f := cmd.Flags()
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:50055", "where to listen, HOST:PORT")
 	f.StringVar(&o.SecretFile, "secret-file", "", "a file of mode 0600 with the secret that callers present")
@@ -92,7 +84,7 @@ on; what is given as a flag counts. The key of a service comes from GEMINI_API_K
 func fromEnvironment(f *pflag.FlagSet, env func(string) string) (err error) {
 	f.VisitAll(func(flag *pflag.Flag) {
 		name := "PARLEY_LLM_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
-		if v := env(name); v != "" && !flag.Changed && flag.Name != "help" && err == nil {
+		if v := env(name); v != "" && !flag.Changed && flag.Name != "help" && flag.Name != "version" && err == nil {
 			if e := f.Set(flag.Name, v); e != nil {
 				err = fmt.Errorf("%s: %w", name, e)
 			}

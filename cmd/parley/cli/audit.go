@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"parley/cmd/parley/plain"
 	"parley/raft"
 	"parley/rpc/client"
 	pb "parley/rpc/proto/parley/v1"
@@ -125,8 +127,8 @@ but the last position; what the cluster no longer keeps is missing at the beginn
 			if err != nil {
 				return err
 			}
-			if n == 0 && !a.json {
-				a.note("there is no record to be checked")
+			if n == 0 {
+				return errEmptyAudit
 			}
 			return a.print(struct {
 				OK      bool   `json:"ok"`
@@ -134,11 +136,14 @@ but the last position; what the cluster no longer keeps is missing at the beginn
 				From    uint64 `json:"from"`
 				To      uint64 `json:"to"`
 				Hash    string `json:"hash"`
-			}{true, n, first.Position, last.Position, last.Hash}, "%d records from position %d to %d, each behind the other; the last is %s",
-				n, first.Position, last.Position, last.Hash)
+			}{true, n, first.Position, last.Position, last.Hash}, "%s from position %d to %d, each behind the other; the last is %s",
+				plain.Counted(n, "record"), first.Position, last.Position, last.Hash)
 		},
 	}
 }
+
+// errEmptyAudit refuses a log without a record: nothing in it shows that nothing was taken out.
+var errEmptyAudit = errors.New("there is no record to be checked")
 
 // auditLineMax bounds a line: a record has some hundreds of bytes.
 const auditLineMax = 1 << 20

@@ -93,3 +93,16 @@ func TestTimesForWhichThingsAreKeptAreReadAndWritten(t *testing.T) {
 		require.Error(t, err, text)
 	}
 }
+
+// A file that was cut off at its first byte, or an export that was never written, must not pass for a log that is whole.
+func TestALogWithoutARecordIsNotVerified(t *testing.T) {
+	_, stderr, code := run("", "audit", "verify", "-")
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "there is no record to be checked")
+	stdout, _, code := run("", "audit", "verify", "-", "--json")
+	require.Equal(t, 1, code)
+	require.Contains(t, stdout, `"code":"AUDIT_EMPTY"`)
+	stdout, _, code = run(exported(t, 1)[0]+"\n", "audit", "verify", "-")
+	require.Zero(t, code)
+	require.Contains(t, stdout, "1 record from position ")
+}

@@ -271,7 +271,7 @@ func (a *app) channelMembersCommand() *cobra.Command {
 					return []string{j.Username, j.DisplayName, flags("admin", is(j.Admin)), seen(j.Online, j.LastSeen)}
 				}, "no members")
 				if err == nil && !a.json {
-					a.note("%d members, %d of them online, %d admins", len(all), online, admins)
+					a.note("%s, %d of them online, %s", plain.Counted(len(all), "member"), online, plain.Counted(admins, "admin"))
 				}
 				return err
 			})

@@ -69,6 +69,9 @@ func describe(err error) failure {
 	if e, ok := errors.AsType[*brokenError](err); ok {
 		return failure{Code: "AUDIT_BROKEN", Message: e.Error(), Hint: "this is not what the cluster had; export it again, and compare", exit: exitError}
 	}
+	if errors.Is(err, errEmptyAudit) {
+		return failure{Code: "AUDIT_EMPTY", Message: err.Error(), Hint: "nothing shows that nothing was taken out; export it from an earlier position: parley audit export --from POS", exit: exitError}
+	}
 	if e, ok := errors.AsType[*commandError](err); ok {
 		return failure{Code: "COMMAND_FAILED", Message: e.Error(), Hint: "the lock was given up", exit: e.code}
 	}

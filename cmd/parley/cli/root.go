@@ -35,6 +35,7 @@ import (
 	"github.com/spf13/pflag"
 	"google.golang.org/grpc"
 
+	"parley/cmd/internal/usage"
 	"parley/cmd/parley/keep"
 	"parley/raft"
 	"parley/rpc/client"
@@ -131,6 +132,8 @@ Begin with parley signup NAME, then parley login NAME.`
 	root.AddCommand(a.messageCommands()...)
 	root.AddCommand(a.historyCommand(), a.tailCommand(), a.searchCommand(), a.dmCommand(), a.fileCommand(), a.docCommand(), a.lockCommand(), a.aiCommand())
 	root.AddCommand(a.watchCommand(), a.whoCommand(), a.shellCommand(), a.clusterCommand(), a.auditCommand(), a.contextCommand(), a.completionCommand(root), a.versionCommand())
+	usage.Version(root)
+	usage.Help(root, func(topic string) error { return usageOf(root, "there is no command %q%s", topic, meant(root, topic)) })
 	return root
 }
 

@@ -69,3 +69,22 @@ func TestACommandIsTracedFromItsNameToTheNodesLog(t *testing.T) {
 	require.Equal(t, 2, code)
 	require.Contains(t, stderr, "--trace-endpoint")
 }
+
+func TestWhichBuildThisIsIsAFlagToo(t *testing.T) {
+	want, _, _ := run("", "version")
+	stdout, _, code := run("", "--version")
+	require.Zero(t, code)
+	require.Equal(t, want, stdout)
+}
+
+func TestHelpForWhatIsNoCommandIsAWrongCall(t *testing.T) {
+	for _, topic := range [][]string{{"nonsense"}, {"channel", "nonsense"}, {"send", "general"}} {
+		stdout, stderr, code := run("", append([]string{"help"}, topic...)...)
+		require.Equal(t, 2, code)
+		require.Empty(t, stdout)
+		require.Contains(t, stderr, `there is no command "`+strings.Join(topic, " ")+`"`)
+	}
+	stdout, _, code := run("", "help", "channel", "members")
+	require.Zero(t, code)
+	require.Contains(t, stdout, "parley channel members NAME")
+}

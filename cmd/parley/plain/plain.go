@@ -7,6 +7,7 @@
 package plain
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -25,6 +26,14 @@ func Line(s string) string { return clean(s, " ") }
 
 // Indented is s with every line but the first behind an indent, so that a message can't fake the line of the next one.
 func Indented(s, indent string) string { return clean(s, "\n"+indent) }
+
+// Counted is a number of things, by the name of one: 1 admin, 2 admins.
+func Counted(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return strconv.Itoa(n) + " " + thing
+}
 
 // clean drops what Hidden says and writes newline for the end of a line. What is no UTF-8 becomes U+FFFD.
 func clean(s, newline string) string {

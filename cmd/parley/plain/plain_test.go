@@ -104,3 +104,9 @@ func FuzzText(f *testing.F) {
 		require.LessOrEqual(t, len(name), nameBytesMax)
 	})
 }
+
+func TestOneThingIsNotManyThings(t *testing.T) {
+	require.Equal(t, "0 admins", Counted(0, "admin"))
+	require.Equal(t, "1 admin", Counted(1, "admin"))
+	require.Equal(t, "2 admins", Counted(2, "admin"))
+}

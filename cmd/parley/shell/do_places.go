@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"parley/cmd/parley/plain"
 )
 
 func channels(m *Model, _ []string) ([]effect, error) {
@@ -232,7 +234,7 @@ func users(m *Model, _ []string) ([]effect, error) {
 			}
 			rows = append(rows, m.userRow(u))
 		}
-		m.table(append([][]piece{{name(heading, fmt.Sprintf("%d users, %d online", len(list), online))}}, rows...))
+		m.table(append([][]piece{{name(heading, fmt.Sprintf("%s, %d online", plain.Counted(len(list), "user"), online))}}, rows...))
 		return nil
 	}), nil
 }

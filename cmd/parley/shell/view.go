@@ -3,6 +3,8 @@ package shell
 import (
 	"fmt"
 	"strings"
+
+	"parley/cmd/parley/plain"
 )
 
 // The screen, from the top:
@@ -94,7 +96,7 @@ func (m *Model) title() line {
 		case p.Direct:
 			about = append(about, p.DisplayName, map[bool]string{true: "online", false: "offline"}[p.Online])
 		default:
-			about = append(about, p.Description, fmt.Sprintf("%d members", p.Members))
+			about = append(about, p.Description, plain.Counted(p.Members, "member"))
 			if p.Private {
 				about = append(about, "private")
 			}

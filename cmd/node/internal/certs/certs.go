@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"parley/cmd/internal/usage"
 	"parley/raft"
 	"parley/raft/vfs/osfs"
 	"parley/rpc/auth"
@@ -41,7 +41,7 @@ const (
 
 func (o Options) life() (time.Duration, error) {
 	if o.Days < 1 || o.Days > daysMax {
-		return 0, fmt.Errorf("--days %d: from 1 to %d", o.Days, daysMax)
+		return 0, usage.Errorf("--days %d: from 1 to %d", o.Days, daysMax)
 	}
 	return time.Duration(o.Days) * 24 * time.Hour, nil
 }
@@ -59,7 +59,7 @@ func MakeCA(o Options, stdout io.Writer) error {
 	}
 	a, err := trust.NewAuthority(o.Name, life)
 	if err != nil {
-		return fmt.Errorf("--name: %w", err)
+		return usage.Errorf("--name: %w", err)
 	}
 	if err := osfs.MakeDir(o.Dir); err != nil {
 		return err
@@ -73,16 +73,16 @@ func MakeCA(o Options, stdout io.Writer) error {
 // MakeNode makes a node's certificate.
 func MakeNode(o Options, stdout io.Writer) error {
 	if o.ID == 0 {
-		return errors.New("--id is missing: a certificate is that of one node")
+		return usage.Errorf("--id is missing: a certificate is that of one node")
 	}
 	if len(o.Hosts) == 0 {
-		return errors.New("--host is missing: clients verify by it that they reach the right machine; write the names and addresses that they use")
+		return usage.Errorf("--host is missing: clients verify by it that they reach the right machine; write the names and addresses that they use")
 	}
 	n := trust.Name{Node: raft.NodeID(o.ID)}
 	if o.Cluster != "" {
 		id, err := strconv.ParseUint(o.Cluster, 16, 64)
 		if err != nil || id == 0 {
-			return fmt.Errorf("--cluster-id: %q is no cluster's id; node inspect shows it", o.Cluster)
+			return usage.Errorf("--cluster-id: %q is no cluster's id; node inspect shows it", o.Cluster)
 		}
 		n.ID = raft.ClusterID(id)
 	}
@@ -92,7 +92,7 @@ func MakeNode(o Options, stdout io.Writer) error {
 // MakeClient makes a client's certificate.
 func MakeClient(o Options, stdout io.Writer) error {
 	if err := trust.CheckLabel(o.Name); err != nil {
-		return fmt.Errorf("--name: %w", err)
+		return usage.Errorf("--name: %w", err)
 	}
 	return o.issue(trust.Name{Client: o.Name}, "client-"+o.Name, stdout)
 }

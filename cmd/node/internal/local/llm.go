@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"parley/cmd/internal/usage"
 	"parley/cmd/node/internal/process"
 	"parley/rpc/auth"
 )
@@ -170,9 +171,9 @@ func (o Options) llmAddr(p *plan) (string, error) {
 	}
 	switch {
 	case port > 65535:
-		return "", fmt.Errorf("--llm-port %d: the last port is 65535", port)
+		return "", usage.Errorf("--llm-port %d: the last port is 65535", port)
 	case p.has(addr):
-		return "", fmt.Errorf("--llm-port %d: a node has this port; choose another", port)
+		return "", usage.Errorf("--llm-port %d: a node has this port; choose another", port)
 	case !free(addr):
 		return "", fmt.Errorf("address %s (--llm-port) is in use: stop the program that listens there, or choose another --llm-port", addr)
 	}

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"parley/cmd/internal/usage"
 	"parley/cmd/node/internal/process"
 	"parley/rpc/client"
 )
@@ -69,7 +70,7 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 func (o Options) place() (_ Options, cleanup func(), err error) {
 	if o.Ephemeral {
 		if o.Dir != "" {
-			return o, nil, errors.New("--ephemeral keeps nothing and --dir names where to keep it: leave one out")
+			return o, nil, usage.Errorf("--ephemeral keeps nothing and --dir names where to keep it: leave one out")
 		}
 		if o.Dir, err = os.MkdirTemp("", "parley-dev-"); err != nil {
 			return o, nil, err

@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strings"
 
+	"parley/cmd/internal/usage"
 	"parley/cmd/node/internal/process"
 )
 
@@ -126,7 +127,7 @@ func (p *plan) accept(o Options) error {
 
 // WrongNodes refuses a number of nodes.
 func WrongNodes(n int) error {
-	return fmt.Errorf("--nodes %d: a local cluster has 1 to %d nodes", n, nodesMax)
+	return usage.Errorf("--nodes %d: a local cluster has 1 to %d nodes", n, nodesMax)
 }
 
 func makePlan(o Options) (*plan, error) {
@@ -178,7 +179,7 @@ func addresses(flag string, port, normal, n int) ([]string, error) {
 		return freeAddresses(flag, n)
 	}
 	if port+n-1 > 65535 {
-		return nil, fmt.Errorf("%s %d: %d nodes need ports up to %d, and the last port is 65535", flag, port, n, port+n-1)
+		return nil, usage.Errorf("%s %d: %d nodes need ports up to %d, and the last port is 65535", flag, port, n, port+n-1)
 	}
 	return addressesFrom(port, n), nil
 }

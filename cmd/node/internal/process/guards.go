@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"parley/cmd/internal/usage"
 	"parley/raft"
 	"parley/rpc/peer"
 	"parley/rpc/trust"
@@ -26,7 +27,7 @@ type guards struct {
 func openGuards(s Settings, f Flags, make bool) (g guards, err error) {
 	if s.Wire.hasTLS() {
 		if f.SecretFile != "" {
-			return g, errors.New("--secret-file and --tls-cert contradict one another: nodes with certificates know each other by them")
+			return g, usage.Errorf("--secret-file and --tls-cert contradict one another: nodes with certificates know each other by them")
 		}
 		g.keeper, err = trust.Open(s.Wire.paths(), raft.NodeID(s.ID))
 		return g, err

@@ -98,7 +98,7 @@ type process struct {
 }
 
 // prepare takes what others may hold, ports first: they are the most common trouble, and
-// taking them changes nothing.
+// taking them changes nothing. But if the directory's own process holds them, that is what must be said.
 func prepare(s Settings, f Flags, make bool, log *slog.Logger, w *watch) (*process, error) {
 	connects, err := clientsMax()
 	if err != nil {
@@ -107,6 +107,10 @@ func prepare(s Settings, f Flags, make bool, log *slog.Logger, w *watch) (*proce
 	g, err := openGuards(s, f, make)
 	if err != nil {
 		return nil, err
+	}
+	claimed := filepath.Join(f.Dir, "pid")
+	if pid, alive := Running(claimed); alive {
+		return nil, &InUseError{Dir: f.Dir, Pid: pid}
 	}
 	peers, clients, watchers, err := listen(s, g, log, w)
 	if err != nil {
@@ -117,7 +121,7 @@ func prepare(s Settings, f Flags, make bool, log *slog.Logger, w *watch) (*proce
 		p.release()
 		return nil, err
 	}
-	if p.pid, err = Claim(filepath.Join(f.Dir, "pid")); err != nil {
+	if p.pid, err = Claim(claimed); err != nil {
 		p.release()
 		return nil, dirError(f.Dir, err)
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"parley/cmd/internal/usage"
 	"parley/raft/node"
 	"parley/raft/vfs/osfs"
 )
@@ -74,21 +75,21 @@ type Flags struct {
 // one start to the next. saved reports whether there were any.
 func Resolve(f Flags) (s Settings, saved bool, err error) {
 	if f.Dir == "" {
-		return s, false, errors.New("--dir is missing: name the node's data directory")
+		return s, false, usage.Errorf("--dir is missing: name the node's data directory")
 	}
 	asked, err := f.settings()
 	if err != nil {
-		return s, false, err
+		return s, false, usage.Wrong(err)
 	}
 	s, err = Load(f.Dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && interrupted(f.Dir):
 		return s, false, fmt.Errorf("a recovery of %s was interrupted: node recover --dir %s finishes it", f.Dir, f.Dir)
 	case errors.Is(err, fs.ErrNotExist):
-		if err := asked.complete(f.Dir); err != nil {
-			return asked, false, err
+		if err := cmp.Or(asked.complete(f.Dir), asked.oneAddress()); err != nil {
+			return asked, false, usage.Wrong(err)
 		}
-		return asked, false, errors.Join(asked.check(), asked.Assistant.check())
+		return asked, false, usage.Wrong(errors.Join(asked.check(), asked.Assistant.check()))
 	case err != nil:
 		return s, false, err
 	}
@@ -112,10 +113,13 @@ func Resolve(f Flags) (s Settings, saved bool, err error) {
 		was := s.Assistant
 		s.Assistant, s.assistantWas = assistant, &was
 		if err := assistant.check(); err != nil { // one that was saved keeps nobody from starting
-			return s, true, err
+			return s, true, usage.Wrong(err)
 		}
 	}
 	if err := s.check(); err != nil {
+		if s.changed() {
+			err = usage.Wrong(err)
+		}
 		return s, true, err
 	}
 	return s, true, s.accept(f.Dir, asked)
@@ -348,6 +352,21 @@ func (s Settings) complete(dir string) error {
 		return fmt.Errorf("node %d is not in --cluster: add %d=%s to the list, the same on every node", s.ID, s.ID, s.PeerAddr)
 	}
 	return nil
+}
+
+// oneAddress reports that --peer-addr is not what --cluster tells the others. A node may listen on all addresses of its machine.
+func (s Settings) oneAddress() error {
+	i := slices.IndexFunc(s.Cluster, func(m Member) bool { return m.ID == s.ID })
+	if i < 0 || s.Cluster[i].PeerAddr == s.PeerAddr {
+		return nil
+	}
+	host, port, _ := net.SplitHostPort(s.PeerAddr)
+	_, told, _ := net.SplitHostPort(s.Cluster[i].PeerAddr)
+	if port == told && (host == "" || net.ParseIP(host).IsUnspecified()) {
+		return nil
+	}
+	return fmt.Errorf("--peer-addr %s and --cluster contradict one another: there node %d is at %s, where the others would look for it; make them the same",
+		s.PeerAddr, s.ID, s.Cluster[i].PeerAddr)
 }
 
 // accept reports the first flag that contradicts the saved settings.

@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"parley/cmd/internal/usage"
 	"parley/cmd/node/internal/process"
 	"parley/raft"
 	"parley/raft/node"
@@ -44,7 +45,7 @@ var ErrNotConfirmed = errors.New("nothing was changed")
 // Run prints what may be lost, has it confirmed, and does it.
 func Run(ctx context.Context, o Options, stdout io.Writer, ask Terminal) error {
 	if o.Dir == "" {
-		return errors.New("--dir is missing: name the survivor's data directory")
+		return usage.Errorf("--dir is missing: name the survivor's data directory")
 	}
 	dir, parent, err := open(o.Dir)
 	if err != nil {
