@@ -87,7 +87,7 @@ func (w *World) start(e *event) {
 	s.disk.reset()
 	s.trap.set(s)
 	draw := func(p purpose) uint64 { return w.chance.draw(p, uint64(s.id), uint64(s.epoch)) }
-	dir, boot, err := s.openDisk(s.fs, raft.Incarnation(draw(purposeIncarnation)))
+	dir, boot, err := s.openDisk(s.fs, raft.Incarnation(draw(purposeIncarnation)), &machine{Machine: w.newMachine(), w: w, s: s})
 	if s.trap.sprung {
 		if w.trace.on() {
 			w.trace.say("dies while it recovers")
@@ -373,11 +373,11 @@ func (s *server) stopped(why error) {
 	s.crash(CrashMachine, s.trap.down)
 }
 
-// openDisk opens the data directory of this machine on a file system.
-func (s *server) openDisk(fs *memfs.FS, inc raft.Incarnation) (*node.Disk, node.Boot, error) {
+// openDisk opens the data directory of this machine on a file system; without a state machine to look at it only.
+func (s *server) openDisk(fs *memfs.FS, inc raft.Incarnation, empty node.StateMachine) (*node.Disk, node.Boot, error) {
 	return node.OpenDisk(fs, dataDir, node.DiskOptions{
 		ID: s.id, Inc: inc, WAL: wal.Options{SegmentBytes: s.w.plan.Node.Segment},
-		Machine: &machine{Machine: s.w.newMachine(), w: s.w, s: s}, Rules: s.w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: s.w.blobOptions()})
+		Machine: empty, Rules: s.w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: s.w.blobOptions()})
 }
 
 // crash ends the process now, and the machine's cache with it if kind says so.
