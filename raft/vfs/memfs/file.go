@@ -206,6 +206,9 @@ func (f *FS) write(in *inode, p []byte, off int64) {
 		return
 	}
 	end := off + int64(len(p))
+	if n := int((end-1)/SectorBytes - off/SectorBytes); n > 0 {
+		in.dirty = slices.Grow(in.dirty, n+1)
+	}
 	for no := off / SectorBytes; no*SectorBytes < end; no++ {
 		in.touch(no)
 	}
