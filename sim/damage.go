@@ -308,10 +308,10 @@ func (w *World) damage(s *server, f *Fault, bites []bite) {
 		what += "; " + b.place.String()
 	}
 	was := *v
-	boot, err := s.tryOpen(copied)
-	w.judgeCopies(s, copied, &boot, err)
-	v.struck, v.trial = append(v.struck, what), &trial{boot, err, copied}
-	v.excluded = v.excluded || err != nil
+	found := s.tryOpen(copied)
+	w.judgeCopies(s, copied, &found)
+	v.struck, v.trial = append(v.struck, what), &trial{copied, found}
+	v.excluded = v.excluded || found.err != nil
 	for _, b := range bites {
 		v.hit(b.place)
 	}
@@ -326,6 +326,7 @@ func (w *World) damage(s *server, f *Fault, bites []bite) {
 			panic(fmt.Sprintf("sim: what a copy took its original refuses: %v", err))
 		}
 	}
+	found.changes, v.asItIs = s.fs.Changes(), &found
 	w.cover.Damaged++
 	if w.trace.on() {
 		w.trace.add("node %d: %s", s.id, what)

@@ -185,3 +185,35 @@ func TestDevicesOfTheSwarmStrikeAndAreSpared(t *testing.T) {
 		require.NotZero(t, count, name)
 	}
 }
+
+// What opening a disk said is kept while nothing on it changes. A judgement that is too old would strike where the cluster
+// can't recover, or spare what it could.
+func TestWhatIsKnownOfADiskIsWhatOpeningItSays(t *testing.T) {
+	compared, damaged := 0, 0
+	for seed := uint64(1); seed <= 12; seed++ {
+		var w *World
+		events := 0
+		w = newWorld(Generate(seed, 20*time.Second), Options{Disturb: func() uint64 {
+			if events++; events%97 != 0 {
+				return 0
+			}
+			for _, s := range w.servers {
+				was := s.device.asItIs
+				if was == nil || was.changes != s.fs.Changes() {
+					continue
+				}
+				is := s.tryOpen(s.fs)
+				require.Equal(t, is.err == nil, was.err == nil)
+				require.Equal(t, []any{is.changes, is.cut, is.base, is.good, is.lost}, []any{was.changes, was.cut, was.base, was.good, was.lost})
+				if compared++; is.loses() > 0 {
+					damaged++
+				}
+			}
+			return 0
+		}})
+		w.run()
+		require.Nil(t, w.violation, "%v", w.violation)
+	}
+	require.NotZero(t, compared)
+	require.NotZero(t, damaged)
+}

@@ -27,6 +27,7 @@ import (
 type device struct {
 	struck   []string // everything that was destroyed, in words
 	trial    *trial   // the disk as it would be; nil: as it is
+	asItIs   *found   // what opening it as it is said last; good while the disk does not change
 	excluded bool     // since the last start something was destroyed without which it did not open
 	failing  bool     // operations were arranged to fail
 	ailing   bool     // the process makes and takes no snapshots any more, since its disk failed: it wants to be started again

@@ -163,16 +163,23 @@ func (w *World) lacksFiles(c *raft.Configuration, nodes *healths) string {
 	}
 	now := w.committedTime()
 	var held [nodesMax + 1]wholes
-	var shelves [nodesMax + 1]shelf
+	var shelves [nodesMax + 1]*shelf // opened when somebody asks: mostly the first has every file
+	shelfOf := func(s *server) *shelf {
+		if shelves[s.id] == nil {
+			fs := s.fs
+			if s.device.trial != nil {
+				fs = s.device.trial.fs
+			}
+			opened := shelf{}
+			if nodes[s.id].kept {
+				opened = w.shelfOf(fs)
+			}
+			shelves[s.id] = &opened
+		}
+		return shelves[s.id]
+	}
 	for _, s := range w.servers {
-		fs := s.fs
-		if s.device.trial != nil {
-			fs = s.device.trial.fs
-		}
 		held[s.id] = wholesOf(s.fs)
-		if nodes[s.id].kept {
-			shelves[s.id] = w.shelfOf(fs)
-		}
 	}
 	for i := range w.files {
 		f := &w.files[i]
@@ -183,7 +190,7 @@ func (w *World) lacksFiles(c *raft.Configuration, nodes *healths) string {
 		for _, s := range w.servers {
 			if _, member := c.Find(s.id); member {
 				somewhere = somewhere || held[s.id].has(f.sum)
-				kept = kept || shelves[s.id].good(f)
+				kept = kept || shelfOf(s).good(f)
 			}
 		}
 		if somewhere && !kept {

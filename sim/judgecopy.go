@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 
-	"parley/raft/node"
 	"parley/raft/vfs/memfs"
 )
 
@@ -20,47 +19,42 @@ const (
 )
 
 // judgeCopies looks at what opening a disk said whose headers are not all alike.
-func (w *World) judgeCopies(s *server, fs *memfs.FS, boot *node.Boot, err error) {
+func (w *World) judgeCopies(s *server, fs *memfs.FS, was *found) {
+	if was.err == nil && was.loses() == 0 {
+		return // nothing is lost: it can't get better
+	}
+	var first, again [headerBytes]byte
 	for _, file := range fs.Files() {
-		b, readErr := fs.Contents(file.Name)
-		if kindOf(file.Name) != FileLog || readErr != nil || len(b) < headerAgain+headerBytes {
+		if kindOf(file.Name) != FileLog || fs.Peek(file.Name, 0, first[:]) != nil || fs.Peek(file.Name, headerAgain, again[:]) != nil {
 			continue
 		}
-		first, again := b[:headerBytes], b[headerAgain:][:headerBytes]
-		good, to := first, int64(headerAgain)
-		if whole(again) {
-			good, to = again, 0
+		good, to := &first, int64(headerAgain)
+		if whole(&again) {
+			good, to = &again, 0
 		}
-		if whole(first) == whole(again) {
+		if whole(&first) == whole(&again) {
 			continue // both are worn, or none
 		}
 		mended := fs.Clone()
-		if mended.Overwrite(file.Name, to, good) != nil {
+		if mended.Overwrite(file.Name, to, good[:]) != nil {
 			continue
 		}
-		better, betterErr := s.tryOpen(mended)
-		if betterErr == nil && (err != nil || lostIn(&better) < lostIn(boot)) {
+		if is := s.tryOpen(mended); is.err == nil && (was.err != nil || is.loses() < was.loses()) {
 			w.violate(Recovery, "Node %d loses more with one copy of a header damaged than with the other one in its place (%s).", s.id, file.Name)
 		}
 	}
 }
 
 // whole reports whether a copy of a header is what was written, by the checksum at its end.
-func whole(header []byte) bool {
-	sum := len(header) - 4
+func whole(header *[headerBytes]byte) bool {
+	const sum = headerBytes - 4
 	return crc32.Checksum(header[:sum], crc32.MakeTable(crc32.Castagnoli)) == binary.LittleEndian.Uint32(header[sum:])
 }
 
-// lostIn counts what a start found to be lost: entries, and the log if it was cut or given up.
-func lostIn(boot *node.Boot) int {
-	lost := 0
-	for i := range boot.Entries {
-		if boot.Entries[i].Kind == 0 {
-			lost++
-		}
+// loses counts what a start finds to be lost: entries, and the log if it is cut or given up.
+func (f *found) loses() int {
+	if f.cut {
+		return f.lost + 1<<20
 	}
-	if d := boot.Found.Decided; d.Reset || d.Cut != 0 {
-		lost += 1 << 20
-	}
-	return lost
+	return f.lost
 }

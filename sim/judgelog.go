@@ -27,6 +27,7 @@ type logs struct {
 type registered struct {
 	entry    raft.Entry
 	prevTerm raft.Term
+	config   *raft.Configuration // that the entry holds, once somebody asked
 }
 
 // committed is one place of the agreed log.
@@ -223,13 +224,18 @@ func (w *World) judgeCommitRule(s *server, i raft.Index, term raft.Term) {
 }
 
 // configOf returns the configuration of the entry that stands, or stood, at a place; of
-// place zero, that of the formation.
+// place zero, that of the formation. Its members are shared: who changes them makes a copy.
 func (w *World) configOf(i raft.Index, term raft.Term) raft.Configuration {
 	var c raft.Configuration
 	if i > 0 {
-		for _, r := range w.judges.logs.registry[i-1] {
-			if r.entry.Term == term && r.entry.Kind == raft.EntryConfig {
-				c, _ = raft.DecodeConfiguration(r.entry.Payload) // an empty one counts nobody
+		slot := w.judges.logs.registry[i-1]
+		for k := range slot {
+			if r := &slot[k]; r.entry.Term == term && r.entry.Kind == raft.EntryConfig {
+				if r.config == nil {
+					c, _ := raft.DecodeConfiguration(r.entry.Payload) // an empty one counts nobody
+					r.config = &c
+				}
+				return *r.config
 			}
 		}
 		return c

@@ -211,17 +211,18 @@ func (w *World) arrive(e *event) {
 	if p.copies > 0 {
 		bytes = append([]byte(nil), bytes...)
 	}
-	m := w.unpack(bytes)
+	m := s.message()
+	*m = w.unpack(bytes)
 	if p.copies == 0 && (len(m.Entries) > 0 || len(m.Payload) > 0) {
 		p.bytes = nil // they live on in a log
 	}
 	if w.trace.on() {
-		w.trace.line = describeMessage(w.trace.line, &m)
+		w.trace.line = describeMessage(w.trace.line, m)
 	}
 	w.deliveries++
-	w.coverMessage(s, &m)
-	w.meetsStray(s, &m)
-	s.tell(node.Event{Kind: node.EventMessage, Message: &m})
+	w.coverMessage(s, m)
+	w.meetsStray(s, m)
+	s.tell(node.Event{Kind: node.EventMessage, Message: m})
 }
 
 // calmDown ends what faults do to links. Connections that are held up break: what is on them after staleAfter is lost,

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"parley/raft"
-	"parley/raft/node"
 	"parley/raft/vfs/memfs"
 )
 
@@ -112,10 +111,13 @@ func (w *World) healthOf(s *server) health {
 	case v.sealHit > 0:
 		return health{} // one more slot that tears, and nobody knows where the log ends
 	}
-	t := v.trial
-	if t == nil {
-		boot, err := s.tryOpen(s.fs)
-		t = &trial{boot, err, s.fs}
+	t := v.asItIs
+	switch {
+	case v.trial != nil:
+		t = &v.trial.found
+	case t == nil || t.changes != s.fs.Changes():
+		found := s.tryOpen(s.fs)
+		t, v.asItIs = &found, &found
 	}
 	if t.err != nil {
 		return health{}
@@ -124,37 +126,47 @@ func (w *World) healthOf(s *server) health {
 	if m.debt.claim != nil {
 		h.claim = m.debt.claim
 	}
-	h.cut = t.boot.Found.Decided.Reset || t.boot.Found.Decided.Cut != 0
-	h.good = w.agreed(t.boot.Base.Entry.Index) // a snapshot has it
-	for i := range t.boot.Entries {
-		e := &t.boot.Entries[i]
-		good := e.Term
-		if e.Kind == 0 {
-			good = 0
-		}
-		h.good = append(h.good, good)
-	}
+	h.cut = t.cut
+	h.good = append(w.agreed(t.base), t.good...) // a snapshot has what is below the base
 	return h
 }
 
-// trial is what opening a copy of a disk said.
+// trial is a disk as it would be, and what opening it said.
 type trial struct {
-	boot node.Boot
-	err  error
-	fs   *memfs.FS
+	fs    *memfs.FS
+	found found
+}
+
+// found is what opening a copy of a disk said, in as far as it tells what the disk is good for.
+type found struct {
+	changes uint64 // of the original until then
+	err     error
+	cut     bool        // the start cuts the log, or gives it up
+	base    raft.Index  // of the log
+	good    []raft.Term // terms of the entries behind it; zero: damaged
+	lost    int         // how many are
 }
 
 // tryOpen opens a copy of a disk, as a start after a crash of the process would find it once
-// all that passes has passed.
-func (s *server) tryOpen(fs *memfs.FS) (node.Boot, error) {
+// all that passes has passed. No state machine is restored: that a snapshot is whole, its checksums say.
+func (s *server) tryOpen(fs *memfs.FS) found {
 	c := fs.Clone()
 	for _, kind := range failingKinds {
 		c.Mend(kind, false)
 	}
 	c.SetCapacity(0)
 	c.CrashProcess()
-	_, boot, err := s.openDisk(c, s.inc)
-	return boot, err
+	_, boot, err := s.openDisk(c, s.inc, nil)
+	f := found{changes: fs.Changes(), err: err, base: boot.Base.Entry.Index, good: make([]raft.Term, len(boot.Entries))}
+	f.cut = boot.Found.Decided.Reset || boot.Found.Decided.Cut != 0
+	for i := range boot.Entries {
+		if e := &boot.Entries[i]; e.Kind == 0 {
+			f.lost++
+		} else {
+			f.good[i] = e.Term
+		}
+	}
+	return f
 }
 
 // staysWell reports whether a node is well in the liveness phase.

@@ -246,11 +246,14 @@ func (w *World) turn(e *event) {
 func (w *World) rival(priority int64) (at int64, found bool) {
 	s := &w.scheduler
 	latest := w.now + int64(s.plan.Window)
-	search := append(s.search[:0], 0)
+	search := s.search[:0]
+	if !w.heap.empty() {
+		search = append(search, 0)
+	}
 	for len(search) > 0 {
 		i := search[len(search)-1]
 		search = search[:len(search)-1]
-		if i >= len(w.heap.events) || w.heap.events[i].at > latest {
+		if w.heap.events[i].at > latest { // found meanwhile
 			continue
 		}
 		e := &w.heap.events[i]
@@ -258,7 +261,11 @@ func (w *World) rival(priority int64) (at int64, found bool) {
 			latest, found = e.at, true
 			continue
 		}
-		search = append(search, 4*i+1, 4*i+2, 4*i+3, 4*i+4)
+		for child := 4*i + 1; child <= 4*i+4 && child < len(w.heap.events); child++ {
+			if w.heap.events[child].at <= latest {
+				search = append(search, child)
+			}
+		}
 	}
 	s.search = search
 	return latest, found

@@ -33,10 +33,12 @@ type server struct {
 	inc    raft.Incarnation // of its directory
 	strays int              // messages in the inbox that are not for it
 
-	inbox   []node.Event // waits for the loop
-	looping bool         // a step event is under way
-	tasks   []node.Task  // for the worker, in order
-	working bool         // a task event is under way
+	inbox   []node.Event    // waits for the loop
+	memory  []*raft.Message // of the messages in it; what comes behind them is free
+	taken   int             // how many are
+	looping bool            // a step event is under way
+	tasks   []node.Task     // for the worker, in order
+	working bool            // a task event is under way
 	works   uint64
 	blobs   []blob.Op // for the store of blobs, in order
 	storing bool      // an operation on it is under way
@@ -87,7 +89,7 @@ func (w *World) start(e *event) {
 	s.disk.reset()
 	s.trap.set(s)
 	draw := func(p purpose) uint64 { return w.chance.draw(p, uint64(s.id), uint64(s.epoch)) }
-	dir, boot, err := s.openDisk(s.fs, raft.Incarnation(draw(purposeIncarnation)))
+	dir, boot, err := s.openDisk(s.fs, raft.Incarnation(draw(purposeIncarnation)), &machine{Machine: w.newMachine(), w: w, s: s})
 	if s.trap.sprung {
 		if w.trace.on() {
 			w.trace.say("dies while it recovers")
@@ -142,7 +144,8 @@ func (w *World) start(e *event) {
 			UncommittedBytesMax: int(w.plan.Node.Uncommitted), DeliverEntriesMax: int(w.plan.Node.Deliver)},
 	}, boot, &machine{Machine: w.newMachine(), w: w, s: s}, s.clock.read(w.now))
 	s.wakeAt, s.wakeOn = raft.Never, never
-	s.inbox, s.looping, s.strays = s.inbox[:0], false, 0
+	s.empty()
+	s.looping, s.strays = false, 0
 	s.tasks, s.working = nil, false
 	s.blobs, s.storing = nil, false
 	epoch := s.epoch
@@ -195,8 +198,7 @@ func (s *server) run() {
 	s.came = w.appliedBy(s)
 	s.out.Reset()
 	s.node.Step(s.clock.read(w.now), s.inbox, &s.out)
-	clear(s.inbox) // the payloads live on in the log, not here
-	s.inbox = s.inbox[:0]
+	s.empty()
 	out := &s.out
 	w.judgeStrays(s, out)
 	before, log := w.claimed(s.id), w.logBefore(s, out)
@@ -232,6 +234,25 @@ func (s *server) run() {
 		return
 	}
 	s.disk.submit(s, out.Identity, out.Store)
+}
+
+// message returns memory for a message that goes into the inbox.
+func (s *server) message() *raft.Message {
+	if s.taken == len(s.memory) {
+		s.memory = append(s.memory, new(raft.Message))
+	}
+	s.taken++
+	return s.memory[s.taken-1]
+}
+
+// empty forgets the inbox. The payloads live on in the log, not here, and a node that kept a message would find it blank.
+func (s *server) empty() {
+	clear(s.inbox)
+	s.inbox = s.inbox[:0]
+	for _, m := range s.memory[:s.taken] {
+		*m = raft.Message{}
+	}
+	s.taken = 0
 }
 
 // judgeNotes records the notes and hands each to the judge it concerns.
@@ -373,11 +394,11 @@ func (s *server) stopped(why error) {
 	s.crash(CrashMachine, s.trap.down)
 }
 
-// openDisk opens the data directory of this machine on a file system.
-func (s *server) openDisk(fs *memfs.FS, inc raft.Incarnation) (*node.Disk, node.Boot, error) {
+// openDisk opens the data directory of this machine on a file system; without a state machine to look at it only.
+func (s *server) openDisk(fs *memfs.FS, inc raft.Incarnation, empty node.StateMachine) (*node.Disk, node.Boot, error) {
 	return node.OpenDisk(fs, dataDir, node.DiskOptions{
 		ID: s.id, Inc: inc, WAL: wal.Options{SegmentBytes: s.w.plan.Node.Segment},
-		Machine: &machine{Machine: s.w.newMachine(), w: s.w, s: s}, Rules: s.w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: s.w.blobOptions()})
+		Machine: empty, Rules: s.w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: s.w.blobOptions()})
 }
 
 // crash ends the process now, and the machine's cache with it if kind says so.

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/cmd/bench/load"
+	"parley/cmd/internal/heap"
 	"parley/sim"
 )
 
@@ -52,8 +53,8 @@ func simCommand(show reporter) *cobra.Command {
 		Use:   "sim",
 		Short: "How fast the simulator is",
 		Long: `Runs the first seeds whose plans have that many founding nodes, one after another on one core, with every fault that
-their plans have and all judges. Time is the processor's, of this process: with the garbage collector's, and without what
-others use.`,
+their plans have and all judges. Time is the processor's, of this process: with the garbage collector's, which is set as
+cmd/sim sets it, and without what others use.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if o.runs < 1 || o.rounds < 1 || o.simulated <= 0 {
@@ -64,6 +65,7 @@ others use.`,
 				return err
 			}
 			runtime.GOMAXPROCS(1)
+			heap.Reserve(1)
 			end, err := beginProfile(o.profile)
 			if err != nil {
 				return err

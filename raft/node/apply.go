@@ -170,9 +170,12 @@ func (n *Node) tickClock() {
 // clockAt is when the leader's log time will have passed the next deadline: it
 // runs with Mono from the stamp of the last entry on.
 func (n *Node) clockAt() raft.Mono {
-	deadline, ok := n.nextDeadline()
-	if !ok || n.role != raft.Leader || n.clock.pending || n.waiters.len() > 0 {
+	if n.role != raft.Leader || n.clock.pending || n.waiters.len() > 0 {
 		return raft.Never // with waiters: their entries carry the time
+	}
+	deadline, ok := n.nextDeadline()
+	if !ok {
+		return raft.Never
 	}
 	wait := max(0, raft.Mono(deadline-n.logTime))
 	if n.appliedAt+wait < n.appliedAt {

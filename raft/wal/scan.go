@@ -149,6 +149,7 @@ func (s *scan) readMarks(name, magic string) (good []mark, worn []Damage, err er
 	if err != nil {
 		return nil, nil, err
 	}
+	good = make([]mark, 0, 2)
 	number, what := uint64(0), "slot checksum mismatch"
 	if magic == segmentMagic {
 		number, _ = segmentNumber(name)

@@ -98,6 +98,7 @@ func (f *FS) Unsynced() []Item {
 // CrashProcess ends every process: open files are dead, locks are free, and the
 // cache is as it was.
 func (f *FS) CrashProcess() {
+	f.changes++
 	f.epoch++
 	f.locks = nil
 	for _, in := range f.inodes {
@@ -170,8 +171,8 @@ func tearAt(x uint64) int64 {
 // zeroFrom clears the cache behind a size.
 func (f *FS) zeroFrom(in *inode, size int64) {
 	at := int(size / pageBytes)
-	if at < len(in.pages) && size%pageBytes != 0 && in.pages[at] != nil {
-		clear(f.own(in, at).b[size%pageBytes:])
+	if size%pageBytes != 0 && in.has(at) {
+		clear(f.own(in, at)[size%pageBytes:])
 		at++
 	}
 	if at < len(in.pages) {

@@ -35,7 +35,7 @@ func (p Place) Overlaps(o Place) bool {
 
 // Files lists all files with their lengths, sorted by name. No hook sees it.
 func (f *FS) Files() []Place {
-	var files []Place
+	files := make([]Place, 0, len(f.names))
 	for _, e := range f.names {
 		if in := f.inodes[e.ino]; !in.dir {
 			files = append(files, Place{Name: e.name, Len: in.size})
@@ -107,7 +107,10 @@ type Lie struct {
 }
 
 // Lie arranges one.
-func (f *FS) Lie(l Lie) { f.lies = append(f.lies, l) }
+func (f *FS) Lie(l Lie) {
+	f.changes++
+	f.lies = append(f.lies, l)
+}
 
 // SetLying has every Sync and SyncDir report success from now on and store nothing, or ends that. What was written meanwhile
 // waits for a Sync that is none.
@@ -159,7 +162,10 @@ type Failure struct {
 }
 
 // Arrange adds a failure to those that lie in wait.
-func (f *FS) Arrange(x Failure) { f.failures = append(f.failures, x) }
+func (f *FS) Arrange(x Failure) {
+	f.changes++
+	f.failures = append(f.failures, x)
+}
 
 // Struck returns how many operations failed because it was arranged.
 func (f *FS) Struck() int { return f.struck }
@@ -167,6 +173,7 @@ func (f *FS) Struck() int { return f.struck }
 // Mend takes back the failures of a kind that end by themselves, with Times above
 // zero, or all of that kind.
 func (f *FS) Mend(kind OpKind, all bool) {
+	f.changes++
 	kept := f.failures[:0]
 	for _, x := range f.failures {
 		if x.Kind != kind || x.Times < 0 && !all {

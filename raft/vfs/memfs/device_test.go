@@ -214,3 +214,76 @@ func TestAnUnreadablePlaceGoesWithItsFile(t *testing.T) {
 	require.NoError(t, fs.Rename("b", "c"))
 	require.NoError(t, reads("c"))
 }
+
+// Whoever keeps what he learned from a disk asks by Changes whether it is still true: whatever a process can find must not
+// change behind a count that stays.
+func TestWhileTheCountOfChangesStaysAllReadsAsBefore(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		fs := memfs.New(rapid.Uint64().Draw(t, "seed"))
+		names := []string{"a", "b", "d/c"}
+		require.NoError(t, fs.MkdirAll("d"))
+		open := func(name string) vfs.File {
+			f, err := fs.Open(name)
+			if errors.Is(err, vfs.ErrNotExist) {
+				f, err = fs.Create(name)
+			}
+			require.NoError(t, err)
+			return f
+		}
+		look := func() (found []string) {
+			c := fs.Clone()
+			for _, p := range c.Files() {
+				f, err := c.Open(p.Name)
+				require.NoError(t, err)
+				b := make([]byte, p.Len)
+				if _, err := f.ReadAt(b, 0); err != nil {
+					b = []byte(err.Error())
+				}
+				found = append(found, p.Name, string(b))
+			}
+			return found
+		}
+		changes, found := fs.Changes(), look()
+		for range rapid.IntRange(1, 20).Draw(t, "steps") {
+			name := rapid.SampledFrom(names).Draw(t, "name")
+			off := int64(rapid.IntRange(0, 5000).Draw(t, "off"))
+			switch rapid.IntRange(0, 9).Draw(t, "what") {
+			case 0, 1:
+				_, err := open(name).WriteAt([]byte(rapid.StringN(1, 600, 2400).Draw(t, "text")), off)
+				require.NoError(t, err)
+			case 2:
+				require.NoError(t, open(name).Truncate(off))
+			case 3:
+				_ = fs.FlipBit(name, off*8) // where there is none, nothing happens
+			case 4:
+				_ = fs.Remove(name)
+			case 5:
+				require.NoError(t, open(name).Sync())
+			case 6:
+				fs.CrashMachine(memfs.Chance(uint64(off)))
+				require.NoError(t, fs.MkdirAll("d"))
+			case 7:
+				fs.Arrange(memfs.Failure{Kind: memfs.OpRead, Name: name, Off: off, Len: 1, Times: -1, Err: vfs.ErrIO})
+			case 8:
+				fs.Mend(memfs.OpRead, true)
+			case 9:
+				_ = fs.Peek(name, off, make([]byte, 10))
+			}
+			now := look()
+			if fs.Changes() == changes {
+				require.Equal(t, found, now)
+			}
+			changes, found = fs.Changes(), now
+		}
+	})
+}
+
+func TestAPeekShowsAStretchAndNothingBehindTheEnd(t *testing.T) {
+	fs := memfs.New(1)
+	durable(t, fs, "a", "abcdef")
+	b := make([]byte, 3)
+	require.NoError(t, fs.Peek("a", 2, b))
+	require.Equal(t, "cde", string(b))
+	require.Error(t, fs.Peek("a", 4, b))
+	require.ErrorIs(t, fs.Peek("b", 0, b), vfs.ErrNotExist)
+}

@@ -111,9 +111,16 @@ func (f *FS) SetHook(hook func(Op) error) { f.hook, f.seq = hook, 0 }
 // SetCapacity limits the sum of all files' sizes; zero is no limit.
 func (f *FS) SetCapacity(bytes int64) { f.capacity = bytes }
 
+// Changes counts whatever may change what a process finds: operations, rot, crashes and arranged failures. While it stays,
+// all that was read can be read again.
+func (f *FS) Changes() uint64 { return f.changes }
+
 // before counts the operation and asks the hook.
 func (f *FS) before(op Op) error {
 	f.seq++
+	if op.Kind.Changes() {
+		f.changes++
+	}
 	if len(f.failures) > 0 {
 		if err := f.arranged(op); err != nil {
 			return err
@@ -131,6 +138,7 @@ func (f *FS) before(op Op) error {
 
 // Misdirect sends the next write to the file to another offset.
 func (f *FS) Misdirect(name string, off int64) {
+	f.changes++
 	f.astray = append(f.astray, misdirection{name, off})
 }
 
@@ -170,6 +178,7 @@ func (f *FS) rot(name string, off int64, b []byte, change func()) error {
 	}
 	in.read(b, off)
 	change()
+	f.changes++
 	f.put(in, b, off)
 	for i := range in.dirty {
 		s := &in.dirty[i]
@@ -192,4 +201,18 @@ func (f *FS) Contents(name string) ([]byte, error) {
 	b := make([]byte, in.size)
 	in.read(b, 0)
 	return b, nil
+}
+
+// Peek fills p from an offset of a file as processes see it. No hook sees it.
+func (f *FS) Peek(name string, off int64, p []byte) error {
+	ino := f.lookup(name)
+	if ino == none {
+		return fail("read", name, vfs.ErrNotExist)
+	}
+	in := f.inodes[ino]
+	if off < 0 || off+int64(len(p)) > in.size {
+		return fail("read", name, fmt.Errorf("offset %d is outside its %d bytes", off, in.size))
+	}
+	in.read(p, off)
+	return nil
 }

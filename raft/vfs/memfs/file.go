@@ -14,21 +14,22 @@ const SectorBytes = 512
 // pageBytes is the unit of sharing between clones; it is a multiple of a sector.
 const pageBytes = 4096
 
-// page is a piece of a file. Only the file system that owns it may write to it.
+// page is a piece of a file; without bytes it is zeros. Only the file system that owns it may write to it. The owner stands
+// beside the bytes: with it they would be a little more than 4 KiB, and hold a pointer to be followed.
 type page struct {
 	owner *token
-	b     [pageBytes]byte
+	b     *[pageBytes]byte
 }
 
 // inode is a file's contents: the cache as pages, and the disk as what is
 // different there.
 type inode struct {
 	dir    bool
-	open   int     // open files
-	pages  []*page // nil pages are zeros
-	size   int64   // in the cache
-	synced int64   // on disk
-	stuck  bool    // a Sync failed over the size
+	open   int // open files
+	pages  []page
+	size   int64 // in the cache
+	synced int64 // on disk
+	stuck  bool  // a Sync failed over the size
 	dirty  []sector
 }
 
@@ -190,7 +191,7 @@ func (in *inode) read(p []byte, off int64) {
 	for len(p) > 0 {
 		at, from := int(off/pageBytes), int(off%pageBytes)
 		n := min(len(p), pageBytes-from)
-		if at < len(in.pages) && in.pages[at] != nil {
+		if in.has(at) {
 			copy(p[:n], in.pages[at].b[from:])
 		} else {
 			clear(p[:n])
@@ -205,6 +206,9 @@ func (f *FS) write(in *inode, p []byte, off int64) {
 		return
 	}
 	end := off + int64(len(p))
+	if n := int((end-1)/SectorBytes - off/SectorBytes); n > 0 {
+		in.dirty = slices.Grow(in.dirty, n+1)
+	}
 	for no := off / SectorBytes; no*SectorBytes < end; no++ {
 		in.touch(no)
 	}
@@ -219,23 +223,28 @@ func (f *FS) put(in *inode, p []byte, off int64) {
 	for len(p) > 0 {
 		at, from := int(off/pageBytes), int(off%pageBytes)
 		n := min(len(p), pageBytes-from)
-		copy(f.own(in, at).b[from:], p[:n])
+		copy(f.own(in, at)[from:], p[:n])
 		p, off = p[n:], off+int64(n)
 	}
 }
 
+// has reports whether a page is anything but zeros.
+func (in *inode) has(at int) bool { return at < len(in.pages) && in.pages[at].b != nil }
+
 // own returns a page that may be written to.
-func (f *FS) own(in *inode, at int) *page {
+func (f *FS) own(in *inode, at int) *[pageBytes]byte {
 	for len(in.pages) <= at {
-		in.pages = append(in.pages, nil)
+		in.pages = append(in.pages, page{})
 	}
-	switch pg := in.pages[at]; {
-	case pg == nil:
-		in.pages[at] = &page{owner: f.owner}
-	case pg.owner != f.owner:
-		in.pages[at] = &page{owner: f.owner, b: pg.b}
+	pg := &in.pages[at]
+	if pg.owner != f.owner {
+		b := new([pageBytes]byte)
+		if pg.b != nil {
+			*b = *pg.b
+		}
+		*pg = page{f.owner, b}
 	}
-	return in.pages[at]
+	return pg.b
 }
 
 // touch makes a sector dirty. The disk's contents are what the cache held when it
@@ -256,7 +265,7 @@ func (f *FS) resize(in *inode, size int64) {
 		var zeros [SectorBytes]byte
 		for off := size; off < in.size; {
 			n := min(SectorBytes-off%SectorBytes, in.size-off)
-			if at := int(off / pageBytes); at < len(in.pages) && in.pages[at] != nil {
+			if in.has(int(off / pageBytes)) {
 				in.touch(off / SectorBytes)
 				f.put(in, zeros[:n], off)
 			}

@@ -32,6 +32,7 @@ import (
 type FS struct {
 	seed    uint64
 	crashes uint64 // machine crashes so far: no two tear alike
+	changes uint64 // see Changes
 
 	names   []entry  // what processes see, sorted by name
 	durable []entry  // what the disk holds, sorted by name
@@ -348,7 +349,13 @@ func apply(names []entry, op nameOp) []entry {
 	switch {
 	case op.ino == none && ok: // of a directory: with all that it held
 		names = slices.Delete(names, at, at+1)
-		return slices.DeleteFunc(names, func(in entry) bool { return strings.HasPrefix(in.name, op.name+"/") })
+		inside := op.name + "/"
+		from, _ := find(names, inside)
+		to := from
+		for to < len(names) && strings.HasPrefix(names[to].name, inside) {
+			to++
+		}
+		return slices.Delete(names, from, to)
 	case op.ino == none:
 		return names
 	case ok:
@@ -358,10 +365,18 @@ func apply(names []entry, op nameOp) []entry {
 	return slices.Insert(names, at, entry{name: op.name, ino: op.ino})
 }
 
+// find returns where a name stands, or would. It is by hand because every operation begins with it.
 func find(names []entry, name string) (int, bool) {
-	return slices.BinarySearchFunc(names, name, func(e entry, name string) int {
-		return strings.Compare(e.name, name)
-	})
+	from, to := 0, len(names)
+	for from < to {
+		middle := int(uint(from+to) >> 1)
+		if names[middle].name < name {
+			from = middle + 1
+		} else {
+			to = middle
+		}
+	}
+	return from, from < len(names) && names[from].name == name
 }
 
 func (f *FS) lookup(name string) int {
