@@ -18,6 +18,9 @@
 // goroutines, and each moves everything that is queued at that moment: the
 // busier the node, the larger its batches.
 //
+// A Step that applies has its messages and stores taken out before it does (node.Output.Ahead): a follower hears of a commit with the
+// next entry, and a busy leader commits one batch as it appends the next. Neither the disk nor the peers wait for the state machine.
+//
 // # The disk
 //
 // One goroutine owns the data directory. It takes every queued Store, writes them

@@ -31,6 +31,7 @@ func (h *Host) pump() error {
 		armed  = h.now().Add(time.Hour) // when the timer fires
 		polite = newCourtesy(h.inbox.waits)
 	)
+	out.Ahead = h.ahead
 	for {
 		polite.yield()
 		events, asks = h.inbox.take(events[:0], asks[:0])
@@ -99,13 +100,10 @@ func (h *Host) stopping() bool {
 // answer, the own write by a sync; and a goroutine that syncs keeps a processor of Go's for a while, which
 // on a small machine the connections want, too.
 func (h *Host) carryOut(out *node.Output, in []node.Event) error {
-	h.follow(out.Notes)
-	if len(out.Send) > 0 {
-		h.cfg.Transport.Send(out.Send)
+	if moves(out.Notes) {
+		h.cfg.Transport.SetLocal(h.localNow())
 	}
-	if out.Identity != nil || len(out.Store) > 0 {
-		h.disk.submit(out.Identity, out.Store)
-	}
+	h.begin(out)
 	if len(out.Tasks) > 0 {
 		h.work.submit(out.Tasks)
 	}
@@ -162,15 +160,34 @@ func (h *Host) push(f *node.Frame) {
 	}
 }
 
-// follow has the transport follow the configuration, before anything is sent to its members.
-func (h *Host) follow(notes []raft.Note) {
+// begin hands on what waits for nothing: messages, and what is to be stored. Messages go first: a follower's disk then
+// works beside this one.
+func (h *Host) begin(out *node.Output) {
+	if len(out.Send) > 0 {
+		h.cfg.Transport.Send(out.Send)
+	}
+	if out.Identity != nil || len(out.Store) > 0 {
+		h.disk.submit(out.Identity, out.Store)
+	}
+	out.Begun()
+}
+
+// ahead does so in the middle of a Step, unless the transport has to learn first to whom it speaks: the node can't be asked now.
+func (h *Host) ahead(out *node.Output) {
+	if !moves(out.Notes) {
+		h.begin(out)
+	}
+}
+
+// moves says whether there is anything in the notes that changes with whom the transport speaks.
+func moves(notes []raft.Note) bool {
 	for i := range notes {
 		switch notes[i].Kind {
 		case raft.NoteConfig, raft.NoteFormed, node.NoteContact:
-			h.cfg.Transport.SetLocal(h.localNow())
-			return
+			return true
 		}
 	}
+	return false
 }
 
 // tellFound logs what was wrong with the directory at the start.

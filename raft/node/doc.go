@@ -58,6 +58,7 @@
 //
 //   - Call Step at once after New, then on every event and no later than WakeAt.
 //   - Output.Identity goes to the disk before all else, then EventIdentityStored.
+//   - What Output.Ahead is called for may be begun with in the middle of a Step, or left to its end: nothing else depends on it.
 //   - Stores in order; a Store's Then leaves only when it is stored; then EventStored
 //     with the last Seq.
 //   - Tell what subscribers took (EventTaken): it is what bounds the queues.

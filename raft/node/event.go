@@ -290,21 +290,37 @@ type Output struct {
 	Notes    []raft.Note    // for traces, metrics and judges
 	Stop     error          // not nil: the node can't go on and says why
 	WakeAt   raft.Mono      // call Step no later than this
+
+	// Ahead, unless it is nil, is called in a Step that is about to apply entries while there is something to store or to
+	// send. The driver may begin with Identity, Store and Send then, and takes them out: a disk and the peers need not wait
+	// until all is applied, which has nothing to do with them. It may as well leave them, and gets them behind the Step. It
+	// must not call the node.
+	Ahead func(*Output)
+}
+
+// goAhead has the driver begin with what waits for nothing any more.
+func (o *Output) goAhead() {
+	if o.Ahead != nil && len(o.Store)+len(o.Send) > 0 {
+		o.Ahead(o)
+	}
+}
+
+// Begun takes out what the driver began with.
+func (o *Output) Begun() {
+	clear(o.Store)
+	clear(o.Send)
+	o.Identity, o.Store, o.Send = nil, o.Store[:0], o.Send[:0]
 }
 
 // Reset empties the output and keeps its memory.
 func (o *Output) Reset() {
-	clear(o.Store)
-	clear(o.Send)
+	o.Begun()
 	clear(o.Done)
 	clear(o.Push)
 	clear(o.Tasks)
 	clear(o.Blobs)
 	o.Blobs = o.Blobs[:0]
 	o.Tasks = o.Tasks[:0]
-	o.Identity = nil
-	o.Store = o.Store[:0]
-	o.Send = o.Send[:0]
 	o.Done = o.Done[:0]
 	o.Push = o.Push[:0]
 	o.Notes = o.Notes[:0]

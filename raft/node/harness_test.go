@@ -2,11 +2,13 @@ package node
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -199,6 +201,7 @@ type member struct {
 	blobs    []blob.Op
 	tasks    []Task
 	taskErrs []error
+	aheads   []ahead
 }
 
 func newCluster(t require.TestingT, nodes int) *cluster {
@@ -266,6 +269,9 @@ func (m *member) wipe() {
 	m.fs = memfs.New(uint64(m.id) + 1000*m.starts)
 }
 
+// ahead is what was taken out of the middle of a Step: how many lines were applied then, and how many stores there were.
+type ahead struct{ applied, stores int }
+
 // step hands events to the node and carries out what it wants, as the driver's
 // contract says: identity, stores, sync, promises, completion.
 func (m *member) step(events ...Event) {
@@ -273,9 +279,17 @@ func (m *member) step(events ...Event) {
 	for again := true; again && m.up; again = len(m.queue) > 0 {
 		in := m.queue
 		m.queue = nil
-		var out Output
+		var out, early Output
 		out.Reset()
+		if m.id%2 == 0 { // every other one has them taken out of the middle of a Step
+			out.Ahead = func(o *Output) {
+				early = Output{Identity: o.Identity, Store: slices.Clone(o.Store), Send: slices.Clone(o.Send)}
+				o.Begun()
+				m.aheads = append(m.aheads, ahead{len(m.node.sm.(*toy).lines), len(early.Store)})
+			}
+		}
 		m.node.Step(m.c.now, in, &out)
+		out.Identity, out.Store, out.Send = cmp.Or(early.Identity, out.Identity), append(early.Store, out.Store...), append(early.Send, out.Send...)
 		m.c.wire = append(m.c.wire, out.Send...)
 		m.answers = append(m.answers, out.Done...)
 		m.frames = append(m.frames, out.Push...)

@@ -2,6 +2,7 @@ package node
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -309,6 +310,26 @@ func TestSessionsExpireOnAnIdleClusterBecauseTheLeaderAppendsTheTime(t *testing.
 // A copy of a command may reach the log after its session was closed, by the same
 // client that still had it in doubt. It must not be executed then: the table does not know
 // any more whether it was before.
+// A follower hears with the next entry that one is committed, and applies it in the Step that stores the other. If its disk waited for
+// that, so would whoever wrote the next one.
+func TestWhatIsStoredDoesNotWaitForWhatIsApplied(t *testing.T) {
+	c := formed(t, 5)
+	l := c.leader()
+	s := l.open(1)
+	follower := c.member(2)
+	if follower == l {
+		follower = c.member(4)
+	}
+	follower.aheads = nil
+	for i := range 5 {
+		require.Equal(t, Done, l.do(command(s, uint64(i)+1, "a")).Outcome)
+	}
+	c.advance(200 * time.Millisecond)
+	require.Len(t, follower.sm.lines, 5)
+	require.True(t, slices.ContainsFunc(follower.aheads, func(a ahead) bool { return a.stores > 0 && a.applied < 5 }))
+	c.agree()
+}
+
 func TestACommandThatComesAfterItsSessionWasClosedIsRefusedAndNeverExecuted(t *testing.T) {
 	c := formed(t, 3)
 	l := c.leader()

@@ -24,6 +24,9 @@ func (n *Node) protocol() {
 	n.appended(ro.Proposed)
 	n.offerSnapshots(ro.Lagging)
 	n.installed(ro.Installed)
+	if len(ro.Committed) > 0 {
+		n.out.goAhead()
+	}
 	for i := range ro.Committed {
 		if n.apply(&ro.Committed[i]); n.stopping != nil {
 			break
