@@ -11,7 +11,7 @@ import (
 	"parley/rpc/convert"
 )
 
-// requestLog writes a line for each call: which method, whose, how it ended, and how long it took. What was
+// requestLog writes a line for each call: which method, whose and from where, how it ended, and how long it took. What was
 // asked and what was answered is in no line: texts, names, passwords and tokens are nobody's business but their owners'.
 type requestLog struct {
 	log *slog.Logger
@@ -27,7 +27,7 @@ func (l requestLog) line(ctx context.Context, method string, who *actor, began t
 	if !l.log.Enabled(ctx, level) {
 		return
 	}
-	args := []any{"method", method, "user", who.principal, "code", code.String(), "took", time.Since(began)}
+	args := []any{"method", method, "user", who.principal, "from", who.address(), "code", code.String(), "took", time.Since(began)}
 	if err != nil {
 		args = append(args, "reason", convert.ParseError(err).Reason)
 	}
