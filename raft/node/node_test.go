@@ -307,9 +307,6 @@ func TestSessionsExpireOnAnIdleClusterBecauseTheLeaderAppendsTheTime(t *testing.
 	c.agree()
 }
 
-// A copy of a command may reach the log after its session was closed, by the same
-// client that still had it in doubt. It must not be executed then: the table does not know
-// any more whether it was before.
 // A follower hears with the next entry that one is committed, and applies it in the Step that stores the other. If its disk waited for
 // that, so would whoever wrote the next one.
 func TestWhatIsStoredDoesNotWaitForWhatIsApplied(t *testing.T) {
@@ -330,6 +327,9 @@ func TestWhatIsStoredDoesNotWaitForWhatIsApplied(t *testing.T) {
 	c.agree()
 }
 
+// A copy of a command may reach the log after its session was closed, by the same
+// client that still had it in doubt. It must not be executed then: the table does not know
+// any more whether it was before.
 func TestACommandThatComesAfterItsSessionWasClosedIsRefusedAndNeverExecuted(t *testing.T) {
 	c := formed(t, 3)
 	l := c.leader()
