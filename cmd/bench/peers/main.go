@@ -63,7 +63,7 @@ Use a directory on a real disk: syncs on tmpfs cost nothing and say nothing.`,
 	f := root.Flags()
 	r.addTo(f)
 	f.StringSliceVar(&r.peers, "peer", []string{"all"}, strings.Join(peerNames(), ", ")+", all, or none (Parley alone)")
-	f.IntSliceVar(&r.counts, "callers", []int{256}, "closed loops; a list measures one point each")
+	f.IntSliceVar(&r.counts, "callers", []int{256}, "closed loops; a list measures one point each; 0: none, where there are streams instead")
 	f.IntVar(&r.rounds, "rounds", 1, "turns to keep of each")
 	f.Float64Var(&r.foreignMax, "foreign-max", 0.35, "processors that others may use during a turn")
 	f.IntVar(&r.discardsMax, "discards-max", 10, "turns of each point to discard before giving up")
@@ -89,8 +89,6 @@ func (o *options) addTo(f *pflag.FlagSet) {
 
 func (o *options) check() error {
 	switch {
-	case o.callers < 1:
-		return fmt.Errorf("--callers must be at least 1, not %d", o.callers)
 	case o.payload < load.KeyLen:
 		return fmt.Errorf("--payload must be at least %d, for the key", load.KeyLen)
 	case o.op != "put" && o.op != "read" && o.op != "lock":

@@ -31,7 +31,7 @@ func pointCommand() *cobra.Command {
 				return err
 			}
 			p, err := peerOf(name)
-			if err != nil {
+			if err := errors.Join(err, p.takes(o.callers)); err != nil {
 				return err
 			}
 			out, err := p.measure(cmd.Context(), o)

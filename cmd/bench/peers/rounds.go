@@ -73,10 +73,8 @@ func (r *run) check() error {
 	if r.rounds < 1 || r.discardsMax < 0 || len(r.counts) == 0 {
 		return errors.New("--rounds must be at least 1, --discards-max at least 0, and --callers needs a number")
 	}
-	for _, r.callers = range r.counts {
-		if err := r.options.check(); err != nil {
-			return err
-		}
+	if err := r.options.check(); err != nil {
+		return err
 	}
 	if slices.Contains(r.peers, "all") {
 		r.peers = peerNames()
@@ -85,7 +83,14 @@ func (r *run) check() error {
 		}
 	}
 	for _, name := range r.peers {
-		if _, err := peerOf(name); err != nil && name != "none" {
+		if name == "none" {
+			continue
+		}
+		p, err := peerOf(name)
+		if err != nil {
+			return err
+		}
+		if err := p.takes(slices.Min(r.counts)); err != nil {
 			return err
 		}
 	}

@@ -50,6 +50,14 @@ type peer struct {
 	start func(ctx context.Context, o options, dir string) (*system, error) // nil: it is measured in its own way
 }
 
+// takes says whether a peer can be measured with so many callers: one that has streams needs none.
+func (p peer) takes(callers int) error {
+	if callers < 0 || callers == 0 && p.start != nil {
+		return fmt.Errorf("--callers must be at least 1 for %s, not %d", p.name, callers)
+	}
+	return nil
+}
+
 // fanoutPeer is the peer that has streams instead of callers.
 const fanoutPeer = "grpc-fanout"
 
