@@ -86,6 +86,25 @@ func TestANodeTakesThePlaceOfTheLeader(t *testing.T) {
 	require.Zero(t, d.interrupt())
 }
 
+// A machine that freezes tells nobody that it is gone: connections stand, and nothing answers. Clients find out by themselves, and the
+// leader of old, who knows of nothing, harms nobody when it wakes up.
+func TestALeaderThatFreezesAndWakesUpHoldsWritersUpAndLosesNothing(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	d, leader, clients := dev(t, dir, freePorts...)
+	l := startCrowd(t, clients, 8)
+	pid := pidOf(t, dir, leader)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	taken := l.took.count()
+	require.Eventually(t, func() bool { return l.took.count() > taken+100 }, waitMax, testStep, "the others go on")
+	require.NoError(t, syscall.Kill(pid, syscall.SIGCONT))
+	awaitStatus(t, clients, `(?m)^`+leader+` .* follower +serving`)
+	l.end(clients)
+	out, code := parley(t, clients, "cluster", "check", "--json")
+	require.Zero(t, code, out)
+	require.Zero(t, d.interrupt())
+}
+
 func TestMistakesInAChangeOfTheMembershipAreNamed(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
