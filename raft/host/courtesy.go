@@ -12,12 +12,12 @@ import (
 // One turn is not all of theirs. The runtime lets who gave way run again after some sixty others, and another processor that
 // has nothing to do takes him up at once. So he gives way again for as long as each turn brings several, and for a moment at
 // most: of two hundred callers who were just answered, sixty would else make a round of reads, or a batch, of
-// their own, and everybody else wait for that to end. One who comes alone is no crowd.
+// their own, and everybody else wait for that to end. One who comes alone is no crowd: a lone caller always does.
 //
 // It is not for nothing. The one who gives way wakes a thread that looks for work where there is none, and stands behind
 // whoever else has something to do. That is much of what a lone write takes, which nothing will ever join. So whoever gave
-// way many times in a row and found no more waiting than before gives way now and then only, until
-// that has brought something again.
+// way many times in a row and found hardly more waiting than before gives way now and then only, until
+// that has brought a crowd again.
 //
 // A thousand goroutines that each do a little are through in a millisecond or two. Some that compute for long, a dozen
 // passwords that are hashed, say, are not: each has a processor for ten milliseconds, and who gave way
@@ -26,8 +26,9 @@ type courtesy struct {
 	now     func() time.Time
 	give    func()     // runtime.Gosched
 	waiting func() int // how much there is to take
+	few     int        // so many that come in a turn are no crowd
 	not     time.Time  // before this nobody is given way
-	vain    int        // turns in a row, given or passed over, that brought nothing
+	vain    int        // turns in a row, given or passed over, that brought no crowd
 }
 
 const (
@@ -40,13 +41,13 @@ const (
 	// yieldRest is how many times as long as others took nobody is given way.
 	yieldRest = 10
 	// yieldVain is how many turns in vain show that nobody else is coming, and yieldTry how often it is tried all the same
-	// from then on: callers that come all at once wait for that many Steps, a few milliseconds.
+	// from then on: callers that come all at once wait for that many Steps, ten milliseconds or so.
 	yieldVain = 16
-	yieldTry  = 16
+	yieldTry  = 64
 )
 
-func newCourtesy(waiting func() int) courtesy {
-	return courtesy{now: time.Now, give: runtime.Gosched, waiting: waiting}
+func newCourtesy(waiting func() int, few int) courtesy {
+	return courtesy{now: time.Now, give: runtime.Gosched, waiting: waiting, few: few}
 }
 
 // yield lets others run, if that is not known to take long, or to be in vain.
@@ -63,8 +64,8 @@ func (c *courtesy) yield() {
 	for more := true; more; {
 		had := c.waiting()
 		c.give()
-		brought := c.waiting() - had
-		if brought > 0 {
+		crowd := c.waiting()-had > c.few
+		if crowd {
 			c.vain = 0
 		}
 		end := c.now()
@@ -72,6 +73,6 @@ func (c *courtesy) yield() {
 		if took > yieldMax {
 			c.not = end.Add(yieldRest * took)
 		}
-		more = brought > 1 && took < yieldMore
+		more = crowd && took < yieldMore
 	}
 }

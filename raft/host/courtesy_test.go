@@ -35,10 +35,10 @@ func TestWhoHadToWaitForLongGivesNoWayForAWhile(t *testing.T) {
 
 // A lone caller whom nothing will ever join need not wait for it; and when others come it is noticed.
 func TestWhoGivesWayInVainDoesSoNowAndThenOnly(t *testing.T) {
-	given, waits, come := 0, 0, 0
+	now, given, waits, come := time.Unix(0, 0), 0, 0, 0
 	c := courtesy{
-		now:     time.Now,
-		give:    func() { given++; waits += come },
+		now:     func() time.Time { return now },
+		give:    func() { given++; waits += come; now = now.Add(yieldMore) }, // one turn each time
 		waiting: func() int { return waits },
 	}
 	for range yieldVain {
@@ -75,6 +75,7 @@ func TestWhoGivesWayWaitsForAllWhoCome(t *testing.T) {
 			}
 		},
 		waiting: func() int { return waits },
+		few:     1,
 	}
 	come = []int{60, 60, 60, 20}
 	c.yield()

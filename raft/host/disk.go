@@ -104,7 +104,7 @@ func (d *disk) run() {
 	defer idle.Stop()
 	var stores []raft.Store
 	var then []raft.Message
-	polite := newCourtesy(d.waits)
+	polite := newCourtesy(d.waits, 0)
 	for sealed := false; ; { // what a former process left is sealed too
 		var identity *node.Identity
 		var closing bool

@@ -158,6 +158,10 @@ func (b *inbox) ring() {
 func (b *inbox) take(events []node.Event, asks []chan<- node.Status) ([]node.Event, []chan<- node.Status) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	select {
+	case <-b.wake: // it was for what is taken here
+	default:
+	}
 	events, b.events = b.events, events
 	b.count.Store(0)
 	asks, b.asks = b.asks, asks

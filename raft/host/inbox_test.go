@@ -23,6 +23,21 @@ func TestABatchCostsOneWakeUp(t *testing.T) {
 	require.Empty(t, events)
 }
 
+// What is at stake: the loop looks once more before it rests. Who takes what waits has been woken for it: else the loop
+// would turn in vain once for every batch.
+func TestWhoTakesABatchIsNotWokenForItAgain(t *testing.T) {
+	b := newInbox()
+	require.Equal(t, placedIn, b.call(&node.Event{Kind: node.EventCommand}))
+	status := make(chan node.Status, 1)
+	require.True(t, b.ask(status))
+	events, asks := b.take(nil, nil)
+	require.Len(t, events, 1)
+	require.Len(t, asks, 1)
+	require.Empty(t, b.wake)
+	require.Equal(t, placedIn, b.call(&node.Event{Kind: node.EventCommand}))
+	require.Len(t, b.wake, 1, "what comes behind it wakes anew")
+}
+
 // What is at stake: callers and peers have budgets of their own, so that no flood of
 // requests keeps a heartbeat out.
 func TestAFloodOfCallersLeavesRoomForPeers(t *testing.T) {

@@ -29,7 +29,7 @@ func (h *Host) pump() error {
 		asks   []chan<- node.Status
 		wakeAt raft.Mono                // when the node wants to be called
 		armed  = h.now().Add(time.Hour) // when the timer fires
-		polite = newCourtesy(h.inbox.waits)
+		polite = newCourtesy(h.inbox.waits, 1)
 	)
 	out.Ahead = h.ahead
 	for {
