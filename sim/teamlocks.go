@@ -284,6 +284,10 @@ func (d *teamDeed) inVain(w *teamWait) {
 	d.event(state.Event{Kind: state.EventLockWaitEnded, Audience: state.ForUser(w.user), User: w.user, Login: w.login, Text: w.lock.name, Ticket: w.ticket, Doc: w.lock.doc})
 }
 
+// handOnMax is how many in line one entry passes over, whom a long silence of the cluster has left there in vain. The others have
+// their turn with the next entry.
+const handOnMax = 64
+
 // moveOn has a lock end, if its holder has not given it up, and go to the first in line who can have it still. What was
 // granted with this very entry waits for the next one: nobody has it, and those in line stay there.
 func (d *teamDeed) moveOn(l *teamLock, h teamHold) {
@@ -294,7 +298,12 @@ func (d *teamDeed) moveOn(l *teamLock, h teamHold) {
 		d.park(l, h)
 		return
 	}
-	for len(l.line) > 0 {
+	for range handOnMax {
+		if len(l.line) == 0 {
+			l.is.put(d.at, teamHold{})
+			d.locks = slices.DeleteFunc(d.locks, func(o *teamLock) bool { return o == l })
+			return
+		}
 		w := l.line[0]
 		if w.ends > d.applied.Time && d.servable(w) {
 			d.leaves(w)
@@ -303,8 +312,7 @@ func (d *teamDeed) moveOn(l *teamLock, h teamHold) {
 		}
 		d.inVain(w)
 	}
-	l.is.put(d.at, teamHold{})
-	d.locks = slices.DeleteFunc(d.locks, func(o *teamLock) bool { return o == l })
+	d.park(l, h)
 }
 
 func (d *teamDeed) park(l *teamLock, h teamHold) {
