@@ -52,6 +52,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.backups()
 	g.rare()
 	g.stores()
+	g.teamScenes()
 	g.roomForFiles()
 	return g.plan
 }
@@ -102,6 +103,7 @@ const (
 	ideaBackups
 	ideaRare
 	ideaStores
+	ideaTeamScenes
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }

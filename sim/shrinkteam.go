@@ -32,6 +32,9 @@ func (s *shrinker) plainTeam() (edits []edit) {
 		func(t *TeamPlan) *int64 { return &t.Kept },
 		func(t *TeamPlan) *int64 { return &t.Grants },
 		func(t *TeamPlan) *int64 { return &t.Shut },
+		func(t *TeamPlan) *int64 { return &t.Codes },
+		func(t *TeamPlan) *int64 { return &t.Behind },
+		func(t *TeamPlan) *int64 { return &t.Peek },
 	} {
 		edits = append(edits, func(p *Plan) { *field(&p.Team) = 0 })
 	}

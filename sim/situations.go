@@ -166,6 +166,9 @@ const (
 	teamNotUploaded
 	teamSearchStops
 	teamNodeGone
+	teamCompacted
+	teamCodeAgain
+	teamFileBeside
 
 	deskParked
 	deskEndedLogin
@@ -339,6 +342,9 @@ var situationNames = [situations]string{
 	teamNotUploaded:      "content is attached that its user did not upload, or too long ago",
 	teamSearchStops:      "search stops before it has seen everything",
 	teamNodeGone:         "streams of a node that is gone are taken for ended",
+	teamCompacted:        "teammate's stream is told that what comes next is kept no more",
+	teamCodeAgain:        "code for another password is tried again after it was used",
+	teamFileBeside:       "file is asked for by who sees its channel and does not read it",
 
 	deskParked:       "lock ends with the very entry that granted it",
 	deskEndedLogin:   "login ends and its lock goes to who stands in line",

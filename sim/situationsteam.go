@@ -6,6 +6,7 @@ import (
 	"parley/raft/node"
 	"parley/statemachine/account"
 	"parley/statemachine/chat"
+	files "parley/statemachine/file"
 	"parley/statemachine/presence"
 	"parley/statemachine/state"
 )
@@ -40,6 +41,13 @@ func (w *World) coverTeam(op *operation, d *teamDeed, refusal *state.Refusal) {
 		w.reach(teamArchived)
 	case notUploaded:
 		w.reach(teamNotUploaded)
+	case "RESET_REFUSED":
+		c := op.team.command.(*account.ResetPassword)
+		u := d.named(c.User)
+		w.reachIf(teamCodeAgain, u != nil && u.password.when(d.at).spent == c.Secret)
+	case "FILE_NOT_FOUND":
+		c, removes := op.team.command.(*files.Remove)
+		w.reachIf(teamFileBeside, removes && d.besideFile(c.ID))
 	}
 }
 
@@ -69,6 +77,9 @@ func (w *World) coverQuestion(op *operation, refusal *state.Refusal, r *caller.R
 	}
 	w.cover.TeamHidden++
 	v := &teamView{teamModel: w.team.model, at: r.Position}
+	if q, ok := op.team.query.(*files.FileOf); ok && v.speaks(&op.team.head) == nil {
+		w.reachIf(teamFileBeside, v.besideFile(q.ID))
+	}
 	if ref := refOf(op.team); ref != "" && v.speaks(&op.team.head) == nil {
 		p := v.find(ref)
 		w.reachIf(teamGuessed, p != nil && p.is.when(r.Position).Kind == state.Channel)

@@ -2,6 +2,8 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 	"time"
 
 	"parley/raft"
@@ -179,17 +181,22 @@ func (w *World) frame(e *event) {
 // state there.
 func (s *subscriber) compacted(at raft.Position) {
 	w := s.w
-	missed := int64(0)
-	for _, f := range w.judges.applied.frames {
-		if f.at > s.from && f.at <= at {
-			missed++
-		}
-	}
-	if kept := int64(w.limits().EventsMax); missed <= kept {
-		w.violate(Streams, "Subscriber %d is told at %d that events after %d are compacted, and of the %d there are %d are kept.", s.number, at, s.from, missed, kept)
+	if dropped := w.droppedAt(at); s.from >= dropped {
+		w.violate(Streams, "Subscriber %d is told at %d that events after %d are compacted, and the last that is not kept is that of %d.", s.number, at, s.from, dropped)
 	}
 	s.from = at
 	w.cover.Missed++
+	w.reachIf(teamCompacted, s.mate != nil)
+}
+
+// droppedAt returns the newest position with events that whoever has applied another one keeps no more; zero if all are kept.
+func (w *World) droppedAt(at raft.Position) raft.Position {
+	all := w.judges.applied.everything
+	n, _ := slices.BinarySearchFunc(all, at+1, func(f framed, p raft.Position) int { return cmp.Compare(f.at, p) })
+	if over := n - w.limits().EventsMax; over > 0 {
+		return all[over-1].at
+	}
+	return 0
 }
 
 // judge compares a frame with the next event of the agreed log.

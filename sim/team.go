@@ -47,7 +47,10 @@ type TeamPlan struct {
 	Kept      int64 // bytes of all that one user's documents have been
 	Grants    int64 // lines of an access list
 
-	Shut int64 // of 1,000 who are to see a document no more, how many have its lock
+	Shut   int64 // of 1,000 who are to see a document no more, how many have its lock
+	Codes  int64 // of 1,000 things done to accounts, how many are done with codes for another password
+	Behind int64 // of 1,000 things done with locks, how many are done by who stands in line behind himself
+	Peek   int64 // of 1,000 things said or asked, how many are about files of channels that not everybody reads
 }
 
 // TeammatePlan is one process of somebody who works with others.

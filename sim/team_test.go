@@ -357,7 +357,7 @@ func TestEveryFieldOfATeamReadsBackAsItWasWritten(t *testing.T) {
 	p := Generate(1, time.Minute)
 	p.Team = TeamPlan{Edge: 400 * time.Millisecond, Gone: 2 * time.Second, Mode: 2, Users: 5, Idle: 8 * time.Second, Secrets: 5 * time.Second,
 		Logins: 3, Edits: 2, Reactions: 2, Search: 30, Quota: 9000,
-		Names: 3, TTL: 2 * time.Second, Wait: 3 * time.Second, Line: 4, Content: 900, Revisions: 20, Deltas: 3, Kept: 8000, Grants: 2, Shut: 300}
+		Names: 3, TTL: 2 * time.Second, Wait: 3 * time.Second, Line: 4, Content: 900, Revisions: 20, Deltas: 3, Kept: 8000, Grants: 2, Shut: 300, Codes: 100, Behind: 200, Peek: 300}
 	p.Teammates = []TeammatePlan{{User: 1, Every: 200 * time.Millisecond, Pipeline: 2, Read: 400, Stale: 100, Once: 200, Govern: 200, Account: 60, Guess: 100, Locks: 300, Docs: 301,
 		Patience: 3 * time.Second, Timeout: 800 * time.Millisecond, Quit: 20, Nap: 21, Close: 10, Stay: 5 * time.Second, Share: true, Anywhere: true}}
 	again, err := Parse(p.Format())

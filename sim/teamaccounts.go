@@ -325,7 +325,12 @@ func (d *teamDeed) resetPassword(c *account.ResetPassword) (state.Coded, *state.
 }
 
 func (d *teamDeed) setPassword(action string, hash []byte, spared *teamLogin) *account.PasswordChanged {
-	d.user.password.put(d.at, teamPassword{hash: string(hash), version: d.user.password.when(d.at).version + 1})
+	was := d.user.password.when(d.at)
+	is := teamPassword{hash: string(hash), version: was.version + 1, spent: was.spent}
+	if was.reset != ([32]byte{}) {
+		is.spent = was.reset
+	}
+	d.user.password.put(d.at, is)
 	ended := d.endLogins(d.user, spared)
 	d.audit(action, "user_"+base36(uint64(d.user.id)), "")
 	return &account.PasswordChanged{Position: d.at, Ended: ended}

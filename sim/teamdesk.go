@@ -78,6 +78,9 @@ func (s *wisher) grip(x uint64) teamGrip {
 
 // lock draws what somebody does with a lock.
 func (s *wisher) lock(x uint64) state.Command {
+	if s.inclined(raft.Mix(x, 6), s.w.plan.Team.Behind) {
+		return s.behind(raft.Mix(x, 7))
+	}
 	pick, g := below(x, 100), s.grip(raft.Mix(x, 1))
 	if g.lock == nil || pick < 36 {
 		return s.acquire(raft.Mix(x, 2), s.lockName(raft.Mix(x, 3)))

@@ -95,6 +95,10 @@ func (w *World) judgePushed(s *server, f *node.Frame) {
 	if len(f.Body) == 0 || w.toleratesFrame(f.Body) {
 		return
 	}
+	if dropped := w.droppedAt(at); f.Position <= dropped {
+		w.violate(Streams, "Node %d, which has applied %d, sends the events of %d, and keeps none up to %d.", s.id, at, f.Position, dropped)
+		return
+	}
 	want, _ := w.frameFor(l, f.Position, at)
 	if !bytes.Equal(f.Body, want) {
 		w.violate(w.frameBreach(l, f, at), "Node %d, which has applied %d, sends user %d the events of %d, %s, and is to send %s.",

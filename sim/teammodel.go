@@ -67,6 +67,7 @@ type teamPassword struct {
 	version    uint64
 	reset      [32]byte // the hash of a code; zero: none waits
 	resetUntil raft.LogTime
+	spent      [32]byte // the last code that another password made void; zero: there was none
 }
 
 type teamLogin struct {

@@ -19,6 +19,9 @@ func (s *wisher) question(x uint64) state.Query {
 	if p := s.c.mate.plan; int64(below(raft.Mix(x, 9), 1500)) < p.Locks+p.Docs {
 		return s.questionAtDesk(raft.Mix(x, 10), limit)
 	}
+	if s.inclined(raft.Mix(x, 11), s.w.plan.Team.Peek) {
+		return &files.FileOf{ID: s.fileSeen(raft.Mix(x, 12))}
+	}
 	switch pick := below(x, 100); {
 	case pick < 24:
 		q := &chat.History{Place: s.placeRef(raft.Mix(x, 2)), Limit: limit, Forward: below(raft.Mix(x, 3), 4) == 0}

@@ -60,6 +60,9 @@ func (c *client) wishes(op *operation, x uint64) {
 // guesses reports whether the wish is to be one of the bad ones; of so many that are, one is of this kind.
 func (s *wisher) guesses(x, of uint64) bool { return int64(below(x, 1000*of)) < s.guess }
 
+// inclined reports whether it is one of so many of 1,000.
+func (s *wisher) inclined(x uint64, rate int64) bool { return rate > 0 && int64(below(x, 1000)) < rate }
+
 // logIn has the user log in; now and then with a password that was changed meanwhile, or as somebody else.
 func (s *wisher) logIn(x uint64, u *teamUser) {
 	secret := secretOf(raft.Mix(x, 1))
@@ -252,6 +255,9 @@ func (s *wisher) say(x uint64) state.Command {
 	if s.guesses(raft.Mix(x, 2), 20) {
 		emoji = " "
 	}
+	if s.inclined(raft.Mix(x, 11), s.w.plan.Team.Peek) {
+		return s.bringFile(raft.Mix(x, 12))
+	}
 	switch pick := below(x, 100); {
 	case pick < 46:
 		c := &chat.Send{Place: s.placeRef(raft.Mix(x, 3)), Text: s.text(raft.Mix(x, 4))}
@@ -364,6 +370,10 @@ func (s *wisher) update(x uint64, ref string) state.Command {
 
 // account draws something that is done to an account or a login, mostly by an admin of the cluster.
 func (s *wisher) account(x uint64) {
+	if s.inclined(raft.Mix(x, 9), s.w.plan.Team.Codes) {
+		s.codes(raft.Mix(x, 10))
+		return
+	}
 	name := s.userName(raft.Mix(x, 1))
 	code := secretOf(1000 + below(raft.Mix(x, 2), 4)) // few, so that they are used
 	var c state.Command
