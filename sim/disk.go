@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"parley/raft"
@@ -24,12 +25,14 @@ type disk struct {
 	busy     bool
 	writes   uint64 // counts writes for the draws of their times
 	stallTo  int64  // completes nothing before
+	logTo    int64  // nor anything of the log
+	tasksTo  int64  // nor anything of snapshots
 	seals    uint64 // number of the seal that is due; earlier ones are void
 }
 
 // reset forgets what died with a process.
 func (d *disk) reset() {
-	*d = disk{writes: d.writes, stallTo: d.stallTo, seals: d.seals + 1}
+	*d = disk{writes: d.writes, stallTo: d.stallTo, logTo: d.logTo, tasksTo: d.tasksTo, seals: d.seals + 1}
 }
 
 // sealAfter is how long a disk is idle before it seals, as in raft/host.
@@ -68,7 +71,7 @@ func (d *disk) begin(s *server) {
 
 // after schedules the next stage of the write under way.
 func (d *disk) after(s *server, kind eventKind, delay int64) {
-	at := max(s.w.now+delay, d.stallTo)
+	at := max(s.w.now+delay, d.stallTo, d.logTo)
 	s.w.heap.push(event{at: at, priority: priorityNormal, kind: kind, who: int32(s.id), arg: d.writes, epoch: s.epoch})
 }
 
@@ -124,10 +127,15 @@ func (w *World) sync(e *event) {
 		w.judgeSynced(s, d.flight)
 		w.synced(s)
 	}
-	if s.springs(StageSync) {
+	if s.springs(StageSync) || resets(d.flight) && s.springs(StageInstall) {
 		return
 	}
 	d.after(s, eventStored, 1)
+}
+
+// resets reports whether a log begins anew behind a snapshot that came from a peer.
+func resets(stores []raft.Store) bool {
+	return slices.ContainsFunc(stores, func(st raft.Store) bool { return st.Reset })
 }
 
 // stored lets go what was promised and tells the node.

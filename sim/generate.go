@@ -51,6 +51,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.desk()
 	g.backups()
 	g.rare()
+	g.stores()
 	g.roomForFiles()
 	return g.plan
 }
@@ -100,6 +101,7 @@ const (
 	ideaDesk
 	ideaBackups
 	ideaRare
+	ideaStores
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }

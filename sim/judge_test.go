@@ -117,6 +117,13 @@ func TestEveryJudgeSpeaksWhenItMust(t *testing.T) {
 			store(w, 1, in(1), 0, entry(1, 1, "a"))
 			w.judgePromise(&raft.Message{Kind: raft.MsgAppendReply, From: raft.Ident{ID: 1}, To: raft.Ident{ID: 2}, Term: 1, Granted: true, Matched: 1})
 		}},
+		{"an answer that shows a term ahead of the disk", Promises, func(w *World) {
+			w.judgePromise(&raft.Message{Kind: raft.MsgRepairReply, From: raft.Ident{ID: 1}, To: raft.Ident{ID: 2}, Term: 3})
+		}},
+		{"a snapshot that was ready too late and passes for the newest", Upkeep, func(w *World) {
+			w.node(1).noteUpkeep(&raft.Note{Kind: node.NoteSnapshot, Index: 9})
+			w.node(1).noteUpkeep(&raft.Note{Kind: node.NoteSnapshot, Index: 7})
+		}},
 		{"a restart that lost a synced entry", Recovery, func(w *World) {
 			synced(w, 1, in(1), 0, entry(1, 1, "a"))
 			w.judgeBoot(w.node(1), &node.Boot{Hard: in(1)}, nil)

@@ -25,6 +25,14 @@ type debt struct {
 	holes []raft.Index // damaged entries within the log, as the node hands over their repair
 	bad   []raft.Index // the same, as its disk has it
 	since raft.Term    // in which the node found out: it acknowledged nothing in later ones
+
+	repaired []repaired // on the disk again
+}
+
+// repaired is an entry whose repair is on the disk, and how often something had been destroyed there by then.
+type repaired struct {
+	index  raft.Index
+	struck int
 }
 
 func (d *debt) any() bool { return d.claim != nil || len(d.holes) > 0 || len(d.bad) > 0 }
@@ -50,8 +58,11 @@ func (d *debt) handed(log []raft.Term, st *raft.Store) {
 	}
 }
 
-// synced follows what the disk has.
-func (d *debt) synced(st *raft.Store) {
+// synced follows what the disk has, of which something was destroyed so often.
+func (d *debt) synced(st *raft.Store, struck int) {
+	for i := range st.Fill {
+		d.repaired = append(d.repaired, repaired{st.Fill[i].Index, struck})
+	}
 	if len(d.bad) > 0 {
 		d.bad = mended(d.bad, st)
 	}
@@ -247,6 +258,12 @@ func (w *World) judgeHoles(s *server, boot *node.Boot) {
 	}
 	if len(d.bad) > 0 && len(s.device.struck) == 0 {
 		w.violate(Recovery, "Node %d takes entry %d for damaged, and nothing happened to its disk.", s.id, d.bad[0])
+	}
+	// A repair that does not last leaves no more good copies than none: the disk that fails next may have the last one.
+	for _, r := range d.repaired {
+		if r.struck == len(s.device.struck) && slices.Contains(d.bad, r.index) {
+			w.violate(Recovery, "Node %d takes entry %d for damaged, which was repaired, and nothing happened to its disk since.", s.id, r.index)
+		}
 	}
 }
 

@@ -53,6 +53,15 @@ func (w *judged) damaged() *judged {
 	return w
 }
 
+// repaired is a disk that lost an entry and has it again.
+func (w *judged) repaired() *judged {
+	w.damaged().restarts(raft.EntryID{}, 3, 2)
+	st := raft.Store{Hard: w.hard, Fill: w.entries[1:2]}
+	w.judgeStore(w.node(1), &st)
+	w.judgeSynced(w.node(1), []raft.Store{st})
+	return w
+}
+
 // votes has node 1 grant node 2, whose log ends there, its vote.
 func (w *judged) votes(last raft.EntryID, asks, grants raft.MessageKind) {
 	ask := raft.Message{Kind: asks, From: raft.Ident{ID: 2}, To: raft.Ident{ID: 1}, Term: 3, Seq: 9, LastIndex: last.Index, LastTerm: last.Term}
@@ -132,6 +141,14 @@ func TestDamageThatBecomesAbsenceIsSeen(t *testing.T) {
 			w.judgeStore(w.node(1), &st)
 			w.judgeSynced(w.node(1), []raft.Store{st})
 			w.says(raft.Message{Kind: raft.MsgAppendReply, Granted: true, Matched: 3})
+		}},
+		{"a repair that did not last", Recovery, func(w *judged) {
+			w.repaired().restarts(raft.EntryID{}, 3, 2)
+		}},
+		{"a repair that did not last because something was destroyed since", "", func(w *judged) {
+			w.repaired()
+			w.node(1).device.struck = append(w.node(1).device.struck, "rot")
+			w.restarts(raft.EntryID{}, 3, 2)
 		}},
 		{"a repair with another entry", LogMatching, func(w *judged) {
 			w.damaged().restarts(raft.EntryID{}, 3, 2)

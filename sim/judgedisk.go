@@ -13,7 +13,7 @@ func (w *World) judgeSynced(s *server, stores []raft.Store) {
 	m := &w.judges.logs.mirrors[s.id]
 	for i := range stores {
 		m.durable, m.hard = w.storedBy(m.durable, m.hard, &stores[i])
-		m.debt.synced(&stores[i])
+		m.debt.synced(&stores[i], len(s.device.struck))
 	}
 }
 
@@ -57,7 +57,21 @@ func (w *World) judgePromise(m *raft.Message) {
 			w.violate(Promises, "Node %d acknowledges entries up to %d in term %d, and its disk holds term %d and %d entries.",
 				m.From.ID, m.Matched, m.Term, hard.Term, len(mirror.durable))
 		}
+	case showsTerm(m) && hard.Term < m.Term:
+		w.violate(Promises, "Node %d answers node %d in term %d, and its disk holds term %d.", m.From.ID, m.To.ID, m.Term, hard.Term)
 	}
+}
+
+// showsTerm reports whether a message is an answer that promises nothing but the term that it shows: its sender must not fall behind that,
+// or who gives a lost entry up on its word is wrong [Figure 2: on stable storage before responding].
+func showsTerm(m *raft.Message) bool {
+	switch m.Kind {
+	case raft.MsgAppendReply, raft.MsgHeartbeatReply, raft.MsgVoteReply, raft.MsgRepairReply, raft.MsgReadIndexReply:
+		return true
+	case raft.MsgPreVoteReply:
+		return !m.Granted
+	}
+	return false
 }
 
 // judgeBoot looks at what a restarted node found: exactly what was synced, or that

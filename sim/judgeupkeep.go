@@ -10,7 +10,7 @@ import (
 // Snapshots keep a log short: one is made whenever the log behind the last has grown by a snapshot's size, or a minimum. A log that
 // grows for ever breaks no promise and stops nobody, until it fills a disk. So at the end of a run the judge measures what
 // stands behind each node's newest snapshot; and whenever one is to be made, it must reach to where the log begins. (Until it is
-// written the log may have gone on behind a peer's.)
+// written the log may have gone on behind a peer's. Then it must not pass for the newest: the log could not go on for whoever took it.)
 
 // upkeep is what the judge knows of the snapshots of one process.
 type upkeep struct {
@@ -37,6 +37,9 @@ func (w *World) judgeMade(s *server, base *raft.Base) {
 func (s *server) noteUpkeep(n *raft.Note) {
 	switch n.Kind {
 	case node.NoteSnapshot:
+		if n.Index < s.upkeep.at {
+			s.w.violate(Upkeep, "Node %d takes a snapshot up to entry %d for its newest one, and has one up to entry %d.", s.id, n.Index, s.upkeep.at)
+		}
 		s.upkeep = upkeep{at: n.Index, size: int64(n.A), failed: s.upkeep.failed}
 	case node.NoteSnapshotFailed:
 		s.upkeep.failed = true

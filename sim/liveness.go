@@ -38,7 +38,7 @@ func (w *World) heal(e *event) {
 		s.disarm()
 		s.rot.due = false
 		s.mend()
-		s.disk.stallTo = min(s.disk.stallTo, w.now)
+		s.disk.stallTo, s.disk.logTo, s.disk.tasksTo = min(s.disk.stallTo, w.now), min(s.disk.logTo, w.now), min(s.disk.tasksTo, w.now)
 		s.pausedUntil, s.busyUntil = min(s.pausedUntil, w.now), min(s.busyUntil, w.now)
 		switch w.restOf(s.id) {
 		case RestDown:

@@ -44,11 +44,14 @@ func (w *World) fault(e *event) {
 }
 
 // waits reports whether the fault cuts off the next leader, the next to hand over or to end a change of the membership, or the
-// next that downloads a snapshot, instead of somebody now; or fills the disk of the next that downloads.
+// next that downloads a snapshot, instead of somebody now; or fills the disk of the next that downloads, or has that
+// of the next that has a whole download complete nothing.
 func (f *Fault) waits() bool {
 	switch f.On {
 	case StageDownload:
 		return f.Kind == Isolate || f.Kind == Deaf || f.Kind == Mute || f.Kind == Full
+	case StageDecode:
+		return f.Kind == Stall
 	case StageElected, StageTransfer, StageLeave:
 		return f.Kind == Isolate || f.Kind == Deaf || f.Kind == Mute
 	}
@@ -71,7 +74,7 @@ func (w *World) reaches(s *server, on Stage) {
 			w.trace.add("%s at its %s", f.Kind, on)
 		}
 		l.nodes = []raft.NodeID{s.id}
-		if f.Kind == Full {
+		if f.Kind == Full || f.Kind == Stall {
 			w.coverStrike(s, f)
 			w.strike(s, f, w.chance.draw(purposeTarget, uint64(f.At), uint64(f.Kind)))
 		} else {
@@ -121,7 +124,7 @@ func (w *World) strike(s *server, f *Fault, draw uint64) {
 	case Pause:
 		w.pause(s, f)
 	case Stall:
-		s.disk.stallTo = w.until(f)
+		w.stall(s, f)
 	case SlowApply:
 		s.applyTakes = int64(f.Period)
 	case LyingDisk:
@@ -246,6 +249,19 @@ func (w *World) until(f *Fault) int64 { return min(w.now+int64(f.For), int64(w.p
 func (w *World) pause(s *server, f *Fault) {
 	if s.up {
 		s.pausedUntil = max(s.pausedUntil, w.until(f))
+	}
+}
+
+// stall has a disk complete nothing, or nothing of the files of one kind: one sync of the log may take for ever while what else
+// there is to be written goes well.
+func (w *World) stall(s *server, f *Fault) {
+	switch d, to := &s.disk, w.until(f); f.File {
+	case FileLog:
+		d.logTo = to
+	case FileSnapshot:
+		d.tasksTo = to
+	default:
+		d.stallTo = to
 	}
 }
 

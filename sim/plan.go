@@ -284,6 +284,8 @@ const (
 	StageDownload               // it is about to write a piece of a snapshot that came from a peer, or to decode all of it
 	StageFailure                // at the file operation behind one that failed
 	StageLeave                  // it has just appended C_new, the end of a joint configuration, and said so
+	StageDecode                 // all of a snapshot that came from a peer is there, and is to be decoded (Stall)
+	StageInstall                // its log on disk has just gone on behind a snapshot that came from a peer
 )
 
 // Fault is one line of trouble. Which fields are meant depends on the kind.

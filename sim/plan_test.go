@@ -51,6 +51,7 @@ func TestAMistakeInAPlanIsNamedWithItsLine(t *testing.T) {
 		{"fault at=1s rot node=1 file=lgo", "unknown word"},
 		{"fault at=1s rot node=1 bits=99", "at most 8 bits"},
 		{"fault at=1s pause node=1 beyond=yes", "destroys nothing"},
+		{"fault at=1s stall node=1 file=blob for=1s", "want file=log"},
 		{"expect rain", "unknown word"},
 		{"speed 9", "unknown word"},
 		{"fault at=1s corrupt-state node=all", "want one node"},

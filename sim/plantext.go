@@ -21,7 +21,7 @@ var (
 		"rot", "lost-write", "misdirect", "read-error", "write-error", "sync-error", "full", "wipe",
 		"corrupt", "substitute", "clog", "capacity", "flap", "ring", "bridge", "dir-error", "slow-apply", "lying-disk", "backup"}
 	fileNames   = []string{"", "log", "seal", "identity", "snapshot", "blob", "other"}
-	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery", "transfer", "download", "failure", "leave"}
+	stageNames  = []string{"now", "submit", "write", "sync", "operation", "vote", "elected", "commit", "recovery", "transfer", "download", "failure", "leave", "decode", "install"}
 	restNames   = []string{"", "well", "down", "cut", "deaf", "mute", "stuck"}
 	targetNames = []string{"", "leader", "all", "follower", "majority"} // of -1, -2, …
 
@@ -546,6 +546,8 @@ func (p *Plan) checkFault(f *Fault) error {
 		return fmt.Errorf("plan: %s: want an offset that is not negative and at most %d bits", f, bitsMax)
 	case f.Beyond && !f.destroys():
 		return fmt.Errorf("plan: %s: it destroys nothing", f)
+	case f.Kind == Stall && f.File != 0 && f.File != FileLog && f.File != FileSnapshot:
+		return fmt.Errorf("plan: %s: want file=log, file=snapshot or all of the disk", f)
 	case f.Kind == SlowApply && f.Period <= 0:
 		return fmt.Errorf("plan: %s: want period=, what an entry takes", f)
 	case f.needsNode() && f.Node == 0:

@@ -103,10 +103,10 @@ func (g *generator) fewSnapshots(s *stream) {
 }
 
 // halfSyncedSnapshot has a sync of a snapshot fail, or of its name, the process end there and then, and the machine lose its power when the
-// next one has gone on from what it found: the cache showed it, and the disk never had it.
+// log of the next one has gone on from what it found: the cache showed it, and the disk never had it.
 func (g *generator) halfSyncedSnapshot(s *stream) []Fault {
 	who := g.member(s)
-	away := Fault{Kind: CrashProcess, Node: who, For: time.Duration(s.between(800, 2500)) * time.Millisecond}
+	away := Fault{Kind: CrashProcess, Node: who, For: time.Duration(s.between(500, 900)) * time.Millisecond}
 	back := away.For + time.Millisecond
 	fails := Fault{Kind: []FaultKind{SyncError, DirError, DirError}[s.below(3)], Node: who, File: FileSnapshot, At: back, For: 20 * time.Millisecond}
 	if fails.Kind == DirError {
@@ -114,9 +114,8 @@ func (g *generator) halfSyncedSnapshot(s *stream) []Fault {
 	}
 	ends := Fault{Kind: CrashProcess, Node: who, On: StageFailure, At: back + time.Millisecond, For: 20 * time.Millisecond}
 	faults := []Fault{away, fails, ends}
-	for at := back; len(faults) < 5; {
-		at += time.Duration(s.between(100, 1000)) * time.Millisecond
-		faults = append(faults, Fault{Kind: CrashMachine, Node: who, At: at, For: 50 * time.Millisecond})
+	for at := back + 20*time.Millisecond; len(faults) < 20; at += 20 * time.Millisecond {
+		faults = append(faults, Fault{Kind: CrashMachine, Node: who, On: StageInstall, At: at, For: 50 * time.Millisecond})
 	}
 	return faults
 }

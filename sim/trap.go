@@ -172,6 +172,8 @@ func (w *World) lay(s *server, f *Fault, draw uint64) {
 	case f.On == StageRecovery:
 		s.crash(f.Kind, f.For)
 		s.trap = t // set when it starts
+	case f.On == StageInstall && s.trap.kind != 0:
+		// another one lies there: this fault comes again and again until that has sprung
 	default:
 		s.trap = t
 		s.trap.set(s)

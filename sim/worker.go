@@ -29,7 +29,7 @@ func (s *server) workOn() {
 	x := w.chance.draw(purposeTask, uint64(s.id), s.works)
 	plan := &w.plan.Disk
 	delay := between(x, int64(plan.WriteMin+plan.SyncMin), s.slowestTask())
-	w.heap.push(event{at: max(w.now+delay, s.disk.stallTo), priority: priorityNormal, kind: eventTask, who: int32(s.id), epoch: s.epoch})
+	w.heap.push(event{at: max(w.now+delay, s.disk.stallTo, s.disk.tasksTo), priority: priorityNormal, kind: eventTask, who: int32(s.id), epoch: s.epoch})
 }
 
 // slowestTask is how long what is first in the queue may take. In the good times a piece of a download takes no longer
@@ -74,6 +74,9 @@ func (w *World) task(e *event) {
 	s.device.ailing = s.device.ailing || s.device.passes(done.Err)
 	if t.Kind == node.TaskMake && done.Err == nil {
 		w.judgeSnapshot(s, &done.Info.Base)
+	}
+	if t.Kind == node.TaskPut && done.Whole {
+		w.reaches(s, StageDecode)
 	}
 	epoch := s.epoch
 	s.tell(node.Event{Kind: node.EventTask, Done: &done})
