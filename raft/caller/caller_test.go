@@ -276,6 +276,21 @@ func TestConversations(t *testing.T) {
 			> wait 150ms
 			8 -> c: s7 #1 <1 op1`,
 
+		"one-shot commands wait side by side for the cluster's level": `
+			> once 1 job
+			1 -> a: once job op1
+			> once 2 work
+			2 -> a: once work op2
+			> 1 notyet
+			> 2 busy
+			> wait 2900ms
+			3 -> a: once work op2
+			4 -> a: once job op1
+			> 4 notyet
+			1 refused: not before every node runs the newer release
+			> 3 notyet
+			2 refused: not before every node runs the newer release`,
+
 		"a lost reply leads to the same command again": `
 			> submit 1
 			1 -> a: open

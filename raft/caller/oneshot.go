@@ -24,10 +24,16 @@ func (c *Caller) waitForRoom(p *pending) {
 }
 
 // waitForLevel has a one-shot command wait for as long as a new cluster takes to reach its
-// newest level. One in which a node runs an older release keeps on refusing it, and may for days.
+// newest level. One in which a node runs an older release keeps on refusing it, and may for days. The level is the same
+// for all of them, and so they wait side by side: a busy leader may take only one of them at a time.
 func (c *Caller) waitForLevel(p *pending) {
 	if p.notYet == 0 {
 		p.notYet = c.now.Add(c.cfg.AttemptTimeout)
+	}
+	for _, q := range c.ops {
+		if q.op.RequestID != "" && q.notYet == 0 {
+			q.notYet = p.notYet
+		}
 	}
 	p.notSend = c.now.Add(c.cfg.BackoffMax)
 	if p.notSend >= p.notYet {
