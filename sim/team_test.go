@@ -364,7 +364,7 @@ func TestEveryFieldOfATeamReadsBackAsItWasWritten(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, p, again)
 	require.Contains(t, p.Format(), "\nteam edge=400ms gone=2s mode=2 users=5 logins=3 edits=2 reactions=2 search=30 quota=9000"+
-		" names=3 line=4 content=900 revisions=20 deltas=3 kept=8000 grants=2 shut=300 idle=8s secrets=5s ttl=2s wait=3s\n")
+		" names=3 line=4 content=900 revisions=20 deltas=3 kept=8000 grants=2 shut=300 codes=100 behind=200 peek=300 idle=8s secrets=5s ttl=2s wait=3s\n")
 }
 
 func TestAMistakeInATeamIsNamed(t *testing.T) {

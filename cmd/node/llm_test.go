@@ -109,7 +109,7 @@ func TestTheLLMServersPortIsTheOneThatWasAskedForOrElseAFreeOne(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr, "(--llm-port) is in use: stop the program that listens there, or choose another --llm-port")
 	_, stderr, code = node("dev", "--dir", filepath.Join(t.TempDir(), "data"), "--llm-port", "70000")
-	require.Equal(t, 1, code)
+	require.Equal(t, 2, code)
 	require.Contains(t, stderr, "the last port is 65535")
 }
 
@@ -122,17 +122,18 @@ func TestANodeIsToldOnceWhereItsLLMServerIs(t *testing.T) {
 	require.NoError(t, os.WriteFile(open, []byte("0123456789012345678901234567890123456789010"), 0o644))
 	for _, c := range []struct {
 		args []string
+		code int
 		want string
 	}{
-		{[]string{"--llm-addr", "nowhere"}, `--llm-addr: "nowhere" is not HOST:PORT`},
-		{[]string{"--llm-addr", "192.0.2.1:50055"}, "in the clear"},
-		{[]string{"--llm-secret-file", open}, "chmod 600"},
-		{[]string{"--llm-secret-file", filepath.Join(dir, "nothing")}, "no such file"},
-		{[]string{"--llm-ca", open}, "holds no certificate"},
-		{[]string{"--llm-instructions", filepath.Join(dir, "nothing")}, "folder of instructions"},
+		{[]string{"--llm-addr", "nowhere"}, 2, `--llm-addr: "nowhere" is not HOST:PORT`},
+		{[]string{"--llm-addr", "192.0.2.1:50055"}, 2, "in the clear"},
+		{[]string{"--llm-secret-file", open}, 2, "chmod 600"},
+		{[]string{"--llm-secret-file", filepath.Join(dir, "nothing")}, 2, "no such file"},
+		{[]string{"--llm-ca", open}, 2, "holds no certificate"},
+		{[]string{"--llm-instructions", filepath.Join(dir, "nothing")}, 2, "folder of instructions"},
 	} {
 		_, stderr, code := node(append([]string{"start", "--check", "--dir", dir}, c.args...)...)
-		require.Equal(t, 1, code, c.args)
+		require.Equal(t, c.code, code, c.args)
 		require.Contains(t, stderr, c.want, c.args)
 	}
 	for _, args := range [][]string{nil, {"--llm-addr", "none"}, {"--llm-addr", "127.0.0.1:1"}} {

@@ -289,7 +289,7 @@ func TestR92_InTheClearIsADecisionThatIsRepeatedAtEveryStart(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	first := []string{"start", "--id", "1", "--dir", dir, "--client-addr", "0.0.0.0:" + port, "--peer-addr", addrs[1], "--cluster", "1=" + addrs[1]}
 	_, stderr, code := node(first...)
-	require.Equal(t, 1, code)
+	require.Equal(t, 2, code)
 	require.Contains(t, stderr, "or accept it with --insecure")
 	require.NoDirExists(t, dir)
 
@@ -302,7 +302,7 @@ func TestR92_InTheClearIsADecisionThatIsRepeatedAtEveryStart(t *testing.T) {
 		require.Zero(t, p.interrupt())
 	}
 	_, stderr, code = node("start", "--dir", dir, "--insecure=false", "--check")
-	require.Equal(t, 1, code)
+	require.Equal(t, 2, code)
 	require.Contains(t, stderr, "in the clear")
 	s, err := process.Load(dir)
 	require.NoError(t, err)
@@ -360,17 +360,17 @@ func TestR92_CertificatesAreMadeShownAndRenewed(t *testing.T) {
 		{"node --dir DIR --id 1 --host a", "node certs ca makes one", 1},
 		{"ca --dir DIR --name team", "", 0},
 		{"ca --dir DIR --name team", "exists", 1},
-		{"ca --dir DIR-2 --name Team", "--name: ", 1},
-		{"ca --dir DIR-2 --name team --days 0", "--days 0", 1},
-		{"node --dir DIR --host a", "--id is missing", 1},
-		{"node --dir DIR --id 1", "--host is missing", 1},
+		{"ca --dir DIR-2 --name Team", "--name: ", 2},
+		{"ca --dir DIR-2 --name team --days 0", "--days 0", 2},
+		{"node --dir DIR --host a", "--id is missing", 2},
+		{"node --dir DIR --id 1", "--host is missing", 2},
 		{"node --dir DIR --id 1 --host a:1", "neither a host's name nor an IP address", 1},
-		{"node --dir DIR --id 1 --host a --cluster-id x", "--cluster-id", 1},
+		{"node --dir DIR --id 1 --host a --cluster-id x", "--cluster-id", 2},
 		{"node --dir DIR --id 1 --host a --days 9999", "outlive its CA", 1},
 		{"node --dir DIR --id 1 --host a.example.org,10.0.0.1 --days 20", "", 0},
 		{"node --dir DIR --id 1 --host a", "--force", 1},
 		{"node --dir DIR --id 1 --host a.example.org,10.0.0.1 --days 20 --force", "", 0},
-		{"client --dir DIR", "--name", 1},
+		{"client --dir DIR", "--name", 2},
 		{"client --dir DIR --name laptop", "", 0},
 		{"renew --dir DIR DIR/ca.crt", "is not renewed", 1},
 		{"renew --dir DIR DIR/none.crt", "no such file", 1},
