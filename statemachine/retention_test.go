@@ -47,6 +47,11 @@ func history(w *teamtest.World, a teamtest.Actor, place string) (texts []string)
 	return texts
 }
 
+func generalOf(w *teamtest.World, a teamtest.Actor) (ch chat.Channel) {
+	w.Told(a, &chat.ChannelOf{Place: "#general"}, &ch)
+	return ch
+}
+
 // At stake: what is to be forgotten is kept, or what is to be kept is forgotten.
 func TestR95_MessagesGoWhenTheyAreTooOldWithAllThatBelongsToThem(t *testing.T) {
 	w, root := teamtest.New(t, state.DefaultLimits())
@@ -89,6 +94,18 @@ func TestR95_MessagesGoWhenTheyAreTooOldWithAllThatBelongsToThem(t *testing.T) {
 	for _, e := range w.Seen(bob, 0) { // the backlog refers to it still
 		require.NotContains(t, e.Post.Text, "first")
 	}
+
+	// What nobody can read any more is not unread, whether somebody marks it or not.
+	marks := func(a teamtest.Actor, read raft.Position) uint64 {
+		var marked chat.Marked
+		w.Must(a, &chat.MarkRead{Place: "#general", Read: read}, &marked)
+		return marked.Unread
+	}
+	require.EqualValues(t, 1, generalOf(w, bob).Unread, "the reply")
+	gone, ok := state.ParseMessageID(first)
+	require.True(t, ok)
+	require.EqualValues(t, 1, marks(bob, gone.Position))
+	require.EqualValues(t, 1, generalOf(w, bob).Unread)
 
 	// A thread goes on without its beginning, and a mark is read though the newest message is gone.
 	again := say("to the reply", reply)

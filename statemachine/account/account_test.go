@@ -469,7 +469,7 @@ func TestR14_EveryNewUserIsInGeneralAndHasNothingUnread(t *testing.T) {
 	require.Zero(t, general.Admins)
 	m, ok := w.m.Member(state.General, dora.id)
 	require.True(t, ok)
-	require.Zero(t, m.Unread(&general))
+	require.Zero(t, w.m.Unread(&m, &general))
 	_, ok = w.m.Member(state.Random, dora.id)
 	require.False(t, ok)
 }

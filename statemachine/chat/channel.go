@@ -49,12 +49,12 @@ func (ch *Channel) Code(c *state.Coder) {
 }
 
 // describe makes of a channel what somebody sees of it. Who is no member does not see when something was said.
-func describe(p *state.Place, m *state.Member, joined bool, mentions func(state.PlaceID, raft.Position) uint64) Channel {
+func describe(s *state.State, p *state.Place, m *state.Member, joined bool, mentions func(state.PlaceID, raft.Position) uint64) Channel {
 	ch := Channel{ID: p.IDString(), Name: p.Name, Description: p.Description, Private: p.Private, Archived: p.Archived, Join: p.Join,
 		NoAI: p.NoAI, Members: p.Members, Admins: p.Admins, Wall: p.Wall}
 	if joined {
 		ch.Joined, ch.Admin, ch.Read, ch.Last = true, m.Admin, m.Read, p.Last
-		ch.Unread, ch.Mentions = m.Unread(p), mentions(p.ID, m.Read)
+		ch.Unread, ch.Mentions = s.Unread(m, p), mentions(p.ID, m.Read)
 	}
 	return ch
 }
@@ -62,7 +62,7 @@ func describe(p *state.Place, m *state.Member, joined bool, mentions func(state.
 // described is the answer of commands that change a channel, or somebody's part in it.
 func described(t *state.Txn, p *state.Place) *Channel {
 	m, joined := t.Member(p.ID, t.User.ID)
-	ch := describe(p, &m, joined, unreadMentions(&t.View))
+	ch := describe(t.State, p, &m, joined, unreadMentions(&t.View))
 	return &ch
 }
 

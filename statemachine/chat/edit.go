@@ -243,7 +243,7 @@ func (m *MarkRead) Apply(t *state.Txn) (state.Coded, *state.Refusal) {
 		t.PutMember(place, t.User.ID, me)
 		t.Record(t.At.Position, &state.Event{Kind: state.EventRead, Audience: state.ForUser(t.User.ID), Place: place.ID, Message: read, User: t.User.ID})
 	}
-	return &Marked{me.Read, me.Unread(place), t.UnreadMentions(t.User.ID, place.ID, me.Read)}, nil
+	return &Marked{me.Read, t.Unread(me, place), t.UnreadMentions(t.User.ID, place.ID, me.Read)}, nil
 }
 
 // Expire takes a message away that is too old to be kept, with all that belongs to it, and returns what is left of room:

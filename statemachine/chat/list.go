@@ -65,7 +65,7 @@ func listChannels(v *state.View, after string, limit uint64, wanted func(p *stat
 			return false
 		}
 		last = name
-		page.Channels = append(page.Channels, describe(&p, &m, joined, mentions))
+		page.Channels = append(page.Channels, describe(v.State, &p, &m, joined, mentions))
 		return true
 	})
 	return page
@@ -89,7 +89,7 @@ func (q *ChannelOf) Answer(v *state.View) (state.Coded, *state.Refusal) {
 	case a.Place.Kind != state.Channel:
 		return nil, refuseNoChannel
 	}
-	ch := describe(&a.Place, &a.Member, a.Joined, unreadMentions(v))
+	ch := describe(v.State, &a.Place, &a.Member, a.Joined, unreadMentions(v))
 	return &ch, nil
 }
 
@@ -324,7 +324,7 @@ func converse(v *state.View, p *state.Place) Conversation {
 	me, _ := v.Member(p.ID, v.User.ID)
 	u, _ := v.State.User(p.Other(v.User.ID))
 	presence := v.Presence(u.ID)
-	c := Conversation{ID: p.IDString(), Partner: u.ID, Name: u.Name, Display: u.Display, Online: presence.Online(), Read: me.Read, Unread: me.Unread(p)}
+	c := Conversation{ID: p.IDString(), Partner: u.ID, Name: u.Name, Display: u.Display, Online: presence.Online(), Read: me.Read, Unread: v.Unread(&me, p)}
 	if post, ok := v.Post(state.MessageID{Place: p.ID, Position: p.Last}); ok {
 		m := show(v, p, &post)
 		c.Last = &m

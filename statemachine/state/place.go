@@ -147,8 +147,18 @@ func (m *Member) Code(c *Coder) {
 	Number(c, &m.Number)
 }
 
-// Unread returns how many messages came after the last one read.
-func (m *Member) Unread(p *Place) uint64 { return p.Messages - min(m.Number, p.Messages) }
+// Unread returns how many of the messages that a place still keeps came after the last one that a member read.
+func (s *State) Unread(m *Member, p *Place) uint64 {
+	behind, kept := p.Messages-min(m.Number, p.Messages), uint64(0)
+	if behind == 0 {
+		return 0
+	}
+	s.PostsFrom(p.ID, 0, func(oldest *Post) bool {
+		kept = p.Messages + 1 - min(oldest.Number, p.Messages)
+		return false
+	})
+	return min(behind, kept)
+}
 
 // Member returns a user's part in a place; false if he is no member.
 func (s *State) Member(place PlaceID, user UserID) (Member, bool) {

@@ -167,7 +167,7 @@ func (s *State) showPlace(shown *Shown, e *Event, p *Place) {
 		}
 	case EventRead:
 		m, _ := s.Member(e.Place, e.User)
-		shown.Read = &ReadMark{m.Read, m.Unread(p), s.UnreadMentions(e.User, e.Place, m.Read)}
+		shown.Read = &ReadMark{m.Read, s.Unread(&m, p), s.UnreadMentions(e.User, e.Place, m.Read)}
 	case EventChannelMade, EventChannelChanged, EventArchived, EventUnarchived:
 		shown.Channel = p
 	case EventFileAdded, EventFileRemoved:
