@@ -246,10 +246,13 @@ func TestTheJudgesOfATeamSpeakWhenTheyMust(t *testing.T) {
 			l.w.teamApplies(op, l.principal("bob"), state.AppendReply(nil, nil, &state.Refusal{Code: state.Conflict, Reason: "NO"}))
 		}},
 		{"a command that does more than it should", Team, func(l *teamLog) {
+			l.does("alice", &chat.Send{Place: "#general", Text: "one"})
+			one := l.at.Position
+			l.does("alice", &chat.Send{Place: "#general", Text: "two"})
 			p, _ := l.m.Place(state.General)
 			p.Messages++
 			l.m.PutPlace(&p)
-			l.does("bob", &chat.MarkRead{Place: "#general"})
+			l.does("bob", &chat.MarkRead{Place: "#general", Read: one})
 		}},
 		{"a count of unread messages that is wrong", Team, func(l *teamLog) {
 			l.does("alice", &chat.Send{Place: "#general", Text: "one"})

@@ -218,3 +218,21 @@ func TestHistoryGoesUpAPage(t *testing.T) {
 	d.types("join general<enter>/history<enter>")
 	require.Positive(t, d.scroll)
 }
+
+// The stream of events may hear that a login has ended before whoever ended it does.
+func TestWhoLogsOutIsNotToldThatHisLoginHasEnded(t *testing.T) {
+	town := newTown()
+	d := newDesk(t, town.visitAs("alice"), 110, 24)
+	d.ring()
+	d.hold = true
+	d.types("logout<enter>")
+	d.do(d.trouble("", &Error{Kind: NotLoggedIn, Text: "the login has ended"}))
+	require.Contains(t, d.look(), "Logged out.")
+	require.NotContains(t, d.look(), "log in again")
+	require.Nil(t, d.me)
+
+	d = newDesk(t, town.visitAs("alice"), 110, 24)
+	d.ring()
+	d.do(d.trouble("", &Error{Kind: NotLoggedIn, Text: "the login has ended"}))
+	require.Contains(t, d.look(), "log in again")
+}

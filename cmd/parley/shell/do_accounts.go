@@ -60,9 +60,16 @@ func logOut(m *Model, _ []string) ([]effect, error) {
 	if len(m.outbox) > 0 {
 		return nil, &Error{Kind: Conflict, Text: "Some messages are not sent", Hint: "/retry sends them, /discard gives them up"}
 	}
-	return do(m, func(ctx context.Context, b Backend) error { return b.LogOut(ctx) }, func(m *Model) []effect {
-		return m.loggedOut("Logged out.")
-	}), nil
+	m.leaving = true
+	return quietly(m, func(ctx context.Context, b Backend) (struct{}, error) { return struct{}{}, b.LogOut(ctx) },
+		func(m *Model, _ struct{}, err error) []effect {
+			if err == nil {
+				return m.loggedOut("Logged out.")
+			}
+			more := m.trouble(m.open, err)
+			m.leaving = false
+			return more
+		}), nil
 }
 
 func whoAmI(m *Model, _ []string) ([]effect, error) {

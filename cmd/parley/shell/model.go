@@ -30,6 +30,8 @@ type Model struct {
 	stale  bool      // the list of places is to be read anew
 	lists  lists     // lists of places that are being read
 	read   readMarks // how far is read, and who was told
+	// leaving: a log-out is under way. Whoever follows the events may be told that the login has ended before its answer comes.
+	leaving bool
 
 	width, height int
 	scroll        int  // lines below the screen's last one
@@ -147,6 +149,9 @@ func (m *Model) trouble(where PlaceID, err error) []effect {
 	m.failed = err
 	m.note(where, note{pieces: pieces, err: err})
 	if e, ok := errors.AsType[*Error](err); ok && e.Kind == NotLoggedIn && m.me != nil {
+		if m.leaving {
+			return m.loggedOut("Logged out.")
+		}
 		return m.loggedOut("This login has ended; log in again with /login " + m.me.Username)
 	}
 	return nil
@@ -234,7 +239,7 @@ func (m *Model) loggedIn(a Account) []effect {
 func (m *Model) loggedOut(why string) []effect {
 	m.login++
 	m.busy = 0
-	m.me = nil
+	m.me, m.leaving = nil, false
 	m.forget()
 	m.note("", note{pieces: []piece{name(warn, why)}, remark: true})
 	return nil
