@@ -97,7 +97,7 @@ func (c *client) next() {
 // operation has a client want something, unless its hands are full.
 func (w *World) operation(e *event) {
 	c := w.clients[e.who-1]
-	if c.edge == nil && w.now >= w.lastOrders() || w.healed && c.plan.At != 0 || c.plan.Until > 0 && w.now >= int64(c.plan.Until) {
+	if c.edge == nil && w.now >= c.lastOrders() || w.healed && c.plan.At != 0 || c.plan.Until > 0 && w.now >= int64(c.plan.Until) {
 		return
 	}
 	c.next()
@@ -406,4 +406,17 @@ func (c *client) hungUp(id raft.NodeID) {
 // that all of it can finish.
 func (w *World) lastOrders() int64 {
 	return int64(w.plan.Heal + (w.plan.Duration-w.plan.Heal)/2)
+}
+
+// lastOrders is when one client stops: early enough for a request to every node that is not going to answer, and for one to a node
+// that does.
+func (c *client) lastOrders() int64 {
+	silent := 0
+	for _, r := range c.w.plan.Rest {
+		if r.Kind != RestWell {
+			silent++
+		}
+	}
+	const answered = time.Second
+	return min(c.w.lastOrders(), int64(c.w.plan.Duration-time.Duration(silent)*c.plan.Timeout-answered))
 }
