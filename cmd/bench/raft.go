@@ -27,12 +27,19 @@ type raftOptions struct {
 	warm    time.Duration
 	op      string
 	profile string
+	shape   load.Shape
+	every   time.Duration
 }
 
 // point is one line of bench raft.
 type point struct{ load.Point }
 
 func (p point) line() string { return fmt.Sprintf("%-4s ", p.Bench) + p.Line() }
+
+// stretch is a line about a part of a long one.
+type stretch struct{ load.Stretch }
+
+func (s stretch) line() string { return s.Line() }
 
 func raftCommand(show reporter) *cobra.Command {
 	var o raftOptions
@@ -41,7 +48,7 @@ func raftCommand(show reporter) *cobra.Command {
 		Short: "Throughput and latency of replicated writes or linearizable reads",
 		Long: `Runs all nodes in this process, on loopback and with real syncs on one
 disk, and drives the leader by closed loops: each caller sends its next request when
-the last one was answered. Processor time and allocations are those of all nodes and callers
+the last one was answered, or, with --pace, when one is due. Processor time and allocations are those of all nodes and callers
 together. Use a directory on a real disk: syncs on tmpfs cost nothing and say nothing.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -49,7 +56,7 @@ together. Use a directory on a real disk: syncs on tmpfs cost nothing and say no
 				return err
 			}
 			for _, callers := range o.callers {
-				p, err := measureRaft(cmd.Context(), o, callers)
+				p, err := measureRaft(cmd.Context(), o, callers, show)
 				if err != nil {
 					return err
 				}
@@ -68,6 +75,8 @@ together. Use a directory on a real disk: syncs on tmpfs cost nothing and say no
 	o.addTo(f)
 	f.BoolVar(&o.plain, "plain", false, "what the peers' rows do: no client sessions, no state hash")
 	f.StringVar(&o.op, "op", "put", "put, or read: linearizable, by ReadIndex")
+	o.shape.AddTo(f)
+	f.DurationVar(&o.every, "every", 0, "also show every stretch of this length, and what the process holds at its end; 0: none")
 	f.StringVar(&o.profile, "cpuprofile", "", "write a processor profile of the last point to this file")
 	return cmd
 }
@@ -105,14 +114,17 @@ func (o *raftOptions) check() error {
 			return fmt.Errorf("--callers must be at least 1, not %d", n)
 		}
 	}
+	if o.every < 0 {
+		return errors.New("--every must not be below 0")
+	}
 	if o.payload < load.KeyLen {
 		return fmt.Errorf("--payload must be at least %d, for the key", load.KeyLen)
 	}
-	return errors.Join(o.clusterOptions.check(), oneOf("op", o.op, "put", "read"))
+	return errors.Join(o.clusterOptions.check(), o.shape.Check(), oneOf("op", o.op, "put", "read"))
 }
 
 // measureRaft runs a cluster for one point.
-func measureRaft(ctx context.Context, o raftOptions, count int) (point, error) {
+func measureRaft(ctx context.Context, o raftOptions, count int, show reporter) (point, error) {
 	dir, err := os.MkdirTemp(o.dir, "bench-raft-")
 	if err != nil {
 		return point{}, err
@@ -133,7 +145,7 @@ func measureRaft(ctx context.Context, o raftOptions, count int) (point, error) {
 		return point{}, err
 	}
 	var elections, syncs int
-	result, err := load.Run(ctx, callers, load.Plan{Warm: o.warm, Measure: o.measure, Begin: func() (func(), error) {
+	plan := load.Plan{Warm: o.warm, Measure: o.measure, Begin: func() (func(), error) {
 		endProfile, err := beginProfile(o.profile)
 		if err != nil {
 			return nil, err
@@ -145,8 +157,9 @@ func measureRaft(ctx context.Context, o raftOptions, count int) (point, error) {
 			elections = int(c.elections.Load()) - elections
 			syncs = c.syncs()
 		}, nil
-	}})
-	if err != nil {
+	}, Pace: o.shape.Pace, Every: o.every, Stretch: func(s load.Stretch) { err = errors.Join(err, show(stretch{s})) }}
+	result, failed := load.Run(ctx, callers, plan)
+	if err := errors.Join(err, failed); err != nil {
 		return point{}, err
 	}
 	p := load.Point{
@@ -156,6 +169,7 @@ func measureRaft(ctx context.Context, o raftOptions, count int) (point, error) {
 		Nodes:     o.nodes, Transport: o.transport, Elections: elections,
 	}
 	p.Take(result)
+	o.shape.Take(&p, result)
 	return point{p}, nil
 }
 

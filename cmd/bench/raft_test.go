@@ -19,7 +19,7 @@ func TestAPointHasTheFieldsThatScriptsReadAndMeasuresSomething(t *testing.T) {
 				callers:        []int{4}, payload: 64, measure: 50 * time.Millisecond, op: op,
 			}
 			require.NoError(t, o.check())
-			p, err := measureRaft(context.Background(), o, 4)
+			p, err := measureRaft(context.Background(), o, 4, nil)
 			require.NoError(t, err)
 			require.Positive(t, p.OpsPerS)
 			require.NotEmpty(t, p.line())

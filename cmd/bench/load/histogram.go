@@ -56,6 +56,14 @@ func (h *Histogram) Merge(o *Histogram) {
 	h.total += o.total
 }
 
+// subtract takes away what was counted until an earlier moment.
+func (h *Histogram) subtract(earlier *Histogram) {
+	for i, n := range earlier.counts {
+		h.counts[i] -= n
+	}
+	h.total -= earlier.total
+}
+
 // Count returns how many durations were counted.
 func (h *Histogram) Count() int { return int(h.total) }
 

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// A Caller is one closed loop: its next operation begins when the last one was answered.
+// A Caller does one operation at a time: its next one begins when the last one was answered, or when a pace says so.
 type Caller interface {
 	// Do does one operation. One that is not done counts as an error, and the loop goes on: what the caller does
 	// next, say repeat it, is its own affair. An error is final for the loop.
@@ -31,6 +31,12 @@ type Plan struct {
 	// Begin is called when it has been warm, and returns what is called when it was measured. It resets and reads
 	// what is counted elsewhere, and profiles.
 	Begin func() (end func(), err error)
+	// Pace is how many operations a second become due, of all callers together; latencies count from then. 0: each
+	// caller's next operation begins when its last one was answered.
+	Pace int
+	// Stretch is called with every stretch of the measurement as long as Every, if that is not 0.
+	Every   time.Duration
+	Stretch func(Stretch)
 }
 
 // Result is what came of a run.
@@ -48,6 +54,7 @@ type Result struct {
 // last latencies wait in one line of cache until they are counted together.
 type loop struct {
 	caller Caller
+	pace   *pacer
 	all    *tally
 	recent [32]uint16 // buckets
 	n      int
@@ -59,6 +66,13 @@ type loop struct {
 type tally struct {
 	mu   sync.Mutex
 	took Histogram
+}
+
+// copy is what was measured so far, but for what the loops did not count together yet.
+func (t *tally) copy() Histogram {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.took
 }
 
 // add counts what a loop has.
@@ -79,13 +93,14 @@ func Run(ctx context.Context, callers []Caller, p Plan) (Result, error) {
 	var measuring atomic.Bool
 	var all sync.WaitGroup
 	var took tally
+	pace := newPacer(p.Pace)
 	loops := make([]*loop, len(callers))
 	for i, c := range callers {
-		l := &loop{caller: c, all: &took}
+		l := &loop{caller: c, pace: pace, all: &took}
 		loops[i] = l
 		all.Go(func() { l.run(run, &measuring) })
 	}
-	r, err := p.measure(ctx, &measuring)
+	r, err := p.measure(ctx, &measuring, &took)
 	cancel()
 	all.Wait()
 	for _, l := range loops {
@@ -98,7 +113,7 @@ func Run(ctx context.Context, callers []Caller, p Plan) (Result, error) {
 }
 
 // measure lets the loops run, and says between which moments they count.
-func (p *Plan) measure(ctx context.Context, measuring *atomic.Bool) (r Result, err error) {
+func (p *Plan) measure(ctx context.Context, measuring *atomic.Bool, took *tally) (r Result, err error) {
 	if err := Pause(ctx, p.Warm); err != nil {
 		return r, err
 	}
@@ -111,7 +126,7 @@ func (p *Plan) measure(ctx context.Context, measuring *atomic.Bool) (r Result, e
 	}
 	before, meter := TakeUsage(), ReadMeter()
 	measuring.Store(true)
-	err = Pause(ctx, p.Measure)
+	err = p.pauseInStretches(ctx, &stretches{all: took, begin: before.At, before: before})
 	measuring.Store(false)
 	after := TakeUsage()
 	r.Seconds = after.At.Sub(before.At).Seconds()
@@ -125,8 +140,10 @@ func (l *loop) run(ctx context.Context, measuring *atomic.Bool) {
 	// A context of its own, as every request of a server has: one for all would be one lock for all.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	next, stop := l.pace.turns()
+	defer stop()
 	for ctx.Err() == nil {
-		start := time.Now()
+		start := next(ctx)
 		done, err := l.caller.Do(ctx)
 		took := time.Since(start)
 		switch {

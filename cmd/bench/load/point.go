@@ -1,6 +1,9 @@
 package load
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Point is one line of results: what was measured, of whom, and what came out. Scripts read its fields.
 type Point struct {
@@ -23,7 +26,9 @@ type Point struct {
 	Transport   string  `json:"transport"`
 	Elections   int     `json:"elections"`
 	Seconds     float64 `json:"seconds"`
-	OtherCPU    float64 `json:"other_cpus"` // processors that everything else on the machine used
+	OtherCPU    float64 `json:"other_cpus"`           // processors that everything else on the machine used
+	Pace        int     `json:"pace_per_s,omitempty"` // latencies count from when an operation was due
+	Bars        []Bar   `json:"histogram,omitempty"`  // if it was asked for
 }
 
 // Take fills in what a run says about itself.
@@ -36,10 +41,14 @@ func (p *Point) Take(r Result) {
 	p.Errors, p.Seconds, p.OtherCPU = r.Errors, Round(r.Seconds, 2), Round(r.Others, 2)
 }
 
-// Line is what a person reads.
+// Line is what a person reads, with the histogram below if there is one.
 func (p *Point) Line() string {
-	return fmt.Sprintf("%-4s  %4d callers  %4d bytes  %8.0f ops/s  p50 %7.0f us  p99 %7.0f us  p999 %7.0f us  %5.2f cpu s/10k  %5.1f allocs/op  sync %s %.0f us, %.0f/s  errors %d  elections %d  others %.2f",
+	line := fmt.Sprintf("%-4s  %4d callers  %4d bytes  %8.0f ops/s  p50 %7.0f us  p99 %7.0f us  p999 %7.0f us  %5.2f cpu s/10k  %5.1f allocs/op  sync %s %.0f us, %.0f/s  errors %d  elections %d  others %.2f",
 		p.Op, p.Callers, p.Payload, p.OpsPerS, p.P50, p.P99, p.P999, p.CPUPer10k, p.AllocsPerOp, p.Sync, p.SyncP50, p.SyncsPerS, p.Errors, p.Elections, p.OtherCPU)
+	if len(p.Bars) > 0 {
+		line += "\n" + strings.TrimRight(DrawBars(p.Bars), "\n")
+	}
+	return line
 }
 
 // Round keeps some digits behind the point.

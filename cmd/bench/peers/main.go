@@ -42,6 +42,7 @@ type options struct {
 	rate        int
 	one         bool
 	profile     string
+	shape       load.Shape
 }
 
 func command() *cobra.Command {
@@ -84,6 +85,7 @@ func (o *options) addTo(f *pflag.FlagSet) {
 	f.IntVar(&o.streams, "streams", 5000, "streams of grpc-fanout")
 	f.IntVar(&o.rate, "rate", 20, "messages a second of grpc-fanout")
 	f.BoolVar(&o.one, "one", false, "lock: all callers want the same")
+	o.shape.AddTo(f)
 	f.StringVar(&o.profile, "cpuprofile", "", "write a processor profile of the last turn of each peer to this file, with the peer's name behind")
 }
 
@@ -96,7 +98,7 @@ func (o *options) check() error {
 	case o.connections < 0 || o.streams < 1 || o.rate < 1:
 		return errors.New("--streams and --rate must be at least 1, and --connections at least 0")
 	}
-	return nil
+	return o.shape.Check()
 }
 
 // say tells on stderr what is going on.

@@ -77,7 +77,7 @@ func (s *system) measure(ctx context.Context, o options) (load.Point, error) {
 	}
 	var syncs, elections int
 	var median time.Duration
-	r, err := load.Run(ctx, callers, load.Plan{Warm: o.warm, Measure: o.measure, Begin: func() (func(), error) {
+	r, err := load.Run(ctx, callers, load.Plan{Warm: o.warm, Measure: o.measure, Pace: o.shape.Pace, Begin: func() (func(), error) {
 		endProfile, err := beginProfile(o.profile)
 		if err != nil || s.cluster == nil {
 			return endProfile, err
@@ -97,6 +97,7 @@ func (s *system) measure(ctx context.Context, o options) (load.Point, error) {
 		point.Nodes = 3
 	}
 	point.Take(r)
+	o.shape.Take(&point, r)
 	point.SyncP50, point.SyncsPerS = load.Micros(median), load.Round(float64(syncs)/r.Seconds, 1)
 	point.Elections = elections
 	return point, nil

@@ -46,6 +46,16 @@ type turn map[string]any
 
 func (t turn) number(field string) float64 { v, _ := t[field].(float64); return v }
 
+// bars are the turn's histogram.
+func (t turn) bars() (bars []load.Bar) {
+	list, _ := t["histogram"].([]any)
+	for _, v := range list {
+		bar, _ := v.(map[string]any)
+		bars = append(bars, load.Bar{Micros: uint64(turn(bar).number("to_us")), Count: uint64(turn(bar).number("count"))})
+	}
+	return bars
+}
+
 func (r *run) all(ctx context.Context) error {
 	if err := r.check(); err != nil {
 		return err
@@ -133,6 +143,7 @@ func (r *run) subjects(callers int, parley string) (list []*subject, err error) 
 		"--callers", strconv.Itoa(callers), "--payload", strconv.Itoa(r.payload), "--op", r.op,
 		"--for", r.measure.String(), "--warm", r.warm.String(), "--dir", dir,
 	}
+	common = append(common, r.shape.Args()...)
 	for _, name := range r.peers {
 		if name == "none" || name == fanoutPeer && callers != r.counts[0] { // it has streams instead: once is enough
 			continue
@@ -274,6 +285,10 @@ func (s *subject) median() turn {
 	}
 	m["ops_per_s_min"], m["ops_per_s_max"] = slices.Min(speeds), slices.Max(speeds)
 	for field, value := range s.kept[0] {
+		if field == "histogram" {
+			m[field] = s.histogram()
+			continue
+		}
 		if _, ok := value.(float64); !ok {
 			if field != "kept" {
 				m[field] = value
@@ -288,6 +303,14 @@ func (s *subject) median() turn {
 		m[field] = load.Round((all[(len(all)-1)/2]+all[len(all)/2])/2, 3)
 	}
 	return m
+}
+
+// histogram is all turns' latencies together.
+func (s *subject) histogram() (sum []load.Bar) {
+	for _, t := range s.kept {
+		sum = load.AddBars(sum, t.bars())
+	}
+	return sum
 }
 
 func (r *run) print(t turn, name string) error {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"parley/cmd/bench/load"
 )
 
 // Other people's scripts read these fields, of Parley and of its peers alike.
@@ -103,4 +105,20 @@ func TestAllArePeersWithLocksWhenLocksAreAskedFor(t *testing.T) {
 	r := run{options: options{payload: 128, op: "lock", streams: 1, rate: 1}, counts: []int{1}, rounds: 1, peers: []string{"all"}}
 	require.NoError(t, r.check())
 	require.Equal(t, []string{"etcd"}, r.peers)
+}
+
+// A median of every bar by itself would be a picture of no run.
+func TestTheHistogramOfSeveralTurnsHasAllTheirLatencies(t *testing.T) {
+	var s subject
+	for _, printed := range []string{
+		`{"ops_per_s":1,"histogram":[{"to_us":128,"count":3},{"to_us":256,"count":1}]}`,
+		`{"ops_per_s":3,"histogram":[{"to_us":256,"count":2},{"to_us":512,"count":1}]}`,
+	} {
+		var got turn
+		require.NoError(t, json.Unmarshal([]byte(printed), &got))
+		s.kept = append(s.kept, got)
+	}
+	m := s.median()
+	require.Equal(t, 2.0, m.number("ops_per_s"))
+	require.Equal(t, []load.Bar{{Micros: 128, Count: 3}, {Micros: 256, Count: 3}, {Micros: 512, Count: 1}}, m["histogram"])
 }
