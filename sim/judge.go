@@ -94,7 +94,7 @@ var invariants = []struct{ name, sentence string }{
 	{Revisions, "A revision of a document never changes, and each has the next number."},
 	{Corruption, "A message in which bits turned on its way is refused."},
 	{Addresses, "A message that is for another node is refused."},
-	{Upkeep, "A snapshot is made when it is due, and reaches to where the log begins."},
+	{Upkeep, "A snapshot is made when it is due, and once begun does not wait for ever; it reaches to where the log begins."},
 	{Team, "What a command under a login does, what it is answered and what is told of it are what a plain model makes of the agreed log."},
 	{Secrecy, "Nobody is shown, on any node, what he may not see at the position that the answer or frame carries."},
 	{Logins, "When a login has ended nothing is done, answered or shown under it."},

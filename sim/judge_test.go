@@ -371,6 +371,17 @@ func TestEveryJudgeSpeaksWhenItMust(t *testing.T) {
 			s.upkeep = upkeep{at: 1, size: 50}
 			w.judgeUpkeep()
 		}},
+		{"a snapshot that is begun and waits for ever", Upkeep, func(w *World) {
+			s := w.node(1)
+			w.plan.Core, w.plan.Rest, w.plan.Node.Snapshot = []raft.NodeID{1, 2, 3}, nil, 100
+			w.now = int64(w.plan.Heal)
+			s.noteUpkeep(&raft.Note{Kind: node.NoteSnapshotBegun, Index: 9})
+			w.now += int64(begunMax)
+			w.judgeUpkeep()
+			require.Nil(t, w.violation)
+			w.now++
+			w.judgeUpkeep()
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(Generate(7, time.Minute), Options{})

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"parley/raft"
+	"parley/raft/node"
 )
 
 // checkpointEvents is how many events one checkpoint of the trace covers. Two
@@ -166,6 +167,12 @@ func describeNote(n *raft.Note) string {
 		return fmt.Sprintf("a lease holds, round %d was the last", n.A)
 	case raft.NoteFormed:
 		return "accepts the formation"
+	case node.NoteSnapshotBegun:
+		return fmt.Sprintf("begins a snapshot up to %d", n.Index)
+	case node.NoteSnapshot:
+		return fmt.Sprintf("has a snapshot up to %d", n.Index)
+	case node.NoteAgreed:
+		return fmt.Sprintf("a majority has its state of %d", n.Index)
 	}
 	return fmt.Sprintf("note %d", n.Kind)
 }

@@ -17,6 +17,8 @@ const (
 	NoteSnapshotFailed
 	// NoteFetch: the download of the snapshot up to Index from Peer began, or goes on; A: bytes there, B: of how many.
 	NoteFetch
+	// NoteSnapshotBegun: the state up to Index is frozen, and a snapshot of it waits until a majority has the same one.
+	NoteSnapshotBegun
 )
 
 // snapshots is what a node knows of its own. The log goes back to the older of the newest two, so that
@@ -92,6 +94,7 @@ func (n *Node) snapshot() {
 		return
 	}
 	s.making, s.due, s.since = true, false, 0
+	n.note(raft.Note{Kind: NoteSnapshotBegun, Index: n.applied})
 	s.frozen = Task{Kind: TaskMake, Base: n.raft.BaseAt(n.applied), State: n.Freeze()}
 	n.mark()
 }
