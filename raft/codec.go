@@ -129,6 +129,16 @@ func DecodeEntry(src []byte) (e Entry, rest []byte, err error) {
 	return e, src[end:], nil
 }
 
+// messageRoom is in how many bytes any message with these entries and this payload can be encoded: at most 28 more than it takes.
+func messageRoom(m *Message) int {
+	const fieldsMax, sum = 8 + 8 + 8 + 4, 4 // of an Append
+	n := messageHeaderLen + fieldsMax + len(m.Payload) + sum
+	for i := range m.Entries {
+		n += entryHeaderLen + len(m.Entries[i].Payload)
+	}
+	return n
+}
+
 // AppendMessage appends the encoded message to dst.
 func AppendMessage(dst []byte, m *Message) []byte { return appendMessage(dst, m, nil) }
 

@@ -3,6 +3,7 @@ package raft
 import (
 	"fmt"
 	"hash/crc32"
+	"slices"
 )
 
 // A message in its frame, as connections between nodes carry it:
@@ -22,7 +23,9 @@ const frameHeadLen = 8
 const FrameOverhead = frameHeadLen
 
 // AppendFramed appends the encoded message in its frame to dst.
-func AppendFramed(dst []byte, m *Message) []byte { return appendFramed(dst, m, nil) }
+func AppendFramed(dst []byte, m *Message) []byte {
+	return appendFramed(slices.Grow(dst, frameHeadLen+messageRoom(m)), m, nil)
+}
 
 // Gap is a place in encoded bytes where a payload belongs that was left out: before the byte At.
 type Gap struct {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"parley/raft"
@@ -84,8 +85,7 @@ func (w *World) blob(e *event) {
 		return
 	}
 	op := s.blobs[0]
-	s.blobs[0] = blob.Op{}
-	s.blobs = s.blobs[1:]
+	s.blobs = slices.Delete(s.blobs, 0, 1)
 	s.storing = false
 	w.trace.begin(e)
 	d := s.dir.Blobs().Do(op)

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"parley/raft"
 	"parley/raft/blob"
@@ -84,7 +85,7 @@ func (w *World) judgeBlobs() {
 					continue
 				}
 				voters++
-				if s := w.node(m.ID); (m.Inc == 0 || m.Inc == s.inc) && held[s.id].has(f.sum) {
+				if s := w.node(m.ID); (m.Inc == 0 || m.Inc == s.inc) && held[s.id].has(f) {
 					have++
 				}
 			}
@@ -122,10 +123,14 @@ func wholesOf(fs *memfs.FS) wholes { return fs.Files() }
 
 // has reports whether a blob's file is there under a name that says that it is whole: the last one, or
 // after a crash one of those before it.
-func (l wholes) has(sum blob.Sum) bool {
-	for _, suffix := range [...]string{".blob", ".new", ".again"} {
-		name := dataDir + "/blobs/" + sum.String() + suffix
-		if _, ok := slices.BinarySearchFunc(l, name, func(p memfs.Place, name string) int { return cmp.Compare(p.Name, name) }); ok {
+func (l wholes) has(f *file) bool {
+	at, _ := slices.BinarySearchFunc(l, f.name, func(p memfs.Place, name string) int { return cmp.Compare(p.Name, name) })
+	for ; at < len(l); at++ {
+		suffix, its := strings.CutPrefix(l[at].Name, f.name)
+		if !its {
+			break
+		}
+		if suffix == ".blob" || suffix == ".new" || suffix == ".again" {
 			return true
 		}
 	}
@@ -189,7 +194,7 @@ func (w *World) lacksFiles(c *raft.Configuration, nodes *healths) string {
 		somewhere, kept := false, false
 		for _, s := range w.servers {
 			if _, member := c.Find(s.id); member {
-				somewhere = somewhere || held[s.id].has(f.sum)
+				somewhere = somewhere || held[s.id].has(f)
 				kept = kept || shelfOf(s).good(f)
 			}
 		}

@@ -150,14 +150,20 @@ type found struct {
 // tryOpen opens a copy of a disk, as a start after a crash of the process would find it once
 // all that passes has passed. No state machine is restored: that a snapshot is whole, its checksums say.
 func (s *server) tryOpen(fs *memfs.FS) found {
-	c := fs.Clone()
+	f := s.open(fs.Clone())
+	f.changes = fs.Changes()
+	return f
+}
+
+// open does that with a disk that is a copy already, and is good for nothing else afterwards.
+func (s *server) open(c *memfs.FS) found {
 	for _, kind := range failingKinds {
 		c.Mend(kind, false)
 	}
 	c.SetCapacity(0)
 	c.CrashProcess()
 	_, boot, err := s.openDisk(c, s.inc, nil)
-	f := found{changes: fs.Changes(), err: err, base: boot.Base.Entry.Index, good: make([]raft.Term, len(boot.Entries))}
+	f := found{err: err, base: boot.Base.Entry.Index, good: make([]raft.Term, len(boot.Entries))}
 	f.cut = boot.Found.Decided.Reset || boot.Found.Decided.Cut != 0
 	for i := range boot.Entries {
 		if e := &boot.Entries[i]; e.Kind == 0 {

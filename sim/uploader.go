@@ -46,6 +46,7 @@ var fileStages = [...]string{"", "begins", "appends", "commits", "reads"}
 // file is a content that somebody uploads.
 type file struct {
 	sum      blob.Sum
+	name     string // on every disk, but for what its end says of it
 	content  []byte
 	asked    bool          // that it is committed: somebody may store it
 	askedBy  []string      // for whom
@@ -166,7 +167,8 @@ func newFile(seed uint64, size int64) file {
 		content = binary.LittleEndian.AppendUint64(content, raft.Mix(seed, i))
 	}
 	content = content[:size]
-	return file{sum: blob.SumOf(content), content: content}
+	sum := blob.SumOf(content)
+	return file{sum: sum, name: dataDir + "/blobs/" + sum.String(), content: content}
 }
 
 // anew begins the upload from its first byte, at some node and under an id of its own.

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"slices"
+
 	"parley/raft"
 	"parley/raft/node"
 )
@@ -55,8 +57,7 @@ func (w *World) task(e *event) {
 	if t.Kind == node.TaskPut {
 		w.reaches(s, StageDownload)
 	}
-	s.tasks[0] = node.Task{}
-	s.tasks = s.tasks[1:]
+	s.tasks = slices.Delete(s.tasks, 0, 1)
 	s.working = false
 	w.trace.begin(e)
 	done := s.dir.Snapshots().Do(&t, nil)

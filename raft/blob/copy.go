@@ -38,13 +38,13 @@ func (s *Store) Copy(dir string, sum Sum) error {
 func openSource(fs vfs.FS, dir string, sum Sum) (f vfs.File, l layout, size int64, err error) {
 	src := Store{fs: fs, dir: dir}
 	for _, suffix := range [...]string{suffixBlob, suffixNew, suffixAgain} {
-		name := fileName(sum, suffix)
-		if f, err = fs.Open(src.path(name)); errors.Is(err, vfs.ErrNotExist) {
+		path := src.pathOf(sum, suffix)
+		if f, err = fs.Open(path); errors.Is(err, vfs.ErrNotExist) {
 			continue
 		} else if err != nil {
 			return nil, layout{}, 0, err
 		}
-		if l, size, err = readEnds(f, sum, name); err != nil {
+		if l, size, err = src.readEnds(f, sum, vfs.Base(path)); err != nil {
 			return nil, layout{}, 0, errors.Join(err, f.Close())
 		}
 		return f, l, size, nil

@@ -114,9 +114,7 @@ func decodeTrailer(p []byte, l layout) (size int64, sum Sum, ok bool) {
 }
 
 func (l layout) trailerSum(p []byte) uint32 {
-	var tag [8]byte
-	le.PutUint64(tag[:], l.tag)
-	return crc32.Update(checksum(tag[:]), castagnoli, p)
+	return crc32.Update(^crcWord(^uint32(0), l.tag), castagnoli, p)
 }
 
 // chunkSum is what stands behind a chunk.

@@ -70,7 +70,7 @@ func (s *Store) makePart(p *part) error {
 }
 
 func (s *Store) writeTo(p *part, number int64, content []byte) error {
-	f, err := s.fs.Open(s.path(fileName(p.sum, suffixPart)))
+	f, err := s.fs.Open(s.pathOf(p.sum, suffixPart))
 	if err == nil {
 		err = errors.Join(s.writeChunk(f, p.layout, number, content), f.Close())
 	}
@@ -171,7 +171,7 @@ func (s *Store) supersede(sum Sum) error {
 	if !s.forgetDamaged(sum) {
 		return nil
 	}
-	if err := s.fs.Remove(s.path(fileName(sum, suffixBad))); err != nil && !errors.Is(err, vfs.ErrNotExist) {
+	if err := s.fs.Remove(s.pathOf(sum, suffixBad)); err != nil && !errors.Is(err, vfs.ErrNotExist) {
 		s.noteDamaged(sum)
 		return err
 	}
@@ -209,7 +209,7 @@ func (s *Store) finish(name string, l layout, size int64, sum Sum) error {
 	if err := s.check(f, l, size, sum); err != nil {
 		return errors.Join(err, f.Close())
 	}
-	try := s.path(fileName(sum, suffixTry))
+	try := s.pathOf(sum, suffixTry)
 	err = s.fs.Rename(s.path(name), try)
 	if err == nil {
 		_, err = f.WriteAt(appendTrailer(nil, l, size, sum), l.trailerAt(size))
@@ -232,7 +232,7 @@ func (s *Store) finish(name string, l layout, size int64, sum Sum) error {
 		err = s.rename(sum, suffixNew, suffixBlob)
 	}
 	if err != nil {
-		_ = s.fs.Remove(s.path(fileName(sum, suffixNew)))
+		_ = s.fs.Remove(s.pathOf(sum, suffixNew))
 	}
 	return err
 }
@@ -301,7 +301,7 @@ func (s *Store) readDamaged(p *part) {
 			p.have.set(i)
 		}
 	}
-	_, size, err := readEnds(f, p.sum, fileName(p.sum, suffixBad))
+	_, size, err := s.readEnds(f, p.sum, fileName(p.sum, suffixBad))
 	if p.again = err == nil && size == p.size && int64(good) == n; p.again {
 		for i := range p.layout.chunks(p.size) {
 			p.have.set(i)
@@ -312,15 +312,15 @@ func (s *Store) readDamaged(p *part) {
 
 // openRest opens a file of a blob that is not whole: ErrMissing if there is none whose header can be read.
 func (s *Store) openRest(sum Sum, suffix string) (vfs.File, layout, error) {
-	name := fileName(sum, suffix)
-	f, err := s.fs.Open(s.path(name))
+	path := s.pathOf(sum, suffix)
+	f, err := s.fs.Open(path)
 	if errors.Is(err, vfs.ErrNotExist) {
 		return nil, layout{}, ErrMissing
 	}
 	if err != nil {
 		return nil, layout{}, err
 	}
-	l, ok, err := readHeader(f, name)
+	l, ok, err := s.readHeader(f, vfs.Base(path))
 	if err == nil && !ok {
 		err = ErrMissing
 	}
@@ -356,7 +356,7 @@ func (s *Store) writeChunk(f vfs.File, l layout, number int64, content []byte) e
 // discard gives up what was fetched. The file may be gone already.
 func (s *Store) discard(sum Sum) {
 	s.forgetPart(sum)
-	_ = s.fs.Remove(s.path(fileName(sum, suffixPart)))
+	_ = s.fs.Remove(s.pathOf(sum, suffixPart))
 }
 
 func (s *Store) partOf(sum Sum) *part {

@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"bytes"
 	"slices"
 
 	"parley/raft"
@@ -64,8 +65,19 @@ func (r *Replicator) find(sum Sum) *record {
 	return r.blobs[at]
 }
 
+// search returns where the record of a blob stands, or would. It is by hand because nearly all begins with it, and package
+// slices would hand around whole sums.
 func (r *Replicator) search(sum Sum) (int, bool) {
-	return slices.BinarySearchFunc(r.blobs, sum, func(b *record, sum Sum) int { return b.sum.Compare(sum) })
+	from, to := 0, len(r.blobs)
+	for from < to {
+		middle := int(uint(from+to) >> 1)
+		if bytes.Compare(r.blobs[middle].sum[:], sum[:]) < 0 {
+			from = middle + 1
+		} else {
+			to = middle
+		}
+	}
+	return from, from < len(r.blobs) && r.blobs[from].sum == sum
 }
 
 // record returns the record of a blob and makes it if there is none. settle takes it away

@@ -22,8 +22,9 @@ type Store struct {
 	uploads []*upload
 	gen     uint64
 
-	frame   []byte // memory for one chunk and its checksum
-	content []byte // the same, of a blob that is read
+	frame   []byte                               // memory for one chunk and its checksum
+	content []byte                               // the same, of a blob that is read
+	ends    [max(headerBytes, trailerBytes)]byte // for a header or trailer that is read
 }
 
 // Found is what a directory held when it was opened.
@@ -65,7 +66,7 @@ func (s *Store) checkFormats(names []string) error {
 		if err != nil {
 			return err
 		}
-		_, _, err = readHeader(f, name)
+		_, _, err = s.readHeader(f, name)
 		if err = errors.Join(err, f.Close()); err != nil {
 			return err
 		}
@@ -251,13 +252,13 @@ func (s *Store) Remove(sum Sum, gen uint64) error {
 		if s.held[at].Gen != gen {
 			return ErrChanged
 		}
-		if err := s.fs.Remove(s.path(fileName(sum, suffixBlob))); err != nil {
+		if err := s.fs.Remove(s.pathOf(sum, suffixBlob)); err != nil {
 			return err
 		}
 		s.held = slices.Delete(s.held, at, at+1)
 	}
 	s.forgetPart(sum)
-	if err := s.fs.Remove(s.path(fileName(sum, suffixPart))); err != nil && !errors.Is(err, vfs.ErrNotExist) {
+	if err := s.fs.Remove(s.pathOf(sum, suffixPart)); err != nil && !errors.Is(err, vfs.ErrNotExist) {
 		return err
 	}
 	return s.supersede(sum)
@@ -302,15 +303,15 @@ func (s *Store) demote(sum Sum) {
 
 // openBlob opens a blob and checks header, length and trailer.
 func (s *Store) openBlob(sum Sum) (f vfs.File, l layout, size int64, err error) {
-	name := fileName(sum, suffixBlob)
-	f, err = s.fs.Open(s.path(name))
+	path := s.pathOf(sum, suffixBlob)
+	f, err = s.fs.Open(path)
 	if errors.Is(err, vfs.ErrNotExist) {
 		return nil, layout{}, 0, &DamagedError{sum, 0, "the file is gone"}
 	}
 	if err != nil {
 		return nil, layout{}, 0, err
 	}
-	l, size, err = readEnds(f, sum, name)
+	l, size, err = s.readEnds(f, sum, vfs.Base(path))
 	if err != nil {
 		return nil, layout{}, 0, errors.Join(err, f.Close())
 	}
@@ -326,8 +327,8 @@ func (s *Store) sizeOf(sum Sum) (int64, error) {
 }
 
 // readEnds reads header and trailer of a whole file.
-func readEnds(f vfs.File, sum Sum, name string) (layout, int64, error) {
-	l, ok, err := readHeader(f, name)
+func (s *Store) readEnds(f vfs.File, sum Sum, name string) (layout, int64, error) {
+	l, ok, err := s.readHeader(f, name)
 	if err != nil {
 		return layout{}, 0, err
 	}
@@ -338,12 +339,12 @@ func readEnds(f vfs.File, sum Sum, name string) (layout, int64, error) {
 	if err != nil {
 		return layout{}, 0, err
 	}
-	var p [trailerBytes]byte
+	p := s.ends[:trailerBytes]
 	at := length - trailerBytes
-	if at < headerBytes || !readFull(f, p[:], at) {
+	if at < headerBytes || !readFull(f, p, at) {
 		return layout{}, 0, &DamagedError{sum, max(at, 0), "the file is cut off or its end can't be read"}
 	}
-	size, named, ok := decodeTrailer(p[:], l)
+	size, named, ok := decodeTrailer(p, l)
 	switch {
 	case !ok:
 		return layout{}, 0, &DamagedError{sum, at, "the trailer does not match its checksum"}
@@ -355,12 +356,12 @@ func readEnds(f vfs.File, sum Sum, name string) (layout, int64, error) {
 	return l, size, nil
 }
 
-func readHeader(f vfs.File, name string) (layout, bool, error) {
-	var p [headerBytes]byte
-	if !readFull(f, p[:], 0) {
+func (s *Store) readHeader(f vfs.File, name string) (layout, bool, error) {
+	p := s.ends[:headerBytes]
+	if !readFull(f, p, 0) {
 		return layout{}, false, nil
 	}
-	return decodeHeader(p[:], name)
+	return decodeHeader(p, name)
 }
 
 // readChunk reads one chunk of a length: not ok if it is not what was written there. The
@@ -403,7 +404,17 @@ func (s *Store) find(sum Sum) (int, bool) {
 }
 
 func (s *Store) rename(sum Sum, from, to string) error {
-	return s.fs.Rename(s.path(fileName(sum, from)), s.path(fileName(sum, to)))
+	return s.fs.Rename(s.pathOf(sum, from), s.pathOf(sum, to))
+}
+
+// pathOf is where a file of a blob is. It is put together at once, because every operation on a file begins with it.
+func (s *Store) pathOf(sum Sum, suffix string) string {
+	var memory [256]byte
+	path := memory[:0]
+	if s.dir != "." {
+		path = append(append(path, s.dir...), '/')
+	}
+	return string(append(sum.appendTo(path), suffix...))
 }
 
 func (s *Store) path(name string) string {

@@ -20,12 +20,17 @@ func (s Sum) IsZero() bool { return s == Sum{} }
 
 // String prints all of it in hexadecimal: by hand, because every file that is opened has it in its name.
 func (s Sum) String() string {
-	const digits = "0123456789abcdef"
 	var text [2 * len(s)]byte
-	for i, b := range s {
-		text[2*i], text[2*i+1] = digits[b>>4], digits[b&15]
+	return string(s.appendTo(text[:0]))
+}
+
+// appendTo appends what String returns.
+func (s Sum) appendTo(dst []byte) []byte {
+	const digits = "0123456789abcdef"
+	for _, b := range s {
+		dst = append(dst, digits[b>>4], digits[b&15])
 	}
-	return string(text[:])
+	return dst
 }
 
 // Short prints the first four bytes, for traces and errors.

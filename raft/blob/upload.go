@@ -132,7 +132,7 @@ func (s *Store) resumeUpload(id uint64) (*upload, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, ok, err := readHeader(f, name)
+	l, ok, err := s.readHeader(f, name)
 	u := &upload{id: id, loaded: true, layout: l}
 	for ok && u.size+l.chunk <= s.o.BlobBytesMax {
 		if _, ok = s.readChunk(f, l, u.size/l.chunk, l.chunk); ok {

@@ -197,9 +197,7 @@ func (n *Node) nextDeadline() (at raft.LogTime, found bool) {
 	add(n.requests.nextDeadline())
 	add(n.pins.nextDeadline())
 	add(n.blobs.nextCollection())
-	if m, ok := n.timed(); ok {
-		add(m.NextDeadline())
-	}
+	add(n.machineDeadline())
 	return at, found
 }
 

@@ -74,6 +74,7 @@ type Node struct {
 	hub       hub
 	notices   [][]byte // heard in this Step
 	view      view
+	deadline  deadline
 	clock     clock
 	leveling  leveling
 	reporting reporting

@@ -10,6 +10,9 @@ func Parent(dir string) string {
 	return "."
 }
 
+// Base returns the name of a file without its directory.
+func Base(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
+
 // EnterDir makes a directory, durably, and lists it. An empty one is made again: it may be left from a start whose sync
 // of the parent failed, and would be lost for good. One that has files is durable: the first file came after the
 // sync.

@@ -18,6 +18,7 @@ func (s *scan) lookChain() error {
 	if len(s.numbers) == 0 {
 		return nil
 	}
+	s.chain = make([]link, 0, len(s.numbers))
 	note := -1
 	for number, ok := s.numbers[len(s.numbers)-1], true; ok; {
 		g, err := s.lookHeader(number)
@@ -50,10 +51,9 @@ func (s *scan) lookChain() error {
 // why not, unless it need not be there.
 func (s *scan) lookBack(g *link) (note int, joined bool) {
 	from := g.at.segment
-	name := segmentName(g.number)
 	switch {
 	case from >= g.number || from == 0 && g.at != (place{}):
-		return s.damage(Damage{File: name, Number: g.number, What: fmt.Sprintf("the header says that it continues from segment %d", from)}), false
+		return s.damage(Damage{File: g.name, Number: g.number, What: fmt.Sprintf("the header says that it continues from segment %d", from)}), false
 	case from == 0 || from < s.oldest:
 		return -1, false
 	}
@@ -75,16 +75,17 @@ func (s *scan) olderThan(number uint64) uint64 {
 // lookHeader reads a segment's header from either copy.
 func (s *scan) lookHeader(number uint64) (link, error) {
 	name := segmentName(number)
-	good, worn, err := s.readMarks(name, segmentMagic)
+	var memory [2]mark
+	good, worn, err := s.readMarks(memory[:0], name, segmentMagic)
 	if err != nil {
 		return link{}, err
 	}
 	if len(good) == 0 {
 		note := s.damage(Damage{File: name, Number: number, What: "header checksum mismatch, in both copies"})
-		return link{mark: mark{number: number}, note: note}, nil
+		return link{mark: mark{number: number}, name: name, note: note}, nil
 	}
 	s.was.Worn = append(s.was.Worn, worn...)
-	return link{mark: good[0], readable: true, note: -1}, nil
+	return link{mark: good[0], name: name, readable: true, note: -1}, nil
 }
 
 // enter begins a segment: where its first batch is, and whether there is one to be looked for.

@@ -21,7 +21,7 @@ func Resum(file []byte, cluster raft.ClusterID) {
 
 // resumBatch puts new sums into header and trailer if they lie in their first sectors.
 func resumBatch(data []byte, batch uint64, cluster raft.ClusterID) {
-	stream, _ := destuff(data, batch)
+	stream, _ := new(unstuffer).destuff(data, batch)
 	length := int(le.Uint32(stream[4:]))
 	end := length + int(le.Uint32(stream[countsAt:]))*recordBytes + int(le.Uint32(stream[countsAt+4:]))*fillBytes
 	if length < blockMin || length > sectorRoom || end < length || end > len(stream) {

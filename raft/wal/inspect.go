@@ -37,7 +37,7 @@ func Inspect(fs vfs.FS, dir string) (Report, error) {
 		r.Segments = append(r.Segments, SegmentReport{Number: g.number, From: g.at.segment, Batches: g.batches, End: g.end})
 	}
 	for _, number := range s.numbers {
-		if s.linkOf(number).number == 0 {
+		if s.linkOf(number) == nil {
 			r.Left = append(r.Left, number)
 		}
 	}

@@ -1,7 +1,9 @@
 package wal
 
 import (
+	"bytes"
 	"math/bits"
+	"slices"
 
 	"parley/raft"
 )
@@ -26,20 +28,20 @@ type expected struct {
 }
 
 // readBatch reads the batch that should begin at a place of data.
-func readBatch(data []byte, want expected) reading {
+func (u *unstuffer) readBatch(data []byte, want expected) reading {
 	n := want.at.batch + 1
 	at := want.at.offset
 	if at+sectorBytes > int64(len(data)) || tagAt(data, at) != n {
-		if r, ok := readTrailer(data, want); ok {
+		if r, ok := u.readTrailer(data, want); ok {
 			r.what = "first sector of the batch is missing"
 			return r
 		}
 		return reading{what: "no batch where one should begin"}
 	}
-	stream, sectors := destuff(data[at:], n)
+	stream, sectors := u.destuff(data[at:], n)
 	blk, length, ok := decodeBlock(stream, headerMagic)
 	if !ok || !blk.isAt(want.at.segment, at, n) || !blk.sane() {
-		r, _ := readTrailer(data, want)
+		r, _ := u.readTrailer(data, want)
 		r.what = "batch header checksum mismatch"
 		return r
 	}
@@ -49,7 +51,7 @@ func readBatch(data []byte, want expected) reading {
 	case r.what != "":
 	case sectors < int64(blk.sectors):
 		r.what = "batch is cut off"
-	case !trailerMatches(stream, &blk):
+	case !trailerMatches(stream, length, blk.sectors):
 		r.what = "batch trailer does not match its header"
 	case blk.prev != want.at.frame:
 		r.complete, r.what = true, "batch does not follow the one before"
@@ -75,7 +77,8 @@ func (r *reading) list(stream []byte, length int, want expected) (listed bool, w
 	if frameSum(want.cluster, stream[8:length-blockSums], table) != b.frame {
 		return false, "batch frame checksum mismatch"
 	}
-	l := lister{cluster: want.cluster, rest: stream[end:]}
+	payloads := payloadBytes(stream[length:records], stream[records:end])
+	l := lister{cluster: want.cluster, rest: bytes.Clone(stream[end:min(end+payloads, uint64(len(stream)))])}
 	r.entries = make([]raft.Entry, 0, b.entries)
 	run := 0
 	for i := range raft.Index(b.entries) {
@@ -95,7 +98,7 @@ func (r *reading) list(stream []byte, length int, want expected) (listed bool, w
 			r.fills = append(r.fills, e)
 		}
 	}
-	if size := uint64(length) + uint64(len(table)) + l.size; streamSectors(size)+streamSectors(uint64(length)) != uint64(b.sectors) {
+	if size := end + payloads; streamSectors(size)+streamSectors(uint64(length)) != uint64(b.sectors) {
 		return false, "batch claims a wrong number of sectors"
 	}
 	return true, l.what
@@ -105,8 +108,18 @@ func (r *reading) list(stream []byte, length int, want expected) (listed bool, w
 type lister struct {
 	cluster raft.ClusterID
 	rest    []byte
-	size    uint64 // of all payloads so far, there or not
 	what    string // the first fault
+}
+
+// payloadBytes returns how long the payloads of a table are, whose records of entries come before those of fills.
+func payloadBytes(records, fills []byte) (size uint64) {
+	for at := 8; at < len(records); at += recordBytes {
+		size += uint64(le.Uint32(records[at:]))
+	}
+	for at := 16 + 8; at < len(fills); at += fillBytes {
+		size += uint64(le.Uint32(fills[at:]))
+	}
+	return size
 }
 
 // entry reads the next one; it is not ok if the payload is not there or not the one that was
@@ -120,7 +133,6 @@ func (l *lister) entry(id raft.EntryID, record []byte) (e raft.Entry, ok bool) {
 		Kind:  raft.EntryKind(record[16]),
 	}
 	size := uint64(le.Uint32(record[8:]))
-	l.size += size
 	if size > uint64(len(l.rest)) {
 		l.rest = nil
 		l.fault("batch is cut off")
@@ -143,26 +155,21 @@ func (l *lister) fault(what string) {
 	}
 }
 
-// trailerMatches says whether the trailer repeats the header.
-func trailerMatches(stream []byte, b *block) bool {
-	length := uint64(blockLen(len(b.runs)))
-	at := (uint64(b.sectors) - streamSectors(length)) * sectorRoom
-	t, _, ok := decodeBlock(stream[at:], trailerMagic)
-	if !ok || len(t.runs) != len(b.runs) {
+// trailerMatches says whether the trailer of so many sectors repeats the header, which is so long: all but its
+// magic, and with it its own checksum.
+func trailerMatches(stream []byte, length int, sectors uint32) bool {
+	at := (uint64(sectors) - streamSectors(uint64(length))) * sectorRoom
+	header, trailer := stream[:length], stream[at:]
+	if len(trailer) < length || le.Uint32(trailer) != trailerMagic {
 		return false
 	}
-	for i := range t.runs {
-		if t.runs[i] != b.runs[i] {
-			return false
-		}
-	}
-	return t.isAt(b.segment, b.offset, b.batch) && t.sectors == b.sectors && t.prev == b.prev && t.claim == b.claim &&
-		t.cut == b.cut && t.truncate == b.truncate && t.first == b.first && t.entries == b.entries && t.fills == b.fills &&
-		t.reset == b.reset && t.frame == b.frame
+	trailer = trailer[:length]
+	sums := length - 4
+	return bytes.Equal(trailer[4:sums], header[4:sums]) && le.Uint32(trailer[sums:]) == checksum(trailer[:sums])
 }
 
 // readTrailer looks for the trailer of a batch whose header is lost.
-func readTrailer(data []byte, want expected) (reading, bool) {
+func (u *unstuffer) readTrailer(data []byte, want expected) (reading, bool) {
 	n := want.at.batch + 1
 	for at := want.at.offset; at+sectorBytes <= int64(len(data)); at += sectorBytes {
 		tag := tagAt(data, at)
@@ -172,7 +179,7 @@ func readTrailer(data []byte, want expected) (reading, bool) {
 		if tag != n || le.Uint32(data[at+tagBytes:]) != trailerMagic {
 			continue
 		}
-		stream, _ := destuff(data[at:], n)
+		stream, _ := u.destuff(data[at:], n)
 		if b, _, ok := decodeBlock(stream, trailerMagic); ok && b.isAt(want.at.segment, want.at.offset, n) && b.sane() {
 			return reading{block: b, known: true}, true
 		}
@@ -180,16 +187,21 @@ func readTrailer(data []byte, want expected) (reading, bool) {
 	return reading{}, false
 }
 
+// unstuffer takes streams out of their sectors, one after the other, into memory that it keeps: what is kept of a stream
+// is copied.
+type unstuffer struct{ stream []byte }
+
 // destuff returns the stream of the sectors from the start of data that carry a
-// batch number, and how many they are.
-func destuff(data []byte, batch uint64) (stream []byte, sectors int64) {
+// batch number, and how many they are. It is valid until the next call.
+func (u *unstuffer) destuff(data []byte, batch uint64) (stream []byte, sectors int64) {
 	for int64(len(data)) >= (sectors+1)*sectorBytes && tagAt(data, sectors*sectorBytes) == batch {
 		sectors++
 	}
-	stream = make([]byte, 0, sectors*sectorRoom)
+	stream = slices.Grow(u.stream[:0], int(sectors*sectorRoom))
 	for i := range sectors {
 		stream = append(stream, data[i*sectorBytes+tagBytes:(i+1)*sectorBytes]...)
 	}
+	u.stream = stream
 	return stream, sectors
 }
 
@@ -248,13 +260,13 @@ func tornTag(tag, n uint64) bool {
 }
 
 // findBatch looks for the first readable header of a batch after n.
-func findBatch(data []byte, segment uint64, at int64, n uint64) (block, bool) {
+func (u *unstuffer) findBatch(data []byte, segment uint64, at int64, n uint64) (block, bool) {
 	for ; at+sectorBytes <= int64(len(data)); at += sectorBytes {
 		tag := tagAt(data, at)
 		if tag <= n || le.Uint32(data[at+tagBytes:]) != headerMagic {
 			continue
 		}
-		stream, _ := destuff(data[at:], tag)
+		stream, _ := u.destuff(data[at:], tag)
 		if b, _, ok := decodeBlock(stream, headerMagic); ok && b.isAt(segment, at, tag) && b.sane() {
 			return b, true
 		}

@@ -213,9 +213,9 @@ func (l *Log) giveBack(s *scan, from place) error {
 	fresh := l.segments // what this start made, or goes on in
 	var kept []uint64
 	for _, number := range s.numbers {
-		if g := s.linkOf(number); number == fresh[0] {
+		if number == fresh[0] {
 			continue
-		} else if g.number == number && number <= from.segment {
+		} else if number <= from.segment && s.linkOf(number) != nil {
 			kept = append(kept, number)
 			continue
 		}

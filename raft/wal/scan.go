@@ -16,6 +16,7 @@ type scan struct {
 	cluster raft.ClusterID // zero: of whatever the first file says
 	oldest  uint64         // segments before this one do not matter any more
 	memory  []byte         // of the file at hand
+	unstuffer
 
 	empty    bool     // the directory holds nothing at all
 	temps    []string // files that are no part of the log
@@ -30,9 +31,10 @@ type scan struct {
 	p     replay
 	tail  place    // the end of the last batch that counts
 	cut   cut      // there
-	last  *reading // that batch, if it is whole
-	prior mark     // where it begins, as a header would say it
-	stray bool     // a bit is set where nothing was written
+	last  *reading // that batch, if it is whole: read
+	read  reading
+	prior mark // where it begins, as a header would say it
+	stray bool // a bit is set where nothing was written
 
 	gap    gap
 	unsure bool // whether the last batch is the one that was stored there last
@@ -42,6 +44,7 @@ type scan struct {
 // link is a segment of the chain.
 type link struct {
 	mark
+	name     string
 	readable bool // the header is; otherwise only its number is known
 	joined   bool // it continues from the link before it
 	note     int  // why it is not joined: in was.Damage, or -1
@@ -125,7 +128,8 @@ func (s *scan) lookSeal() error {
 		}
 		return nil
 	}
-	slots, worn, err := s.readMarks(sealName, sealMagic)
+	var memory [2]mark
+	slots, worn, err := s.readMarks(memory[:0], sealName, sealMagic)
 	if err != nil {
 		return err
 	}
@@ -143,13 +147,12 @@ func (s *scan) lookSeal() error {
 	return nil
 }
 
-// readMarks reads the two copies of a header, or the two slots of the seal.
-func (s *scan) readMarks(name, magic string) (good []mark, worn []Damage, err error) {
+// readMarks reads the two copies of a header, or the two slots of the seal, and adds those to good that are.
+func (s *scan) readMarks(good []mark, name, magic string) (_ []mark, worn []Damage, err error) {
 	data, err := s.readFile(name, bodyStart)
 	if err != nil {
 		return nil, nil, err
 	}
-	good = make([]mark, 0, 2)
 	number, what := uint64(0), "slot checksum mismatch"
 	if magic == segmentMagic {
 		number, _ = segmentNumber(name)
@@ -182,13 +185,13 @@ func (s *scan) lookSegment(i int) error {
 	if joined {
 		limit = s.chain[i+1].at.offset
 	}
-	data, err := s.readFile(segmentName(g.number), limit)
+	data, err := s.readFile(g.name, limit)
 	if err != nil {
 		return err
 	}
 	at, ok := s.enter(i, data)
 	for ok && (!joined || at.offset < limit) {
-		r := readBatch(data, expected{cluster: s.cluster, at: at})
+		r := s.readBatch(data, expected{cluster: s.cluster, at: at})
 		if r.whole && (s.gap.open || s.follows(&r.block)) {
 			s.take(&r, at)
 			at = s.tail
@@ -231,7 +234,8 @@ func (s *scan) take(r *reading, at place) {
 	s.close(&b.claim, b.cut, b.lastBefore(), at.segment)
 	s.p.apply(r, at.segment)
 	s.cut = b.cut.after(b)
-	s.tail, s.last, s.unsure, s.sealed = endOf(at, b), r, false, false
+	s.read = *r
+	s.tail, s.last, s.unsure, s.sealed = endOf(at, b), &s.read, false, false
 	if b.batch == s.seal.at.batch && b.frame != s.seal.at.frame {
 		// One of the two is left from an earlier life. The next batch tells which, if there is one.
 		s.open(s.damage(Damage{File: segmentName(at.segment), Number: at.segment, Offset: at.offset, Batch: b.batch,
@@ -244,19 +248,22 @@ func (s *scan) take(r *reading, at place) {
 // startOf returns the place that the batch at a place continues from, as a segment's
 // header would name it.
 func (s *scan) startOf(at place) place {
-	if g := s.linkOf(at.segment); at.offset == bodyStart && g.readable {
-		return g.at
+	if at.offset == bodyStart {
+		if g := s.linkOf(at.segment); g != nil && g.readable {
+			return g.at
+		}
 	}
 	return at
 }
 
-func (s *scan) linkOf(segment uint64) link {
-	for _, g := range s.chain {
-		if g.number == segment {
+// linkOf returns a segment of the chain; nil if it is none.
+func (s *scan) linkOf(segment uint64) *link {
+	for i := range s.chain {
+		if g := &s.chain[i]; g.number == segment {
 			return g
 		}
 	}
-	return link{}
+	return nil
 }
 
 // endOf is where a batch ends that begins at a place.

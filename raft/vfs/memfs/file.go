@@ -40,12 +40,27 @@ type sector struct {
 	old   [SectorBytes]byte
 }
 
-func (in *inode) clone() *inode {
-	c := *in
-	c.open = 0
-	c.pages = slices.Clone(in.pages)
-	c.dirty = slices.Clone(in.dirty)
-	return &c
+// clones copies inodes, with one piece of memory for all of them and one for their pages.
+func clones(inodes []*inode) []*inode {
+	files, pages := 0, 0
+	for _, in := range inodes {
+		if in != nil {
+			files, pages = files+1, pages+len(in.pages)
+		}
+	}
+	copies, all, list := make([]inode, 0, files), make([]page, 0, pages), make([]*inode, len(inodes))
+	for i, in := range inodes {
+		if in == nil {
+			continue
+		}
+		copies = append(copies, *in)
+		c := &copies[len(copies)-1]
+		from := len(all)
+		all = append(all, in.pages...)
+		c.open, c.pages, c.dirty = 0, all[from:len(all):len(all)], slices.Clone(in.dirty)
+		list[i] = c
+	}
+	return list
 }
 
 // file is an open file.
@@ -129,7 +144,7 @@ func (h *file) Sync() error {
 	if len(h.fs.lies) > 0 {
 		h.fs.lie(in, h.name)
 	}
-	in.dirty = slices.DeleteFunc(in.dirty, func(s sector) bool { return !s.stuck })
+	in.clean()
 	if !in.stuck {
 		in.synced = in.size
 	}
@@ -250,13 +265,34 @@ func (f *FS) own(in *inode, at int) *[pageBytes]byte {
 // touch makes a sector dirty. The disk's contents are what the cache held when it
 // was last clean.
 func (in *inode) touch(no int64) {
-	at, ok := slices.BinarySearchFunc(in.dirty, no, func(s sector, no int64) int { return int(s.no - no) })
-	if ok {
+	at, end := 0, len(in.dirty) // by hand: package slices would hand around whole sectors
+	for at < end {
+		if middle := int(uint(at+end) >> 1); in.dirty[middle].no < no {
+			at = middle + 1
+		} else {
+			end = middle
+		}
+	}
+	if at < len(in.dirty) && in.dirty[at].no == no {
 		in.dirty[at].stuck = false
 		return
 	}
-	in.dirty = slices.Insert(in.dirty, at, sector{no: no})
-	in.read(in.dirty[at].old[:], no*SectorBytes)
+	in.dirty = slices.Grow(in.dirty, 1)[:len(in.dirty)+1]
+	copy(in.dirty[at+1:], in.dirty[at:])
+	s := &in.dirty[at]
+	s.no, s.stuck = no, false
+	in.read(s.old[:], no*SectorBytes)
+}
+
+// clean makes sectors that are on the disk now like it.
+func (in *inode) clean() {
+	stuck := in.dirty[:0]
+	for i := range in.dirty {
+		if in.dirty[i].stuck {
+			stuck = append(stuck, in.dirty[i])
+		}
+	}
+	in.dirty = stuck
 }
 
 // resize sets the size; what lies behind a smaller one reads as zeros later.

@@ -43,6 +43,8 @@ type FS struct {
 	epoch int   // rises at a crash; files opened before are dead
 	locks []int // inodes, sorted
 
+	used []bool // memory of collect
+
 	faults
 }
 
@@ -82,13 +84,8 @@ func (f *FS) Clone() *FS {
 		names:   slices.Clone(f.names),
 		durable: slices.Clone(f.durable),
 		pending: slices.Clone(f.pending),
-		inodes:  make([]*inode, len(f.inodes)),
+		inodes:  clones(f.inodes),
 		epoch:   f.epoch + 1,
-	}
-	for i, in := range f.inodes {
-		if in != nil {
-			c.inodes[i] = in.clone()
-		}
 	}
 	c.faults = f.faults.clone()
 	f.owner, c.owner = new(token), new(token)
@@ -221,7 +218,7 @@ func (f *FS) List(dir string) ([]string, error) {
 	}
 	names := []string{}
 	for _, e := range f.within(dir) {
-		names = append(names, e.name[strings.LastIndexByte(e.name, '/')+1:])
+		names = append(names, vfs.Base(e.name))
 	}
 	slices.Sort(names)
 	return names, nil
@@ -394,10 +391,18 @@ func (f *FS) isDir(name string) bool {
 	return ino != none && f.inodes[ino].dir
 }
 
-// within returns the entries directly inside a directory.
+// within returns the entries directly inside a directory. All that is in it at any depth stands together.
 func (f *FS) within(dir string) []entry {
+	from, inside := 0, ""
+	if dir != "." {
+		inside = dir + "/"
+		from, _ = find(f.names, inside)
+	}
 	var in []entry
-	for _, e := range f.names {
+	for _, e := range f.names[from:] {
+		if !strings.HasPrefix(e.name, inside) {
+			break
+		}
 		if parent(e.name) == dir {
 			in = append(in, e)
 		}
@@ -416,7 +421,9 @@ func parent(name string) string {
 // collect forgets inodes that no name, no unsynced change and no open file
 // refers to.
 func (f *FS) collect() {
-	used := make([]bool, len(f.inodes))
+	f.used = slices.Grow(f.used[:0], len(f.inodes))[:len(f.inodes)]
+	used := f.used
+	clear(used)
 	for _, e := range f.names {
 		used[e.ino] = true
 	}
