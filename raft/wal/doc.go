@@ -1,7 +1,7 @@
 // Package wal keeps a node's log and hard state on disk: the three things that
 // Figure 2 calls persistent, in one stream of batches.
 //
-//	Append ──► page cache ──Sync──► disk          one batch at a time
+//	Append ──► system ──Sync──► disk              one batch at a time
 //	                                 │
 //	Seal    ─► "all up to here is synced"         when the disk is idle
 //	                                 │

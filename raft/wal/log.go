@@ -74,7 +74,7 @@ func (l *Log) fail(err error) error {
 	return l.err
 }
 
-// Append writes a batch to the page cache. It is on disk when Sync has returned. An
+// Append hands a batch to the system. It is on disk when Sync has returned. An
 // entry whose checksum is wrong is refused before anything is written.
 // Entries must follow the log as it is after Truncate; terms never fall; a fill must be
 // the entry of a hole.

@@ -117,6 +117,7 @@ func (l *Log) goOn(s *scan) (from place, err error) {
 	if err != nil {
 		return place{}, err
 	}
+	f.Direct()
 	l.file = f
 	if l.size, err = f.Size(); err != nil {
 		return place{}, err

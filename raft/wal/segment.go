@@ -132,6 +132,7 @@ func (l *Log) reopen(number uint64) error {
 	if err != nil {
 		return err
 	}
+	f.Direct()
 	l.file = f
 	return nil
 }

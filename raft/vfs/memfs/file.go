@@ -179,6 +179,9 @@ func (h *file) Preallocate(size int64) error {
 	return nil
 }
 
+// Direct changes nothing: with or without a page cache, what was not synced is lost in the same ways.
+func (h *file) Direct() {}
+
 // Size returns the length.
 func (h *file) Size() (int64, error) {
 	in, err := h.enter(Op{Kind: OpSize})

@@ -138,7 +138,8 @@ type file struct {
 	name    string
 	os      *os.File
 	id      inode
-	counted bool // among the handles of id
+	counted bool    // among the handles of id
+	direct  *direct // nil: all goes through the page cache
 }
 
 // ReadAt fills p from off.
@@ -154,10 +155,35 @@ func (h *file) ReadAt(p []byte, off int64) (int, error) {
 func (h *file) WriteAt(p []byte, off int64) (int, error) {
 	var n int
 	err := roomy(func() (err error) {
-		n, err = h.os.WriteAt(p, off)
+		n, err = h.writeAt(p, off)
 		return err
 	})
 	return n, h.fs.wrap("write", h.name, err)
+}
+
+// writeAt writes whole sectors past the page cache if that was advised. Bytes that were written by a write that then was refused
+// are written again.
+func (h *file) writeAt(p []byte, off int64) (int, error) {
+	if !h.direct.takes(p, off) {
+		return h.os.WriteAt(p, off)
+	}
+	n, err := h.direct.writeAt(p, off)
+	if err == nil || !h.direct.refused(err) {
+		return n, err
+	}
+	err = h.direct.close()
+	h.direct = nil
+	if err != nil {
+		return 0, err
+	}
+	return h.os.WriteAt(p, off)
+}
+
+// Direct has whole sectors written past the page cache from now on, where the system can.
+func (h *file) Direct() {
+	if h.direct == nil {
+		h.direct = openDirect(h.fs.root, h.name, h.os)
+	}
 }
 
 // Sync makes bytes and size durable.
@@ -204,7 +230,8 @@ func (h *file) Size() (int64, error) {
 
 // Close closes the file.
 func (h *file) Close() error {
-	err := h.os.Close()
+	err := errors.Join(h.direct.close(), h.os.Close())
+	h.direct = nil
 	if err == nil && h.counted {
 		space.closed(h.id)
 	}

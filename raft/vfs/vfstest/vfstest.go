@@ -28,6 +28,7 @@ var cases = []struct {
 	{"reading past the end gives what there is and EOF", eof},
 	{"a file grows with zeros", zeros},
 	{"preallocating never shrinks and never changes what is there", preallocates},
+	{"what is advised to be direct reads and grows as ever", directs},
 	{"create refuses a name that exists", createRefuses},
 	{"open refuses a name that does not exist", openRefuses},
 	{"open refuses a directory", openRefusesDirectory},
@@ -114,6 +115,49 @@ func preallocates(t *testing.T, fs vfs.FS) {
 	require.NoError(t, f.Preallocate(10))
 	require.Len(t, contents(t, f), 600_000)
 	require.NoError(t, f.Close())
+}
+
+// directs writes sectors, and then what is none: the one may go another way than the other, and none may see
+// what was there before.
+func directs(t *testing.T, fs vfs.FS) {
+	const sector = 4096 // of any disk
+	want := bytes.Repeat([]byte("."), 40*sector)
+	f := create(t, fs, "a", string(want))
+	require.NoError(t, f.Sync())
+	f.Direct()
+	f.Direct()
+	for i, at := range []struct{ off, n int }{
+		{0, 1}, {3, 2}, {2, 2}, {5, 8}, {13, 0}, {30, 10}, // sectors
+		{38, 4}, // and past the end
+	} {
+		text := bytes.Repeat([]byte{'a' + byte(i)}, at.n*sector)
+		write(t, f, string(text), int64(at.off*sector))
+		want = append(want, make([]byte, max(0, (at.off+at.n)*sector-len(want)))...)
+		copy(want[at.off*sector:], text)
+		if i%2 == 0 {
+			require.NoError(t, f.Sync())
+		}
+		odd := "odd" // in the middle of what was just written, and of what never was
+		for _, off := range []int{at.off*sector + 77, 20*sector + 500 + i} {
+			write(t, f, odd, int64(off))
+			copy(want[off:], odd)
+		}
+		require.Equal(t, string(want), contents(t, f))
+	}
+	require.NoError(t, f.Preallocate(50*sector))
+	require.NoError(t, f.Truncate(45*sector))
+	want = append(want, make([]byte, 3*sector)...)
+	write(t, f, string(want[:sector]), 44*sector)
+	copy(want[44*sector:], want[:sector])
+	require.NoError(t, f.Sync())
+	require.NoError(t, f.Close())
+	_, err := f.WriteAt(want[:sector], 0)
+	require.Error(t, err)
+
+	g, err := fs.Open("a")
+	require.NoError(t, err)
+	require.Equal(t, string(want), contents(t, g))
+	require.NoError(t, g.Close())
 }
 
 func createRefuses(t *testing.T, fs vfs.FS) {
