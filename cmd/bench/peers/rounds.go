@@ -180,7 +180,12 @@ func (r *run) turns(ctx context.Context, subjects []*subject) error {
 				continue
 			}
 			waiting = true
-			t, err := s.turn(ctx)
+			t, err := s.turn(ctx, r.warm+r.measure+stuckAfter)
+			if errors.Is(err, errStuck) {
+				s.discarded++
+				say("%-24s %5d callers: still running %v after its end: killed, and discarded", s.name, s.callers, stuckAfter)
+				continue
+			}
 			if err != nil {
 				return fmt.Errorf("%s, %d callers: %w", s.name, s.callers, err)
 			}
@@ -207,8 +212,15 @@ func discardedWord(quiet bool) string {
 	return ": discarded"
 }
 
-// turn measures once, in a process of its own.
-func (s *subject) turn(ctx context.Context) (turn, error) {
+// stuckAfter is how much longer than it measures a turn may take: to begin, to elect, to make a thousand sessions, to end.
+const stuckAfter = time.Minute
+
+var errStuck = errors.New("the turn does not end")
+
+// turn measures once, in a process of its own, which has so long.
+func (s *subject) turn(ctx context.Context, patience time.Duration) (turn, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errStuck)
+	defer cancel()
 	cmd := exec.CommandContext(ctx, s.program, s.args...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, os.Stderr
@@ -216,6 +228,9 @@ func (s *subject) turn(ctx context.Context) (turn, error) {
 	cmd.WaitDelay = 10 * time.Second
 	before := load.ReadMeter()
 	if err := cmd.Run(); err != nil {
+		if context.Cause(ctx) == errStuck {
+			err = errStuck
+		}
 		return nil, err
 	}
 	var t turn

@@ -122,3 +122,14 @@ func TestTheHistogramOfSeveralTurnsHasAllTheirLatencies(t *testing.T) {
 	require.Equal(t, 2.0, m.number("ops_per_s"))
 	require.Equal(t, []load.Bar{{Micros: 128, Count: 3}, {Micros: 256, Count: 3}, {Micros: 512, Count: 1}}, m["histogram"])
 }
+
+// hashicorp/raft once waited for itself in the end of a turn; a run would have waited with it for ever.
+func TestATurnThatDoesNotEndIsKilledAndSaysSo(t *testing.T) {
+	s := subject{name: "x", program: "sleep", args: []string{"3600"}}
+	_, err := s.turn(context.Background(), time.Millisecond)
+	require.ErrorIs(t, err, errStuck)
+	s = subject{name: "x", program: "false"}
+	_, err = s.turn(context.Background(), time.Minute)
+	require.Error(t, err)
+	require.NotErrorIs(t, err, errStuck, "one that fails by itself does not count as that")
+}
