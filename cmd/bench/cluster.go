@@ -26,8 +26,9 @@ type benchCluster struct {
 	network   *host.Network // of transport memory
 	seeds     []node.Seed
 	nodes     []*member
-	elections atomic.Int64     // how often a leader was elected
-	tell      func(*raft.Note) // is told every note, too, unless nil
+	elections atomic.Int64           // how often a leader was elected
+	tell      func(*raft.Note)       // is told every note, too, unless nil
+	probe     func(i int) host.Probe // of node i+1, unless nil
 
 	machine func() node.StateMachine // makes what a node's state is in; nil: a map
 	clients []string                 // where each node takes clients; none: it takes none
@@ -106,8 +107,12 @@ func (c *benchCluster) run(i int, t host.Transport) error {
 	if c.machine != nil {
 		machine = c.machine()
 	}
+	var probe host.Probe
+	if c.probe != nil {
+		probe = c.probe(i)
+	}
 	h, err := host.Start(host.Config{
-		ID: c.seeds[i].ID, Dir: ".", FS: disk, Machine: machine, Transport: t,
+		ID: c.seeds[i].ID, Dir: ".", Probe: probe, FS: disk, Machine: machine, Transport: t,
 		Settings: node.Settings{Seeds: c.seeds, Rules: c.options.rules},
 		Logger:   slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		OnNotes: func(notes []raft.Note) {

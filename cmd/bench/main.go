@@ -1,4 +1,4 @@
-// Command bench measures Parley: how fast it is (bench raft, bench service, bench sim) and how it behaves in
+// Command bench measures Parley: how fast it is (bench raft, bench service, bench sim), what its slowest writes wait for (bench tail), and how it behaves in
 // real time (bench check), and what it takes (bench size). It prints one line a point on stdout, as JSON with
 // --json, and what it is doing on stderr. docs/benchmarks.md has the commands and
 // the figures.
@@ -31,7 +31,7 @@ func command() *cobra.Command {
 	root := &cobra.Command{Use: "bench", Short: "Measure Parley"}
 	asJSON := root.PersistentFlags().Bool("json", false, "print JSON, one object a line")
 	show := func(r report) error { return printReport(r, *asJSON) }
-	root.AddCommand(raftCommand(show), serviceCommand(show), catchupCommand(show), simCommand(show), checkCommand(show), sizeCommand(show), memberCommand())
+	root.AddCommand(raftCommand(show), tailCommand(show), serviceCommand(show), catchupCommand(show), simCommand(show), checkCommand(show), sizeCommand(show), memberCommand())
 	usage.Root(root)
 	return root
 }
