@@ -11,11 +11,12 @@ import (
 // SectorBytes is what a disk writes in one piece.
 const SectorBytes = 512
 
-// pageBytes is the unit of sharing between clones; it is a multiple of a sector.
-const pageBytes = 4096
+// pageBytes is the unit of sharing between clones; it is a multiple of a sector. It is little more than most writes have: what is
+// written to first after a clone is copied, and disks that are looked at are cloned all the time.
+const pageBytes = 1024
 
 // page is a piece of a file; without bytes it is zeros. Only the file system that owns it may write to it. The owner stands
-// beside the bytes: with it they would be a little more than 4 KiB, and hold a pointer to be followed.
+// beside the bytes: with it they would be a little more than 1 KiB, and hold a pointer to be followed.
 type page struct {
 	owner *token
 	b     *[pageBytes]byte
