@@ -80,8 +80,8 @@ func (g *generator) pair(s *stream) {
 	}
 }
 
-// faithless is a world of leases in which only two nodes keep their word.
-func (g *generator) faithless(s *stream) {
+// leased is a world of leases, in which no clock is worse than they allow.
+func (g *generator) leased(s *stream) {
 	p := g.plan
 	if p.Node.Lease == 0 {
 		p.Node.LeasePPM = g.worstDrift() + s.between(10_000, 100_000)
@@ -95,6 +95,12 @@ func (g *generator) faithless(s *stream) {
 	}
 	p.Faults = slices.DeleteFunc(p.Faults, func(f Fault) bool { return f.Kind == Freeze || f.Kind == Drift })
 	p.Node.LeaseLess = nil
+}
+
+// faithless is a world of leases in which only two nodes keep their word.
+func (g *generator) faithless(s *stream) {
+	g.leased(s)
+	p := g.plan
 	for id := 3; id <= p.Nodes; id++ {
 		p.Node.LeaseLess = append(p.Node.LeaseLess, raft.NodeID(id))
 	}

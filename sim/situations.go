@@ -279,7 +279,7 @@ var situationNames = [situations]string{
 	arriveTakeoverLate:     "word to take over arrives in a later term",
 	arriveForGone:          "message arrives for a directory that is gone",
 	arriveFromGone:         "message arrives from a directory that is gone",
-	arriveFromRemoved:      "message arrives from a node that was removed",
+	arriveFromRemoved:      "node that was removed asks for a vote, or whether it would get one",
 	arriveUnformed:         "protocol message arrives at a node without a cluster",
 	arriveOfferJoint:       "snapshot is offered in the midst of a joint change",
 	arriveOfferKnown:       "snapshot is offered to a node that has applied it",

@@ -77,6 +77,9 @@ func (w *World) coverAppend(s *server, m *raft.Message, r *raft.Raft) {
 func (w *World) coverAsked(s *server, m *raft.Message) {
 	l := &w.judges.logs.mirrors[s.id]
 	_, leads := w.leads(s.id)
+	c := w.membership()
+	_, member := c.Find(m.From.ID)
+	w.reachIf(arriveFromRemoved, !member)
 	if m.Kind == raft.MsgPreVote {
 		w.reachIf(arrivePreVoteLoyal, !leads && !s.node.Raft().Leader().IsZero())
 		return
@@ -87,7 +90,4 @@ func (w *World) coverAsked(s *server, m *raft.Message) {
 	w.reachIf(arriveVoteLonger, m.LastIndex > last && m.LastTerm < lastTerm(l.handed))
 	w.reachIf(arriveVoteShorter, m.LastIndex < last && m.LastTerm > lastTerm(l.handed))
 	w.reachIf(arriveVoteTwice, m.Term == l.term && !l.hard.Vote.IsZero() && l.hard.Term == m.Term && l.hard.Vote.ID != m.From.ID)
-	c := w.membership()
-	_, member := c.Find(m.From.ID)
-	w.reachIf(arriveFromRemoved, !member)
 }

@@ -81,6 +81,9 @@ func (s *wisher) lock(x uint64) state.Command {
 	if s.inclined(raft.Mix(x, 6), s.w.plan.Team.Behind) {
 		return s.behind(raft.Mix(x, 7))
 	}
+	if c := s.shutHolder(); c != nil {
+		return c
+	}
 	pick, g := below(x, 100), s.grip(raft.Mix(x, 1))
 	if g.lock == nil || pick < 36 {
 		return s.acquire(raft.Mix(x, 2), s.lockName(raft.Mix(x, 3)))

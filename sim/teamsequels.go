@@ -78,6 +78,21 @@ func (s *wisher) behind(x uint64) state.Command {
 	return s.inLine(raft.Mix(x, 2), s.lockName(raft.Mix(x, 3)))
 }
 
+// shutHolder is the next thing in the story of a document that its lock's holder was shut out of: he renews the lock. Nil: there is no such
+// document.
+func (s *wisher) shutHolder() state.Command {
+	if s.w.plan.Team.Shut == 0 {
+		return nil
+	}
+	for _, l := range s.locks {
+		h := l.is.when(s.at)
+		if doc := s.docOf[l.doc]; doc != nil && h.login != 0 && h.login == s.op.team.head.Login && doc.role(s.teamModel, s.user.id, s.at) < state.Editor {
+			return &lock.Renew{Name: l.name, Fence: h.fence}
+		}
+	}
+	return nil
+}
+
 // lastAdmin reports whether somebody can't be disabled, as nobody else governs the cluster.
 func (s *wisher) lastAdmin(u *teamUser) bool {
 	return u.is.when(s.at).Admin && s.settings.when(s.at).Admins <= 1
