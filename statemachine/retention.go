@@ -8,11 +8,8 @@ import (
 	"parley/statemachine/state"
 )
 
-// sweepPlacesMax bounds the places that one entry looks at for what is too old: each costs two looks, some microseconds.
-const sweepPlacesMax = 128
-
-// sweep takes away what is too old to be kept, some with each entry: no more rows than Limits.ExpiriesMax, of no more
-// places than sweepPlacesMax. Where it stops is where it goes on.
+// sweep takes away what is too old to be kept, some with each entry: no more rows than Limits.SweepRowsMax, of no more
+// places than Limits.SweepPlacesMax. Where it stops is where it goes on.
 func (m *Machine) sweep(at node.Applied, blobs node.Names) {
 	k, due := m.SweepDue(at.Time)
 	if !due {
@@ -20,10 +17,10 @@ func (m *Machine) sweep(at node.Applied, blobs node.Names) {
 	}
 	keep := m.Retention()
 	t := &state.Txn{View: state.View{State: m.State}, At: at, Blobs: blobs}
-	room, places := m.Limits.ExpiriesMax, 0
+	room, places := m.Limits.SweepRowsMax, 0
 	next := state.PlaceID(0)
 	m.PlacesFrom(k.Place, func(p *state.Place) bool {
-		if places++; places > sweepPlacesMax {
+		if places++; places > m.Limits.SweepPlacesMax {
 			next = p.ID
 			return false
 		}

@@ -153,7 +153,7 @@ func TestR95_FilesGoWhenTheyAreTooOldAndTheirContentWithThem(t *testing.T) {
 // At stake: an entry that holds the loop up for as long as a hundred thousand rows take.
 func TestR95_EachEntryTakesAwayABoundedNumberOfThings(t *testing.T) {
 	l := state.DefaultLimits()
-	l.ExpiriesMax = 8
+	l.SweepRowsMax = 8
 	w, root := teamtest.New(t, l)
 	ann := w.User("ann")
 	for i := range 50 {
@@ -180,7 +180,7 @@ func TestR95_EachEntryTakesAwayABoundedNumberOfThings(t *testing.T) {
 		require.True(t, ok)
 		require.LessOrEqual(t, at, w.Now.Add(2*time.Minute))
 		w.Wait(time.Second)
-		require.LessOrEqual(t, was-rows(), 2*l.ExpiriesMax)
+		require.LessOrEqual(t, was-rows(), 2*l.SweepRowsMax)
 	}
 	require.Greater(t, before, 300)
 	require.Equal(t, w.M.RecomputeHash(), w.M.StateHash())

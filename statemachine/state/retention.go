@@ -32,22 +32,17 @@ func (s *State) Retention() (r Retention) {
 	return r
 }
 
-// The shortest retentions: what somebody has to find before it is gone, and what a client has to go on with after a short
-// absence.
-const (
-	retentionMin       = time.Hour
-	eventsRetentionMin = time.Minute
-	retentionMax       = 100 * 365 * 24 * time.Hour
-)
+// retentionMax is the longest retention that is not for ever.
+const retentionMax = 100 * 365 * 24 * time.Hour
 
 // CheckRetention refuses what is too short for anybody to read, or no time.
-func CheckRetention(r *Retention) *Refusal {
+func (l *Limits) CheckRetention(r *Retention) *Refusal {
 	for _, one := range [...]struct {
-		field    string
-		is, most time.Duration
-	}{{"messages", r.Messages, retentionMin}, {"files", r.Files, retentionMin}, {"events", r.Events, eventsRetentionMin}} {
-		if one.is != 0 && (one.is < one.most || one.is > retentionMax) {
-			return Invalidf(one.field, "RETENTION_INVALID", "Things are kept for ever (0), or for %v or more, up to 100 years.", one.most)
+		field     string
+		is, least time.Duration
+	}{{"messages", r.Messages, l.RetentionMin}, {"files", r.Files, l.RetentionMin}, {"events", r.Events, l.EventsRetentionMin}} {
+		if one.is != 0 && (one.is < one.least || one.is > retentionMax) {
+			return Invalidf(one.field, "RETENTION_INVALID", "Things are kept for ever (0), or for %v or more, up to 100 years.", one.least)
 		}
 	}
 	return nil
@@ -65,7 +60,7 @@ const markSweep = "sweep"
 // Sweep is where the round stands.
 type Sweep struct {
 	Due   raft.LogTime // when it begins, or goes on
-	Place PlaceID      // the one that it goes on with
+	Place PlaceID      // the one that it goes on with; zero: the first
 }
 
 // Code passes the fields.
@@ -73,9 +68,6 @@ func (k *Sweep) Code(c *Coder) {
 	Number(c, &k.Due)
 	Number(c, &k.Place)
 }
-
-// sweepEvery is how long after the end of a round the next one begins: what is too old goes within that time.
-const sweepEvery = time.Hour
 
 // SweepDue returns where the round stands, if it is time to go on.
 func (s *State) SweepDue(now raft.LogTime) (k Sweep, due bool) {
@@ -96,7 +88,7 @@ func (s *State) sweep() (k Sweep, there bool) {
 func (s *State) SweptTo(now raft.LogTime, place PlaceID) {
 	k := Sweep{Due: now, Place: place}
 	if place == 0 {
-		k.Due = later(now, sweepEvery)
+		k.Due = later(now, s.Limits.SweepEvery)
 	}
 	s.Put(TableMarks, markSweep, &k)
 }
@@ -139,12 +131,13 @@ func (s *State) PlacesFrom(from PlaceID, visit func(p *Place) bool) {
 	}
 }
 
-// FilesFrom visits the files of a place, oldest first, until visit returns false.
+// FilesFrom visits the files of a place, oldest first, until visit returns false: at most Limits.SweepRowsMax, as many as one
+// entry may take away. It may take away the one at hand.
 func (s *State) FilesFrom(place PlaceID, visit func(f *File) bool) {
 	var ids []FileID
 	s.Within(TablePlaceFiles, Key(uint64(place)), func(key string, _ []byte) bool {
 		ids = append(ids, FileID(KeyPart(key, 1)))
-		return len(ids) < sweepLook
+		return len(ids) < s.Limits.SweepRowsMax
 	})
 	for _, id := range ids {
 		if f, ok := s.File(id); ok && !visit(&f) {
@@ -152,9 +145,6 @@ func (s *State) FilesFrom(place PlaceID, visit func(f *File) bool) {
 		}
 	}
 }
-
-// sweepLook bounds how many of a place's files are looked at for one entry.
-const sweepLook = 64
 
 // DropPost takes a message away as if it had never been, and returns what is left of room: with its edits and who
 // reacted it may be too much for one entry. gone says that nothing of it is left.
@@ -179,11 +169,8 @@ func (s *State) DropPost(p *Post, room int) (left int, gone bool) {
 	return room - 1, true
 }
 
-// Events have no time of their own. A row of TableEventTimes says which position a log time had, at most one a minute
-// while something happens; what lies before the newest row that is old enough is old enough.
-
-// eventTimesEvery is how far apart two rows are, and how much longer than told an event may stay.
-const eventTimesEvery = time.Minute
+// Events have no time of their own. A row of TableEventTimes says which position a log time had, at most one in
+// Limits.EventTimesEvery while something happens; what lies before the newest row that is old enough is old enough.
 
 // trimEvents drops events that are too old, some with each entry. It is told of every entry before its events come.
 func (s *State) trimEvents(at node.Applied) {
@@ -198,7 +185,7 @@ func (s *State) trimEvents(at node.Applied) {
 	if due, ok := s.eventTimeDue(); ok && due <= at.Time {
 		s.Write(TableEventTimes, Key(uint64(at.Time)), []byte(Key(uint64(at.Position))))
 	}
-	for room := s.Limits.ExpiriesMax; room > 0; {
+	for room := s.Limits.SweepRowsMax; room > 0; {
 		time, row, ok := s.First(TableEventTimes)
 		if !ok || later(raft.LogTime(KeyPart(time, 0)), keep) > at.Time {
 			return
@@ -224,7 +211,7 @@ func (s *State) eventTimeDue() (raft.LogTime, bool) {
 	case newest < string(row):
 		return 0, false
 	}
-	return later(raft.LogTime(KeyPart(time, 0)), eventTimesEvery), true
+	return later(raft.LogTime(KeyPart(time, 0)), s.Limits.EventTimesEvery), true
 }
 
 // nextRetention is the log time from which on the next entry has something to do.
