@@ -1,6 +1,8 @@
 package statemachine
 
 import (
+	"time"
+
 	"parley/raft"
 	"parley/raft/node"
 	"parley/statemachine/chat"
@@ -24,12 +26,8 @@ func (m *Machine) sweep(at node.Applied, blobs node.Names) {
 			next = p.ID
 			return false
 		}
-		if keep.Messages != 0 {
-			room = expirePosts(t, p.ID, before(at.Time, int64(keep.Messages)), room)
-		}
-		if keep.Files != 0 && room > 0 {
-			room = expireFiles(t, p.ID, before(at.Time, int64(keep.Files)), room)
-		}
+		room = expirePosts(t, p.ID, keptFrom(at.Time, keep.Messages), room)
+		room = expireFiles(t, p.ID, keptFrom(at.Time, keep.Files), room)
 		if room <= 0 {
 			next = p.ID
 			return false
@@ -39,13 +37,18 @@ func (m *Machine) sweep(at node.Applied, blobs node.Names) {
 	m.SweptTo(at.Time, next)
 }
 
-// before is the log time from which on things are kept.
-func before(now raft.LogTime, keep int64) raft.LogTime {
+// keptFrom is the log time from which on things are kept, if they are for so long; zero: for ever.
+func keptFrom(now raft.LogTime, keep time.Duration) raft.LogTime {
+	if keep == 0 {
+		return 0
+	}
 	return max(0, now-raft.LogTime(keep))
 }
 
-// expirePosts takes away the oldest messages of a place while they are too old, and returns what is left of room.
+// expirePosts takes away the oldest messages of a place while they are too old, and behind each what is left of it. It returns
+// what is left of room.
 func expirePosts(t *state.Txn, place state.PlaceID, from raft.LogTime, room int) int {
+	room = t.DropRest(place, room)
 	for room > 0 {
 		var oldest state.Post
 		found := false
@@ -56,7 +59,8 @@ func expirePosts(t *state.Txn, place state.PlaceID, from raft.LogTime, room int)
 		if !found {
 			return room
 		}
-		room = chat.Expire(t, &oldest, room)
+		chat.Expire(t, &oldest)
+		room = t.DropRest(place, room-1)
 	}
 	return room
 }

@@ -186,6 +186,47 @@ func TestR95_EachEntryTakesAwayABoundedNumberOfThings(t *testing.T) {
 	require.Equal(t, w.M.RecomputeHash(), w.M.StateHash())
 }
 
+// At stake: a message that many reacted to is there by half while it goes, and whoever reacts to it then is taken for
+// somebody who did before.
+func TestR95_AMessageGoesAtOnceAndWhatBelongsToItBehindIt(t *testing.T) {
+	l := state.DefaultLimits()
+	l.SweepRowsMax = 4
+	w, root := teamtest.New(t, l)
+	ann := w.User("ann")
+	var sent chat.Sent
+	w.Must(ann, &chat.Send{Place: "#general", Text: "first"}, &sent)
+	w.Must(ann, &chat.Edit{ID: sent.ID.String(), Text: "second"}, nil)
+	w.Must(ann, &chat.Edit{ID: sent.ID.String(), Text: "third"}, nil)
+	for i := range 40 {
+		w.Must(w.User(fmt.Sprint("user", i)), &chat.React{ID: sent.ID.String(), Emoji: "👍"}, nil)
+	}
+	rest := func() int { return w.M.Len(state.TableEdits) + w.M.Len(state.TableReactions) }
+	all := rest()
+	require.Equal(t, 2+1+40, all)
+	keep(w, root, time.Hour, 0, 0)
+	w.Wait(2 * time.Hour)
+	require.Zero(t, w.M.Len(state.TablePosts))
+	require.Equal(t, all-l.SweepRowsMax+1, rest(), "a row is the message's own")
+	require.Empty(t, history(w, ann, "#general"))
+	w.NotTold(ann, &chat.EditsOf{ID: sent.ID.String()}, state.NotFound, "MESSAGE_NOT_FOUND")
+	refusal, ok := state.DecodeReply(w.Apply(ann, &chat.React{ID: sent.ID.String(), Emoji: "🎉"}), nil).(*state.Refusal)
+	require.True(t, ok)
+	require.Equal(t, "MESSAGE_NOT_FOUND", refusal.Reason)
+	require.Positive(t, rest())
+
+	// What was said in the meantime goes its own way, and who has everything kept does not keep the rest of what is gone.
+	var next chat.Sent
+	w.Must(ann, &chat.Send{Place: "#general", Text: "next"}, &next)
+	w.Must(ann, &chat.React{ID: next.ID.String(), Emoji: "👍"}, nil)
+	require.Positive(t, rest()-2)
+	keep(w, root, 0, 0, 0)
+	sweepAll(w)
+	require.Equal(t, 2, rest())
+	require.Equal(t, []string{"next"}, history(w, ann, "#general"))
+	_, due := w.M.SweepDue(1 << 62)
+	require.False(t, due)
+}
+
 func TestR95_EventsGoWithTimeAndWhoWasAwayForLongerIsTold(t *testing.T) {
 	w, root := teamtest.New(t, state.DefaultLimits())
 	ann := w.User("ann")

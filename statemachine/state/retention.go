@@ -21,6 +21,9 @@ func (r *Retention) Code(c *Coder) {
 	Number(c, &r.Events)
 }
 
+// sweeps says whether messages or files are to go.
+func (r Retention) sweeps() bool { return r.Messages != 0 || r.Files != 0 }
+
 // markRetention is the Retention. It is not there while everything is kept.
 const markRetention = "retention"
 
@@ -54,7 +57,7 @@ func (l *Limits) CheckRetention(r *Retention) *Refusal {
 //
 //	Due ──▶ place 1 ─ place 2 ─ … ─ last place ──▶ Due, an hour later
 
-// markSweep is where the round stands. It is there while messages or files are to go.
+// markSweep is where the round stands. It is there while messages or files are to go, and until a round that has begun is over.
 const markSweep = "sweep"
 
 // Sweep is where the round stands.
@@ -88,6 +91,10 @@ func (s *State) sweep() (k Sweep, there bool) {
 func (s *State) SweptTo(now raft.LogTime, place PlaceID) {
 	k := Sweep{Due: now, Place: place}
 	if place == 0 {
+		if !s.Retention().sweeps() {
+			s.Remove(TableMarks, markSweep)
+			return
+		}
 		k.Due = later(now, s.Limits.SweepEvery)
 	}
 	s.Put(TableMarks, markSweep, &k)
@@ -100,11 +107,10 @@ func (s *State) SetRetention(now raft.LogTime, r Retention) {
 	} else {
 		s.Put(TableMarks, markRetention, &r)
 	}
-	switch {
-	case r.Messages != 0 || r.Files != 0:
+	if r.sweeps() {
 		s.Put(TableMarks, markSweep, &Sweep{Due: now}) // it begins with the next entry, whoever asked for it may look
-	case s.Has(TableMarks, markSweep):
-		s.Remove(TableMarks, markSweep)
+	} else if k, there := s.sweep(); there && k.Place == 0 {
+		s.Remove(TableMarks, markSweep) // a round that has begun ends, for the rest of what is gone
 	}
 	if r.Events == 0 {
 		s.clear(TableEventTimes)
@@ -146,27 +152,39 @@ func (s *State) FilesFrom(place PlaceID, visit func(f *File) bool) {
 	}
 }
 
-// DropPost takes a message away as if it had never been, and returns what is left of room: with its edits and who
-// reacted it may be too much for one entry. gone says that nothing of it is left.
-func (s *State) DropPost(p *Post, room int) (left int, gone bool) {
-	key := postKey(p.ID)
-	for _, table := range [...]Table{TableEdits, TableReactions} {
-		for _, row := range s.keysWithin(table, key) {
-			if room--; room < 0 {
-				return 0, false
-			}
-			s.Remove(table, row)
-		}
-	}
+// DropPost takes the oldest message of a place away as if it had never been, but for what DropRest takes: with all its edits and
+// everybody who reacted it may be too much for one entry, and a message is there or it is not. What it replies to is older, and gone.
+func (s *State) DropPost(p *Post) {
 	if p.Root != 0 {
 		s.Remove(TableThreads, Key(uint64(p.ID.Place), uint64(p.Root), uint64(p.ID.Position)))
-		if root, ok := s.Post(MessageID{p.ID.Place, p.Root}); ok && root.Replies > 0 {
-			root.Replies--
-			s.PutPost(&root)
-		}
 	}
-	s.Remove(TablePosts, key)
-	return room - 1, true
+	s.Remove(TablePosts, postKey(p.ID))
+}
+
+// DropRest takes away what messages of a place leave behind that were dropped, the texts that they had and who reacted, and
+// returns what is left of room. Messages are dropped oldest first: whatever belongs to one before the oldest that is kept is
+// such a rest.
+func (s *State) DropRest(place PlaceID, room int) (left int) {
+	kept := ^raft.Position(0)
+	s.PostsFrom(place, 0, func(oldest *Post) bool {
+		kept = oldest.ID.Position
+		return false
+	})
+	for _, table := range [...]Table{TableEdits, TableReactions} {
+		var rest []string
+		s.Within(table, Key(uint64(place)), func(key string, _ []byte) bool {
+			if len(rest) == room || raft.Position(KeyPart(key, 1)) >= kept {
+				return false
+			}
+			rest = append(rest, key)
+			return true
+		})
+		for _, key := range rest {
+			s.Remove(table, key)
+		}
+		room -= len(rest)
+	}
+	return room
 }
 
 // Events have no time of their own. A row of TableEventTimes says which position a log time had, at most one in
