@@ -289,6 +289,13 @@ func TestR90_ANewClusterHasAnotherKeyAndNobodyIsLoggedIn(t *testing.T) {
 	require.NotEqual(t, before.Keys[0].Secret, after.Keys[0].Secret)
 	require.Zero(t, m.Online())
 	require.Empty(t, m.NodesConnected())
+	for _, old := range []raft.Position{0, 1, at.Position - 1<<40, at.Position - 1} {
+		_, missed := m.EventsAfter(old, 10)
+		require.True(t, missed, "a stream goes on from position %d of the old cluster", old)
+	}
+	frames, missed := m.EventsAfter(at.Position, 10)
+	require.False(t, missed)
+	require.Empty(t, frames)
 
 	ann = w.Again(ann)
 	require.Equal(t, []string{"kept"}, history(w, ann, "#general"))
