@@ -53,6 +53,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.rare()
 	g.stores()
 	g.teamScenes()
+	g.retention()
 	g.roomForFiles()
 	g.roomForEvents()
 	return g.plan
@@ -105,6 +106,7 @@ const (
 	ideaRare
 	ideaStores
 	ideaTeamScenes
+	ideaRetention
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }
