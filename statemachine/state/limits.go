@@ -3,8 +3,8 @@ package state
 import "time"
 
 // Limits bounds what one command may bring and what the state keeps. All nodes
-// of a cluster must use the same: the limits are part of the function that
-// Apply computes.
+// of a cluster must use the same, for as long as it lives: the limits are part
+// of the function that Apply computes.
 type Limits struct {
 	// TextBytesMax bounds a message's text. 16 KiB is about eight printed
 	// pages; longer texts are documents.
