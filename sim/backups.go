@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -21,7 +22,7 @@ import (
 //
 //   - what was acknowledged to anybody before the backup was asked for is in it
 //   - its state is the one that the nodes had at its position
-//   - the new cluster begins above all that the old one came to, also after the backup, starts and commits
+//   - the new cluster begins above all that the old one came to, also after the backup, starts and commits, and its people go on (newcomers.go)
 //
 // So no position, and no fence, is given out twice.
 
@@ -110,11 +111,14 @@ func (w *World) judgeBackups() {
 		p := &r.Report
 		w.judgeRestored(b, p)
 		fs := memfs.New(draw)
+		var alone *refounded
 		if err = r.Run(fs, dataDir, bytes.NewReader(b.file)); err == nil {
-			err = w.leadsAlone(fs, b.of, p.Base.Index)
+			alone, err = w.leadsAlone(fs, b.of, p.Base.Index)
 		}
 		if err != nil {
 			w.violate(Backups, "The cluster restored from the backup of node %d does not come up: %v.", b.of, err)
+		} else if wrong, err := w.goOnFrom(alone, p.Last, p.Base.Index); wrong != "" || err != nil {
+			w.violate(Backups, "In the cluster restored from the backup of node %d at position %d, %s.", b.of, p.Last.Index, cmp.Or(wrong, fmt.Sprint(err)))
 		}
 		w.cover.Refounded++
 	}

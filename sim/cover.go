@@ -51,6 +51,7 @@ type Cover struct {
 	HeldBack    uint64 // changes of voters that had to wait for files
 	Survivors   uint64 // runs after which a new cluster was made of one node
 	BackedUp    uint64 // backups that operators made
+	WentOn      uint64 // clusters that were made of a backup or of what a survivor had, and in which a team went on
 	Refounded   uint64 // clusters that were made of them
 	Locked      uint64 // locks granted
 	LockedOut   uint64 // locks that somebody else held
@@ -61,6 +62,7 @@ type Cover struct {
 	Crowded     uint64 // locks refused to who held as many as he may
 	Fenced      uint64 // writes under an old fence that a resource refused
 
+	TeamAged    uint64 // messages and files that were too old to be kept
 	TeamDone    uint64 // commands of a team that were done
 	TeamRefused uint64 // and that were refused
 	TeamAnswers uint64 // questions of a team that were answered
@@ -167,6 +169,7 @@ func (c *Cover) fields() []coverField {
 		{"survivors that began a new cluster", &c.Survivors},
 		{"backups", &c.BackedUp},
 		{"clusters restored from a backup", &c.Refounded},
+		{"new clusters in which a team went on", &c.WentOn},
 		{"locks granted", &c.Locked},
 		{"locks held by somebody else", &c.LockedOut},
 		{"locks prolonged by a change of the leader", &c.Graced},
@@ -176,6 +179,7 @@ func (c *Cover) fields() []coverField {
 		{"holders with too many locks", &c.Crowded},
 		{"writes under an old fence", &c.Fenced},
 		{"commands of a team done", &c.TeamDone},
+		{"messages and files that were too old", &c.TeamAged},
 		{"commands of a team refused", &c.TeamRefused},
 		{"questions of a team answered", &c.TeamAnswers},
 		{"questions for what is hidden", &c.TeamHidden},

@@ -54,6 +54,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.stores()
 	g.teamScenes()
 	g.seldom()
+	g.retention()
 	g.roomForFiles()
 	g.roomForEvents()
 	return g.plan
@@ -107,6 +108,7 @@ const (
 	ideaStores
 	ideaTeamScenes
 	ideaSeldom
+	ideaRetention
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }

@@ -114,3 +114,22 @@ func (g *generator) slowest() time.Duration {
 	}
 	return slowest
 }
+
+// retention has a team keep things for no longer than some seconds, in two of five: of messages, files and events what its
+// people say, who change their minds. An entry takes little of it away, or much.
+func (g *generator) retention() {
+	s, p := g.stream(ideaRetention), g.plan
+	if len(p.Teammates) == 0 || !s.perMille(400) {
+		return
+	}
+	t := &p.Team
+	t.Keep = time.Duration(s.between(1000, max(2000, int64(p.Duration/time.Millisecond)/4))) * time.Millisecond
+	t.Sweep = time.Duration(s.between(50, 1500)) * time.Millisecond
+	t.Forget = s.between(3, 40)
+	if s.perMille(600) {
+		t.Rows = s.between(1, 12)
+	}
+	if s.perMille(600) {
+		t.Walk = s.between(1, 4)
+	}
+}

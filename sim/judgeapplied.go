@@ -113,6 +113,7 @@ func (m *machine) AdvanceNaming(at node.Applied, blobs node.Names) {
 		a.moments = append(a.moments, moment{at, hash})
 		w.teamAdvances(at)
 		w.happened(m, at.Position)
+		w.judgeAged(m, at.Position)
 	case !known || a.moments[i].at != at:
 		w.violate(StateMachineSafety, "Node %d tells its state machine of another entry at position %d than a node before it.", m.s.id, at.Position)
 	case a.moments[i].hash == node.Hash{}:

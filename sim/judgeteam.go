@@ -26,7 +26,9 @@ func (w *World) teamAdvances(at node.Applied) {
 	if w.team == nil {
 		return
 	}
-	w.coverPassed(w.team.model.advance(at))
+	w.team.passed = w.team.model.advance(at)
+	w.coverPassed(w.team.passed)
+	w.team.model.trim(at, w.judges.applied.everything)
 }
 
 // teamApplies has a command happen in the model, when the first node applies it, and compares what that node answers.
@@ -266,7 +268,7 @@ func (w *World) questionBreach(t *teamOp, got, want *state.Refusal, r *caller.Re
 		return Team
 	}
 	for _, m := range messagesIn(t.query, r.Reply) {
-		if post := v.postOf[m.ID]; post == nil || !v.standing(post.place).may[deedRead] || m.Text != "" && post.is.when(v.at).DeletedBy != 0 {
+		if post := v.postOf[m.ID]; post == nil || !v.standing(post.place).may[deedRead] || m.Text != "" && (post.is.when(v.at).DeletedBy != 0 || post.goneBy(v.at)) {
 			return Secrecy
 		}
 	}

@@ -19,7 +19,7 @@ func (p *Plan) formatTeam(line func(format string, args ...any)) {
 			value int64
 		}{{"logins", t.Logins}, {"edits", t.Edits}, {"reactions", t.Reactions}, {"search", t.Search}, {"quota", t.Quota},
 			{"names", t.Names}, {"line", t.Line}, {"content", t.Content}, {"revisions", t.Revisions}, {"deltas", t.Deltas}, {"kept", t.Kept}, {"grants", t.Grants}, {"shut", t.Shut},
-			{"codes", t.Codes}, {"behind", t.Behind}, {"peek", t.Peek}} {
+			{"codes", t.Codes}, {"behind", t.Behind}, {"peek", t.Peek}, {"rows", t.Rows}, {"walk", t.Walk}, {"forget", t.Forget}} {
 			if bound.value != 0 {
 				fmt.Fprintf(&b, " %s=%d", bound.name, bound.value)
 			}
@@ -27,7 +27,7 @@ func (p *Plan) formatTeam(line func(format string, args ...any)) {
 		for _, span := range [...]struct {
 			name  string
 			value time.Duration
-		}{{"idle", t.Idle}, {"secrets", t.Secrets}, {"ttl", t.TTL}, {"wait", t.Wait}} {
+		}{{"idle", t.Idle}, {"secrets", t.Secrets}, {"ttl", t.TTL}, {"wait", t.Wait}, {"keep", t.Keep}, {"sweep", t.Sweep}} {
 			if span.value != 0 {
 				fmt.Fprintf(&b, " %s=%s", span.name, formatDuration(span.value))
 			}
@@ -73,6 +73,7 @@ func parseTeam(w *words) TeamPlan {
 		Names: w.integerOf("names"), TTL: w.durationOf("ttl"), Wait: w.durationOf("wait"), Line: w.integerOf("line"), Content: w.integerOf("content"),
 		Revisions: w.integerOf("revisions"), Deltas: w.integerOf("deltas"), Kept: w.integerOf("kept"), Grants: w.integerOf("grants"), Shut: w.integerOf("shut"),
 		Codes: w.integerOf("codes"), Behind: w.integerOf("behind"), Peek: w.integerOf("peek"),
+		Keep: w.durationOf("keep"), Sweep: w.durationOf("sweep"), Rows: w.integerOf("rows"), Walk: w.integerOf("walk"), Forget: w.integerOf("forget"),
 	}
 }
 
@@ -93,7 +94,7 @@ func (p *Plan) checkTeam() error {
 	switch {
 	case t.Edge < 0 || t.Gone < 0 || t.Idle < 0 || t.Secrets < 0 || t.Logins < 0 || t.Edits < 0 || t.Reactions < 0 || t.Search < 0 || t.Quota < 0,
 		t.Names < 0 || t.TTL < 0 || t.Wait < 0 || t.Line < 0 || t.Content < 0 || t.Revisions < 0 || t.Deltas < 0 || t.Kept < 0 || t.Grants < 0 || t.Shut < 0,
-		t.Codes < 0 || t.Behind < 0 || t.Peek < 0:
+		t.Codes < 0 || t.Behind < 0 || t.Peek < 0 || t.Keep < 0 || t.Sweep < 0 || t.Rows < 0 || t.Walk < 0 || t.Forget < 0:
 		return errors.New("plan: nothing of a team is negative")
 	case t.TTL != 0 && t.TTL < lockTTLMin || t.Wait != 0 && t.Wait < lockTTLMin:
 		return fmt.Errorf("plan: a team's ttl and wait are %s or more", formatDuration(lockTTLMin))

@@ -35,6 +35,11 @@ func (s *shrinker) plainTeam() (edits []edit) {
 		func(t *TeamPlan) *int64 { return &t.Codes },
 		func(t *TeamPlan) *int64 { return &t.Behind },
 		func(t *TeamPlan) *int64 { return &t.Peek },
+		func(t *TeamPlan) *int64 { return (*int64)(&t.Keep) },
+		func(t *TeamPlan) *int64 { return (*int64)(&t.Sweep) },
+		func(t *TeamPlan) *int64 { return &t.Rows },
+		func(t *TeamPlan) *int64 { return &t.Walk },
+		func(t *TeamPlan) *int64 { return &t.Forget },
 	} {
 		edits = append(edits, func(p *Plan) { *field(&p.Team) = 0 })
 	}

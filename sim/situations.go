@@ -170,6 +170,15 @@ const (
 	teamCodeAgain
 	teamFileBeside
 
+	agedRest
+	agedUnread
+	agedRoot
+	agedShown
+	agedNewest
+	agedNaming
+	agedEvents
+	agedSpared
+
 	deskParked
 	deskEndedLogin
 	deskPassedOver
@@ -345,6 +354,15 @@ var situationNames = [situations]string{
 	teamCompacted:        "teammate's stream is told that what comes next is kept no more",
 	teamCodeAgain:        "code for another password is tried again after it was used",
 	teamFileBeside:       "file is asked for by who sees its channel and does not read it",
+
+	agedRest:   "message goes that belongs to too much for one entry",
+	agedUnread: "message goes that somebody has not read",
+	agedRoot:   "reply comes to a thread whose beginning is kept no more",
+	agedShown:  "stream tells of a message that is kept no more",
+	agedNewest: "conversation is asked for whose newest message is kept no more",
+	agedNaming: "file goes that a message came with",
+	agedEvents: "teammate's stream is told that what comes next was too old to be kept",
+	agedSpared: "everything is to be kept in the midst of a round for what is too old",
 
 	deskParked:       "lock ends with the very entry that granted it",
 	deskEndedLogin:   "login ends and its lock goes to who stands in line",

@@ -12,6 +12,10 @@ func (w *World) coverPassed(p passed) {
 	c.TeamExpired += uint64(p.logins)
 	c.TeamLapsed += uint64(p.locks)
 	c.TeamGraced += uint64(p.graced)
+	c.TeamAged += uint64(p.aged.posts + p.aged.files)
+	w.reachIf(agedRest, p.aged.rest)
+	w.reachIf(agedUnread, p.aged.unread)
+	w.reachIf(agedNaming, p.aged.named)
 	w.reachIf(deskGraceInLine, p.gracedInLine)
 	w.coverHands(p.events)
 }

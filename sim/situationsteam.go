@@ -18,6 +18,7 @@ func (w *World) coverTeam(op *operation, d *teamDeed, refusal *state.Refusal) {
 		w.cover.TeamDone++
 		_, gone := op.team.command.(*presence.NodeGone)
 		w.reachIf(teamNodeGone, gone && len(d.events) > 0)
+		w.coverAged(op.team.command, d)
 		return
 	}
 	w.cover.TeamRefused++
@@ -51,6 +52,22 @@ func (w *World) coverTeam(op *operation, d *teamDeed, refusal *state.Refusal) {
 	}
 }
 
+// coverAged looks at a command that was done, whether what is too old to be kept had a part in it.
+func (w *World) coverAged(c state.Command, d *teamDeed) {
+	switch c := c.(type) {
+	case *chat.Send:
+		id, replies := state.ParseMessageID(c.ReplyTo)
+		first := d.postOf[state.MessageID{Place: id.Place, Position: d.at}]
+		if replies && first != nil {
+			to := d.postOf[id].is.when(d.at)
+			w.reachIf(agedRoot, to.Root != 0 && to.Root != first.is.when(d.at).Root)
+		}
+	case *account.SetRetention:
+		k := &d.kept
+		w.reachIf(agedSpared, k.round.runs && k.is.when(d.at).Messages == 0 && k.is.when(d.at).Files == 0)
+	}
+}
+
 // livedAt reports whether a login was in force, as far as anybody had applied, when something was called.
 func (w *World) livedAt(l *teamLogin, called int64) bool {
 	for i, life := range l.is.is {
@@ -69,6 +86,7 @@ func (w *World) coverQuestion(op *operation, refusal *state.Refusal, r *caller.R
 		w.reachIf(teamStaleLogin, l != nil && op.team.head.Login != 0 && !l.is.when(^raft.Position(0)).lives && op.consistency == node.Stale)
 		var found chat.Found
 		_, searches := op.team.query.(*chat.Search)
+		w.coverConversations(op.team.query, r)
 		w.reachIf(teamSearchStops, searches && state.DecodeReply(r.Reply, &found) == nil && found.Next != 0)
 		return
 	}
@@ -86,6 +104,18 @@ func (w *World) coverQuestion(op *operation, refusal *state.Refusal, r *caller.R
 	}
 }
 
+// coverConversations looks at a list of conversations.
+func (w *World) coverConversations(q state.Query, r *caller.Result) {
+	var page chat.ConversationsPage
+	if _, lists := q.(*chat.Conversations); !lists || state.DecodeReply(r.Reply, &page) != nil {
+		return
+	}
+	for i := range page.Conversations {
+		c := &page.Conversations[i]
+		w.reachIf(agedNewest, c.Last == nil && c.Read != 0)
+	}
+}
+
 // coverArrived looks at a frame that reaches a teammate's process.
 func (w *World) coverArrived(s *subscriber, f *node.Frame, at raft.Position) {
 	u := w.team.model.userOf[s.login.User]
@@ -97,6 +127,7 @@ func (w *World) coverArrived(s *subscriber, f *node.Frame, at raft.Position) {
 		w.reachIf(teamRemovedMeanwhile, p.part(u, at).joined && !p.part(u, ^raft.Position(0)).joined)
 		post := w.team.model.postOf[state.MessageID{Place: e.Place, Position: e.Message}]
 		w.reachIf(teamDeletedUnseen, e.Kind == state.EventMessage && post != nil && p.part(u, at).joined && post.is.when(at).DeletedBy != 0)
+		w.reachIf(agedShown, e.Kind == state.EventMessage && post != nil && p.part(u, at).joined && !post.keptAt(at))
 		w.reachIf(teamLateReader, at > f.Position+20 && p.part(u, at).joined && p.part(u, at).since > f.Position)
 	}
 }

@@ -184,6 +184,7 @@ func (s *subscriber) compacted(at raft.Position) {
 	if dropped := w.droppedAt(at); s.from >= dropped {
 		w.violate(Streams, "Subscriber %d is told at %d that events after %d are compacted, and the last that is not kept is that of %d.", s.number, at, s.from, dropped)
 	}
+	w.reachIf(agedEvents, s.mate != nil && s.from < w.team.model.kept.trimmed.when(at))
 	s.from = at
 	w.cover.Missed++
 	w.reachIf(teamCompacted, s.mate != nil)
@@ -191,12 +192,20 @@ func (s *subscriber) compacted(at raft.Position) {
 
 // droppedAt returns the newest position with events that whoever has applied another one keeps no more; zero if all are kept.
 func (w *World) droppedAt(at raft.Position) raft.Position {
-	all := w.judges.applied.everything
-	n, _ := slices.BinarySearchFunc(all, at+1, func(f framed, p raft.Position) int { return cmp.Compare(f.at, p) })
-	if over := n - w.limits().EventsMax; over > 0 {
-		return all[over-1].at
+	all, dropped := w.judges.applied.everything, raft.Position(0)
+	if over := firstBehind(all, at) - w.limits().EventsMax; over > 0 {
+		dropped = all[over-1].at
 	}
-	return 0
+	if w.team != nil {
+		dropped = max(dropped, w.team.model.kept.trimmed.when(at))
+	}
+	return dropped
+}
+
+// firstBehind returns the place of the first frame above a position.
+func firstBehind(all []framed, at raft.Position) int {
+	n, _ := slices.BinarySearchFunc(all, at+1, func(f framed, p raft.Position) int { return cmp.Compare(f.at, p) })
+	return n
 }
 
 // judge compares a frame with the next event of the agreed log.

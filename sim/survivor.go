@@ -1,7 +1,9 @@
 package sim
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 
 	"parley/raft"
 	"parley/raft/node"
@@ -16,7 +18,7 @@ import (
 //
 //   - everything that its disk had synced is kept, and nothing else but a write that was under way
 //   - the state is the one that the old cluster had after the same entry
-//   - the new cluster begins above it, starts, elects the survivor and commits
+//   - the new cluster begins above it, starts, elects the survivor and commits, and its people go on (newcomers.go)
 //
 // What only the others had may be lost, and no judge asks for it. If something happened to the disk, entries may be
 // lost as well; what is kept must be as right.
@@ -47,11 +49,14 @@ func (w *World) judgeSurvivor() {
 		w.judgeKept(s, p)
 	}
 	w.judgeRecovered(s, p)
+	var alone *refounded
 	if _, err = r.Run(); err == nil {
-		err = w.leadsAlone(fs, s.id, p.Base.Index)
+		alone, err = w.leadsAlone(fs, s.id, p.Base.Index)
 	}
 	if err != nil {
 		w.violate(Survivor, "The new cluster of node %d does not come up: %v.", s.id, err)
+	} else if wrong, err := w.goOnFrom(alone, p.Last, p.Base.Index); wrong != "" || err != nil {
+		w.violate(Survivor, "In the new cluster of node %d, which goes on from position %d, %s.", s.id, p.Last.Index, cmp.Or(wrong, fmt.Sprint(err)))
 	}
 	if !hurt && err == nil {
 		w.judgeCopied(s, left, fs, p)
@@ -119,40 +124,4 @@ func (w *World) judgeRecovered(s *server, p *node.RecoveryReport) {
 	if p.Base.Index <= i || uint64(p.Base.Index) <= uint64(len(l.registry)) || p.Base.Term <= p.Term {
 		w.violate(Survivor, "The new cluster of node %d begins at %d of term %d, and the old one came up to %d.", s.id, p.Base.Index, p.Base.Term, len(l.registry))
 	}
-}
-
-// survivorSteps bounds how long a node may take that waits for nobody.
-const survivorSteps = 1000
-
-// leadsAlone starts the only node of a new cluster, which begins at base, and waits until it has committed something.
-func (w *World) leadsAlone(fs *memfs.FS, id raft.NodeID, base raft.Index) error {
-	d, boot, err := node.OpenDisk(fs, dataDir, node.DiskOptions{
-		WAL: wal.Options{SegmentBytes: w.plan.Node.Segment}, Machine: w.newMachine(), Rules: w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: w.blobOptions()})
-	if err != nil {
-		return err
-	}
-	n := node.New(node.Settings{PeerAddr: peerAddr(id), ClientAddr: clientAddr(id), Seed: 1, Rules: w.rules(), Blobs: w.blobOptions()}, boot, w.newMachine(), 1)
-	now, in := raft.Mono(1), []node.Event(nil)
-	for range survivorSteps {
-		var out node.Output
-		out.Reset()
-		n.Step(now, in, &out)
-		in = nil
-		if out.Stop != nil {
-			return out.Stop
-		}
-		if stores := out.Store; len(stores) > 0 {
-			if err := errors.Join(d.Write(stores), d.Sync()); err != nil {
-				return err
-			}
-			in = append(in, node.Event{Kind: node.EventStored, Stored: stores[len(stores)-1].Seq})
-		}
-		if at, _ := n.StateHash(); raft.Index(at) > base {
-			return d.Close()
-		}
-		if len(in) == 0 {
-			now = max(now+1, out.WakeAt)
-		}
-	}
-	return errors.New("it does not commit anything")
 }

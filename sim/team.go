@@ -47,6 +47,12 @@ type TeamPlan struct {
 	Kept      int64 // bytes of all that one user's documents have been
 	Grants    int64 // lines of an access list
 
+	Keep   time.Duration // the longest for which anything is kept; zero: nobody says, and all is kept
+	Sweep  time.Duration // between two looks for what is too old
+	Rows   int64         // that go with one entry
+	Walk   int64         // places that one entry looks at
+	Forget int64         // of 1,000 things said or done, how many say for how long things are kept
+
 	Shut   int64 // of 1,000 who are to see a document no more, how many have its lock
 	Codes  int64 // of 1,000 things done to accounts, how many are done with codes for another password
 	Behind int64 // of 1,000 things done with locks, how many are done by who stands in line behind himself
@@ -90,12 +96,13 @@ const edgeEvery = 500 * time.Millisecond
 
 // team is the team of a world.
 type team struct {
-	model *teamModel
-	words teamWords
-	desk  desk
-	jobs  []teamJob              // one-shot commands that may be repeated
-	left  map[state.UserID]int64 // when the last of a user's streams ended
-	said  []saidNotice           // all notices
+	model  *teamModel
+	passed passed // with the last entry
+	words  teamWords
+	desk   desk
+	jobs   []teamJob              // one-shot commands that may be repeated
+	left   map[state.UserID]int64 // when the last of a user's streams ended
+	said   []saidNotice           // all notices
 }
 
 // mate is what a teammate's process remembers.
@@ -170,6 +177,13 @@ func (p *TeamPlan) limitTeam(l *statemachine.Limits) {
 	l.RevisionsMax = uint64(orElse(p.Revisions, int64(l.RevisionsMax)))
 	l.DeltasMax = uint64(orElse(p.Deltas, int64(l.DeltasMax)))
 	l.DocumentQuotaBytes = uint64(orElse(p.Kept, int64(l.DocumentQuotaBytes)))
+	if p.Keep > 0 {
+		l.RetentionMin, l.EventsRetentionMin = p.Keep/8, p.Keep/8
+	}
+	l.SweepEvery = time.Duration(orElse(int64(p.Sweep), int64(l.SweepEvery)))
+	l.EventTimesEvery = time.Duration(orElse(int64(p.Sweep), int64(l.EventTimesEvery)))
+	l.SweepRowsMax = int(orElse(p.Rows, int64(l.SweepRowsMax)))
+	l.SweepPlacesMax = int(orElse(p.Walk, int64(l.SweepPlacesMax)))
 	l.GrantsMax = uint64(orElse(p.Grants, int64(l.GrantsMax)))
 }
 

@@ -29,8 +29,12 @@ type teamLog struct {
 }
 
 func newTeamLog(t *testing.T) *teamLog {
+	return newTeamLogOf(t, TeamPlan{Edge: 100 * time.Millisecond, Gone: time.Second, Users: 3})
+}
+
+func newTeamLogOf(t *testing.T, team TeamPlan) *teamLog {
 	p := Generate(7, time.Minute)
-	p.Team = TeamPlan{Edge: 100 * time.Millisecond, Gone: time.Second, Users: 3}
+	p.Team = team
 	p.Teammates = []TeammatePlan{{User: 1, Every: time.Second, Pipeline: 1, Patience: time.Second, Timeout: time.Second, Stay: time.Second},
 		{User: 2, Every: time.Second, Pipeline: 1, Patience: time.Second, Timeout: time.Second, Stay: time.Second}}
 	w := newWorld(p, Options{})
@@ -360,14 +364,15 @@ func TestEveryFieldOfATeamReadsBackAsItWasWritten(t *testing.T) {
 	p := Generate(1, time.Minute)
 	p.Team = TeamPlan{Edge: 400 * time.Millisecond, Gone: 2 * time.Second, Mode: 2, Users: 5, Idle: 8 * time.Second, Secrets: 5 * time.Second,
 		Logins: 3, Edits: 2, Reactions: 2, Search: 30, Quota: 9000,
-		Names: 3, TTL: 2 * time.Second, Wait: 3 * time.Second, Line: 4, Content: 900, Revisions: 20, Deltas: 3, Kept: 8000, Grants: 2, Shut: 300, Codes: 100, Behind: 200, Peek: 300}
+		Names: 3, TTL: 2 * time.Second, Wait: 3 * time.Second, Line: 4, Content: 900, Revisions: 20, Deltas: 3, Kept: 8000, Grants: 2, Shut: 300, Codes: 100, Behind: 200, Peek: 300,
+		Keep: 4 * time.Second, Sweep: 300 * time.Millisecond, Rows: 5, Walk: 2, Forget: 20}
 	p.Teammates = []TeammatePlan{{User: 1, Every: 200 * time.Millisecond, Pipeline: 2, Read: 400, Stale: 100, Once: 200, Govern: 200, Account: 60, Guess: 100, Locks: 300, Docs: 301,
 		Patience: 3 * time.Second, Timeout: 800 * time.Millisecond, Quit: 20, Nap: 21, Close: 10, Stay: 5 * time.Second, Share: true, Anywhere: true}}
 	again, err := Parse(p.Format())
 	require.NoError(t, err)
 	require.Equal(t, p, again)
 	require.Contains(t, p.Format(), "\nteam edge=400ms gone=2s mode=2 users=5 logins=3 edits=2 reactions=2 search=30 quota=9000"+
-		" names=3 line=4 content=900 revisions=20 deltas=3 kept=8000 grants=2 shut=300 codes=100 behind=200 peek=300 idle=8s secrets=5s ttl=2s wait=3s\n")
+		" names=3 line=4 content=900 revisions=20 deltas=3 kept=8000 grants=2 shut=300 codes=100 behind=200 peek=300 rows=5 walk=2 forget=20 idle=8s secrets=5s ttl=2s wait=3s keep=4s sweep=300ms\n")
 }
 
 func TestAMistakeInATeamIsNamed(t *testing.T) {
@@ -378,6 +383,7 @@ func TestAMistakeInATeamIsNamed(t *testing.T) {
 		{"team edits=-1", "negative"},
 		{"team color=red", "unknown field"},
 		{"team grants=-1", "negative"},
+		{"team keep=-1s", "negative"},
 		{"team ttl=1ms", "100ms or more"},
 		{"teammate user=1 every=1s pipeline=1 patience=1s", "a teammate needs"},
 		{"teammate user=99 every=1s pipeline=1 patience=1s timeout=1s", "a teammate needs"},

@@ -69,6 +69,9 @@ func (m *teamModel) malformed(c state.Command) string {
 	if reason := malformedMessage(c); reason != "" {
 		return reason
 	}
+	if reason := m.malformedRetention(c); reason != "" {
+		return reason
+	}
 	return malformedChannel(c)
 }
 
@@ -356,6 +359,8 @@ func (d *teamDeed) ofAccounts(c state.Command) (reply state.Coded, refusal *stat
 		reply = d.setPassword("password.change", c.Hash, d.login)
 	case *account.SetProfile:
 		reply, refusal = d.setProfile(c)
+	case *account.SetRetention:
+		reply, refusal = d.setRetention(c)
 	case *account.ClaimAdmin:
 		reply, refusal = d.claimAdmin(c)
 	default:
@@ -602,6 +607,7 @@ func (m *teamModel) advance(at node.Applied) (p passed) {
 		m.settings.put(d.at, o)
 	}
 	p.locks = d.lapse()
+	p.aged = d.sweep()
 	d.done()
 	p.events = d.events
 	return p
@@ -610,6 +616,7 @@ func (m *teamModel) advance(at node.Applied) (p passed) {
 // passed is what ended with an entry.
 type passed struct {
 	logins, locks int
+	aged          aged
 	graced        int // locks that got their time anew
 	gracedInLine  bool
 	events        []state.Event

@@ -115,7 +115,7 @@ func (v *teamView) history(q *chat.History) (state.Coded, *state.Refusal) {
 	}
 	var between []*teamPost
 	for _, post := range a.place.posts {
-		if p := post.id.Position; p <= v.at && p > q.After && (q.Before == 0 || p < q.Before) {
+		if p := post.id.Position; post.keptAt(v.at) && p > q.After && (q.Before == 0 || p < q.Before) {
 			between = append(between, post)
 		}
 	}
@@ -136,12 +136,10 @@ func (v *teamView) thread(q *chat.Thread) (state.Coded, *state.Refusal) {
 	if refusal != nil {
 		return nil, refusal
 	}
-	if root := post.is.when(v.at).Root; root != 0 {
-		post = v.postOf[state.MessageID{Place: post.id.Place, Position: root}]
-	}
+	post = v.firstOf(post)
 	var replies []*teamPost
 	for _, p := range post.place.posts {
-		if p.id.Position <= v.at && p.id.Position > q.After && p.is.when(v.at).Root == post.id.Position {
+		if p.keptAt(v.at) && p.id.Position > q.After && p.is.when(v.at).Root == post.id.Position {
 			replies = append(replies, p)
 		}
 	}
@@ -216,7 +214,7 @@ func (v *teamView) search(q *chat.Search) (state.Coded, *state.Refusal) {
 	found, looked := &chat.Found{}, 0
 	for i := len(among) - 1; i >= 0; i-- {
 		post := among[i]
-		if post.id.Position > v.at || q.Before != 0 && post.id.Position >= q.Before {
+		if !post.keptAt(v.at) || q.Before != 0 && post.id.Position >= q.Before {
 			continue
 		}
 		if looked == v.limits.SearchRowsMax {
@@ -248,7 +246,7 @@ func (v *teamView) channel(p *teamPlace) chat.Channel {
 		Members: is.Members, Admins: is.Admins, Wall: is.Wall}
 	if part.joined {
 		ch.Last, ch.Joined, ch.Admin, ch.Read = is.Last, true, part.admin, part.read
-		ch.Unread, ch.Mentions = is.Messages-part.number, v.unreadMentions(p, part.read)
+		ch.Unread, ch.Mentions = p.unread(part, v.at), v.unreadMentions(p, part.read)
 	}
 	return ch
 }
@@ -335,8 +333,8 @@ func (v *teamView) conversation(is *state.Place) chat.Conversation {
 	p, other := v.placeOf[is.ID], v.userOf[otherOf(is, v.user.id)]
 	part := p.part(v.user, v.at)
 	c := chat.Conversation{ID: placeID(is), Partner: other.id, Name: other.name, Display: other.is.when(v.at).Display, Online: other.presence.when(v.at).Nodes > 0,
-		Read: part.read, Unread: is.Messages - part.number, Mentions: v.unreadMentions(p, part.read)}
-	if post := v.postOf[state.MessageID{Place: is.ID, Position: is.Last}]; post != nil {
+		Read: part.read, Unread: p.unread(part, v.at), Mentions: v.unreadMentions(p, part.read)}
+	if post := v.postOf[state.MessageID{Place: is.ID, Position: is.Last}]; post != nil && post.keptAt(v.at) {
 		m := v.show(post)
 		c.Last = &m
 	}
@@ -423,6 +421,8 @@ func (v *teamView) aboutUsers(q state.Query) (state.Coded, *state.Refusal) {
 		return v.who(q), nil
 	case *account.Audit:
 		return v.auditPage(q)
+	case *account.RetentionOf:
+		return &account.Kept{Retention: v.kept.is.when(v.at)}, nil
 	}
 	return nil, refused(state.Malformed, "VERSION")
 }

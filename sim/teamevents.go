@@ -42,7 +42,7 @@ func (m *teamModel) display(e *state.Event, v *teamView) *state.Shown {
 	case state.EventRead:
 		reader := &teamView{teamModel: m, at: v.at, user: m.userOf[e.User]}
 		part := place.part(reader.user, v.at)
-		shown.Read = &state.ReadMark{Read: part.read, Unread: is.Messages - part.number, Mentions: reader.unreadMentions(place, part.read)}
+		shown.Read = &state.ReadMark{Read: part.read, Unread: place.unread(part, v.at), Mentions: reader.unreadMentions(place, part.read)}
 	case state.EventChannelMade, state.EventChannelChanged, state.EventArchived, state.EventUnarchived:
 		shown.Channel = &is
 	case state.EventFileAdded, state.EventFileRemoved:
@@ -56,7 +56,11 @@ func (m *teamModel) display(e *state.Event, v *teamView) *state.Shown {
 
 func (m *teamModel) displayPost(e *state.Event, v *teamView, shown *state.Shown) {
 	id := state.MessageID{Place: e.Place, Position: e.Message}
-	shown.Post = m.postOf[id].is.when(v.at)
+	if post := m.postOf[id]; post.keptAt(v.at) {
+		shown.Post = post.is.when(v.at)
+	} else { // as if it had been deleted
+		shown.Post = state.Post{ID: id, DeletedBy: e.User}
+	}
 	shown.Sender = v.nameOf(shown.Post.Sender)
 	if e.Kind == state.EventMessage || e.Kind == state.EventEdited {
 		for _, u := range v.mentioned(m.placeOf[e.Place], shown.Post.Text) {

@@ -89,16 +89,21 @@ func (d *teamDeed) removeFile(c *files.Remove) (state.Coded, *state.Refusal) {
 	if f.Owner != d.user.id && !d.standing(f.place).may[deedModerate] {
 		return nil, refused(state.NotPermitted, "NOT_UPLOADER")
 	}
-	f.is.put(d.at, false)
-	owner := d.userOf[f.Owner]
-	used := owner.usage.when(d.at)
-	owner.usage.put(d.at, state.Usage{Bytes: used.Bytes - f.Size, Files: used.Files - 1})
+	d.takeFile(f)
 	d.aboutFile(state.EventFileRemoved, f)
 	if f.Owner != d.user.id {
 		is := f.place.when(d.at)
 		d.audit("file.delete", placeID(&is), "file_"+base36(uint64(f.ID))+" of "+d.nameOf(f.Owner))
 	}
 	return &files.Removed{}, nil
+}
+
+// takeFile takes a file away, and gives its owner the room back.
+func (d *teamDeed) takeFile(f *teamFile) {
+	f.is.put(d.at, false)
+	owner := d.userOf[f.Owner]
+	used := owner.usage.when(d.at)
+	owner.usage.put(d.at, state.Usage{Bytes: used.Bytes - f.Size, Files: used.Files - 1})
 }
 
 func (v *teamView) attached(f *teamFile) *files.Attached {

@@ -167,7 +167,7 @@ func (w *World) frameBreach(l *liveStream, f *node.Frame, at raft.Position) stri
 		if hidden && shown.Kind != state.EventLeft {
 			return Secrecy
 		}
-		if post := w.team.model.postOf[shown.Post.ID]; post != nil && shown.Post.Text != "" && post.is.when(at).DeletedBy != 0 {
+		if post := w.team.model.postOf[shown.Post.ID]; post != nil && shown.Post.Text != "" && (post.is.when(at).DeletedBy != 0 || post.goneBy(at)) {
 			return Secrecy
 		}
 	}

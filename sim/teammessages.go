@@ -110,10 +110,7 @@ func (d *teamDeed) rootOf(ref string, in *teamPlace) (*teamPost, *state.Refusal)
 	case post.is.when(d.at).DeletedBy != 0:
 		return nil, deleted
 	}
-	if root := post.is.when(d.at).Root; root != 0 {
-		post = d.postOf[state.MessageID{Place: post.id.Place, Position: root}]
-	}
-	return post, nil
+	return d.firstOf(post), nil
 }
 
 // spoken returns the names behind every @ of a text, folded, each once.
@@ -288,7 +285,7 @@ func (d *teamDeed) markRead(c *chat.MarkRead) (state.Coded, *state.Refusal) {
 		a.place.setPart(d.user, d.at, part)
 		d.event(state.Event{Kind: state.EventRead, Audience: state.ForUser(d.user.id), Place: a.place.id, Message: read, User: d.user.id})
 	}
-	return &chat.Marked{Read: part.read, Unread: a.is.Messages - part.number, Mentions: d.unreadMentions(a.place, part.read)}, nil
+	return &chat.Marked{Read: part.read, Unread: a.place.unread(part, d.at), Mentions: d.unreadMentions(a.place, part.read)}, nil
 }
 
 // unreadMentions counts the messages of a place behind a position that mention the viewer.

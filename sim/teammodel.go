@@ -15,7 +15,7 @@ import (
 // before. Only what things are made of is taken from the state machine: the structs of commands, answers and rows.
 //
 // The rights are written down in rightsOf, the accounts in teamaccounts.go, channels in teamchannels.go, messages in
-// teammessages.go, files and presence in teamfiles.go, locks in teamlocks.go, documents in teamdocs.go, questions in teamanswers.go,
+// teammessages.go, what is too old to be kept in teamretention.go, files and presence in teamfiles.go, locks in teamlocks.go, documents in teamdocs.go, questions in teamanswers.go,
 // events in teamevents.go.
 type teamModel struct {
 	limits   state.Limits
@@ -42,6 +42,8 @@ type teamModel struct {
 	fileOf  map[state.FileID]*teamFile
 	docOf   map[state.DocID]*teamDoc
 	lockOf  map[string]*teamLock
+
+	kept teamKept // for how long
 
 	everyLock []*teamLock            // of which somebody spoke
 	stamps    changing[raft.LogTime] // of entries, while there are locks
@@ -105,6 +107,8 @@ type teamPlace struct {
 	members []*teamMember
 	posts   []*teamPost // by position
 	files   []*teamFile
+	gone    int // of the posts, those that were too old
+	rest    int // rows that these left behind
 }
 
 type teamMember struct {
@@ -128,6 +132,7 @@ type teamPost struct {
 	is    changing[state.Post]
 	texts changing[[]state.Revision] // those before the one that it has
 	marks changing[[]teamReaction]
+	gone  raft.Position // where it was too old to be kept; zero: it is there
 }
 
 type teamReaction struct {
@@ -484,7 +489,7 @@ func (v *teamView) message(what deed, ref string) (teamAccess, *teamPost, *state
 		return a, nil, refusal
 	}
 	post := v.postOf[id]
-	if post == nil || id.Position > v.at {
+	if post == nil || !post.keptAt(v.at) {
 		return a, nil, missing("msg_")
 	}
 	return a, post, nil

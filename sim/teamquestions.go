@@ -96,6 +96,9 @@ func (s *wisher) questionAboutFiles(x, limit uint64) state.Query {
 }
 
 func (s *wisher) questionAboutUsers(x, limit uint64) state.Query {
+	if s.inclined(raft.Mix(x, 5), s.w.plan.Team.Forget) {
+		return &account.RetentionOf{}
+	}
 	name := s.userName(raft.Mix(x, 2))
 	switch below(raft.Mix(x, 3), 7) {
 	case 0:

@@ -44,6 +44,8 @@ func (c *client) wishes(op *operation, x uint64) {
 		}
 		op.team.query = s.question(raft.Mix(x, 7))
 		return
+	case s.inclined(raft.Mix(x, 13), s.forgetful()):
+		op.team.command = s.retention(raft.Mix(x, 14))
 	case s.desk(op, raft.Mix(x, 12)):
 	case int64(below(raft.Mix(pick, 1), 1000)) < m.plan.Account:
 		s.account(raft.Mix(x, 8))
@@ -435,6 +437,35 @@ func (s *wisher) account(x uint64) {
 		c = &account.RotateKey{Key: signingKey(raft.Mix(x, 4)), Keep: time.Duration(below(raft.Mix(x, 5), 3)) * time.Second}
 	}
 	s.op.team.command = c
+}
+
+// forgetful is how often the user says for how long things are kept: soon, if nobody has said it and he may.
+func (s *wisher) forgetful() int64 {
+	rate := s.w.plan.Team.Forget
+	if s.me.Admin && s.kept.is.when(s.at) == (state.Retention{}) {
+		rate *= 10
+	}
+	return rate
+}
+
+// retention draws for how long things are to be kept: some of them, and now and then all for ever, or for no time at all.
+func (s *wisher) retention(x uint64) state.Command {
+	if below(raft.Mix(x, 7), 6) == 0 {
+		return &account.SetRetention{SetMessages: true, SetFiles: true}
+	}
+	longest := int64(orElse(int64(s.w.plan.Team.Keep), int64(time.Hour)))
+	draw := func(x uint64) time.Duration {
+		switch {
+		case s.guesses(raft.Mix(x, 1), 8):
+			return 1
+		case below(raft.Mix(x, 2), 8) == 0:
+			return 0
+		}
+		return time.Duration(between(raft.Mix(x, 3), longest/8, longest))
+	}
+	c := &account.SetRetention{SetMessages: below(raft.Mix(x, 1), 3) > 0, SetFiles: below(raft.Mix(x, 2), 3) > 0, SetEvents: below(raft.Mix(x, 3), 3) > 0}
+	c.To = state.Retention{Messages: draw(raft.Mix(x, 4)), Files: draw(raft.Mix(x, 5)), Events: draw(raft.Mix(x, 6))}
+	return c
 }
 
 // loginRef draws a login, mostly one of the user's own.

@@ -1,6 +1,8 @@
 package statemachine
 
 import (
+	"time"
+
 	"parley/raft"
 	"parley/raft/node"
 	"parley/statemachine/chat"
@@ -8,11 +10,8 @@ import (
 	"parley/statemachine/state"
 )
 
-// sweepPlacesMax bounds the places that one entry looks at for what is too old: each costs two looks, some microseconds.
-const sweepPlacesMax = 128
-
-// sweep takes away what is too old to be kept, some with each entry: no more rows than Limits.ExpiriesMax, of no more
-// places than sweepPlacesMax. Where it stops is where it goes on.
+// sweep takes away what is too old to be kept, some with each entry: no more rows than Limits.SweepRowsMax, of no more
+// places than Limits.SweepPlacesMax. Where it stops is where it goes on.
 func (m *Machine) sweep(at node.Applied, blobs node.Names) {
 	k, due := m.SweepDue(at.Time)
 	if !due {
@@ -20,19 +19,15 @@ func (m *Machine) sweep(at node.Applied, blobs node.Names) {
 	}
 	keep := m.Retention()
 	t := &state.Txn{View: state.View{State: m.State}, At: at, Blobs: blobs}
-	room, places := m.Limits.ExpiriesMax, 0
+	room, places := m.Limits.SweepRowsMax, 0
 	next := state.PlaceID(0)
 	m.PlacesFrom(k.Place, func(p *state.Place) bool {
-		if places++; places > sweepPlacesMax {
+		if places++; places > m.Limits.SweepPlacesMax {
 			next = p.ID
 			return false
 		}
-		if keep.Messages != 0 {
-			room = expirePosts(t, p.ID, before(at.Time, int64(keep.Messages)), room)
-		}
-		if keep.Files != 0 && room > 0 {
-			room = expireFiles(t, p.ID, before(at.Time, int64(keep.Files)), room)
-		}
+		room = expirePosts(t, p.ID, keptFrom(at.Time, keep.Messages), room)
+		room = expireFiles(t, p.ID, keptFrom(at.Time, keep.Files), room)
 		if room <= 0 {
 			next = p.ID
 			return false
@@ -42,13 +37,18 @@ func (m *Machine) sweep(at node.Applied, blobs node.Names) {
 	m.SweptTo(at.Time, next)
 }
 
-// before is the log time from which on things are kept.
-func before(now raft.LogTime, keep int64) raft.LogTime {
+// keptFrom is the log time from which on things are kept, if they are for so long; zero: for ever.
+func keptFrom(now raft.LogTime, keep time.Duration) raft.LogTime {
+	if keep == 0 {
+		return 0
+	}
 	return max(0, now-raft.LogTime(keep))
 }
 
-// expirePosts takes away the oldest messages of a place while they are too old, and returns what is left of room.
+// expirePosts takes away the oldest messages of a place while they are too old, and behind each what is left of it. It returns
+// what is left of room.
 func expirePosts(t *state.Txn, place state.PlaceID, from raft.LogTime, room int) int {
+	room = t.DropRest(place, room)
 	for room > 0 {
 		var oldest state.Post
 		found := false
@@ -59,7 +59,8 @@ func expirePosts(t *state.Txn, place state.PlaceID, from raft.LogTime, room int)
 		if !found {
 			return room
 		}
-		room = chat.Expire(t, &oldest, room)
+		chat.Expire(t, &oldest)
+		room = t.DropRest(place, room-1)
 	}
 	return room
 }

@@ -153,7 +153,7 @@ func TestR95_FilesGoWhenTheyAreTooOldAndTheirContentWithThem(t *testing.T) {
 // At stake: an entry that holds the loop up for as long as a hundred thousand rows take.
 func TestR95_EachEntryTakesAwayABoundedNumberOfThings(t *testing.T) {
 	l := state.DefaultLimits()
-	l.ExpiriesMax = 8
+	l.SweepRowsMax = 8
 	w, root := teamtest.New(t, l)
 	ann := w.User("ann")
 	for i := range 50 {
@@ -180,10 +180,51 @@ func TestR95_EachEntryTakesAwayABoundedNumberOfThings(t *testing.T) {
 		require.True(t, ok)
 		require.LessOrEqual(t, at, w.Now.Add(2*time.Minute))
 		w.Wait(time.Second)
-		require.LessOrEqual(t, was-rows(), 2*l.ExpiriesMax)
+		require.LessOrEqual(t, was-rows(), 2*l.SweepRowsMax)
 	}
 	require.Greater(t, before, 300)
 	require.Equal(t, w.M.RecomputeHash(), w.M.StateHash())
+}
+
+// At stake: a message that many reacted to is there by half while it goes, and whoever reacts to it then is taken for
+// somebody who did before.
+func TestR95_AMessageGoesAtOnceAndWhatBelongsToItBehindIt(t *testing.T) {
+	l := state.DefaultLimits()
+	l.SweepRowsMax = 4
+	w, root := teamtest.New(t, l)
+	ann := w.User("ann")
+	var sent chat.Sent
+	w.Must(ann, &chat.Send{Place: "#general", Text: "first"}, &sent)
+	w.Must(ann, &chat.Edit{ID: sent.ID.String(), Text: "second"}, nil)
+	w.Must(ann, &chat.Edit{ID: sent.ID.String(), Text: "third"}, nil)
+	for i := range 40 {
+		w.Must(w.User(fmt.Sprint("user", i)), &chat.React{ID: sent.ID.String(), Emoji: "👍"}, nil)
+	}
+	rest := func() int { return w.M.Len(state.TableEdits) + w.M.Len(state.TableReactions) }
+	all := rest()
+	require.Equal(t, 2+1+40, all)
+	keep(w, root, time.Hour, 0, 0)
+	w.Wait(2 * time.Hour)
+	require.Zero(t, w.M.Len(state.TablePosts))
+	require.Equal(t, all-l.SweepRowsMax+1, rest(), "a row is the message's own")
+	require.Empty(t, history(w, ann, "#general"))
+	w.NotTold(ann, &chat.EditsOf{ID: sent.ID.String()}, state.NotFound, "MESSAGE_NOT_FOUND")
+	refusal, ok := state.DecodeReply(w.Apply(ann, &chat.React{ID: sent.ID.String(), Emoji: "🎉"}), nil).(*state.Refusal)
+	require.True(t, ok)
+	require.Equal(t, "MESSAGE_NOT_FOUND", refusal.Reason)
+	require.Positive(t, rest())
+
+	// What was said in the meantime goes its own way, and who has everything kept does not keep the rest of what is gone.
+	var next chat.Sent
+	w.Must(ann, &chat.Send{Place: "#general", Text: "next"}, &next)
+	w.Must(ann, &chat.React{ID: next.ID.String(), Emoji: "👍"}, nil)
+	require.Positive(t, rest()-2)
+	keep(w, root, 0, 0, 0)
+	sweepAll(w)
+	require.Equal(t, 2, rest())
+	require.Equal(t, []string{"next"}, history(w, ann, "#general"))
+	_, due := w.M.SweepDue(1 << 62)
+	require.False(t, due)
 }
 
 func TestR95_EventsGoWithTimeAndWhoWasAwayForLongerIsTold(t *testing.T) {
@@ -248,6 +289,13 @@ func TestR90_ANewClusterHasAnotherKeyAndNobodyIsLoggedIn(t *testing.T) {
 	require.NotEqual(t, before.Keys[0].Secret, after.Keys[0].Secret)
 	require.Zero(t, m.Online())
 	require.Empty(t, m.NodesConnected())
+	for _, old := range []raft.Position{0, 1, at.Position - 1<<40, at.Position - 1} {
+		_, missed := m.EventsAfter(old, 10)
+		require.True(t, missed, "a stream goes on from position %d of the old cluster", old)
+	}
+	frames, missed := m.EventsAfter(at.Position, 10)
+	require.False(t, missed)
+	require.Empty(t, frames)
 
 	ann = w.Again(ann)
 	require.Equal(t, []string{"kept"}, history(w, ann, "#general"))

@@ -27,7 +27,7 @@ func (r *SetRetention) Code(c *state.Coder) {
 }
 
 // Check refuses times that nobody can mean.
-func (r *SetRetention) Check(*state.Limits) *state.Refusal { return state.CheckRetention(&r.To) }
+func (r *SetRetention) Check(l *state.Limits) *state.Refusal { return l.CheckRetention(&r.To) }
 
 // Kept answers SetRetention and RetentionOf: for how long things are kept.
 type Kept struct {

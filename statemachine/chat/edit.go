@@ -246,10 +246,8 @@ func (m *MarkRead) Apply(t *state.Txn) (state.Coded, *state.Refusal) {
 	return &Marked{me.Read, t.Unread(me, place), t.UnreadMentions(t.User.ID, place.ID, me.Read)}, nil
 }
 
-// Expire takes a message away that is too old to be kept, with all that belongs to it, and returns what is left of room:
-// of rows that may be removed with one entry. Zero may mean that some of it is left.
-func Expire(t *state.Txn, post *state.Post, room int) int {
+// Expire takes a message away that is too old to be kept. What it leaves behind is for State.DropRest.
+func Expire(t *state.Txn, post *state.Post) {
 	unmention(t, post, "")
-	left, _ := t.DropPost(post, room)
-	return left
+	t.DropPost(post)
 }

@@ -3,8 +3,8 @@ package state
 import "time"
 
 // Limits bounds what one command may bring and what the state keeps. All nodes
-// of a cluster must use the same: the limits are part of the function that
-// Apply computes.
+// of a cluster must use the same, for as long as it lives: the limits are part
+// of the function that Apply computes.
 type Limits struct {
 	// TextBytesMax bounds a message's text. 16 KiB is about eight printed
 	// pages; longer texts are documents.
@@ -119,6 +119,15 @@ type Limits struct {
 	DocumentsPageMax, DocumentsLookMax int
 	// AuditMax bounds the audit log. At about 250 bytes a record, 100,000 take 25 MiB.
 	AuditMax int
+	// RetentionMin is the shortest time for which messages and files may be kept: somebody has to find them before they are
+	// gone. EventsRetentionMin is that of events: a client has to go on with them after a short absence.
+	RetentionMin, EventsRetentionMin time.Duration
+	// SweepEvery is how long after the end of a round the next one begins: what is too old goes within that time. One entry
+	// takes SweepRowsMax rows away at most, and looks at SweepPlacesMax places, each of which costs four looks, some microseconds.
+	SweepEvery                   time.Duration
+	SweepRowsMax, SweepPlacesMax int
+	// EventTimesEvery is how far apart two rows of TableEventTimes are, and how much longer than told an event may stay.
+	EventTimesEvery time.Duration
 }
 
 // DefaultLimits are the limits of a cluster that says nothing else.
@@ -189,6 +198,12 @@ func DefaultLimits() Limits {
 		AuditPageMax:          1000,
 		PresenceChangesMax:    256,
 		EdgesPerUserMax:       16,
+		RetentionMin:          time.Hour,
+		EventsRetentionMin:    time.Minute,
+		SweepEvery:            time.Hour,
+		SweepRowsMax:          64,
+		SweepPlacesMax:        128,
+		EventTimesEvery:       time.Minute,
 	}
 }
 

@@ -10,7 +10,8 @@ import (
 // with them all that is held under them; the token of the first admin, whose file lies in a directory that is gone, is void.
 // Accounts and what they wrote are as they were.
 //
-// No events tell of it: nobody has a stream yet, and positions of the old cluster are refused as compacted.
+// No events tell of it: nobody has a stream yet. No events of the old cluster are kept: a stream from one of its positions is told
+// that it missed something, also if that position is behind the backup, and if whoever wants it does not say of which cluster it is.
 func (s *State) Refound(at node.Applied, secret [32]byte) {
 	o := s.Settings()
 	if o.SignUp == 0 {
@@ -27,6 +28,9 @@ func (s *State) Refound(at node.Applied, secret [32]byte) {
 		TableHolds, TableHoldDeadlines, TableLoginHolds, TableWaits, TableWaitDeadlines, TableLoginWaits} {
 		s.clear(table)
 	}
+	s.clear(TableEvents)
+	s.clear(TableEventTimes)
+	s.Write(TableMarks, MarkTrimmed, []byte(Key(uint64(at.Position))))
 	s.forgetLockTime()
 	s.disconnectAll()
 	s.Revocations++

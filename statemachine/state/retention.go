@@ -21,6 +21,9 @@ func (r *Retention) Code(c *Coder) {
 	Number(c, &r.Events)
 }
 
+// sweeps says whether messages or files are to go.
+func (r Retention) sweeps() bool { return r.Messages != 0 || r.Files != 0 }
+
 // markRetention is the Retention. It is not there while everything is kept.
 const markRetention = "retention"
 
@@ -32,22 +35,17 @@ func (s *State) Retention() (r Retention) {
 	return r
 }
 
-// The shortest retentions: what somebody has to find before it is gone, and what a client has to go on with after a short
-// absence.
-const (
-	retentionMin       = time.Hour
-	eventsRetentionMin = time.Minute
-	retentionMax       = 100 * 365 * 24 * time.Hour
-)
+// retentionMax is the longest retention that is not for ever.
+const retentionMax = 100 * 365 * 24 * time.Hour
 
 // CheckRetention refuses what is too short for anybody to read, or no time.
-func CheckRetention(r *Retention) *Refusal {
+func (l *Limits) CheckRetention(r *Retention) *Refusal {
 	for _, one := range [...]struct {
-		field    string
-		is, most time.Duration
-	}{{"messages", r.Messages, retentionMin}, {"files", r.Files, retentionMin}, {"events", r.Events, eventsRetentionMin}} {
-		if one.is != 0 && (one.is < one.most || one.is > retentionMax) {
-			return Invalidf(one.field, "RETENTION_INVALID", "Things are kept for ever (0), or for %v or more, up to 100 years.", one.most)
+		field     string
+		is, least time.Duration
+	}{{"messages", r.Messages, l.RetentionMin}, {"files", r.Files, l.RetentionMin}, {"events", r.Events, l.EventsRetentionMin}} {
+		if one.is != 0 && (one.is < one.least || one.is > retentionMax) {
+			return Invalidf(one.field, "RETENTION_INVALID", "Things are kept for ever (0), or for %v or more, up to 100 years.", one.least)
 		}
 	}
 	return nil
@@ -59,13 +57,13 @@ func CheckRetention(r *Retention) *Refusal {
 //
 //	Due ──▶ place 1 ─ place 2 ─ … ─ last place ──▶ Due, an hour later
 
-// markSweep is where the round stands. It is there while messages or files are to go.
+// markSweep is where the round stands. It is there while messages or files are to go, and until a round that has begun is over.
 const markSweep = "sweep"
 
 // Sweep is where the round stands.
 type Sweep struct {
 	Due   raft.LogTime // when it begins, or goes on
-	Place PlaceID      // the one that it goes on with
+	Place PlaceID      // the one that it goes on with; zero: the first
 }
 
 // Code passes the fields.
@@ -73,9 +71,6 @@ func (k *Sweep) Code(c *Coder) {
 	Number(c, &k.Due)
 	Number(c, &k.Place)
 }
-
-// sweepEvery is how long after the end of a round the next one begins: what is too old goes within that time.
-const sweepEvery = time.Hour
 
 // SweepDue returns where the round stands, if it is time to go on.
 func (s *State) SweepDue(now raft.LogTime) (k Sweep, due bool) {
@@ -96,7 +91,11 @@ func (s *State) sweep() (k Sweep, there bool) {
 func (s *State) SweptTo(now raft.LogTime, place PlaceID) {
 	k := Sweep{Due: now, Place: place}
 	if place == 0 {
-		k.Due = later(now, sweepEvery)
+		if !s.Retention().sweeps() {
+			s.Remove(TableMarks, markSweep)
+			return
+		}
+		k.Due = later(now, s.Limits.SweepEvery)
 	}
 	s.Put(TableMarks, markSweep, &k)
 }
@@ -108,11 +107,10 @@ func (s *State) SetRetention(now raft.LogTime, r Retention) {
 	} else {
 		s.Put(TableMarks, markRetention, &r)
 	}
-	switch {
-	case r.Messages != 0 || r.Files != 0:
+	if r.sweeps() {
 		s.Put(TableMarks, markSweep, &Sweep{Due: now}) // it begins with the next entry, whoever asked for it may look
-	case s.Has(TableMarks, markSweep):
-		s.Remove(TableMarks, markSweep)
+	} else if k, there := s.sweep(); there && k.Place == 0 {
+		s.Remove(TableMarks, markSweep) // a round that has begun ends, for the rest of what is gone
 	}
 	if r.Events == 0 {
 		s.clear(TableEventTimes)
@@ -139,12 +137,13 @@ func (s *State) PlacesFrom(from PlaceID, visit func(p *Place) bool) {
 	}
 }
 
-// FilesFrom visits the files of a place, oldest first, until visit returns false.
+// FilesFrom visits the files of a place, oldest first, until visit returns false: at most Limits.SweepRowsMax, as many as one
+// entry may take away. It may take away the one at hand.
 func (s *State) FilesFrom(place PlaceID, visit func(f *File) bool) {
 	var ids []FileID
 	s.Within(TablePlaceFiles, Key(uint64(place)), func(key string, _ []byte) bool {
 		ids = append(ids, FileID(KeyPart(key, 1)))
-		return len(ids) < sweepLook
+		return len(ids) < s.Limits.SweepRowsMax
 	})
 	for _, id := range ids {
 		if f, ok := s.File(id); ok && !visit(&f) {
@@ -153,37 +152,43 @@ func (s *State) FilesFrom(place PlaceID, visit func(f *File) bool) {
 	}
 }
 
-// sweepLook bounds how many of a place's files are looked at for one entry.
-const sweepLook = 64
-
-// DropPost takes a message away as if it had never been, and returns what is left of room: with its edits and who
-// reacted it may be too much for one entry. gone says that nothing of it is left.
-func (s *State) DropPost(p *Post, room int) (left int, gone bool) {
-	key := postKey(p.ID)
-	for _, table := range [...]Table{TableEdits, TableReactions} {
-		for _, row := range s.keysWithin(table, key) {
-			if room--; room < 0 {
-				return 0, false
-			}
-			s.Remove(table, row)
-		}
-	}
+// DropPost takes the oldest message of a place away as if it had never been, but for what DropRest takes: with all its edits and
+// everybody who reacted it may be too much for one entry, and a message is there or it is not. What it replies to is older, and gone.
+func (s *State) DropPost(p *Post) {
 	if p.Root != 0 {
 		s.Remove(TableThreads, Key(uint64(p.ID.Place), uint64(p.Root), uint64(p.ID.Position)))
-		if root, ok := s.Post(MessageID{p.ID.Place, p.Root}); ok && root.Replies > 0 {
-			root.Replies--
-			s.PutPost(&root)
-		}
 	}
-	s.Remove(TablePosts, key)
-	return room - 1, true
+	s.Remove(TablePosts, postKey(p.ID))
 }
 
-// Events have no time of their own. A row of TableEventTimes says which position a log time had, at most one a minute
-// while something happens; what lies before the newest row that is old enough is old enough.
+// DropRest takes away what messages of a place leave behind that were dropped, the texts that they had and who reacted, and
+// returns what is left of room. Messages are dropped oldest first: whatever belongs to one before the oldest that is kept is
+// such a rest.
+func (s *State) DropRest(place PlaceID, room int) (left int) {
+	kept := ^raft.Position(0)
+	s.PostsFrom(place, 0, func(oldest *Post) bool {
+		kept = oldest.ID.Position
+		return false
+	})
+	for _, table := range [...]Table{TableEdits, TableReactions} {
+		var rest []string
+		s.Within(table, Key(uint64(place)), func(key string, _ []byte) bool {
+			if len(rest) == room || raft.Position(KeyPart(key, 1)) >= kept {
+				return false
+			}
+			rest = append(rest, key)
+			return true
+		})
+		for _, key := range rest {
+			s.Remove(table, key)
+		}
+		room -= len(rest)
+	}
+	return room
+}
 
-// eventTimesEvery is how far apart two rows are, and how much longer than told an event may stay.
-const eventTimesEvery = time.Minute
+// Events have no time of their own. A row of TableEventTimes says which position a log time had, at most one in
+// Limits.EventTimesEvery while something happens; what lies before the newest row that is old enough is old enough.
 
 // trimEvents drops events that are too old, some with each entry. It is told of every entry before its events come.
 func (s *State) trimEvents(at node.Applied) {
@@ -198,7 +203,7 @@ func (s *State) trimEvents(at node.Applied) {
 	if due, ok := s.eventTimeDue(); ok && due <= at.Time {
 		s.Write(TableEventTimes, Key(uint64(at.Time)), []byte(Key(uint64(at.Position))))
 	}
-	for room := s.Limits.ExpiriesMax; room > 0; {
+	for room := s.Limits.SweepRowsMax; room > 0; {
 		time, row, ok := s.First(TableEventTimes)
 		if !ok || later(raft.LogTime(KeyPart(time, 0)), keep) > at.Time {
 			return
@@ -224,7 +229,7 @@ func (s *State) eventTimeDue() (raft.LogTime, bool) {
 	case newest < string(row):
 		return 0, false
 	}
-	return later(raft.LogTime(KeyPart(time, 0)), eventTimesEvery), true
+	return later(raft.LogTime(KeyPart(time, 0)), s.Limits.EventTimesEvery), true
 }
 
 // nextRetention is the log time from which on the next entry has something to do.
