@@ -19,7 +19,7 @@ func TestASearchFindsPlantedBugs(t *testing.T) {
 		id, verdict string
 		args        string
 	}{
-		{"A1", "leader-completeness", "--elections 0 --commands 2 --crashes 0 --losses 0 --duplicates 1 --overtakes -1"},
+		{"A1", "leader-completeness", "--elections 0 --commands 2 --crashes 0 --losses 0 --duplicates 1 --overtakes -1 --inflight 0 --commit-alone"},
 		{"C1", "leader-completeness", "--elections 2 --commands 1 --crashes 0 --losses 0 --duplicates 0 --overtakes -1 --from " + figure8},
 		{"N3", "promises", "--elections 1 --commands 0 --crashes 0 --losses 0 --duplicates 0"},
 	} {
