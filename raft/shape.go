@@ -2,12 +2,14 @@ package raft
 
 // AppendShape appends what AppendState appends of the node that this one behaves like, for a
 // driver that leaves no room to chance: every election timeout is drawn alike, whatever the
-// draw. What does not matter then is left out, so that a search sees one state where
+// draw. Its nodes don't live through the time before they campaign: it moves their clocks to where they stop to be loyal to their leader,
+// or to where they wake. What does not matter then is left out, so that a search sees one state where
 // AppendState tells many apart:
 //
 //   - the number of draws;
 //   - where the numbers of writes begin: they only ever meet one another, and in InputStored;
 //   - the age of what is old enough;
+//   - how long a node that is loyal to nobody will wait before it campaigns;
 //   - what only another role reads.
 //
 // Two nodes of one shape do the same from now on, write numbers apart.
@@ -24,6 +26,9 @@ func (r *Raft) shapeTimes() {
 	old := r.now - Mono(r.cfg.ElectionTimeout)
 	if r.role == Leader {
 		r.electionAt, r.leaderSeen = r.now, r.now // drawn and set anew when it stops to lead
+	}
+	if !r.loyal() {
+		r.electionAt = r.now
 	}
 	r.peers = append([]progress(nil), r.peers...)
 	for i := range r.peers {

@@ -3,6 +3,7 @@ package sim
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"parley/raft"
 )
@@ -12,6 +13,24 @@ import (
 type searchPast struct {
 	leaders   []int          // the number of the node that was elected, by term
 	committed []searchCommit // by index - 1
+
+	key    key
+	number uint32 // in searchParts.pasts
+	images [searchRenamings]*searchPast
+	lanes  firstLanes
+}
+
+// behind forgets who was elected in terms before this one. Once every disk has left a term behind, nobody
+// is elected in it any more.
+func (p *searchPast) behind(term raft.Term) *searchPast {
+	for t, l := range p.leaders {
+		if raft.Term(t) < term && l != 0 {
+			leaders := slices.Clone(p.leaders)
+			clear(leaders[:min(int(term), len(leaders))])
+			return &searchPast{leaders: leaders, committed: p.committed}
+		}
+	}
+	return p
 }
 
 // searchCommit is an entry that somebody committed, and the lowest term of whoever did.
@@ -82,8 +101,8 @@ func (n *searchNode) judgeAlone(was *face, out *raft.Output) *Violation {
 	return nil
 }
 
-// judge looks at the cluster behind a phase of a move of node i.
-func (s *searchState) judge(i int, p *phase) *Violation {
+// judge looks at the cluster behind a phase of a move of node i. Before the move judges remembered was, and found nothing wrong.
+func (s *searchState) judge(i int, p *phase, was *searchPast) *Violation {
 	var faces [searchNodes]*face
 	for j, n := range s.nodes {
 		faces[j] = &n.face
@@ -102,6 +121,9 @@ func (s *searchState) judge(i int, p *phase) *Violation {
 	}
 	if wrong := s.judgeCommitted(i, &p.face); wrong != nil {
 		return wrong
+	}
+	if !p.shows && s.past == was {
+		return nil // what follows sees what it saw before the move
 	}
 	for j, o := range faces {
 		if j != i {

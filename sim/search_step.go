@@ -1,9 +1,7 @@
 package sim
 
 import (
-	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"parley/raft"
 )
@@ -21,14 +19,32 @@ type cause struct {
 	crash, slow, command uint8 // what may still be used up
 }
 
+// packedCause is a cause as the key of a table that is asked several times a move: without the gaps of a cause it is hashed at once.
+type packedCause struct {
+	message *parcel
+	rest    uint64
+}
+
+func (c *cause) packed() packedCause {
+	rest := uint64(c.kind) | uint64(uint8(c.keep))<<8 | uint64(c.crash)<<16 | uint64(c.slow)<<24 | uint64(c.command)<<32
+	if c.breaks {
+		rest |= 1 << 40
+	}
+	if c.jumps {
+		rest |= 1 << 41
+	}
+	return packedCause{c.message, rest}
+}
+
 // step is one way in which a move can end: everything that it does.
 type step struct {
-	move   move   // the place of its message aside
-	name   uint64 // of the move with this ending, the same in every state
+	cause  cause
 	fate   string // what became of the writes that the move brought about; "" if they are stored
 	used   allowed
 	phases []phase
 	node   *searchNode // in the end; nil if something is wrong
+	shows  bool        // judges see something of it, beside what they remember
+	sends  bool
 }
 
 // phase is a Step of the protocol, with the write before it: judges look at the cluster behind each.
@@ -38,46 +54,44 @@ type phase struct {
 	sent    []*parcel
 	elected bool
 	wrong   *Violation // by what the node alone shows
+	shows   bool       // judges see the node otherwise than before the move
 }
 
 // steps returns the ways in which a move can end.
 func (s *searchState) steps(m move, parts *searchParts) []step {
-	n := s.nodes[m.node]
-	c := cause{m.kind, m.keep, m.breaks, m.jumps, m.message, s.left[allowCrash], s.left[allowSlowWrite], s.left[allowCommand]}
-	all, known := n.steps[c]
-	if !known {
-		parts.steps++
-		m.at = 0
-		all = make([]step, 0, 1)
-		for _, a := range moving(n, m, s.left, parts) {
-			e := step{move: m, fate: a.fate, phases: a.phases, name: stepName(m, a.fate)}
-			for i := range e.used {
-				e.used[i] = s.left[i] - a.left[i]
-			}
-			if a.phases[len(a.phases)-1].wrong == nil {
-				e.node = parts.node(a.n)
-			}
-			all = append(all, e)
+	return parts.stepsOf(s.nodes[m.node], cause{
+		m.kind, m.keep, m.breaks, m.jumps, m.message,
+		s.left[allowCrash], s.left[allowSlowWrite], s.left[allowCommand],
+	})
+}
+
+// stepsOf works out what comes of a cause, or remembers it.
+func (p *searchParts) stepsOf(n *searchNode, c cause) []step {
+	all, known := n.steps[c.packed()]
+	if known {
+		return all
+	}
+	p.steps++
+	left := allowed{allowCrash: c.crash, allowSlowWrite: c.slow, allowCommand: c.command}
+	all = make([]step, 0, 1)
+	for i, a := range moving(n, c, left, p) {
+		e := step{cause: c, fate: a.fate, phases: a.phases}
+		for j := range e.used {
+			e.used[j] = left[j] - a.left[j] // what the move itself takes is there, whatever it says here
 		}
-		n.steps[c] = all
+		for j := range a.phases {
+			f := &a.phases[j]
+			f.shows = f.face.view(n.at) != n.view
+			e.sends = e.sends || len(f.sent) > 0
+			e.shows = e.shows || f.elected || f.shows
+		}
+		if a.phases[len(a.phases)-1].wrong == nil {
+			e.node = p.node(a.n, origin{of: n, cause: c, ending: i})
+		}
+		all = append(all, e)
 	}
+	n.steps[c.packed()] = all
 	return all
-}
-
-// severs reports whether connections break on the way.
-func (e *step) severs() bool {
-	return slices.ContainsFunc(e.phases, func(p phase) bool { return p.breaks })
-}
-
-// stepName names a move with its ending.
-func stepName(m move, fate string) uint64 {
-	b := append([]byte(fate), byte(m.kind), byte(m.node), byte(m.keep))
-	b = appendFlag(appendFlag(b, m.breaks), m.jumps)
-	if m.message != nil {
-		b = append(b, m.message.key[:]...)
-	}
-	k := keyOf(b)
-	return binary.LittleEndian.Uint64(k[:])
 }
 
 // acting is a node in the midst of a move.
@@ -105,7 +119,7 @@ func (a *acting) fork() *acting {
 
 // moving makes a move, in every way in which it can end. What a step hands to the disk is
 // stored at once, unless the disk is slow from here on, or the machine crashes here.
-func moving(n *searchNode, m move, left allowed, parts *searchParts) []*acting {
+func moving(n *searchNode, m cause, left allowed, parts *searchParts) []*acting {
 	a := act(n, left, parts)
 	n = a.n
 	switch m.kind {
@@ -140,7 +154,7 @@ func moving(n *searchNode, m move, left allowed, parts *searchParts) []*acting {
 		}
 		a.step(max(n.now, n.wake))
 	case moveCrash:
-		a.crash(int(m.keep), m.breaks)
+		a.fall(int(m.keep), m.breaks)
 	}
 	return a.endings(nil)
 }
@@ -157,7 +171,7 @@ func (a *acting) endings(all []*acting) []*acting {
 			for _, breaks := range []bool{false, true}[:breakings(a.parts.ordered)] {
 				c := a.fork()
 				c.fate += fmt.Sprintf(", then a crash: %d of %d writes survive%s", keep, len(n.pending), describeBreak(breaks))
-				c.crash(keep, breaks)
+				c.fall(keep, breaks)
 				all = c.endings(all)
 			}
 		}
@@ -235,15 +249,15 @@ func (a *acting) stored() {
 	a.stepBehind(w.Then, a.n.now, raft.Input{Kind: raft.InputStored, Stored: w.Seq})
 }
 
-// crash loses all but a prefix of the writes under way, and the node starts again. How long it was down
+// fall is a crash: it loses all but a prefix of the writes under way, and the node starts again. How long it was down
 // makes no difference: what arrives meanwhile is lost, and a message that never arrives is searched anyway.
-func (a *acting) crash(keep int, breaks bool) {
+func (a *acting) fall(keep int, breaks bool) {
 	n, before := a.n, len(a.phases)
 	for j := range keep {
 		n.write(&n.pending[j])
 	}
 	a.left[allowCrash]--
-	n.start()
+	n.start(a.parts.searchSettings)
 	n.look()
 	a.step(0)
 	a.phases[before].breaks = breaks
@@ -271,7 +285,7 @@ func (s *searchState) after(m move, e *step, parts *searchParts) (*searchState, 
 	}
 	for i := range e.phases {
 		p := &e.phases[i]
-		if wrong := next.judge(int(m.node), p); wrong != nil {
+		if wrong := next.judge(int(m.node), p, s.past); wrong != nil {
 			return nil, wrong
 		}
 		if p.breaks {
@@ -281,7 +295,10 @@ func (s *searchState) after(m move, e *step, parts *searchParts) (*searchState, 
 	}
 	next.nodes[m.node] = e.node
 	if !parts.exact {
-		next.settle()
+		next.settle(parts)
+	}
+	if next.past != s.past {
+		next.past = parts.past(next.past)
 	}
 	return &next, nil
 }

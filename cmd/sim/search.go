@@ -80,7 +80,9 @@ bound ended it, and what it saw until then. It ends with status 1 if a judge spo
 	f.StringVar(&from, "from", "", "begin behind the moves of this file, one a line as a search prints them")
 	f.DurationVar(&atMost, "for", 0, "end after this long; 0 is no bound")
 	f.IntVar(&memory, "memory", 4096, "end at this many MiB of heap; 0 is no bound")
-	f.BoolVar(&options.EveryOrder, "every-order", false, "also make moves whose order makes no difference, to compare")
+	f.BoolVar(&options.EveryOrder, "every-order", false, "leave out no order of moves, to compare")
 	f.BoolVar(&options.Exact, "exact", false, "tell all states apart that differ in anything, to compare")
+	f.IntVar(&bounds.Inflight, "inflight", 1, "Appends that may be under way to a follower; 0 is as many as a node allows")
+	f.BoolVar(&bounds.CommitAlone, "commit-alone", false, "a leader tells what it has committed at once; else, as nodes do, with the next entry or heartbeat")
 	return c
 }

@@ -23,7 +23,7 @@ func TestASearchFindsPlantedBugs(t *testing.T) {
 		{"C1", "leader-completeness", "--elections 2 --commands 1 --crashes 0 --losses 0 --duplicates 0 --overtakes -1 --from " + figure8},
 		{"N3", "promises", "--elections 1 --commands 0 --crashes 0 --losses 0 --duplicates 0"},
 	} {
-		args := append([]string{"search", "--states-max", "4000"}, strings.Fields(c.args)...)
+		args := append([]string{"search", "--states-max", "4000", "--inflight", "0", "--commit-alone"}, strings.Fields(c.args)...)
 		list, err := loadMutants(root, filepath.Join("testdata", "mutants"), []string{c.id}, nil)
 		require.NoError(t, err)
 		program, err := list[0].build(root, t.TempDir())
