@@ -36,10 +36,10 @@ type point struct{ load.Point }
 
 func (p point) line() string { return fmt.Sprintf("%-4s ", p.Bench) + p.Line() }
 
-// stretch is a line about a part of a long one.
-type stretch struct{ load.Stretch }
+// stretchLine is a line about a part of a long run.
+type stretchLine struct{ load.Stretch }
 
-func (s stretch) line() string { return s.Line() }
+func (s stretchLine) line() string { return s.Line() }
 
 func raftCommand(show reporter) *cobra.Command {
 	var o raftOptions
@@ -157,7 +157,7 @@ func measureRaft(ctx context.Context, o raftOptions, count int, show reporter) (
 			elections = int(c.elections.Load()) - elections
 			syncs = c.syncs()
 		}, nil
-	}, Pace: o.shape.Pace, Every: o.every, Stretch: func(s load.Stretch) { err = errors.Join(err, show(stretch{s})) }}
+	}, Pace: o.shape.Pace, Every: o.every, Stretch: func(s load.Stretch) { err = errors.Join(err, show(stretchLine{s})) }}
 	result, failed := load.Run(ctx, callers, plan)
 	if err := errors.Join(err, failed); err != nil {
 		return point{}, err
