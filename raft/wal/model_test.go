@@ -187,8 +187,8 @@ func TestAppendOfManyEntriesIsOneWriteAndNoAllocation(t *testing.T) {
 			t.Fatal("append failed")
 		}
 	})
-	// The file in memory makes a page of 4 KiB where none was; the log adds nothing.
-	pages := float64(ops[0].Len)/4096 + 2
+	// The file in memory makes a page of 1 KiB where none was; the log adds nothing.
+	pages := float64(ops[0].Len)/1024 + 2
 	require.LessOrEqual(t, allocs, pages)
 }
 
