@@ -225,6 +225,16 @@ func (s *wisher) fileRef(x uint64) string {
 	return "file_" + base36(uint64(s.files[n-1-below(raft.Mix(x, 2), min(n, 10))].ID))
 }
 
+// newestFile is the newest file that is there; nil: none is.
+func (s *wisher) newestFile() *teamFile {
+	for _, f := range slices.Backward(s.files) {
+		if f.is.when(s.at) {
+			return f
+		}
+	}
+	return nil
+}
+
 // vocabulary is what messages are made of: few words, so that searches find some.
 var vocabulary = [...]string{"alpha", "Beta", "gamma", "delta", "Epsilon", "zeta", "eta2", "theta", "lunch", "Report", "ship", "done"}
 
@@ -257,7 +267,8 @@ func (s *wisher) say(x uint64) state.Command {
 	if s.guesses(raft.Mix(x, 2), 20) {
 		emoji = " "
 	}
-	if s.inclined(raft.Mix(x, 11), s.w.plan.Team.Peek) {
+	forgets := s.w.plan.Team.Keep > 0
+	if s.inclined(raft.Mix(x, 11), s.w.plan.Team.Peek) || forgets && below(raft.Mix(x, 13), 25) == 0 {
 		return s.bringFile(raft.Mix(x, 12))
 	}
 	switch pick := below(x, 100); {
@@ -271,6 +282,9 @@ func (s *wisher) say(x uint64) state.Command {
 		}
 		if len(s.files) > 0 && below(raft.Mix(x, 9), 6) == 0 {
 			c.File = s.fileRef(raft.Mix(x, 10))
+		}
+		if f := s.newestFile(); forgets && f != nil && below(raft.Mix(x, 14), 3) == 0 {
+			c.Place, c.File = s.spell(f.place, raft.Mix(x, 15)), "file_"+base36(uint64(f.ID)) // it may go before the message does
 		}
 		return c
 	case pick < 58:
@@ -439,18 +453,24 @@ func (s *wisher) account(x uint64) {
 	s.op.team.command = c
 }
 
-// forgetful is how often the user says for how long things are kept: soon, if nobody has said it and he may.
+// forgetful is how often the user says for how long things are kept: soon, if he may and nobody has said it, or what is
+// too old is just going.
 func (s *wisher) forgetful() int64 {
 	rate := s.w.plan.Team.Forget
-	if s.me.Admin && s.kept.is.when(s.at) == (state.Retention{}) {
+	if s.me.Admin && (s.kept.round.runs || s.kept.is.when(s.at) == (state.Retention{})) {
 		rate *= 10
 	}
 	return rate
 }
 
-// retention draws for how long things are to be kept: some of them, and now and then all for ever, or for no time at all.
+// retention draws for how long things are to be kept: some of them, or files alone, so that messages stay that came with one;
+// now and then all for ever, in the midst of a round above all, or for no time at all.
 func (s *wisher) retention(x uint64) state.Command {
-	if below(raft.Mix(x, 7), 6) == 0 {
+	spare := uint64(6)
+	if s.kept.round.runs {
+		spare = 2
+	}
+	if below(raft.Mix(x, 7), spare) == 0 {
 		return &account.SetRetention{SetMessages: true, SetFiles: true}
 	}
 	longest := int64(orElse(int64(s.w.plan.Team.Keep), int64(time.Hour)))
@@ -465,6 +485,10 @@ func (s *wisher) retention(x uint64) state.Command {
 	}
 	c := &account.SetRetention{SetMessages: below(raft.Mix(x, 1), 3) > 0, SetFiles: below(raft.Mix(x, 2), 3) > 0, SetEvents: below(raft.Mix(x, 3), 3) > 0}
 	c.To = state.Retention{Messages: draw(raft.Mix(x, 4)), Files: draw(raft.Mix(x, 5)), Events: draw(raft.Mix(x, 6))}
+	if below(raft.Mix(x, 8), 3) == 0 {
+		c.SetMessages, c.SetFiles = true, true
+		c.To.Messages, c.To.Files = 0, time.Duration(between(raft.Mix(x, 5), longest/8, longest/4))
+	}
 	return c
 }
 
