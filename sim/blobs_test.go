@@ -97,6 +97,8 @@ func TestTheJudgesOfFilesSpeakWhenTheyMust(t *testing.T) {
 			require.NoError(t, w.node(1).fs.Remove(dataDir+"/blobs/"+w.files[0].sum.String()+".blob"))
 			w.judgeBlobs()
 		}, BlobDurability},
+		"nothing wants it, and the log has not passed its grace": {func(w *World) { w.goesOn(t, store, w.blobOptions().Grace) }, ""},
+		"nothing wants it, and it is there behind its grace":     {func(w *World) { w.goesOn(t, store, w.blobOptions().Grace+1) }, Collection},
 		"what is read is something else": {func(w *World) {
 			u := w.uploaders[0]
 			u.stage = fileReads
@@ -125,6 +127,18 @@ func TestTheJudgesOfFilesSpeakWhenTheyMust(t *testing.T) {
 		require.NotNil(t, w.violation, name)
 		require.Equal(t, c.want, w.violation.Invariant, name)
 	}
+}
+
+// goesOn has a member that is well hold a file that nothing wants, and the log go on for so long in good times.
+func (w *World) goesOn(t *testing.T, store func(*World, raft.NodeID), by time.Duration) {
+	id := w.plan.Core[0]
+	store(w, id)
+	w.node(id).up, w.now = true, int64(w.plan.Heal+3*collectedAfter)
+	l := &w.judges.logs
+	l.registry = append(l.registry, []registered{{entry: raft.Entry{Index: 3, Term: 1, Time: raft.LogTime(0).Add(by)}}})
+	l.committed = append(l.committed, committed{term: 1, at: int64(w.plan.Heal + 2*collectedAfter)})
+	w.judgeCollected()
+	require.Equal(t, by > w.blobOptions().Grace, w.violation != nil)
 }
 
 // A new node needs the files that others have gathered. However slow bulk lanes and disks are, it must be able to get

@@ -55,8 +55,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.teamScenes()
 	g.seldom()
 	g.retention()
-	g.roomForFiles()
-	g.roomForEvents()
+	g.room()
 	return g.plan
 }
 
@@ -175,20 +174,6 @@ func (g *generator) bounds() {
 	if s.perMille(300) {
 		n.Frames = s.between(1, 8)
 	}
-}
-
-// roomForEvents sees to it that whoever follows the events can hold as many of them as all callers together cause while one travels
-// there and the word that it was taken travels back: else he would be further behind with each.
-func (g *generator) roomForEvents() {
-	n := &g.plan.Node
-	if n.Frames == 0 {
-		return
-	}
-	caused := int64(0)
-	for i := range g.plan.Clients {
-		caused += int64(2*(g.plan.Link.Delay+g.plan.Link.Spread)) * 1000 / int64(g.plan.Clients[i].Every)
-	}
-	n.Frames = max(n.Frames, (caused+999)/1000)
 }
 
 // snapshots draws how often a snapshot is made: most of the time so often that a follower that was

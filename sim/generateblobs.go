@@ -26,19 +26,3 @@ func (g *generator) blobs() {
 		})
 	}
 }
-
-// roomForFiles sees to it that ten files cross a bulk lane in a fifth of the good times: a new node needs what others have
-// gathered for long. The pieces that travel are as large as that takes.
-func (g *generator) roomForFiles() {
-	p := g.plan
-	if p.Blobs.Chunk == 0 {
-		return
-	}
-	bytes := int64(0)
-	for i := range p.Uploaders {
-		bytes += 5 * p.Uploaders[i].Bytes
-	}
-	there := p.Bulk.Delay + p.Bulk.Spread + p.Disk.WriteMax
-	trips := int64((p.Duration-p.Heal)/5) / int64(2*there)
-	p.Blobs.Chunk = max(p.Blobs.Chunk, bytes/(piecesUnderWay*max(trips, 1)))
-}

@@ -45,6 +45,7 @@ const (
 	StateRot           = "state-rot"
 	BlobDurability     = "blob-durability"
 	BlobContent        = "blob-content"
+	Collection         = "collection"
 	Survivor           = "survivor"
 	LockExclusion      = "lock-exclusion"
 	Fences             = "fences"
@@ -87,6 +88,7 @@ var invariants = []struct{ name, sentence string }{
 	{StateRot, "A node whose state is not that of the others finds out, tells them and stops."},
 	{BlobDurability, "A confirmed file is on a majority until its pin has expired and no place has it."},
 	{BlobContent, "A file that is read is the one that was uploaded."},
+	{Collection, "What nothing wants any more goes from the disks when the log has passed its grace."},
 	{Survivor, "Of any one node a new cluster can be made that has all that its disk had synced."},
 	{LockExclusion, "A lock has one holder, who keeps it for its time; only the live fence renews and releases it."},
 	{Fences, "The fences of a lock rise with every grant, so that what was written under an older one is refused."},

@@ -99,6 +99,7 @@ func (w *World) judgeLiveness() {
 	if len(pending) == 0 {
 		w.judgePresence()
 		w.judgeOverdue()
+		w.judgeCollected()
 		return
 	}
 	w.violate(Liveness, "After %s of good times %d things are not done: %s.", time.Duration(w.now-int64(w.plan.Heal)), len(pending), pending[0])

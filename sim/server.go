@@ -20,6 +20,7 @@ type server struct {
 	id    raft.NodeID
 	up    bool
 	epoch uint32 // processes so far; events of earlier ones are void
+	fresh int64  // when this one started, or got another node's state
 	fs    *memfs.FS
 	dir   *node.Disk
 	node  *node.Node
@@ -114,7 +115,7 @@ func (w *World) start(e *event) {
 	if w.trace.on() {
 		w.trace.say("starts with term %d, a vote for %v and %d entries", boot.Hard.Term, boot.Hard.Vote, len(boot.Entries))
 	}
-	s.dir, s.up, s.upkeep = dir, true, upkeep{}
+	s.dir, s.up, s.upkeep, s.fresh = dir, true, upkeep{}, w.now
 	s.clock.reboot(w.now, raft.Mono(1+below(draw(purposeNodeSeed), uint64(time.Hour))))
 	seeds := w.seeds
 	if int(s.id) > w.plan.Nodes || s.device.joins {
@@ -285,7 +286,7 @@ func (s *server) judgeNotes(notes []raft.Note) {
 			applied++
 		case raft.NoteInstall:
 			w.judgeInstall(s, n.Index)
-			s.rot.at = 0 // the state is a snapshot's now, and judged as such
+			s.rot.at, s.fresh = 0, w.now // the state is a snapshot's now, and judged as such
 			moved = true
 		case raft.NoteCompact:
 			w.cover.Compactions++

@@ -54,6 +54,7 @@ type file struct {
 	position raft.Position // of the newest pin that was confirmed to its uploader; zero: none
 	until    raft.LogTime  // of that pin
 	at       int64         // when it was confirmed
+	touched  int64         // when somebody last brought it
 }
 
 // fileRequest is a request on its way to a node.
@@ -208,6 +209,9 @@ func (u *uploader) ask() {
 		}
 	case fileReads:
 		ev.Kind, ev.Blob.Bytes = node.EventReadBlob, int(u.plan.Piece)
+	}
+	if u.stage != fileReads {
+		f.touched = w.now
 	}
 	u.attempt++
 	ev.Ticket = uploaderBit | node.Ticket(u.number)<<40 | node.Ticket(u.attempt)

@@ -1,0 +1,52 @@
+package sim
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A cluster that is asked for more than its plan lets through never comes to an end, and that is no bug of a node: the generator must not draw such
+// a plan. What is wanted stays as it was; what is too narrow for it is widened, and nothing else.
+func TestNoPlanAsksForMoreThanItLetsThrough(t *testing.T) {
+	read := func() *Plan {
+		text, err := os.ReadFile(filepath.Join("..", "testdata", "plans", "excluded", "more-is-wanted-than-fits.plan"))
+		require.NoError(t, err)
+		p, err := Parse(string(text))
+		require.NoError(t, err)
+		return p
+	}
+	for _, c := range []struct {
+		name          string
+		narrow, wider func(*Plan)
+	}{
+		{"entries on their way", func(*Plan) {}, func(p *Plan) { p.Node.Append = 10 }}, // 36 of people, 5 of clients and 4 of servers a second, twice as many for a tenth of one
+		{"entries on their way, of several at a time", func(p *Plan) { p.Node.Append, p.Node.Inflight = 1, 2 }, func(p *Plan) { p.Node.Append = 5 }},
+		{"pieces of a file", func(p *Plan) {
+			p.Node.Append, p.Node.Inflight = 0, 0
+			p.Blobs = BlobPlan{Chunk: 1024, Pin: 10 * time.Second, Grace: 2 * time.Second}
+			p.Uploaders = []UploaderPlan{{Every: 300 * time.Millisecond, Bytes: 8000, Piece: 100, Read: 300, Patience: 3 * time.Second, Timeout: 600 * time.Millisecond}}
+		}, func(p *Plan) { p.Uploaders[0].Piece = 666 }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := read()
+			c.narrow(p)
+			r := Run(p, Options{})
+			require.NotNil(t, r.Violation)
+			require.Equal(t, Liveness, r.Violation.Invariant, r.Violation.Reason)
+
+			(&generator{plan: p}).room()
+			want := read()
+			c.narrow(want)
+			c.wider(want)
+			require.Equal(t, want.Format(), p.Format())
+			require.Nil(t, Run(p, Options{}).Violation)
+
+			(&generator{plan: p}).room()
+			require.Equal(t, want.Format(), p.Format(), "where all fits, nothing changes")
+		})
+	}
+}
