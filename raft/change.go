@@ -246,11 +246,15 @@ func (c *Configuration) left() Configuration {
 	return next
 }
 
-// with returns the configuration with one member more.
+// with returns the configuration with one member more. An id that comes back is another
+// directory: a learner that was to take the former one's place takes nobody's.
 func (c *Configuration) with(m Member) Configuration {
 	next := Configuration{Members: make([]Member, 0, len(c.Members)+1)}
 	done := false
 	for _, o := range c.Members {
+		if o.Replaces == m.ID {
+			o.Replaces = 0
+		}
 		if !done && m.ID < o.ID {
 			next.Members, done = append(next.Members, m), true
 		}
