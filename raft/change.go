@@ -33,7 +33,7 @@ type ChangeKind uint8
 const (
 	ChangeAdd     ChangeKind = iota + 1 // Member becomes a learner, and a voter when it has caught up
 	ChangeRemove                        // ID leaves
-	ChangeReplace                       // as Add; ID leaves in the same change that makes Member a voter
+	ChangeReplace                       // as Add; ID leaves in the same change that makes Member a voter, at once if it is one
 	ChangePromote                       // ID, a learner, becomes a voter now
 )
 
@@ -91,17 +91,30 @@ func (r *Raft) startChange(ch *Change, ticket uint64) {
 // wanted reports whether a configuration has what the change is to bring about.
 func (r *Raft) wanted(ch *Change, c *Configuration) bool {
 	switch ch.Kind {
-	case ChangeAdd, ChangeReplace:
-		m, ok := c.Find(ch.Member.ID)
-		return ok && m.Ident == ch.Member.Ident && m.PeerAddr == ch.Member.PeerAddr
+	case ChangeAdd:
+		return c.lists(&ch.Member)
+	case ChangeReplace:
+		m, _ := c.Find(ch.Member.ID)
+		return c.lists(&ch.Member) && (m.Replaces == ch.ID || r.hasLeft(c, ch.ID))
 	case ChangeRemove:
-		_, still := c.Find(ch.ID)
-		return !still && r.everMember(ch.ID)
+		return r.hasLeft(c, ch.ID)
 	case ChangePromote:
 		m, ok := c.Find(ch.ID)
 		return ok && m.Voter
 	}
 	return false
+}
+
+// lists reports whether the new member of a change is one already: this directory, at this address.
+func (c *Configuration) lists(m *Member) bool {
+	is, ok := c.Find(m.ID)
+	return ok && is.Ident == m.Ident && is.PeerAddr == m.PeerAddr
+}
+
+// hasLeft reports whether the id was a member once and is none now.
+func (r *Raft) hasLeft(c *Configuration, id NodeID) bool {
+	_, still := c.Find(id)
+	return !still && r.everMember(id)
 }
 
 // changed returns the configuration that begins the change, or why there is none.
@@ -112,7 +125,12 @@ func (r *Raft) changed(c *Configuration, ch *Change) (Configuration, Reason) {
 	}
 	switch ch.Kind {
 	case ChangeAdd, ChangeReplace:
-		if _, taken := c.Find(ch.Member.ID); taken {
+		is, taken := c.Find(ch.Member.ID)
+		switch {
+		case !taken:
+		case ch.Kind == ChangeReplace && c.lists(&ch.Member):
+			return c.replacing(&old, &is), 0
+		default:
 			return Configuration{}, RefusedIsMember
 		}
 		if r.wasMember(ch.Member.Ident) {
@@ -128,18 +146,38 @@ func (r *Raft) changed(c *Configuration, ch *Change) (Configuration, Reason) {
 		}
 		return c.with(m), 0
 	case ChangeRemove:
-		switch {
-		case !old.Voter:
-			return c.without(ch.ID), 0
-		case c.voters() == 1:
+		if old.Voter && c.voters() == 1 {
 			return Configuration{}, RefusedLastVoter
 		}
-		return c.joint(0, ch.ID), 0
+		return c.leaving(&old), 0
 	case ChangePromote:
 		return c.joint(ch.ID, old.Replaces), 0
 	}
 	impossible("change of kind %d", ch.Kind)
 	return Configuration{}, 0
+}
+
+// leaving returns the configuration that begins a removal: a learner is outvoted by nobody, and is gone at once.
+func (c *Configuration) leaving(out *Member) Configuration {
+	if out.Voter {
+		return c.joint(0, out.ID)
+	}
+	return c.without(out.ID)
+}
+
+// replacing returns the configuration that begins the replacement of out by who is a member already: a learner takes
+// its place when it has caught up, a voter has nothing to wait for.
+func (c *Configuration) replacing(out, by *Member) Configuration {
+	if by.Voter {
+		return c.leaving(out)
+	}
+	next := c.Clone()
+	for i := range next.Members {
+		if m := &next.Members[i]; m.ID == by.ID {
+			m.Promote, m.Replaces = true, out.ID
+		}
+	}
+	return next
 }
 
 // finishChange answers the caller once what he wanted is committed.
@@ -246,11 +284,15 @@ func (c *Configuration) left() Configuration {
 	return next
 }
 
-// with returns the configuration with one member more.
+// with returns the configuration with one member more. An id that comes back is another
+// directory: a learner that was to take the former one's place takes nobody's.
 func (c *Configuration) with(m Member) Configuration {
 	next := Configuration{Members: make([]Member, 0, len(c.Members)+1)}
 	done := false
 	for _, o := range c.Members {
+		if o.Replaces == m.ID {
+			o.Replaces = 0
+		}
 		if !done && m.ID < o.ID {
 			next.Members, done = append(next.Members, m), true
 		}

@@ -207,6 +207,74 @@ func TestAChangeThatIsMadeAlreadyIsAnsweredAtOnce(t *testing.T) {
 	}
 }
 
+// "4 in the place of 2" means that 2 leaves, also where 4 is a member already because somebody has added it before.
+func TestAMemberThatReplacesAnotherSeesItLeave(t *testing.T) {
+	replace := Change{Kind: ChangeReplace, ID: 2, Member: Member{Ident: ident(4)}}
+	for _, c := range []struct {
+		name             string
+		voters, learners int
+		steps            []string // the configuration after each acknowledgement by 3 and 4
+	}{
+		{"a voter", 4, 0, []string{"{1 2 3 4 | 1 3 4}", "{1 3 4}", "{1 3 4}"}},
+		{"a learner", 3, 1, []string{"{1 2 3 + 4}", "{1 2 3 | 1 3 4}", "{1 3 4}", "{1 3 4}"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := leadWith(t, c.voters, c.learners)
+			b.ask(replace)
+			require.Empty(t, b.out.Changed, "nothing is done yet")
+			for i, want := range c.steps {
+				require.Equal(t, want, b.members(), "step %d", i)
+				b.ack(4)
+				b.ack(3)
+			}
+			last := b.n.LastIndex()
+			b.ask(replace)
+			require.Equal(t, []Changed{{Ticket: 5, Index: last}}, b.out.Changed, "a repetition")
+			require.Equal(t, last, b.n.LastIndex())
+		})
+	}
+	b := leadWith(t, 3, 0)
+	b.ask(Change{Kind: ChangeReplace, ID: 9, Member: Member{Ident: ident(2)}})
+	require.Equal(t, RefusedNoMember, b.out.Refused[0].Reason, "a member takes nobody's place")
+}
+
+// A learner that was to replace a member never came. The member was removed, and its id came back with another
+// directory: that one is to stay when the learner comes at last, for a removed directory never returns.
+func TestALearnerReplacesNobodyWhoCameAfterIt(t *testing.T) {
+	b := leadWith(t, 3, 0)
+	everybody := func() {
+		for _, i := range []int{2, 3} {
+			b.ack(i)
+			b.ack(i)
+		}
+	}
+	b.ask(Change{Kind: ChangeReplace, ID: 3, Member: Member{Ident: ident(4)}})
+	everybody()
+	b.ask(Change{Kind: ChangeRemove, ID: 3})
+	everybody()
+	require.Equal(t, "{1 2 + 4}", b.members())
+	back := Ident{3, 99}
+	b.ask(Change{Kind: ChangeAdd, Member: Member{Ident: back}})
+	b.ack(2)
+	b.ask(Change{Kind: ChangePromote, ID: 3})
+	b.ack(2)
+	ack := func(who Ident) {
+		b.step(Input{Kind: InputMessage, Message: &Message{Kind: MsgAppendReply, Cluster: scriptCluster, From: who, To: ident(1),
+			Term: b.n.Term(), Seq: 99, Granted: true, Matched: b.n.LastIndex()}})
+	}
+	for range 2 {
+		ack(back)
+		b.ack(2)
+	}
+	require.Equal(t, "{1 2 3 + 4}", b.members(), "the id is back")
+	for range 3 {
+		b.ack(4)
+		ack(back)
+		b.ack(2)
+	}
+	require.Equal(t, "{1 2 3 4}", b.members())
+}
+
 // A learner moves no majority, so that one entry removes it, without two majorities.
 func TestALearnerIsRemovedByOneEntry(t *testing.T) {
 	b := leadWith(t, 3, 1)
