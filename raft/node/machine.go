@@ -23,7 +23,7 @@ type Hash [2]uint64
 // StateMachine is the replicated state above the node. Every method is a
 // function of the state and its arguments: no clock, no chance, no order of
 // a Go map. Apply must cope with any bytes: it never panics, and a
-// command that makes no sense gets a reply that says so.
+// command that makes no sense gets a reply that says so. The conformance test is raft/node/machinetest.
 type StateMachine interface {
 	// Apply executes one committed command and returns the reply. It copies
 	// what it keeps of command.
