@@ -6,7 +6,7 @@
 //
 // Start all three, each in a terminal:
 //
-//	go run ./examples/kv --id 1        # and 2, and 3
+//	go run ./cmd/examples/kv --id 1        # and 2, and 3
 //
 // and talk to any of them:
 //
