@@ -91,8 +91,11 @@ func (r *Raft) EntryAt(i Index) (Entry, bool) {
 	return *r.log.entry(i), true
 }
 
-// Config returns the configuration in force.
+// Config returns a copy of the configuration in force.
 func (r *Raft) Config() Configuration { return r.config().Clone() }
+
+// InForce returns the configuration in force itself: to read, and not beyond the next Step.
+func (r *Raft) InForce() *Configuration { return r.config() }
 
 // ConfigIndex returns the entry that holds the configuration in force; zero: the formation record.
 func (r *Raft) ConfigIndex() Index { return r.configs[len(r.configs)-1].index }

@@ -272,8 +272,11 @@ func (w *World) bitesOf(s *server, i raft.Index) []bite {
 	var bites []bite
 	for n := min(len(payload), 40); n >= 10 && len(bites) == 0; n /= 2 {
 		for _, file := range s.fs.Files() {
+			if kindOf(file.Name) != FileLog {
+				continue
+			}
 			b, err := s.fs.Contents(file.Name)
-			if err != nil || kindOf(file.Name) != FileLog {
+			if err != nil {
 				continue
 			}
 			for from := 0; ; {

@@ -55,6 +55,7 @@ type event struct {
 	sequence uint64
 	priority uint8
 	kind     eventKind
+	place    int16  // of the actor to whom it happens, once the scheduler asked; see actorOf
 	who      int32  // node id or client number, by kind
 	arg      uint64 // by kind
 	epoch    uint32 // the process that the event belongs to; another one ignores it
@@ -118,9 +119,11 @@ func (h *heap) pop() event {
 			break
 		}
 		least := child
-		for c := child + 1; c < child+4 && c < n; c++ {
-			if h.events[c].before(&h.events[least]) {
-				least = c
+		if child+3 < n {
+			least = h.earlier(h.earlier(child, child+1), h.earlier(child+2, child+3))
+		} else {
+			for c := child + 1; c < n; c++ {
+				least = h.earlier(least, c)
 			}
 		}
 		if !h.events[least].before(&e) {
@@ -131,6 +134,23 @@ func (h *heap) pop() event {
 	}
 	h.events[i] = e
 	return first
+}
+
+// earlier returns which of two places has what comes first. Which it is no processor can guess, so there is no branch for it.
+func (h *heap) earlier(i, j int) int {
+	d := h.events[j].at - h.events[i].at // both are from 0 on
+	if d == 0 {
+		return h.tie(i, j)
+	}
+	return i + (j-i)&int(d>>63)
+}
+
+// tie is earlier for two events of one instant.
+func (h *heap) tie(i, j int) int {
+	if h.events[j].before(&h.events[i]) {
+		return j
+	}
+	return i
 }
 
 // empty reports whether nothing will ever happen again.

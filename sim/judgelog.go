@@ -18,9 +18,16 @@ type logs struct {
 	registry [][]registered
 	// committed is the agreed log: what the first node to commit an index had.
 	committed []committed
+	newest    committedConfig
 	mirrors   [nodesMax + 1]mirror
 	past      []life // of directories that are gone
 	asks      [nodesMax + 1]asks
+}
+
+// committedConfig is the newest configuration among the first upTo entries of the agreed log, which never change; none if it has no members.
+type committedConfig struct {
+	upTo   int
+	config raft.Configuration
 }
 
 // registered is an entry and the term of the one before it.
@@ -249,12 +256,18 @@ func (w *World) configOf(i raft.Index, term raft.Term) raft.Configuration {
 // membership returns the newest configuration that anybody has committed.
 func (w *World) membership() raft.Configuration {
 	l := &w.judges.logs
-	for i := len(l.committed); i > 0; i-- {
+	newest := &l.newest
+	for i := len(l.committed); i > newest.upTo; i-- {
 		if c := w.configOf(raft.Index(i), l.committed[i-1].term); len(c.Members) > 0 {
-			return c
+			newest.config = c
+			break
 		}
 	}
-	return w.configOf(0, 0)
+	newest.upTo = len(l.committed)
+	if len(newest.config.Members) == 0 {
+		return w.configOf(0, 0)
+	}
+	return newest.config
 }
 
 // judgeOtherLeaders looks for leaders of higher terms that were elected before

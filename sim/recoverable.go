@@ -182,18 +182,24 @@ func (w *World) staysWell(id raft.NodeID) bool {
 
 // configurations returns those that decide somewhere: the newest that is committed, those in
 // force on nodes, what each becomes when a leader that does not know better promotes a learner of the core, and what
-// would be left of each once operators removed whom they want to.
+// would be left of each once operators removed whom they want to. Each is there once: mostly all nodes go by the same, and
+// whoever asks looks at disks for each.
 func (w *World) configurations() []raft.Configuration {
 	list := []raft.Configuration{w.membership()}
+	add := func(c raft.Configuration) {
+		if !slices.ContainsFunc(list, func(o raft.Configuration) bool { return slices.Equal(o.Members, c.Members) }) {
+			list = append(list, c)
+		}
+	}
 	for _, s := range w.servers {
 		if m := &w.judges.logs.mirrors[s.id]; m.config != 0 && w.staysWell(s.id) {
-			list = append(list, w.configOf(m.config, termAt(m.handed, m.config)))
+			add(w.configOf(m.config, termAt(m.handed, m.config)))
 		}
 	}
 	for _, c := range list {
 		for i := range c.Members {
 			if m := &c.Members[i]; m.Promote && !m.Voter && w.staysWell(m.ID) {
-				list = append(list, promoted(c, i))
+				add(promoted(c, i))
 			}
 		}
 	}
@@ -202,7 +208,7 @@ func (w *World) configurations() []raft.Configuration {
 			continue
 		}
 		for _, c := range list {
-			list = append(list, without(c, w.live[i].nodes[0]))
+			add(without(c, w.live[i].nodes[0]))
 		}
 	}
 	return list

@@ -155,9 +155,17 @@ func (w *World) placeOf(e *event) int {
 	return -1
 }
 
+// actorOf returns the same, and looks it up once: searches for rivals pass by the same events again and again.
+func (w *World) actorOf(e *event) int {
+	if e.place == 0 {
+		e.place = int16(w.placeOf(e)) + 2 // from 1
+	}
+	return int(e.place) - 2
+}
+
 // putsOff asks the scheduler whether an event that is due has to wait, and keeps it if so.
 func (w *World) putsOff(e *event) bool {
-	place := w.placeOf(e)
+	place := w.actorOf(e)
 	if place < 0 || e.kind == eventTurn {
 		return false
 	}
@@ -257,7 +265,7 @@ func (w *World) rival(priority int64) (at int64, found bool) {
 			continue
 		}
 		e := &w.heap.events[i]
-		if place := w.placeOf(e); place >= 0 && s.actors[place].priority > priority {
+		if place := w.actorOf(e); place >= 0 && s.actors[place].priority > priority {
 			latest, found = e.at, true
 			continue
 		}

@@ -47,15 +47,17 @@ func (e *edge) awake(w *World) bool {
 	if !s.up || s.pausedUntil > w.now || !w.reachable(s.id) || w.now >= w.edgesStop() {
 		return false
 	}
-	status := s.node.Status()
-	fresh := e.epoch != s.epoch || status.Role != raft.Leader || !e.led
-	e.epoch, e.led = s.epoch, status.Role == raft.Leader
-	for id := range e.seen {
-		if fresh {
+	r := s.node.Raft()
+	leads := r != nil && r.Role() == raft.Leader
+	fresh := e.epoch != s.epoch || !leads || !e.led
+	e.epoch, e.led = s.epoch, leads
+	if fresh {
+		for id := range e.seen {
 			e.seen[id] = w.now
 		}
+		return true
 	}
-	for _, m := range status.Members {
+	for _, m := range s.node.Status().Members {
 		if m.Alive {
 			e.seen[m.ID] = w.now
 		}

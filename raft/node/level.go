@@ -60,7 +60,7 @@ func (n *Node) tickLevel() {
 // them has not said so lately.
 func (n *Node) levelOfAll() uint32 {
 	level := n.settings.MaxLevel
-	c := n.raft.Config()
+	c := n.raft.InForce()
 	for i := range c.Members {
 		if c.Members[i].Ident == n.self {
 			continue

@@ -105,7 +105,7 @@ type StateMark struct {
 
 // marksOf returns the newest marks of this node, and those that members told lately.
 func (n *Node) marksOf() (marks []StateMark) {
-	c := n.raft.Config()
+	c := n.raft.InForce()
 	for i := range c.Members {
 		m := &c.Members[i]
 		own := n.reporting.marks
@@ -158,7 +158,7 @@ func (n *Node) tickReport() {
 }
 
 func (n *Node) sendReport() {
-	c := n.raft.Config()
+	c := n.raft.InForce()
 	if !c.Has(n.self) {
 		return
 	}
@@ -173,7 +173,7 @@ func (n *Node) sendReport() {
 
 // reported takes down what a member says, in the place of what it said before.
 func (n *Node) reported(m *raft.Message) {
-	c := n.raft.Config()
+	c := n.raft.InForce()
 	said, ok := decodeReport(m.Payload)
 	if !ok {
 		n.drop(m, droppedGarbage)
@@ -199,7 +199,7 @@ func (n *Node) reported(m *raft.Message) {
 // the last one that is settled.
 func (n *Node) compare() {
 	r := &n.reporting
-	c := n.raft.Config()
+	c := n.raft.InForce()
 	disputed := false
 	for i := len(r.marks) - 1; i >= 0 && r.marks[i].index > r.agreed && n.stopping == nil; i-- {
 		own := &r.marks[i]
@@ -208,7 +208,7 @@ func (n *Node) compare() {
 			n.note(raft.Note{Kind: NoteAgreed, Index: own.index})
 			break
 		}
-		disputed = n.judge(&c, own) || disputed
+		disputed = n.judge(c, own) || disputed
 	}
 	if disputed && !r.disputed {
 		r.disputedAt = n.now

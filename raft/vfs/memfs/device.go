@@ -71,15 +71,17 @@ func (f *FS) Dirty() []Dirty {
 			continue
 		}
 		name := f.nameOf(ino)
+		old := make([]byte, 0, len(in.dirty)*SectorBytes) // of all pieces
 		for i := range in.dirty {
 			s := &in.dirty[i]
 			off := s.no * SectorBytes
+			old = append(old, s.old[:]...)
 			if n := len(list); n > 0 && list[n-1].Name == name && list[n-1].Off+list[n-1].Len == off {
 				list[n-1].Len += SectorBytes
-				list[n-1].Old = append(list[n-1].Old, s.old[:]...)
+				list[n-1].Old = old[len(old)-int(list[n-1].Len) : len(old) : len(old)]
 				continue
 			}
-			list = append(list, Dirty{Place{name, off, SectorBytes}, append([]byte(nil), s.old[:]...)})
+			list = append(list, Dirty{Place{name, off, SectorBytes}, old[len(old)-SectorBytes : len(old) : len(old)]})
 		}
 	}
 	return list

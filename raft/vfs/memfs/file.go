@@ -15,6 +15,9 @@ const SectorBytes = 512
 // written to first after a clone is copied, and disks that are looked at are cloned all the time.
 const pageBytes = 1024
 
+// pagesAhead bounds for how many pages there is room before they are written.
+const pagesAhead = 64
+
 // page is a piece of a file; without bytes it is zeros. Only the file system that owns it may write to it. The owner stands
 // beside the bytes: with it they would be a little more than 1 KiB, and hold a pointer to be followed.
 type page struct {
@@ -252,8 +255,9 @@ func (in *inode) has(at int) bool { return at < len(in.pages) && in.pages[at].b 
 
 // own returns a page that may be written to.
 func (f *FS) own(in *inode, at int) *[pageBytes]byte {
-	for len(in.pages) <= at {
-		in.pages = append(in.pages, page{})
+	if n := len(in.pages); n <= at { // with room for those that a preallocated file will have next
+		all := int((in.size + pageBytes - 1) / pageBytes)
+		in.pages = slices.Grow(in.pages, max(at+1, min(all, at+pagesAhead))-n)[:at+1]
 	}
 	pg := &in.pages[at]
 	if pg.owner != f.owner {
