@@ -15,6 +15,7 @@ import "time"
 func (g *generator) room() {
 	g.roomForFiles()
 	g.roomForUploads()
+	g.roomForConfirmations()
 	g.roomForEntries()
 	g.roomForEvents()
 }
@@ -85,6 +86,28 @@ func (g *generator) roomForUploads() {
 		u := &p.Uploaders[i]
 		u.Piece = max(u.Piece, u.Bytes/max(trips, 1))
 	}
+}
+
+// roomForConfirmations sees to it that nobody takes a commit for lost before it can be confirmed: in good times he begins anew at another node
+// then, which begins anew, too.
+func (g *generator) roomForConfirmations() {
+	p := g.plan
+	for i := range p.Uploaders {
+		u := &p.Uploaders[i]
+		u.Timeout = max(u.Timeout, roomToSpare*p.confirmation(u.Bytes))
+	}
+}
+
+// confirmation is how long it takes in good times that a file of a size is confirmed: it is asked for and answered; the content is offered
+// to the others, and goes there in pieces; and the pin goes to the leader, to the other nodes, and its commitment to where it was asked for.
+func (p *Plan) confirmation(bytes int64) time.Duration {
+	const trips = 5
+	pieces := int64(1)
+	if p.Blobs.Chunk > 0 {
+		pieces += bytes / (p.Blobs.Chunk * piecesUnderWay)
+	}
+	bulk := max(p.trip(), 2*(p.Bulk.Delay+p.Bulk.Spread))
+	return trips*(p.trip()+p.write()) + time.Duration(pieces)*(bulk+p.write())
 }
 
 // roomForFiles sees to it that ten files cross a bulk lane in a fifth of the good times: a new node needs what others have
