@@ -88,8 +88,8 @@ func (g *generator) roomForUploads() {
 	}
 }
 
-// roomForConfirmations sees to it that nobody takes a commit for lost before it can be confirmed: in good times he begins anew at another node
-// then, which begins anew, too.
+// roomForConfirmations sees to it that an answer to a commit finds somebody who still waits for it: one that comes after he
+// has asked again is an answer to nothing.
 func (g *generator) roomForConfirmations() {
 	p := g.plan
 	for i := range p.Uploaders {
@@ -110,7 +110,7 @@ func (p *Plan) confirmation(bytes int64) time.Duration {
 	return trips*(p.trip()+p.write()) + time.Duration(pieces)*(bulk+p.write())
 }
 
-// roomForFiles sees to it that ten files cross a bulk lane in a fifth of the good times: a new node needs what others have
+// roomForFiles sees to it that ten files cross from node to node in a fifth of the good times: a new node needs what others have
 // gathered for long. The pieces that travel are as large as that takes.
 func (g *generator) roomForFiles() {
 	p := g.plan
@@ -121,7 +121,7 @@ func (g *generator) roomForFiles() {
 	for i := range p.Uploaders {
 		bytes += 5 * p.Uploaders[i].Bytes
 	}
-	there := p.Bulk.Delay + p.Bulk.Spread + p.Disk.WriteMax
+	there := max(p.Bulk.Delay+p.Bulk.Spread, p.Link.Delay+p.Link.Spread) + p.Disk.WriteMax // a plan without bulk lanes has links alone
 	trips := int64((p.Duration-p.Heal)/5) / int64(2*there)
 	p.Blobs.Chunk = max(p.Blobs.Chunk, bytes/(piecesUnderWay*max(trips, 1)))
 }

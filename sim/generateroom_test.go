@@ -31,8 +31,8 @@ func TestNoPlanAsksForMoreThanItLetsThrough(t *testing.T) {
 			p.Node.Append, p.Node.Inflight = 0, 0
 			p.Blobs = BlobPlan{Chunk: 1024, Pin: 10 * time.Second, Grace: 2 * time.Second}
 			p.Uploaders = []UploaderPlan{{Every: 300 * time.Millisecond, Bytes: 8000, Piece: 100, Read: 300, Patience: 3 * time.Second, Timeout: 600 * time.Millisecond}}
-		}, func(p *Plan) { p.Uploaders[0].Piece, p.Uploaders[0].Timeout = 666, confirmed }},
-		{"a commit and who waits for it", patience, func(*Plan) {}, func(p *Plan) { p.Uploaders[0].Timeout = confirmed }},
+		}, func(p *Plan) { p.Uploaders[0].Piece, p.Uploaders[0].Timeout, p.Blobs.Chunk = 666, confirmed, 1111 }},
+		{"a commit and who waits for it", patience, func(*Plan) {}, func(p *Plan) { p.Uploaders[0].Timeout, p.Blobs.Chunk = confirmed, 69 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := read(c.plan)

@@ -117,14 +117,20 @@ func (w *World) uploader(e *event) {
 	}
 }
 
-// again repeats what has no answer, sometimes at another node.
+// again repeats what has no answer, sometimes at another node; in the liveness phase only if this one is not well: elsewhere
+// nothing is done sooner, and what was begun here would be lost.
 func (u *uploader) again() {
-	switch w := u.w; {
-	case u.stage == fileReads:
+	w := u.w
+	if u.stage == fileReads {
 		u.attempt++
 		u.rest()
 		return
-	case u.link.below(3) == 0 || w.healed:
+	}
+	leave := u.link.below(3) == 0
+	if w.healed {
+		leave = !u.canStay(u.at)
+	}
+	if leave {
 		u.anew()
 	}
 	u.ask()
@@ -182,13 +188,19 @@ func (u *uploader) anew() {
 func (u *uploader) elsewhere() {
 	w := u.w
 	var ids []raft.NodeID
-	members := w.membership()
 	for _, s := range w.servers {
-		if _, member := members.Find(s.id); !w.healed || member && w.staysWell(s.id) {
+		if !w.healed || u.canStay(s.id) {
 			ids = append(ids, s.id)
 		}
 	}
 	u.at = ids[u.link.below(uint64(len(ids)))]
+}
+
+// canStay says whether a node is a member that is well.
+func (u *uploader) canStay(id raft.NodeID) bool {
+	members := u.w.membership()
+	_, member := members.Find(id)
+	return member && u.w.staysWell(id)
 }
 
 // ask sends the request of the stage.
