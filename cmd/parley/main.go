@@ -15,6 +15,8 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"parley/cmd/parley/cli"
@@ -24,10 +26,20 @@ func main() {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	var spared atomic.Int64 // how often
 	go func() {
-		s := <-signals
-		signal.Stop(signals) // a second one ends the process at once
-		cancel(errors.Join(cli.ErrInterrupted, errors.New(s.String())))
+		for s := range signals {
+			if s == os.Interrupt && spared.Load() > 0 {
+				continue
+			}
+			signal.Stop(signals) // a second one ends the process at once
+			cancel(errors.Join(cli.ErrInterrupted, errors.New(s.String())))
+			return
+		}
 	}()
-	os.Exit(cli.Run(ctx, os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+	spare := func() (end func()) {
+		spared.Add(1)
+		return sync.OnceFunc(func() { spared.Add(-1) })
+	}
+	os.Exit(cli.Run(ctx, os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Spare: spare}))
 }

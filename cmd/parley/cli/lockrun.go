@@ -15,7 +15,7 @@ import (
 	"parley/rpc/client"
 )
 
-// killAfter is how long a command that is told to end may take, once its lock is lost, before it is killed.
+// killAfter is how long a command or an editor that is told to end may take before it is killed.
 const killAfter = 2 * time.Second
 
 func (a *app) lockRunCommand() *cobra.Command {

@@ -47,6 +47,9 @@ type Streams struct {
 	Out, Err io.Writer
 	// Getenv reads the environment; nil is os.Getenv.
 	Getenv func(string) string
+	// Spare has Ctrl-C mean nothing to this process, until end is called: it is for a program that has the terminal meanwhile, to
+	// which the terminal sends it as well. nil: Ctrl-C is no signal here.
+	Spare func() (end func())
 }
 
 // app is one run of the command.
@@ -73,6 +76,9 @@ type app struct {
 func Run(ctx context.Context, args []string, s Streams) int {
 	if s.Getenv == nil {
 		s.Getenv = os.Getenv
+	}
+	if s.Spare == nil {
+		s.Spare = func() func() { return func() {} }
 	}
 	a := &app{Streams: s}
 	root := a.root()

@@ -18,6 +18,7 @@ type screen struct {
 	ctx     context.Context
 	backend Backend
 	color   bool
+	spare   func() (end func())
 	program *tea.Program
 }
 
@@ -25,7 +26,7 @@ func runScreen(ctx context.Context, m *Model, b Backend, o Options) error {
 	if os.Getenv("TERM") == "dumb" {
 		return &Error{Kind: Usage, Text: "This terminal can't show a screen", Hint: "set TERM, or pipe lines in"}
 	}
-	s := &screen{Model: m, ctx: ctx, backend: b, color: o.Color}
+	s := &screen{Model: m, ctx: ctx, backend: b, color: o.Color, spare: o.Spare}
 	// Signals are the caller's: they end the context. Ctrl-C is a key.
 	s.program = tea.NewProgram(s, tea.WithContext(ctx), tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithoutSignalHandler())
 	ctx, cancel := context.WithCancel(ctx)
@@ -85,7 +86,11 @@ func (s *screen) commands(effects []effect) tea.Cmd {
 	for _, e := range effects {
 		if p := e.program; p != nil {
 			p.cmd.Stderr = io.MultiWriter(os.Stderr, p.said)
-			cmds = append(cmds, tea.ExecProcess(p.cmd, func(err error) tea.Msg { return p.ended(err) }))
+			end := s.spare()
+			cmds = append(cmds, tea.ExecProcess(p.cmd, func(err error) tea.Msg {
+				end()
+				return p.ended(err)
+			}))
 			continue
 		}
 		cmds = append(cmds, func() tea.Msg {
