@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -77,6 +79,8 @@ func TestExitCodesAreThoseOfTheContract(t *testing.T) {
 		{&client.Error{Outcome: node.Refused, Code: codes.InvalidArgument, Reason: "TEXT_NOT_UTF8"}, 1, "TEXT_NOT_UTF8"},
 		{&client.Error{Outcome: node.Refused, Code: codes.Unavailable, Reason: client.ReasonUnavailable}, 7, "UNAVAILABLE"},
 		{&fetch.ExistsError{Path: "x"}, 6, "FILE_EXISTS"},
+		{&fetch.BusyError{Path: "x"}, 6, "FILE_BUSY"},
+		{&fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, 1, "FILE"},
 		{&keep.OpenError{Path: "x"}, 1, "CREDENTIALS_OPEN"},
 		{&keep.UnknownError{Name: "x"}, 3, "CONTEXT_NOT_FOUND"},
 		{&client.Error{Outcome: node.Unknown, Reason: client.ReasonOutcomeUnknown}, 8, "OUTCOME_UNKNOWN"},
