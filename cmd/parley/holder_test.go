@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -112,6 +113,17 @@ func TestR66_ACommandIsEndedWhenItsLockIsLostAndTheLockWhenTheCommandEnds(t *tes
 	require.Error(t, cmd.Wait())
 	require.Equal(t, 6, cmd.ProcessState.ExitCode(), out.String())
 	require.Contains(t, out.String(), "lost")
+
+	// A script's commands are ended with it, also those that don't want to. Who waits for the output waits for all of them.
+	require.NoError(t, os.Remove(filepath.Join(alice.work, "fence")))
+	cmd = alice.command(context.Background(), "lock", "run", "holder/job", "--ttl", "2s", "--", "sh", "-c", `echo $PARLEY_FENCE > fence; (sleep 1000) & (trap "" TERM; sleep 1000); true`)
+	out.Reset()
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &out, 30*time.Second
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	other.must("lock", "break", "holder/job", "--fence", strings.TrimSpace(appears(t, filepath.Join(alice.work, "fence"))))
+	require.NotErrorIs(t, cmd.Wait(), exec.ErrWaitDelay)
+	require.Equal(t, 6, cmd.ProcessState.ExitCode(), out.String())
 
 	bob.must("lock", "run", "holder/job", "--wait", "30s", "--", "sh", "-c", "true")
 	bob.must("lock", "acquire", "holder/job") // it was given up at once

@@ -9,7 +9,7 @@
 //	send.go, message.go, history.go, tail.go, dm.go    messages
 //	file.go, get.go             files
 //	document.go, docread.go, docshare.go, docedit.go    documents
-//	lock.go, lockrun.go         locks
+//	lock.go, lockrun.go, tree_linux.go    locks, and commands that are run under them
 //	ai.go, aidoc.go             help by a model
 //	watch.go, event.go, who.go  what happens, and who is there
 //	shell.go, inshell.go        the screen, and the other commands within it
