@@ -102,7 +102,8 @@ func TestMistakesInTheCommandLineAreUsageErrors(t *testing.T) {
 		"history", "history #general -n 0", "history #general -n x", "history #general --before 0",
 		"history #general --before 1 --after 1", "history #general --bogus", "tail", "cluster bogus", "cluster status x",
 		"send #general x --addrs nowhere", "send #general x --addrs ,", "send #general x --timeout fast",
-		"send #general x --timeout -1s", "send #general x --request-id=", "doc set doc_1", "doc show doc_1 --rev 0", "invite create --uses 0",
+		"send #general x --timeout -1s", "send #general x --request-id=", "doc set doc_1", "doc show doc_1 --rev 0", "doc update doc_1 --file - --if-version 0",
+		"doc update doc_1 --file - --fence 0", "doc restore doc_1 1 --if-version 0", "ai doc-grammar doc_1 --apply --if-version 0", "lock break x --fence 0", "invite create --uses 0",
 		"channel list --joined --all",
 	} {
 		stdout, stderr, code := run("", strings.Fields(args)...)

@@ -152,6 +152,12 @@ func (a *app) begin(cmd *cobra.Command, args []string) error {
 		// Most likely a variable that has no value: who repeats the command counts on its being done once.
 		return usageOf(cmd, "--request-id is empty")
 	}
+	for _, condition := range [...]string{"fence", "if-version"} {
+		// In a request 0 is none: what its caller wants to be done under a condition would be done without one.
+		if f := cmd.Flags().Lookup(condition); f != nil && f.Changed && f.Value.String() == "0" {
+			return usageOf(cmd, "--%s 0: nothing has that; left out, it is no condition", condition)
+		}
+	}
 	return a.beginTrace(cmd, args)
 }
 
