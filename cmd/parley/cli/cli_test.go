@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"strings"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
 	"parley/cmd/parley/fetch"
@@ -135,6 +137,22 @@ func TestAClusterThatDoesNotAnswerIsUnavailable(t *testing.T) {
 	stdout, _, code := run("some text\n", "--json", "--timeout", "100ms", "send", "general", "-")
 	require.Equal(t, 7, code)
 	require.True(t, strings.HasPrefix(stdout, `{"error":{"code":"UNAVAILABLE","message":"`), stdout)
+}
+
+// Whether a log-in happened that nobody answered is not known. It takes no --request-id, so that none is to be recommended.
+func TestALogInOfUnknownFateIsToBeDoneAgain(t *testing.T) {
+	silent := grpc.NewServer(grpc.UnknownServiceHandler(func(_ any, s grpc.ServerStream) error {
+		<-s.Context().Done()
+		return nil
+	}))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	go func() { _ = silent.Serve(l) }()
+	t.Cleanup(silent.Stop)
+	_, stderr, code := run("a password\n", "login", "dora", "--password-stdin", "--addrs", l.Addr().String(), "--timeout", "3s")
+	require.Equal(t, 8, code, stderr)
+	require.Contains(t, stderr, "log in again")
+	require.NotContains(t, stderr, "--request-id")
 }
 
 func TestAnInterruptIsExitCode130(t *testing.T) {

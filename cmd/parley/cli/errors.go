@@ -195,8 +195,11 @@ func (a *app) fail(err error) int {
 	if e, ok := errors.AsType[*printedError](err); ok {
 		return e.exit
 	}
-	if f.exit == exitUnknown && a.requestID != "" {
+	switch {
+	case f.exit == exitUnknown && a.requestID != "":
 		f.Hint = "it may have happened: call it again with the same --request-id, and it happens once"
+	case f.exit == exitUnknown && a.again != "":
+		f.Hint = "it may have happened: " + a.again
 	}
 	if a.json {
 		// stdout is where scripts look; if even that fails there is nobody to tell.

@@ -65,7 +65,9 @@ type app struct {
 	noInput bool
 	// requestID makes a command one that is executed once, however often it is called with it.
 	requestID string
-	timeout   time.Duration
+	// again is what to do when nobody knows whether a command was executed that takes no request id.
+	again   string
+	timeout time.Duration
 
 	traceEndpoint string
 	dialOptions   []grpc.DialOption
