@@ -15,8 +15,6 @@ import (
 	"errors"
 	"os"
 	"os/signal"
-	"sync"
-	"sync/atomic"
 	"syscall"
 
 	"parley/cmd/parley/cli"
@@ -26,20 +24,18 @@ func main() {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	var spared atomic.Int64 // how often
 	go func() {
-		for s := range signals {
-			if s == os.Interrupt && spared.Load() > 0 {
-				continue
-			}
-			signal.Stop(signals) // a second one ends the process at once
-			cancel(errors.Join(cli.ErrInterrupted, errors.New(s.String())))
-			return
-		}
+		s := <-signals
+		signal.Stop(signals) // a second one ends the process at once
+		cancel(errors.Join(cli.ErrInterrupted, errors.New(s.String())))
 	}()
 	spare := func() (end func()) {
-		spared.Add(1)
-		return sync.OnceFunc(func() { spared.Add(-1) })
+		signal.Ignore(os.Interrupt) // by the kernel: one that is caught may be heard of when the other program has long ended
+		return func() {
+			if signal.Reset(os.Interrupt); ctx.Err() == nil {
+				signal.Notify(signals, os.Interrupt)
+			}
+		}
 	}
 	os.Exit(cli.Run(ctx, os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Spare: spare}))
 }

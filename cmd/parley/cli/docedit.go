@@ -156,8 +156,11 @@ func (a *app) runEditor(ctx context.Context, words []string) error {
 	run.Stdin, run.Stdout, run.Stderr = a.In, a.Out, a.Err
 	run.Cancel = func() error { return run.Process.Signal(syscall.SIGTERM) }
 	run.WaitDelay = killAfter
+	if err := run.Start(); err != nil {
+		return err
+	}
 	defer a.Spare()()
-	return run.Run()
+	return run.Wait()
 }
 
 func (a *app) read(ctx context.Context, c *client.Client, id string) (*pb.GetDocumentResponse, error) {

@@ -48,7 +48,7 @@ type Streams struct {
 	// Getenv reads the environment; nil is os.Getenv.
 	Getenv func(string) string
 	// Spare has Ctrl-C mean nothing to this process, until end is called: it is for a program that has the terminal meanwhile, to
-	// which the terminal sends it as well. nil: Ctrl-C is no signal here.
+	// which the terminal sends it as well. That program is started before, or it would be as deaf. nil: Ctrl-C is no signal here.
 	Spare func() (end func())
 }
 

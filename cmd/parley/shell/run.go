@@ -21,7 +21,8 @@ type Options struct {
 	Open string
 	// Plain are the commands of the command line; nil: there are none.
 	Plain Plain
-	// Spare has Ctrl-C mean nothing to this process, until end is called: while another one has the terminal. nil: Ctrl-C is no signal here.
+	// Spare has Ctrl-C mean nothing to this process, until end is called: while another one, which runs already, has the
+	// terminal. nil: Ctrl-C is no signal here.
 	Spare func() (end func())
 	// Zone is where times are shown; nil is the local one.
 	Zone *time.Location

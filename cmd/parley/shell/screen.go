@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"strings"
 	"time"
 
@@ -86,11 +87,7 @@ func (s *screen) commands(effects []effect) tea.Cmd {
 	for _, e := range effects {
 		if p := e.program; p != nil {
 			p.cmd.Stderr = io.MultiWriter(os.Stderr, p.said)
-			end := s.spare()
-			cmds = append(cmds, tea.ExecProcess(p.cmd, func(err error) tea.Msg {
-				end()
-				return p.ended(err)
-			}))
+			cmds = append(cmds, tea.Exec(inFront{p.cmd, s.spare}, func(err error) tea.Msg { return p.ended(err) }))
 			continue
 		}
 		cmds = append(cmds, func() tea.Msg {
@@ -109,6 +106,30 @@ func (s *screen) commands(effects []effect) tea.Cmd {
 	}
 	return tea.Batch(cmds...)
 }
+
+// inFront is a process that has the terminal, and Ctrl-C with it, until it ends.
+type inFront struct {
+	*exec.Cmd
+	spare func() (end func())
+}
+
+// Run implements tea.ExecCommand.
+func (f inFront) Run() error {
+	if err := f.Start(); err != nil {
+		return err
+	}
+	defer f.spare()()
+	return f.Wait()
+}
+
+// SetStdin implements tea.ExecCommand.
+func (f inFront) SetStdin(r io.Reader) { f.Stdin = r }
+
+// SetStdout implements tea.ExecCommand.
+func (f inFront) SetStdout(w io.Writer) { f.Stdout = w }
+
+// SetStderr implements tea.ExecCommand: what the process says is kept as well as shown, and so goes elsewhere already.
+func (f inFront) SetStderr(io.Writer) {}
 
 // View implements tea.Model.
 func (s *screen) View() tea.View {
