@@ -6,8 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -117,13 +117,19 @@ func TestR66_ACommandIsEndedWhenItsLockIsLostAndTheLockWhenTheCommandEnds(t *tes
 	// A script's commands are ended with it, also those that don't want to. Who waits for the output waits for all of them.
 	require.NoError(t, os.Remove(filepath.Join(alice.work, "fence")))
 	cmd = alice.command(context.Background(), "lock", "run", "holder/job", "--ttl", "2s", "--", "sh", "-c", `echo $PARLEY_FENCE > fence; (sleep 1000) & (trap "" TERM; sleep 1000); true`)
-	out.Reset()
-	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &out, 30*time.Second
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer r.Close()
+	cmd.Stdout, cmd.Stderr = w, w
 	require.NoError(t, cmd.Start())
+	require.NoError(t, w.Close())
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
 	other.must("lock", "break", "holder/job", "--fence", strings.TrimSpace(appears(t, filepath.Join(alice.work, "fence"))))
-	require.NotErrorIs(t, cmd.Wait(), exec.ErrWaitDelay)
-	require.Equal(t, 6, cmd.ProcessState.ExitCode(), out.String())
+	require.Error(t, cmd.Wait())
+	require.Equal(t, 6, cmd.ProcessState.ExitCode())
+	require.NoError(t, r.SetReadDeadline(time.Now().Add(30*time.Second))) // else this would wait as long as they sleep
+	_, err = io.ReadAll(r)
+	require.NoError(t, err, "somebody has it still")
 
 	bob.must("lock", "run", "holder/job", "--wait", "30s", "--", "sh", "-c", "true")
 	bob.must("lock", "acquire", "holder/job") // it was given up at once
