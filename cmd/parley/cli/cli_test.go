@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -163,15 +165,48 @@ func TestAnInterruptIsExitCode130(t *testing.T) {
 	require.Equal(t, 130, code)
 }
 
+// silence is an input to which nobody writes. It tells when it is read.
+type silence struct{ read, end chan struct{} }
+
+func (s silence) Read([]byte) (int, error) {
+	close(s.read)
+	<-s.end
+	return 0, io.EOF
+}
+
+// Who presses Ctrl-C where a command waits for him presses it once.
+func TestAnInterruptEndsWhatWaitsForItsInput(t *testing.T) {
+	for _, args := range []string{"send general -", "edit msg_1 -", "doc create --title T --file -", "login bob --password-stdin", "audit verify -", "ai ask -"} {
+		in := silence{make(chan struct{}), make(chan struct{})}
+		t.Cleanup(func() { close(in.end) })
+		ctx, cancel := context.WithCancelCause(t.Context())
+		go func() {
+			<-in.read
+			cancel(ErrInterrupted)
+		}()
+		var out, errs bytes.Buffer
+		require.Equal(t, 130, Run(ctx, strings.Fields(args), Streams{In: in, Out: &out, Err: &errs, Getenv: env(home)}), args)
+	}
+}
+
+// To open a pipe would be to wait for whoever writes to it.
+func TestAPipeIsNoFileToBePut(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	_, stderr, code := run("", "file", "put", "general", pipe)
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "pipe is no file")
+}
+
 func TestTextFromStdinKeepsAllButTheLastNewLine(t *testing.T) {
 	a := &app{Streams: Streams{In: strings.NewReader("one\n\ntwo\n\n")}}
-	text, err := a.readText()
+	text, err := a.readText(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "one\n\ntwo\n", text)
 
 	endless := strings.NewReader(strings.Repeat("x", 2*client.TextBytesMax))
 	a.In = endless
-	text, err = a.readText()
+	text, err = a.readText(t.Context())
 	require.NoError(t, err)
 	require.Greater(t, len(text), client.TextBytesMax, "long enough to be refused")
 	require.NotZero(t, endless.Len(), "and no more of a mistaken pipe")

@@ -17,7 +17,7 @@
 //	operator.go, backup.go, audit.go    what it takes to run it for years
 //	completion.go               what a shell completes
 //	trace.go                    OpenTelemetry; which build this is
-//	output.go, errors.go        text that is safe to show, JSON; exit codes and hints
+//	input.go, output.go, errors.go    what is read; text that is safe to show, JSON; exit codes and hints
 package cli
 
 import (
