@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -112,6 +113,23 @@ func TestR66_ACommandIsEndedWhenItsLockIsLostAndTheLockWhenTheCommandEnds(t *tes
 	require.Error(t, cmd.Wait())
 	require.Equal(t, 6, cmd.ProcessState.ExitCode(), out.String())
 	require.Contains(t, out.String(), "lost")
+
+	// A script's commands are ended with it, also those that don't want to. Who waits for the output waits for all of them.
+	require.NoError(t, os.Remove(filepath.Join(alice.work, "fence")))
+	cmd = alice.command(context.Background(), "lock", "run", "holder/job", "--ttl", "2s", "--", "sh", "-c", `echo $PARLEY_FENCE > fence; (sleep 1000) & (trap "" TERM; sleep 1000); true`)
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer r.Close()
+	cmd.Stdout, cmd.Stderr = w, w
+	require.NoError(t, cmd.Start())
+	require.NoError(t, w.Close())
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	other.must("lock", "break", "holder/job", "--fence", strings.TrimSpace(appears(t, filepath.Join(alice.work, "fence"))))
+	require.Error(t, cmd.Wait())
+	require.Equal(t, 6, cmd.ProcessState.ExitCode())
+	require.NoError(t, r.SetReadDeadline(time.Now().Add(30*time.Second))) // else this would wait as long as they sleep
+	_, err = io.ReadAll(r)
+	require.NoError(t, err, "somebody has it still")
 
 	bob.must("lock", "run", "holder/job", "--wait", "30s", "--", "sh", "-c", "true")
 	bob.must("lock", "acquire", "holder/job") // it was given up at once

@@ -29,5 +29,13 @@ func main() {
 		signal.Stop(signals) // a second one ends the process at once
 		cancel(errors.Join(cli.ErrInterrupted, errors.New(s.String())))
 	}()
-	os.Exit(cli.Run(ctx, os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+	spare := func() (end func()) {
+		signal.Ignore(os.Interrupt) // by the kernel: one that is caught may be heard of when the other program has long ended
+		return func() {
+			if signal.Reset(os.Interrupt); ctx.Err() == nil {
+				signal.Notify(signals, os.Interrupt)
+			}
+		}
+	}
+	os.Exit(cli.Run(ctx, os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Spare: spare}))
 }

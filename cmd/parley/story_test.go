@@ -309,6 +309,32 @@ func TestR46_AGetGoesOnWhereAnotherOneWasBrokenOff(t *testing.T) {
 	}
 }
 
+// R46: two calls that fetch one file to one directory at once: what one of them has compared the other one would write to. So the
+// second one is told, and writes nothing.
+func TestR46_TwoGetsOfOneFileWriteNotOverEachOther(t *testing.T) {
+	c := sharedCluster(t)
+	alice := c.loggedIn(t, "alice")
+	require.NoError(t, os.WriteFile(filepath.Join(alice.work, "twice"), []byte("the content"), 0o600))
+	var f struct{ ID string }
+	require.NoError(t, json.Unmarshal([]byte(alice.must("file", "put", "general", "twice", "--json")), &f))
+	dir := t.TempDir()
+	other, err := os.Create(filepath.Join(dir, "."+f.ID+".part")) // as the first call has it
+	require.NoError(t, err)
+	defer other.Close()
+	require.NoError(t, syscall.Flock(int(other.Fd()), syscall.LOCK_EX))
+
+	out, code := alice.in("", "file", "get", f.ID, "-o", dir, "--force", "--json")
+	require.Equal(t, 6, code, out)
+	require.Contains(t, out, `"FILE_BUSY"`)
+	require.NoFileExists(t, filepath.Join(dir, "twice"))
+	info, err := other.Stat()
+	require.NoError(t, err)
+	require.Zero(t, info.Size())
+
+	require.NoError(t, other.Close())
+	alice.must("file", "get", f.ID, "-o", dir)
+}
+
 // R99: a message, a name or a title of others can't move the cursor or turn the text around; JSON has them as they are.
 func TestR99_WhatOthersWriteCannotMoveTheCursor(t *testing.T) {
 	c := sharedCluster(t)

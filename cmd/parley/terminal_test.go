@@ -3,7 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -184,4 +188,59 @@ func TestR46_ProgressIsForTerminals(t *testing.T) {
 	_, stderr, code := alice.apart("", "file", "put", "general", path)
 	require.Zero(t, code)
 	require.Empty(t, stderr)
+}
+
+// To an editor Ctrl-C is a key like others, and the terminal sends it to all who are in front of it. At stake is what somebody
+// has written: the editor must stay, and what it makes of the document must be stored.
+func TestCtrlCInAnEditorIsTheEditorsAlone(t *testing.T) {
+	c := sharedCluster(t)
+	alice := c.loggedIn(t, "alice")
+	editor := filepath.Join(alice.work, "editor")
+	require.NoError(t, os.WriteFile(editor, []byte("#!/bin/bash\ntrap 'echo caught' INT\necho editing\nread line\necho \"$line\" >> \"$1\"\n"), 0o700))
+
+	id := alice.newDocument("required", "first\n")
+	s := alice.sitsIn([]string{"EDITOR=" + editor}, "doc", "edit", id)
+	s.sees("editing")
+	s.types("\x03")
+	s.sees("caught")
+	s.types("second\r")
+	s.sees("is at version 2")
+	s.leaves(0)
+	require.Equal(t, "first\nsecond\n", alice.must("doc", "show", id))
+
+	s = alice.sitsIn([]string{"EDITOR=" + editor}, "shell")
+	s.sees("alice on 127.0.0.1:")
+	s.types("/doc edit " + id + "\r")
+	s.sees("editing")
+	s.types("\x03")
+	s.sees("caught")
+	s.types("third\r")
+	s.sees("Done: doc edit")
+	require.Equal(t, "first\nsecond\nthird\n", alice.must("doc", "show", id))
+	s.types("exit\r")
+	s.leaves(0)
+}
+
+// An editor that is told to end, with the command that it runs in, leaves a text. Its user learns where it is.
+func TestAnEditThatIsToldToEndSaysWhereTheTextIs(t *testing.T) {
+	c := sharedCluster(t)
+	alice := c.loggedIn(t, "alice")
+	editor := filepath.Join(alice.work, "editor")
+	require.NoError(t, os.WriteFile(editor, []byte("#!/bin/bash\ntrap 'echo saved >> \"$1\"; exit 1' TERM\necho editing\nread line\n"), 0o700))
+	id := alice.newDocument("required", "first\n")
+	cmd := alice.command(t.Context(), "doc", "edit", id)
+	cmd.Env = append(cmd.Env, "EDITOR="+editor)
+	term, err := shelltest.Start(cmd, 110, 26)
+	require.NoError(t, err)
+	t.Cleanup(term.Close)
+	s := &seat{t, t.Context(), term}
+	s.sees("editing")
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	s.leaves(130)
+	at := regexp.MustCompile(`what was written is in (\S+)`).FindStringSubmatch(term.Written())
+	require.NotNil(t, at, term.Written())
+	t.Cleanup(func() { _ = os.Remove(at[1]) })
+	kept, err := os.ReadFile(at[1])
+	require.NoError(t, err)
+	require.Equal(t, "first\nsaved\n", string(kept))
 }

@@ -96,6 +96,7 @@ func (a *app) loginCommand() *cobra.Command {
 			if a.requestID != "" {
 				return usageOf(cmd, "a log-in can't be repeated under a --request-id: log in again, and log out what is too much")
 			}
+			a.again = "log in again; a login that is too much stands in parley sessions until it is revoked or expires"
 			name, err := userOf(args[0])
 			if err != nil {
 				return err

@@ -198,7 +198,7 @@ func (a *app) aiSuggestCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			text, err := a.textOf(args[1])
+			text, err := a.textOf(cmd.Context(), args[1])
 			if err != nil {
 				return err
 			}
@@ -241,7 +241,7 @@ func (a *app) aiAskCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "ask QUESTION [--in PLACE]", Short: "Ask a question, about what was said in a place if one is named", Args: args("QUESTION"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			question, err := a.textOf(args[0])
+			question, err := a.textOf(cmd.Context(), args[0])
 			if err == nil && in != "" {
 				_, err = place(cmd, in)
 			}

@@ -113,7 +113,7 @@ func (a *app) auditVerifyCommand() *cobra.Command {
 		Use: "verify FILE|-", Short: "Check that nothing was changed in an exported audit log, or taken out of it", Args: args("FILE|-"),
 		Long: `Checks every record against its hash, and against the one before it. What was cut off at the end shows in nothing
 but the last position; what the cluster no longer keeps is missing at the beginning.`,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			in := a.In
 			if args[0] != "-" {
 				f, err := os.Open(args[0])
@@ -123,7 +123,7 @@ but the last position; what the cluster no longer keeps is missing at the beginn
 				defer f.Close()
 				in = f
 			}
-			n, first, last, err := verifyAudit(in)
+			n, first, last, err := verifyAudit(input{cmd.Context(), in})
 			if err != nil {
 				return err
 			}

@@ -6,12 +6,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"net"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
 	"parley/cmd/parley/fetch"
@@ -77,6 +83,8 @@ func TestExitCodesAreThoseOfTheContract(t *testing.T) {
 		{&client.Error{Outcome: node.Refused, Code: codes.InvalidArgument, Reason: "TEXT_NOT_UTF8"}, 1, "TEXT_NOT_UTF8"},
 		{&client.Error{Outcome: node.Refused, Code: codes.Unavailable, Reason: client.ReasonUnavailable}, 7, "UNAVAILABLE"},
 		{&fetch.ExistsError{Path: "x"}, 6, "FILE_EXISTS"},
+		{&fetch.BusyError{Path: "x"}, 6, "FILE_BUSY"},
+		{&fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, 1, "FILE"},
 		{&keep.OpenError{Path: "x"}, 1, "CREDENTIALS_OPEN"},
 		{&keep.UnknownError{Name: "x"}, 3, "CONTEXT_NOT_FOUND"},
 		{&client.Error{Outcome: node.Unknown, Reason: client.ReasonOutcomeUnknown}, 8, "OUTCOME_UNKNOWN"},
@@ -98,7 +106,8 @@ func TestMistakesInTheCommandLineAreUsageErrors(t *testing.T) {
 		"history", "history #general -n 0", "history #general -n x", "history #general --before 0",
 		"history #general --before 1 --after 1", "history #general --bogus", "tail", "cluster bogus", "cluster status x",
 		"send #general x --addrs nowhere", "send #general x --addrs ,", "send #general x --timeout fast",
-		"send #general x --timeout -1s", "send #general x --request-id=", "doc set doc_1", "doc show doc_1 --rev 0", "invite create --uses 0",
+		"send #general x --timeout -1s", "send #general x --request-id=", "doc set doc_1", "doc show doc_1 --rev 0", "doc update doc_1 --file - --if-version 0",
+		"doc update doc_1 --file - --fence 0", "doc restore doc_1 1 --if-version 0", "ai doc-grammar doc_1 --apply --if-version 0", "lock break x --fence 0", "invite create --uses 0",
 		"channel list --joined --all",
 	} {
 		stdout, stderr, code := run("", strings.Fields(args)...)
@@ -132,6 +141,22 @@ func TestAClusterThatDoesNotAnswerIsUnavailable(t *testing.T) {
 	require.True(t, strings.HasPrefix(stdout, `{"error":{"code":"UNAVAILABLE","message":"`), stdout)
 }
 
+// Whether a log-in happened that nobody answered is not known. It takes no --request-id, so that none is to be recommended.
+func TestALogInOfUnknownFateIsToBeDoneAgain(t *testing.T) {
+	silent := grpc.NewServer(grpc.UnknownServiceHandler(func(_ any, s grpc.ServerStream) error {
+		<-s.Context().Done()
+		return nil
+	}))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	go func() { _ = silent.Serve(l) }()
+	t.Cleanup(silent.Stop)
+	_, stderr, code := run("a password\n", "login", "dora", "--password-stdin", "--addrs", l.Addr().String(), "--timeout", "3s")
+	require.Equal(t, 8, code, stderr)
+	require.Contains(t, stderr, "log in again")
+	require.NotContains(t, stderr, "--request-id")
+}
+
 func TestAnInterruptIsExitCode130(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(errors.Join(ErrInterrupted, errors.New("interrupt")))
@@ -140,15 +165,48 @@ func TestAnInterruptIsExitCode130(t *testing.T) {
 	require.Equal(t, 130, code)
 }
 
+// silence is an input to which nobody writes. It tells when it is read.
+type silence struct{ read, end chan struct{} }
+
+func (s silence) Read([]byte) (int, error) {
+	close(s.read)
+	<-s.end
+	return 0, io.EOF
+}
+
+// Who presses Ctrl-C where a command waits for him presses it once.
+func TestAnInterruptEndsWhatWaitsForItsInput(t *testing.T) {
+	for _, args := range []string{"send general -", "edit msg_1 -", "doc create --title T --file -", "login bob --password-stdin", "audit verify -", "ai ask -"} {
+		in := silence{make(chan struct{}), make(chan struct{})}
+		t.Cleanup(func() { close(in.end) })
+		ctx, cancel := context.WithCancelCause(t.Context())
+		go func() {
+			<-in.read
+			cancel(ErrInterrupted)
+		}()
+		var out, errs bytes.Buffer
+		require.Equal(t, 130, Run(ctx, strings.Fields(args), Streams{In: in, Out: &out, Err: &errs, Getenv: env(home)}), args)
+	}
+}
+
+// To open a pipe would be to wait for whoever writes to it.
+func TestAPipeIsNoFileToBePut(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	_, stderr, code := run("", "file", "put", "general", pipe)
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "pipe is no file")
+}
+
 func TestTextFromStdinKeepsAllButTheLastNewLine(t *testing.T) {
 	a := &app{Streams: Streams{In: strings.NewReader("one\n\ntwo\n\n")}}
-	text, err := a.readText()
+	text, err := a.readText(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "one\n\ntwo\n", text)
 
 	endless := strings.NewReader(strings.Repeat("x", 2*client.TextBytesMax))
 	a.In = endless
-	text, err = a.readText()
+	text, err = a.readText(t.Context())
 	require.NoError(t, err)
 	require.Greater(t, len(text), client.TextBytesMax, "long enough to be refused")
 	require.NotZero(t, endless.Len(), "and no more of a mistaken pipe")

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/aymanbagabas/go-udiff"
@@ -26,7 +27,7 @@ func (a *app) docEditCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "edit ID [--wait 10s] [--note T]", Short: "Edit a document in $EDITOR, under its lock", Args: args("ID"),
 		Long: `Takes the document's lock, opens its content in $VISUAL or $EDITOR, and writes what was made of it. The lock is kept while the
-editor is open. If it is lost all the same and somebody else wrote meanwhile, nothing of yours is written over his: your text is
+editor is open, and Ctrl-C is the editor's. If it is lost all the same and somebody else wrote meanwhile, nothing of yours is written over his: your text is
 kept in a file, and both changes are shown.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := l.check(cmd); err != nil {
@@ -118,14 +119,12 @@ func (a *app) edit(ctx context.Context, c *client.Client, held *client.HeldLock,
 	if err != nil {
 		return err
 	}
-	run := exec.CommandContext(ctx, editor[0], append(slices.Clone(editor[1:]), path)...)
-	run.Stdin, run.Stdout, run.Stderr = a.In, a.Out, a.Err
-	run.WaitDelay = time.Second
 	quiet := a.announce(held.Context(), c, held.Name)
-	err = run.Run()
+	err = a.runEditor(ctx, append(slices.Clone(editor), path))
 	quiet()
 	if err != nil {
-		return fmt.Errorf("%s: %w; what it wrote is in %s", editor[0], err, path)
+		a.note("what was written is in %s", path) // an interrupt takes the place of the error
+		return fmt.Errorf("%s: %w", editor[0], err)
 	}
 	mine, err := os.ReadFile(path)
 	if err != nil {
@@ -148,6 +147,20 @@ func (a *app) edit(ctx context.Context, c *client.Client, held *client.HeldLock,
 		return err
 	}
 	return errors.Join(os.Remove(path), a.written(got.GetDocument()))
+}
+
+// runEditor waits until the editor ends. To many editors Ctrl-C is a key like others, and the terminal sends it to all
+// who are in front of it: it must not take the editor away from its user. One that is told to end has time to save what it holds.
+func (a *app) runEditor(ctx context.Context, words []string) error {
+	run := exec.CommandContext(ctx, words[0], words[1:]...)
+	run.Stdin, run.Stdout, run.Stderr = a.In, a.Out, a.Err
+	run.Cancel = func() error { return run.Process.Signal(syscall.SIGTERM) }
+	run.WaitDelay = killAfter
+	if err := run.Start(); err != nil {
+		return err
+	}
+	defer a.Spare()()
+	return run.Wait()
 }
 
 func (a *app) read(ctx context.Context, c *client.Client, id string) (*pb.GetDocumentResponse, error) {

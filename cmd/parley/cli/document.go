@@ -86,14 +86,14 @@ func (a *app) contentOf(cmd *cobra.Command, path string) ([]byte, error) {
 	case "":
 		return nil, usageOf(cmd, "--file is missing; - reads stdin")
 	case "-":
-		return io.ReadAll(io.LimitReader(a.In, contentBytesMax))
+		return io.ReadAll(io.LimitReader(input{cmd.Context(), a.In}, contentBytesMax))
 	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, contentBytesMax))
+	return io.ReadAll(io.LimitReader(input{cmd.Context(), f}, contentBytesMax))
 }
 
 // contentBytesMax bounds what is read: one byte more than a document may have, so that what is too long is refused and

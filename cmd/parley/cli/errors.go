@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -94,11 +95,13 @@ func describe(err error) failure {
 		if exists.MayForce {
 			f.Hint += " with -o, or replace it with --force"
 		}
+	case errors.As(err, new(*fetch.BusyError)):
+		f.Code, f.exit, f.Hint = "FILE_BUSY", exitConflict, "nothing was written by this call; wait for the other one, or take another path"
 	case errors.As(err, &open):
 		f.Code, f.Hint = "CREDENTIALS_OPEN", "whoever reads them is you: log out if others may have; to go on: chmod 600 "+open.Path
 	case errors.As(err, &unknown):
 		f.Code, f.exit, f.Hint = "CONTEXT_NOT_FOUND", exitNotFound, "see parley context list; make it with parley context add NAME --addrs A"
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrExist), errors.As(err, new(*fs.PathError)), errors.As(err, new(*os.LinkError)):
 		f.Code = "FILE"
 	}
 	return f
@@ -192,8 +195,11 @@ func (a *app) fail(err error) int {
 	if e, ok := errors.AsType[*printedError](err); ok {
 		return e.exit
 	}
-	if f.exit == exitUnknown && a.requestID != "" {
+	switch {
+	case f.exit == exitUnknown && a.requestID != "":
 		f.Hint = "it may have happened: call it again with the same --request-id, and it happens once"
+	case f.exit == exitUnknown && a.again != "":
+		f.Hint = "it may have happened: " + a.again
 	}
 	if a.json {
 		// stdout is where scripts look; if even that fails there is nobody to tell.

@@ -55,7 +55,7 @@ func (s *inShell) Run(ctx context.Context, args []string) (out, notes string, er
 }
 
 func (s *inShell) execute(ctx context.Context, args []string, out, err io.Writer) error {
-	inner := &app{Streams: Streams{In: strings.NewReader(""), Out: out, Err: err, Getenv: s.Getenv}}
+	inner := &app{Streams: Streams{In: strings.NewReader(""), Out: out, Err: err, Getenv: s.Getenv, Spare: s.Spare}}
 	root := inner.root()
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { _, _ = io.WriteString(out, helpInShell(cmd)) })
 	root.SetArgs(args)

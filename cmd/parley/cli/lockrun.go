@@ -15,7 +15,7 @@ import (
 	"parley/rpc/client"
 )
 
-// killAfter is how long a command that is told to end may take, once its lock is lost, before it is killed.
+// killAfter is how long a command or an editor that is told to end may take before it is killed.
 const killAfter = 2 * time.Second
 
 func (a *app) lockRunCommand() *cobra.Command {
@@ -23,7 +23,8 @@ func (a *app) lockRunCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run NAME|DOC [--ttl 30s] [--wait 10s] -- COMMAND [ARGS]", Short: "Hold a lock while a command runs",
 		Long: `Takes a lock, runs a command and gives the lock up when it ends. The lock is renewed as long as the command
-runs; if it is lost the command is ended, with SIGTERM and then SIGKILL. The command finds the fence in PARLEY_FENCE: whatever
+runs; if it is lost, or this is interrupted, the command is ended, with SIGTERM and then SIGKILL, and on Linux whatever it has
+started, too. The command finds the fence in PARLEY_FENCE: whatever
 it writes to is safe from a holder who lost the lock only if it checks the fence. The exit code is the command's; 6 if the lock is
 not free or was lost.`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -87,13 +88,18 @@ func (e *commandError) Error() string {
 
 // run runs a command as long as a lock is held.
 func (a *app) run(held *client.HeldLock, name string, args []string) error {
+	adopt()
 	c := exec.CommandContext(held.Context(), name, args...)
 	c.Stdin, c.Stdout, c.Stderr = a.In, a.Out, a.Err
 	c.Env = append(os.Environ(), "PARLEY_FENCE="+strconv.FormatUint(held.Fence, 10), "PARLEY_LOCK="+held.Name)
-	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
+	c.Cancel = func() error {
+		signalDescendants(syscall.SIGTERM, c.Process.Pid)
+		return c.Process.Signal(syscall.SIGTERM)
+	}
 	c.WaitDelay = killAfter
 	err := c.Run()
 	if held.Context().Err() != nil {
+		endRest()
 		if lost, ok := errors.AsType[*client.LostError](context.Cause(held.Context())); ok {
 			return lost
 		}
@@ -102,4 +108,15 @@ func (a *app) run(held *client.HeldLock, name string, args []string) error {
 		return &commandError{max(e.ExitCode(), exitError)}
 	}
 	return err
+}
+
+// endRest ends what a command has left behind that was told to end with it: a shell that gets SIGTERM is gone at once, and what it
+// waited for would go on without the lock.
+func endRest() {
+	const look = syscall.Signal(0)
+	for began, sig := time.Now(), look; signalDescendants(sig, 0) > 0 && time.Since(began) < 2*killAfter; time.Sleep(killAfter / 100) {
+		if time.Since(began) > killAfter {
+			sig = syscall.SIGKILL
+		}
+	}
 }

@@ -127,7 +127,7 @@ func (a *app) editCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "edit MSG TEXT|-", Short: "Give a message of yours another text", Args: args("MSG", "TEXT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			text, err := a.textOf(args[1])
+			text, err := a.textOf(cmd.Context(), args[1])
 			if err != nil {
 				return err
 			}

@@ -47,7 +47,7 @@ func (a *app) password(cmd *cobra.Command, p *passwords, prompt string, index in
 			}
 			in = bytes.NewReader(b)
 		}
-		p.lines = bufio.NewReader(io.LimitReader(in, secretLineMax))
+		p.lines = bufio.NewReader(io.LimitReader(input{cmd.Context(), in}, secretLineMax))
 	}
 	if p.lines == nil {
 		return a.typed(cmd, prompt)

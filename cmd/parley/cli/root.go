@@ -9,7 +9,7 @@
 //	send.go, message.go, history.go, tail.go, dm.go    messages
 //	file.go, get.go             files
 //	document.go, docread.go, docshare.go, docedit.go    documents
-//	lock.go, lockrun.go         locks
+//	lock.go, lockrun.go, tree_linux.go    locks, and commands that are run under them
 //	ai.go, aidoc.go             help by a model
 //	watch.go, event.go, who.go  what happens, and who is there
 //	shell.go, inshell.go        the screen, and the other commands within it
@@ -17,7 +17,7 @@
 //	operator.go, backup.go, audit.go    what it takes to run it for years
 //	completion.go               what a shell completes
 //	trace.go                    OpenTelemetry; which build this is
-//	output.go, errors.go        text that is safe to show, JSON; exit codes and hints
+//	input.go, output.go, errors.go    what is read; text that is safe to show, JSON; exit codes and hints
 package cli
 
 import (
@@ -47,6 +47,9 @@ type Streams struct {
 	Out, Err io.Writer
 	// Getenv reads the environment; nil is os.Getenv.
 	Getenv func(string) string
+	// Spare has Ctrl-C mean nothing to this process, until end is called: it is for a program that has the terminal meanwhile, to
+	// which the terminal sends it as well. That program is started before, or it would be as deaf. nil: Ctrl-C is no signal here.
+	Spare func() (end func())
 }
 
 // app is one run of the command.
@@ -62,7 +65,9 @@ type app struct {
 	noInput bool
 	// requestID makes a command one that is executed once, however often it is called with it.
 	requestID string
-	timeout   time.Duration
+	// again is what to do when nobody knows whether a command was executed that takes no request id.
+	again   string
+	timeout time.Duration
 
 	traceEndpoint string
 	dialOptions   []grpc.DialOption
@@ -73,6 +78,9 @@ type app struct {
 func Run(ctx context.Context, args []string, s Streams) int {
 	if s.Getenv == nil {
 		s.Getenv = os.Getenv
+	}
+	if s.Spare == nil {
+		s.Spare = func() func() { return func() {} }
 	}
 	a := &app{Streams: s}
 	root := a.root()
@@ -145,6 +153,12 @@ func (a *app) begin(cmd *cobra.Command, args []string) error {
 	case a.requestID == "" && cmd.Flags().Changed("request-id"):
 		// Most likely a variable that has no value: who repeats the command counts on its being done once.
 		return usageOf(cmd, "--request-id is empty")
+	}
+	for _, condition := range [...]string{"fence", "if-version"} {
+		// In a request 0 is none: what its caller wants to be done under a condition would be done without one.
+		if f := cmd.Flags().Lookup(condition); f != nil && f.Changed && f.Value.String() == "0" {
+			return usageOf(cmd, "--%s 0: nothing has that; left out, it is no condition", condition)
+		}
 	}
 	return a.beginTrace(cmd, args)
 }

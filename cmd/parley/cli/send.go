@@ -32,7 +32,7 @@ func (a *app) sendCommand() *cobra.Command {
 
 // send sends a text, or what stands on stdin.
 func (a *app) send(cmd *cobra.Command, place, replyTo, text string) error {
-	text, err := a.textOf(text)
+	text, err := a.textOf(cmd.Context(), text)
 	if err != nil {
 		return err
 	}
@@ -55,17 +55,17 @@ func (a *app) send(cmd *cobra.Command, place, replyTo, text string) error {
 func bare(place string) string { return strings.TrimPrefix(place, "#") }
 
 // textOf is a text argument, or, if that is -, what stands on stdin.
-func (a *app) textOf(arg string) (string, error) {
+func (a *app) textOf(ctx context.Context, arg string) (string, error) {
 	if arg != "-" {
 		return arg, nil
 	}
-	return a.readText()
+	return a.readText(ctx)
 }
 
 // readText reads a message from stdin, without the new line that ends a text file. Of
 // what is too long to be sent it reads just so much that Send says so.
-func (a *app) readText() (string, error) {
-	b, err := io.ReadAll(io.LimitReader(a.In, client.TextBytesMax+2)) // one too many, and the new line
+func (a *app) readText(ctx context.Context) (string, error) {
+	b, err := io.ReadAll(io.LimitReader(input{ctx, a.In}, client.TextBytesMax+2)) // one too many, and the new line
 	if err != nil {
 		return "", fmt.Errorf("read stdin: %w", err)
 	}

@@ -73,6 +73,7 @@ type codeJSON struct {
 
 // noRequestID refuses to repeat what draws a code: the second code would not be the one that counts.
 func (a *app) noRequestID(cmd *cobra.Command) error {
+	a.again = "make another code; one that nobody was given does no harm"
 	if a.requestID == "" {
 		return nil
 	}

@@ -52,31 +52,11 @@ func openPart(part string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = errors.Join(lock(f), f.Chmod(0o600))
-	if err == nil {
-		err = same(f, part)
-	}
-	if err != nil {
+	if err := f.Chmod(0o600); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return f, nil
+	return own(f, part, func() (fs.FileInfo, error) { return os.Lstat(part) })
 }
-
-// same reports whether a file still has its name: another call may have completed it meanwhile.
-func same(f *os.File, path string) error {
-	is, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	named, err := os.Lstat(path)
-	if err == nil && os.SameFile(is, named) {
-		return nil
-	}
-	return errors.Join(err, errBusy)
-}
-
-// errBusy is what the second of two calls gets for one path.
-var errBusy = errors.New("another backup to this path is under way")
 
 // write has the file written and looks at what was.
 func write(ctx context.Context, c *client.Client, f *os.File, progress func(int64)) (whole Copy, err error) {

@@ -50,10 +50,10 @@ func File(ctx context.Context, c *client.Client, f *pb.File, o Options) (path st
 	if err == nil {
 		err = part.Sync()
 	}
-	if err = errors.Join(err, part.Close()); err != nil {
-		return "", err
+	if err == nil {
+		err = t.take(name)
 	}
-	return t.path, t.take(name)
+	return t.path, errors.Join(err, part.Close()) // it is this call's until it has its name
 }
 
 // Content downloads a file and writes it to w, once all of it is here and its sum was compared: nobody goes on with half of it.
@@ -124,18 +124,27 @@ func (t *target) free() error {
 	return nil
 }
 
-// part opens what has come of a file so far. A link that somebody left there is not followed.
+// part opens what has come of a file so far. It is this call's alone: of two that write to it at once each would give its name to
+// what the other one writes. A link that somebody left there is not followed.
 func (t *target) part(name string) (*os.File, error) {
+	flags, mode := os.O_RDWR, fs.FileMode(0)
 	info, err := t.root.Lstat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return t.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		flags, mode = flags|os.O_CREATE|os.O_EXCL, 0o666
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is in the way", name)
 	}
-	return t.root.OpenFile(name, os.O_RDWR, 0)
+	f, err := t.root.OpenFile(name, flags, mode)
+	if errors.Is(err, fs.ErrExist) { // since a moment ago
+		return nil, &BusyError{filepath.Join(filepath.Dir(t.path), name)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return own(f, filepath.Join(filepath.Dir(t.path), name), func() (fs.FileInfo, error) { return t.root.Lstat(name) })
 }
 
 // take gives what has come its name. Whoever has put something there meanwhile keeps it, without --force.

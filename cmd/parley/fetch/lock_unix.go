@@ -13,7 +13,7 @@ func lock(f *os.File) error {
 	for {
 		switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
 		case errors.Is(err, syscall.EWOULDBLOCK):
-			return errBusy
+			return errLocked
 		case !errors.Is(err, syscall.EINTR):
 			return err
 		}

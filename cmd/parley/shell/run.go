@@ -21,6 +21,9 @@ type Options struct {
 	Open string
 	// Plain are the commands of the command line; nil: there are none.
 	Plain Plain
+	// Spare has Ctrl-C mean nothing to this process, until end is called: while another one, which runs already, has the
+	// terminal. nil: Ctrl-C is no signal here.
+	Spare func() (end func())
 	// Zone is where times are shown; nil is the local one.
 	Zone *time.Location
 }
@@ -32,6 +35,9 @@ type Options struct {
 func Run(ctx context.Context, b Backend, o Options) error {
 	if o.Zone == nil {
 		o.Zone = time.Local
+	}
+	if o.Spare == nil {
+		o.Spare = func() func() { return func() {} }
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errLeft)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ type screen struct {
 	ctx     context.Context
 	backend Backend
 	color   bool
+	spare   func() (end func())
 	program *tea.Program
 }
 
@@ -25,7 +27,7 @@ func runScreen(ctx context.Context, m *Model, b Backend, o Options) error {
 	if os.Getenv("TERM") == "dumb" {
 		return &Error{Kind: Usage, Text: "This terminal can't show a screen", Hint: "set TERM, or pipe lines in"}
 	}
-	s := &screen{Model: m, ctx: ctx, backend: b, color: o.Color}
+	s := &screen{Model: m, ctx: ctx, backend: b, color: o.Color, spare: o.Spare}
 	// Signals are the caller's: they end the context. Ctrl-C is a key.
 	s.program = tea.NewProgram(s, tea.WithContext(ctx), tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithoutSignalHandler())
 	ctx, cancel := context.WithCancel(ctx)
@@ -85,7 +87,7 @@ func (s *screen) commands(effects []effect) tea.Cmd {
 	for _, e := range effects {
 		if p := e.program; p != nil {
 			p.cmd.Stderr = io.MultiWriter(os.Stderr, p.said)
-			cmds = append(cmds, tea.ExecProcess(p.cmd, func(err error) tea.Msg { return p.ended(err) }))
+			cmds = append(cmds, tea.Exec(inFront{p.cmd, s.spare}, func(err error) tea.Msg { return p.ended(err) }))
 			continue
 		}
 		cmds = append(cmds, func() tea.Msg {
@@ -104,6 +106,30 @@ func (s *screen) commands(effects []effect) tea.Cmd {
 	}
 	return tea.Batch(cmds...)
 }
+
+// inFront is a process that has the terminal, and Ctrl-C with it, until it ends.
+type inFront struct {
+	*exec.Cmd
+	spare func() (end func())
+}
+
+// Run implements tea.ExecCommand.
+func (f inFront) Run() error {
+	if err := f.Start(); err != nil {
+		return err
+	}
+	defer f.spare()()
+	return f.Wait()
+}
+
+// SetStdin implements tea.ExecCommand.
+func (f inFront) SetStdin(r io.Reader) { f.Stdin = r }
+
+// SetStdout implements tea.ExecCommand.
+func (f inFront) SetStdout(w io.Writer) { f.Stdout = w }
+
+// SetStderr implements tea.ExecCommand: what the process says is kept as well as shown, and so goes elsewhere already.
+func (f inFront) SetStderr(io.Writer) {}
 
 // View implements tea.Model.
 func (s *screen) View() tea.View {
