@@ -5,13 +5,14 @@ import (
 	"os"
 	"strconv"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
+
+// prSetChildSubreaper is PR_SET_CHILD_SUBREAPER of prctl(2).
+const prSetChildSubreaper = 36
 
 // adopt has the processes that a child leaves behind become this one's own, so that descendants has them. A kernel that can't do
 // that leaves them to whoever takes them.
-func adopt() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
+func adopt() { _, _, _ = syscall.Syscall6(syscall.SYS_PRCTL, prSetChildSubreaper, 1, 0, 0, 0, 0) }
 
 // signalDescendants sends a signal to all descendants but one, and returns how many there are.
 func signalDescendants(sig syscall.Signal, but int) int {
