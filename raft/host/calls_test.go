@@ -1,6 +1,7 @@
 package host
 
 import (
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,14 +11,14 @@ import (
 
 // What is at stake: an answer must never reach a caller that asked something else.
 func TestAnAnswerToACallerThatLeftReachesNobody(t *testing.T) {
-	c := newCalls()
-	w, first, ok := c.open()
+	c := newCalls(new(atomic.Int32))
+	w, first, ok := c.open(false)
 	require.True(t, ok)
 	_, answered := w.leave(first)
 	require.False(t, answered)
 	c.close(first)
 
-	again, second, ok := c.open()
+	again, second, ok := c.open(false)
 	require.True(t, ok)
 	require.Same(t, w, again, "the slot that was used last comes first")
 	require.NotEqual(t, first, second, "no ticket is used twice")
@@ -31,25 +32,25 @@ func TestAnAnswerToACallerThatLeftReachesNobody(t *testing.T) {
 }
 
 func TestCallsAreBounded(t *testing.T) {
-	c := newCalls()
+	c := newCalls(new(atomic.Int32))
 	var tickets []node.Ticket
 	for range callsMax {
-		_, ticket, ok := c.open()
+		_, ticket, ok := c.open(false)
 		require.True(t, ok)
 		require.Zero(t, ticket&streamBit)
 		tickets = append(tickets, ticket)
 	}
-	_, _, ok := c.open()
+	_, _, ok := c.open(false)
 	require.False(t, ok)
 	c.close(tickets[7])
-	_, _, ok = c.open()
+	_, _, ok = c.open(false)
 	require.True(t, ok)
 }
 
 func TestEverybodyWhoStillWaitsIsAnsweredAtTheEnd(t *testing.T) {
-	c := newCalls()
-	a, ticketA, _ := c.open()
-	b, ticketB, _ := c.open()
+	c := newCalls(new(atomic.Int32))
+	a, ticketA, _ := c.open(false)
+	b, ticketB, _ := c.open(false)
 	c.complete(&node.Answer{Ticket: ticketA, Outcome: node.Done})
 	c.completeAll(node.Answer{Outcome: node.Unknown})
 	require.Equal(t, node.Answer{Ticket: ticketA, Outcome: node.Done}, <-a.answer)

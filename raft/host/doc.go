@@ -21,6 +21,12 @@
 // A Step that applies has its messages and stores taken out before it does (node.Output.Ahead): a follower hears of a commit with the
 // next entry, and a busy leader commits one batch as it appends the next. Neither the disk nor the peers wait for the state machine.
 //
+// # A read on the leader
+//
+// A linearizable read is kept in the inbox until those who were just answered have been run, so that one round of heartbeats
+// answers all of them (gather.go); the node gets them as one event. Its caller waits for nothing but the answer at
+// first (patience.go).
+//
 // # The disk
 //
 // One goroutine owns the data directory. It takes every queued Store, writes them
@@ -41,6 +47,6 @@
 // # Reading order
 //
 // transport.go (what it asks of a network), lane.go, pump.go (the loop), inbox.go,
-// disk.go, courtesy.go, calls.go, subscription.go, probe.go (what others may count); queue.go is for those who write a Transport,
+// disk.go, courtesy.go, gather.go, calls.go, patience.go, subscription.go, probe.go (what others may count); queue.go is for those who write a Transport,
 // network.go is one in memory.
 package host

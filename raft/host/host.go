@@ -18,19 +18,20 @@ import (
 // Host runs one node in this process. Its methods may be called from any
 // goroutine.
 type Host struct {
-	cfg   Config
-	root  io.Closer // of the file system, if it is this host's
-	log   *slog.Logger
-	node  *node.Node // the loop's, once it runs
-	self  raft.Ident
-	inbox *inbox
-	calls *calls
-	subs  subscriptions
-	turns *turnstile
-	disk  *disk
-	work  *worker
-	store *storer
-	start time.Time // Mono zero
+	cfg      Config
+	root     io.Closer // of the file system, if it is this host's
+	log      *slog.Logger
+	node     *node.Node // the loop's, once it runs
+	self     raft.Ident
+	inbox    *inbox
+	calls    *calls
+	subs     subscriptions
+	turns    *turnstile
+	disk     *disk
+	work     *worker
+	store    *storer
+	patience *patience
+	start    time.Time // Mono zero
 
 	stop     chan struct{} // closed to ask for a clean stop
 	stopOnce sync.Once
@@ -92,7 +93,6 @@ func start(cfg Config, root io.Closer) (*Host, error) {
 		log:   cfg.Logger.With("node", uint64(cfg.ID)),
 		self:  boot.Identity.Self,
 		inbox: newInbox(),
-		calls: newCalls(),
 		subs:  subscriptions{live: make(map[node.Ticket]*Subscription)},
 		turns: newTurnstile(),
 		disk:  newDisk(dir),
@@ -100,6 +100,8 @@ func start(cfg Config, root io.Closer) (*Host, error) {
 		stop:  make(chan struct{}),
 		done:  make(chan struct{}),
 	}
+	h.calls = newCalls(&h.inbox.gather.coming)
+	h.patience = newPatience(h.calls)
 	h.tellFound(&boot.Found)
 	if size := cfg.WAL.SegmentBytes; size > 0 {
 		h.disk.every = min(prepareEvery, max(int(size/prepareShare), 1)) // each segment brings the next, and removes what is old
@@ -125,6 +127,7 @@ func start(cfg Config, root io.Closer) (*Host, error) {
 	go h.disk.run()
 	go h.work.run()
 	go h.store.run()
+	go h.patience.run()
 	go h.run()
 	return h, nil
 }
@@ -174,9 +177,10 @@ func (h *Host) localNow() Local {
 // EventUploadAppend, EventUploadCommit, EventReadBlob or EventMark to the node and waits for its answer. Do gives the event its ticket. The error is that of
 // the context and comes with Outcome Unknown, since the node may have acted; a
 // full or stopping host is an answer, not an error. A query or a read of a blob never ends Unknown:
-// it changes nothing, so that one without an answer is Refused.
+// it changes nothing, so that one without an answer is Refused. That the context of a linearizable query has ended is noticed
+// up to ten milliseconds late.
 func (h *Host) Do(ctx context.Context, e node.Event) (node.Answer, error) {
-	w, a := h.submit(ctx, &e)
+	w, a := h.submit(ctx, &e, gathers(&e))
 	if w == nil {
 		return h.ended(a), nil
 	}
@@ -189,7 +193,7 @@ func (h *Host) Do(ctx context.Context, e node.Event) (node.Answer, error) {
 func (h *Host) DoAll(ctx context.Context, events []node.Event) ([]node.Answer, error) {
 	answers, waiting := make([]node.Answer, len(events)), make([]*call, len(events))
 	for i := range events {
-		waiting[i], answers[i] = h.submit(ctx, &events[i])
+		waiting[i], answers[i] = h.submit(ctx, &events[i], false) // he is busy with those before it
 	}
 	var late error
 	for i, w := range waiting {
@@ -204,9 +208,10 @@ func (h *Host) DoAll(ctx context.Context, events []node.Event) ([]node.Answer, e
 	return answers, late
 }
 
-// submit gives an event its ticket and puts it into the inbox; without a call its answer is known already.
-func (h *Host) submit(ctx context.Context, e *node.Event) (*call, node.Answer) {
-	w, ticket, ok := h.calls.open()
+// submit gives an event its ticket and puts it into the inbox; without a call its answer is known already. counts is whether
+// others may wait for its caller once it is answered (gather.go).
+func (h *Host) submit(ctx context.Context, e *node.Event, counts bool) (*call, node.Answer) {
+	w, ticket, ok := h.calls.open(counts)
 	if !ok {
 		return nil, node.Answer{Outcome: node.Refused, Code: node.CodeBusy}
 	}
@@ -218,7 +223,9 @@ func (h *Host) submit(ctx context.Context, e *node.Event) (*call, node.Answer) {
 	if at == placedIn {
 		return w, node.Answer{}
 	}
-	w.leave(ticket)
+	if _, answered := w.leave(ticket); answered {
+		h.back(ticket)
+	}
 	h.calls.close(ticket)
 	code := node.CodeBusy
 	if at == placedClosed {
@@ -231,16 +238,19 @@ func (h *Host) submit(ctx context.Context, e *node.Event) (*call, node.Answer) {
 func (h *Host) await(ctx context.Context, w *call, e *node.Event) (node.Answer, error) {
 	ticket := e.Ticket
 	defer h.calls.close(ticket)
-	select {
-	case a := <-w.answer:
-		return certain(e, answered(e, a)), nil
-	case <-ctx.Done():
-	}
-	if a, ok := w.leave(ticket); ok {
+	if a, ok := h.patience.wait(ctx, w, ticket); ok {
+		h.back(ticket)
 		return certain(e, answered(e, a)), nil
 	}
 	h.inbox.note(node.Event{Kind: node.EventCancel, Ticket: ticket})
 	return certain(e, node.Answer{Ticket: ticket, Outcome: node.Unknown}), ctx.Err()
+}
+
+// back tells that a caller who was answered has been run.
+func (h *Host) back(ticket node.Ticket) {
+	if ticket&readBit != 0 {
+		h.inbox.came()
+	}
 }
 
 // answered reads the reply to a query that the node left to the caller.

@@ -16,9 +16,10 @@ type inbox struct {
 	room     sync.Cond // for waiting transports: there is some, or closed
 	wake     chan struct{}
 	events   []node.Event
-	count    atomic.Int32 // of events, for who must not wait for the lock
+	count    atomic.Int32 // of events and of reads that gather no more, for who must not wait for the lock
 	asks     []chan<- node.Status
-	calls    load // of requests in events
+	gather   gather
+	calls    load // of requests in events, but for reads that gather
 	messages load // of the peers' messages in events that are not bulk
 	bulk     load // of those that are
 	lost     []raft.NodeID
@@ -68,13 +69,51 @@ func (b *inbox) call(e *node.Event) placed {
 	switch {
 	case b.closed:
 		return placedClosed
-	case !b.calls.takes(size, inboxCallsMax, inboxBytesMax):
+	case !b.callsNow().takes(size, inboxCallsMax, inboxBytesMax):
 		return placedFull
+	case gathers(e):
+		b.gather.add(e, size)
+		if b.gather.ripe() {
+			b.recount()
+			b.ring()
+		}
+		return placedIn
 	}
+	b.takeGathered() // who asks for several things gets them in their order
 	b.calls.add(size)
 	b.put(e)
 	return placedIn
 }
+
+// callsNow is what all requests that wait take up.
+func (b *inbox) callsNow() *load {
+	return &load{b.calls.events + b.gather.load.events, b.calls.bytes + b.gather.load.bytes}
+}
+
+// takeGathered has the loop take the reads that gather, whoever else is about to come.
+func (b *inbox) takeGathered() {
+	if len(b.gather.asked) == 0 {
+		return
+	}
+	b.calls = *b.callsNow()
+	e := b.gather.batch()
+	b.place(&e)
+}
+
+// came tells that the caller of a read that was answered has been run. The last one wakes the loop for those who wait for him.
+func (b *inbox) came() {
+	if b.gather.coming.Add(-1) > 0 {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.gather.ripe() {
+		b.ring()
+	}
+}
+
+// gathering says whether reads may be waiting for somebody who is about to come.
+func (b *inbox) gathering() bool { return b.gather.coming.Load() > 0 }
 
 // deliver puts peers' messages. It waits while as many of their lane are there as may be.
 func (b *inbox) deliver(msgs []raft.Message) {
@@ -137,14 +176,27 @@ func (b *inbox) ask(to chan<- node.Status) bool {
 }
 
 func (b *inbox) put(e *node.Event) {
-	if b.closed {
-		return
+	if !b.closed {
+		b.place(e)
 	}
+}
+
+func (b *inbox) place(e *node.Event) {
 	b.events = append(b.events, *e)
-	b.count.Store(int32(len(b.events)))
+	b.recount()
 	if len(b.events) == 1 {
 		b.ring()
 	}
+}
+
+// recount tells who gives way how much there is to take. Reads that still gather are not: who gave way for them, too, again and
+// again, would keep a processor from those they wait for.
+func (b *inbox) recount() {
+	n := len(b.events)
+	if b.gather.ripe() {
+		n += len(b.gather.asked)
+	}
+	b.count.Store(int32(n))
 }
 
 func (b *inbox) ring() {
@@ -154,16 +206,19 @@ func (b *inbox) ring() {
 	}
 }
 
-// take returns all that waits and leaves the given empty slices in its place.
-func (b *inbox) take(events []node.Event, asks []chan<- node.Status) ([]node.Event, []chan<- node.Status) {
+// take returns all that waits and leaves the given empty slices in its place. Reads that still gather stay, unless it is late.
+func (b *inbox) take(events []node.Event, asks []chan<- node.Status, late bool) ([]node.Event, []chan<- node.Status) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if late || b.gather.ripe() {
+		b.takeGathered()
+	}
 	select {
 	case <-b.wake: // it was for what is taken here
 	default:
 	}
 	events, b.events = b.events, events
-	b.count.Store(0)
+	b.recount()
 	asks, b.asks = b.asks, asks
 	if b.waiting {
 		b.waiting = false
@@ -171,6 +226,24 @@ func (b *inbox) take(events []node.Event, asks []chan<- node.Status) ([]node.Eve
 	}
 	b.calls, b.messages, b.bulk, b.lost = load{}, load{}, load{}, b.lost[:0]
 	return events, asks
+}
+
+// done lets go of what a take returned: the payloads live on in the log, not here.
+func (b *inbox) done(events []node.Event) {
+	var spare []node.Asked
+	for i := range events {
+		if events[i].Kind == node.EventQueries {
+			spare = events[i].Asked
+		}
+	}
+	clear(events)
+	if spare == nil {
+		return
+	}
+	clear(spare)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.gather.spare = spare
 }
 
 // close refuses everything from now on and frees who waits for room. What is

@@ -17,9 +17,9 @@ func TestABatchCostsOneWakeUp(t *testing.T) {
 	}
 	<-b.wake
 	require.Empty(t, b.wake)
-	events, _ := b.take(nil, nil)
+	events, _ := b.take(nil, nil, false)
 	require.Len(t, events, 10)
-	events, _ = b.take(events[:0], nil)
+	events, _ = b.take(events[:0], nil, false)
 	require.Empty(t, events)
 }
 
@@ -30,7 +30,7 @@ func TestWhoTakesABatchIsNotWokenForItAgain(t *testing.T) {
 	require.Equal(t, placedIn, b.call(&node.Event{Kind: node.EventCommand}))
 	status := make(chan node.Status, 1)
 	require.True(t, b.ask(status))
-	events, asks := b.take(nil, nil)
+	events, asks := b.take(nil, nil, false)
 	require.Len(t, events, 1)
 	require.Len(t, asks, 1)
 	require.Empty(t, b.wake)
@@ -45,7 +45,7 @@ func TestAFloodOfCallersLeavesRoomForPeers(t *testing.T) {
 	for b.call(&node.Event{Kind: node.EventCommand}) == placedIn {
 	}
 	b.deliver([]raft.Message{{Kind: raft.MsgHeartbeat}})
-	events, _ := b.take(nil, nil)
+	events, _ := b.take(nil, nil, false)
 	require.Len(t, events, inboxCallsMax+1)
 	require.Equal(t, raft.MsgHeartbeat, events[inboxCallsMax].Message.Kind)
 }
@@ -55,7 +55,7 @@ func TestBodiesAreBoundedButOneRequestAlwaysFits(t *testing.T) {
 	large := node.Event{Kind: node.EventCommand, Command: node.Command{Body: make([]byte, inboxBytesMax+1)}}
 	require.Equal(t, placedIn, b.call(&large))
 	require.Equal(t, placedFull, b.call(&node.Event{Kind: node.EventCommand, Command: node.Command{Body: []byte{1}}}))
-	b.take(nil, nil)
+	b.take(nil, nil, false)
 	require.Equal(t, placedIn, b.call(&node.Event{Kind: node.EventQuery, Query: node.Query{Body: []byte{1}}}))
 	require.Equal(t, placedFull, b.call(&large))
 }
@@ -70,10 +70,10 @@ func TestPeersWaitForRoomAndLeaveWhenTheInboxCloses(t *testing.T) {
 		}()
 		synctest.Wait()
 		require.Empty(t, delivered, "the bound holds the transport back")
-		events, _ := b.take(nil, nil)
+		events, _ := b.take(nil, nil, false)
 		require.Len(t, events, inboxMessagesMax)
 		require.Equal(t, 1, <-delivered)
-		events, _ = b.take(nil, nil)
+		events, _ = b.take(nil, nil, false)
 		require.Len(t, events, 10)
 
 		go func() {
@@ -105,10 +105,10 @@ func TestBulkThatWaitsForRoomHoldsUpNothingElse(t *testing.T) {
 		require.Empty(t, delivered, "the bound holds the bulk lane back")
 		b.deliver(make([]raft.Message, inboxMessagesMax)) // at once, or this test never ends
 		require.Equal(t, placedIn, b.call(&node.Event{Kind: node.EventCommand}))
-		events, _ := b.take(nil, nil)
+		events, _ := b.take(nil, nil, false)
 		require.Len(t, events, inboxBulkBytesMax>>20+inboxMessagesMax+1)
 		require.Equal(t, 1, <-delivered)
-		events, _ = b.take(nil, nil)
+		events, _ = b.take(nil, nil, false)
 		require.Len(t, events, 1)
 
 		small := raft.Message{Kind: raft.MsgBlob}
@@ -136,7 +136,7 @@ func TestProtocolThatWaitsForRoomHoldsUpNoBulk(t *testing.T) {
 		synctest.Wait()
 		require.Empty(t, delivered)
 		b.deliver([]raft.Message{{Kind: raft.MsgBlob}})
-		b.take(nil, nil)
+		b.take(nil, nil, false)
 		require.Equal(t, 1, <-delivered)
 	})
 }
@@ -146,9 +146,9 @@ func TestALostPeerIsToldOncePerStep(t *testing.T) {
 	b.peerLost(2)
 	b.peerLost(3)
 	b.peerLost(2)
-	events, _ := b.take(nil, nil)
+	events, _ := b.take(nil, nil, false)
 	require.Len(t, events, 2)
 	b.peerLost(2)
-	events, _ = b.take(nil, nil)
+	events, _ = b.take(nil, nil, false)
 	require.Len(t, events, 1)
 }

@@ -29,12 +29,14 @@ func (h *Host) pump() error {
 		asks   []chan<- node.Status
 		wakeAt raft.Mono                // when the node wants to be called
 		armed  = h.now().Add(time.Hour) // when the timer fires
+		limit  = gatherLimit{raft.Never}
 		polite = newCourtesy(h.inbox.waits, 1)
 	)
 	out.Ahead = h.ahead
 	for {
 		polite.yield()
-		events, asks = h.inbox.take(events[:0], asks[:0])
+		late := limit.reached(h.now)
+		events, asks = h.inbox.take(events[:0], asks[:0], late)
 		now := h.now()
 		rest := events
 		for due := now >= wakeAt; due || len(rest) > 0; due = false {
@@ -46,7 +48,8 @@ func (h *Host) pump() error {
 			}
 			rest = rest[n:]
 		}
-		clear(events) // the payloads live on in the log, not here
+		limit.took(events, late)
+		h.inbox.done(events)
 		for i, to := range asks {
 			to <- h.node.Status()
 			asks[i] = nil
@@ -56,8 +59,9 @@ func (h *Host) pump() error {
 		}
 		// The timer is only moved forward: deadlines mostly move away, and firing
 		// once too early is cheaper than moving the timer at every Step.
-		if wakeAt < armed || now >= armed {
-			armed = min(wakeAt, now.Add(time.Hour))
+		limit.rest(h.inbox.gathering(), now)
+		if at := min(wakeAt, limit.at); at < armed || now >= armed {
+			armed = min(at, now.Add(time.Hour))
 			timer.Reset(armed.Sub(now))
 		}
 		select {
@@ -293,12 +297,16 @@ func (h *Host) describeMembers() string {
 // closes, so that the last promises still leave.
 func (h *Host) shutDown(cause error) {
 	h.inbox.close()
-	events, _ := h.inbox.take(nil, nil)
+	events, _ := h.inbox.take(nil, nil, true)
 	for i := range events {
 		switch events[i].Kind {
 		case node.EventOpenSession, node.EventCloseSession, node.EventCommand, node.EventQuery, node.EventTransfer, node.EventChange,
 			node.EventUploadBegin, node.EventUploadAppend, node.EventUploadCommit, node.EventReadBlob, node.EventMark:
 			h.calls.complete(&node.Answer{Ticket: events[i].Ticket, Outcome: node.Refused, Code: node.CodeStopping})
+		case node.EventQueries:
+			for _, q := range events[i].Asked {
+				h.calls.complete(&node.Answer{Ticket: q.Ticket, Outcome: node.Refused, Code: node.CodeStopping})
+			}
 		}
 	}
 	h.calls.completeAll(node.Answer{Outcome: node.Unknown, Code: node.CodeStopping})
@@ -306,6 +314,7 @@ func (h *Host) shutDown(cause error) {
 		s.end(h.stoppingAnswer(s))
 	}
 	h.last = h.node.Status()
+	h.patience.close()
 	h.work.close()
 	h.store.close()
 	if err := h.disk.close(); cause == nil && err != nil {

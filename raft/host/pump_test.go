@@ -1,6 +1,7 @@
 package host
 
 import (
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,7 +23,7 @@ func (s *sendSpy) Send(msgs []raft.Message) { s.send(msgs) }
 func TestMessagesLeaveBeforeTheOwnDiskBegins(t *testing.T) {
 	d := newDisk(nil) // nobody takes its queue
 	sent := 0
-	h := &Host{disk: d, calls: newCalls(), cfg: Config{Transport: &sendSpy{send: func(msgs []raft.Message) {
+	h := &Host{disk: d, calls: newCalls(new(atomic.Int32)), cfg: Config{Transport: &sendSpy{send: func(msgs []raft.Message) {
 		sent += len(msgs)
 		require.Zero(t, d.waits())
 	}}}}

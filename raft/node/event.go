@@ -44,6 +44,7 @@ const (
 	EventTell                                // the state machine is to be told Command.Body; nobody waits (see tell.go)
 	EventNotice                              // the streams of all nodes are to be told Command.Body; nobody waits, nothing is kept (see notice.go)
 	EventMark                                // Ticket wants the nodes' states compared at one position: Answer.Position (see report.go)
+	EventQueries                             // so many EventQuery, in the order of Asked
 )
 
 // Event is one thing that happened outside the node.
@@ -53,6 +54,7 @@ type Event struct {
 	Message   *raft.Message // the node keeps its payloads, not the struct
 	Command   Command
 	Query     Query
+	Asked     []Asked       // EventQueries; the node keeps the bodies, not the slice
 	From      raft.Position // EventSubscribe, EventTaken: the last position the caller has seen
 	Reader    string        // EventSubscribe: on whose behalf, in the words of the state machine (Discreet)
 	Audiences []string      // EventSubscribe: only what concerns one of these; none: all that the reader may see
@@ -104,6 +106,12 @@ type Query struct {
 	Off bool
 	// Whole has the node answer with all of its replicated state, for a backup. Body says nothing then.
 	Whole bool
+}
+
+// Asked is a query and whoever wants it answered.
+type Asked struct {
+	Ticket Ticket
+	Query  Query
 }
 
 // Outcome says how a request ended. There are no other ways.

@@ -205,7 +205,11 @@ func (n *Node) event(ev *Event) {
 	case EventCommand:
 		n.command(ev)
 	case EventQuery:
-		n.query(ev)
+		n.query(ev.Ticket, &ev.Query)
+	case EventQueries:
+		for i := range ev.Asked {
+			n.query(ev.Asked[i].Ticket, &ev.Asked[i].Query)
+		}
 	case EventSubscribe:
 		n.subscribe(ev)
 	case EventTaken:
@@ -253,6 +257,10 @@ func (n *Node) eventWhileStopping(ev *Event) {
 	case EventOpenSession, EventCloseSession, EventCommand, EventQuery, EventSubscribe, EventTransfer, EventChange,
 		EventUploadBegin, EventUploadAppend, EventUploadCommit, EventReadBlob, EventMark:
 		n.refuse(ev.Ticket, CodeStopping)
+	case EventQueries:
+		for i := range ev.Asked {
+			n.refuse(ev.Asked[i].Ticket, CodeStopping)
+		}
 	}
 }
 

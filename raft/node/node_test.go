@@ -498,3 +498,26 @@ func TestTheTraceOfACallerReachesTheNoteOfItsApply(t *testing.T) {
 	}
 	require.Equal(t, []raft.NoteKind{raft.NoteAppend, raft.NoteApply}, kinds)
 }
+
+// A host hands in the reads of a round as one event. What comes of it must be what comes of so many events.
+func TestManyQueriesInOneEventAreAsManyEvents(t *testing.T) {
+	m := formed(t, 1).leader()
+	m.do(command(m.open(1), 1, "a"))
+	other := m.node.Clone()
+	var each []Event
+	all := Event{Kind: EventQueries}
+	for i, q := range []Query{{Body: []byte("x")}, {Consistency: Stale}, {Body: make([]byte, 1<<22)}, {Off: true}, {}} {
+		each = append(each, Event{Kind: EventQuery, Ticket: Ticket(9000 + i), Query: q})
+		all.Asked = append(all.Asked, Asked{Ticket: Ticket(9000 + i), Query: q})
+	}
+	var one, many Output
+	m.node.Step(m.node.now, []Event{all}, &one)
+	other.Step(other.now, each, &many)
+	require.Len(t, many.Done, 5)
+	for i := range one.Done { // each has a clone of its own
+		require.Equal(t, many.Done[i].View == nil, one.Done[i].View == nil)
+		one.Done[i].View, many.Done[i].View = nil, nil
+	}
+	require.Equal(t, many.Done, one.Done)
+	require.Equal(t, other.AppendState(nil), m.node.AppendState(nil))
+}

@@ -68,19 +68,19 @@ func (r *reads) clone() reads {
 }
 
 // query answers a stale query at once and asks the protocol about any other.
-func (n *Node) query(ev *Event) {
+func (n *Node) query(t Ticket, q *Query) {
 	switch {
 	case n.raft == nil:
-		n.refuse(ev.Ticket, CodeNotFormed)
-	case len(ev.Query.Body) > n.settings.Limits.QueryBytesMax:
-		n.refuse(ev.Ticket, CodeTooLarge)
-	case ev.Query.Consistency == Stale:
-		n.answerQuery(pendingRead{ev.Ticket, ev.Query.Body, ev.Query.Off, ev.Query.Whole})
+		n.refuse(t, CodeNotFormed)
+	case len(q.Body) > n.settings.Limits.QueryBytesMax:
+		n.refuse(t, CodeTooLarge)
+	case q.Consistency == Stale:
+		n.answerQuery(pendingRead{t, q.Body, q.Off, q.Whole})
 	case n.reads.len() >= n.settings.Limits.ReadsMax:
-		n.refuse(ev.Ticket, CodeBusy)
+		n.refuse(t, CodeBusy)
 	default:
-		n.reads.add(pendingRead{ev.Ticket, ev.Query.Body, ev.Query.Off, ev.Query.Whole})
-		n.in = append(n.in, raft.Input{Kind: raft.InputRead, Ticket: uint64(ev.Ticket)})
+		n.reads.add(pendingRead{t, q.Body, q.Off, q.Whole})
+		n.in = append(n.in, raft.Input{Kind: raft.InputRead, Ticket: uint64(t)})
 	}
 }
 

@@ -64,7 +64,8 @@ const fanoutPeer = "grpc-fanout"
 var peers = []peer{
 	{"etcd-raft", "etcd-io/raft with etcd's WAL, over framed TCP, callers in process", startEtcdRaft},
 	{"etcd-raft-grpc", "the same behind a bare gRPC front: one unary call a request", startEtcdRaftFront},
-	{"hashicorp", "hashicorp/raft with raft-wal, over its TCP transport, callers in process", startHashicorp},
+	{"hashicorp", "hashicorp/raft with raft-wal, over its TCP transport, callers in process", startHashicorp(hashiraft.Linearizable)},
+	{"hashicorp-verify", "the same, with reads that believe VerifyLeader: not quite linearizable", startHashicorp(hashiraft.AsVerified)},
 	{"etcd", "three members of the etcd server, through its client", startEtcd},
 	{"grpc-echo", "a gRPC call that does nothing: the ceiling of everything behind gRPC", startEcho},
 	{fanoutPeer, "messages to many gRPC streams: the ceiling of everything that pushes", nil},
@@ -80,7 +81,7 @@ func peerNames() (names []string) {
 func peerTable() string {
 	var b strings.Builder
 	for _, p := range peers {
-		fmt.Fprintf(&b, "  %-14s  %s\n", p.name, p.about)
+		fmt.Fprintf(&b, "  %-16s  %s\n", p.name, p.about)
 	}
 	return b.String()
 }
@@ -144,18 +145,20 @@ func (o *options) connectionsOf() int {
 	return max(1, o.callers/callersPerConnection)
 }
 
-func startHashicorp(ctx context.Context, _ options, dir string) (*system, error) {
-	c, err := hashiraft.Start(dir)
-	if err != nil {
-		return nil, err
+func startHashicorp(reads hashiraft.Reads) func(context.Context, options, string) (*system, error) {
+	return func(ctx context.Context, _ options, dir string) (*system, error) {
+		c, err := hashiraft.Start(dir, reads)
+		if err != nil {
+			return nil, err
+		}
+		s := &system{cluster: c, close: []func() error{c.Close}, transport: "tcp", sync: "fsync"}
+		leader, err := c.Leader(ctx)
+		if err != nil {
+			return nil, errors.Join(err, s.end())
+		}
+		s.session = func(int) kv.Session { return leader.Session() }
+		return s, nil
 	}
-	s := &system{cluster: c, close: []func() error{c.Close}, transport: "tcp", sync: "fsync"}
-	leader, err := c.Leader(ctx)
-	if err != nil {
-		return nil, errors.Join(err, s.end())
-	}
-	s.session = func(int) kv.Session { return leader.Session() }
-	return s, nil
 }
 
 func startEtcd(ctx context.Context, o options, dir string) (*system, error) {

@@ -42,7 +42,7 @@ type Node struct {
 	raft  *raft.Raft
 	fsm   *fsm
 	disk  *timedLog
-	net   *raft.NetworkTransport
+	net   *heartbeats
 	wins  atomic.Int64
 	reads reader
 }
@@ -79,7 +79,7 @@ func (c *Cluster) ServerAddr(id raft.ServerID) (raft.ServerAddress, error) {
 }
 
 // Start starts the nodes with a folder each under dir.
-func Start(dir string) (*Cluster, error) {
+func Start(dir string, reads Reads) (*Cluster, error) {
 	c := &Cluster{addrs: map[raft.ServerID]raft.ServerAddress{}}
 	quiet := hclog.NewNullLogger()
 	var servers []raft.Server
@@ -94,7 +94,7 @@ func Start(dir string) (*Cluster, error) {
 		c.mu.Lock()
 		c.addrs[id] = t.LocalAddr()
 		c.mu.Unlock()
-		c.Nodes = append(c.Nodes, &Node{net: t})
+		c.Nodes = append(c.Nodes, &Node{net: newHeartbeats(t), reads: reader{asVerified: reads == AsVerified}})
 		servers = append(servers, raft.Server{ID: id, Address: t.LocalAddr()})
 	}
 	for i, n := range c.Nodes {

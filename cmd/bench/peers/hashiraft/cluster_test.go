@@ -11,8 +11,9 @@ import (
 // What was acknowledged is on disk: a system that is measured without that would be a race against nothing.
 func TestWhatWasAcknowledgedIsThereAfterARestart(t *testing.T) {
 	dir := t.TempDir()
-	for round := range uint64(2) {
-		c, err := Start(dir)
+	for round, reads := range []Reads{Linearizable, AsVerified} {
+		round := uint64(round)
+		c, err := Start(dir, reads)
 		require.NoError(t, err)
 		leader, err := c.Leader(t.Context())
 		require.NoError(t, err)

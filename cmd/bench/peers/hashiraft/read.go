@@ -4,11 +4,24 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
+	"time"
+)
+
+// Reads is what a read believes.
+type Reads uint8
+
+const (
+	// Linearizable reads believe a majority that has answered heartbeats which left after the read began.
+	Linearizable Reads = iota
+	// AsVerified reads believe VerifyLeader, which may have been answered by heartbeats that left before: see heartbeats.
+	AsVerified
 )
 
 // reader makes reads linearizable: the commit index is taken, then a majority says that this node still leads, and the
 // map is read when it is applied that far. All reads that wait share one question to the majority.
 type reader struct {
+	asVerified bool
+
 	node  *Node
 	wait  chan *read
 	stop  chan struct{}
@@ -39,6 +52,8 @@ func (r *reader) close() {
 
 func (r *reader) run() {
 	defer close(r.done)
+	again := time.NewTicker(verifyAgain)
+	defer again.Stop()
 	for {
 		var batch []*read
 		select {
@@ -59,10 +74,39 @@ func (r *reader) run() {
 		if index <= r.floor.Load() {
 			index = 0
 		}
-		err := r.node.raft.VerifyLeader().Error()
+		err := r.verify(again.C)
 		for _, q := range batch {
 			q.index = index
 			q.answer <- err
+		}
+	}
+}
+
+// verifyAgain is how often VerifyLeader is asked again while no follower answers: it is what has heartbeats sent at once.
+const verifyAgain = 50 * time.Millisecond
+
+// verify returns nil if this node still leads. VerifyLeader has a heartbeat sent to every follower that waits for no answer, and to the others
+// as soon as they have answered the last one; so who is not satisfied with what it says need only wait for these.
+func (r *reader) verify(again <-chan time.Time) error {
+	if r.asVerified {
+		return r.node.raft.VerifyLeader().Error()
+	}
+	term, question := r.node.raft.CurrentTerm(), r.node.net.ask()
+	for {
+		if err := r.node.raft.VerifyLeader().Error(); err != nil {
+			return err
+		}
+		for wait := true; wait; {
+			if r.node.net.heard(term, question) >= size/2 { // and this node is one more
+				return nil
+			}
+			select {
+			case <-r.node.net.moved:
+			case <-again:
+				wait = false
+			case <-r.stop:
+				return errStopped
+			}
 		}
 	}
 }
