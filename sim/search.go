@@ -1,6 +1,9 @@
 package sim
 
-import "fmt"
+import (
+	"fmt"
+	"math/bits"
+)
 
 // The bounded exhaustive search. It has three nodes of raft.Step, each with an abstract disk and a
 // clock of its own, and makes every choice that the bounds allow: which message arrives next,
@@ -270,11 +273,10 @@ func (s *searching) way(number uint32) (way []string) {
 	return way
 }
 
-// Odds bounds how probable it is that two of the states had one fingerprint, so that one of them was not searched: by
-// the number of pairs, for hashes that are as good as drawn.
-func (r *SearchResult) Odds() float64 {
-	n := float64(r.States)
-	return n * n / 2 / (1 << fingerprintBits)
+// Odds bounds how probable it is that two of the states had one fingerprint, so that one of them was not searched: less than 1 in 2 to
+// this. There are fewer than States²/2 pairs, and the hashes are as good as drawn.
+func (r *SearchResult) Odds() int {
+	return fingerprintBits + 1 - 2*bits.Len(uint(r.States))
 }
 
 // String is the line that a search ends with.

@@ -67,7 +67,7 @@ bound ended it, and what it saw until then. It ends with status 1 if a judge spo
 				}
 				return errFailed
 			case r.Finished:
-				fmt.Fprintf(c.OutOrStdout(), "  states are told apart by hashes: that two shared one has odds below %.0e\n", r.Odds())
+				fmt.Fprintf(c.OutOrStdout(), "  states are told apart by hashes: the odds that two shared one are below 1 in 2^%d\n", r.Odds())
 			default:
 				fmt.Fprintf(c.OutOrStdout(), "  ended by its bound of %s after %s: nothing is said about what it did not see\n", why, time.Since(began).Round(time.Second))
 			}
@@ -86,7 +86,7 @@ bound ended it, and what it saw until then. It ends with status 1 if a judge spo
 	f.IntVar(&bounds.StatesMax, "states-max", 0, "end after this many states; 0 is no bound")
 	f.StringVar(&from, "from", "", "begin behind the moves of this file, one a line as a search prints them")
 	f.DurationVar(&atMost, "for", 0, "end after this long; 0 is no bound")
-	f.IntVar(&memory, "memory", 12288, "end at this many MiB of heap; 0 is no bound")
+	f.IntVar(&memory, "memory", 16384, "end at this many MiB of heap; 0 is no bound")
 	f.BoolVar(&options.EveryOrder, "every-order", false, "leave out no order of moves, to compare")
 	f.BoolVar(&options.Exact, "exact", false, "tell all states apart that differ in anything, to compare")
 	f.IntVar(&bounds.Inflight, "inflight", 1, "Appends that may be under way to a follower; 0 is as many as a node allows")
