@@ -10,13 +10,20 @@ package raft
 //   - where the numbers of writes begin: they only ever meet one another, and in InputStored;
 //   - the age of what is old enough;
 //   - how long a node that is loyal to nobody will wait before it campaigns;
-//   - what only another role reads.
+//   - what only another role reads;
+//   - if the node is still, which heartbeats its peers answered.
+//
+// A still node sends no timed heartbeat but the one that every leader begins with, and is asked to read nothing. Then nobody
+// waits for the answer to a round, and the answers to the first find no loss: nothing was sent before it (progress.overdue).
 //
 // Two nodes of one shape do the same from now on, write numbers apart.
-func (r *Raft) AppendShape(dst []byte) []byte {
+func (r *Raft) AppendShape(dst []byte, still bool) []byte {
 	c := *r
 	c.draws = 0
 	c.shapeTimes()
+	if still {
+		c.shapeRounds()
+	}
 	c.shapeWrites()
 	return c.AppendState(dst)
 }
@@ -37,6 +44,14 @@ func (r *Raft) shapeTimes() {
 		if p.probeAt = max(p.probeAt, r.now-2*Mono(r.cfg.Heartbeat)); !p.probed {
 			p.probeAt, p.probeRound = r.now, 0
 		}
+	}
+}
+
+// shapeRounds forgets which heartbeats were answered, and what an answer would have to show.
+func (r *Raft) shapeRounds() {
+	for i := range r.peers {
+		p := &r.peers[i]
+		p.round, p.markRound, p.markSent, p.lastBeat = 0, 0, 0, 0
 	}
 }
 

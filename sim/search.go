@@ -1,6 +1,9 @@
 package sim
 
-import "fmt"
+import (
+	"fmt"
+	"math/bits"
+)
 
 // The bounded exhaustive search. It has three nodes of raft.Step, each with an abstract disk and a
 // clock of its own, and makes every choice that the bounds allow: which message arrives next,
@@ -131,16 +134,17 @@ func Search(bounds SearchBounds, options SearchOptions) *SearchResult {
 
 // settings are what a search does not change on its way.
 func (b *SearchBounds) settings(o SearchOptions) searchSettings {
-	how := searchSettings{exact: o.Exact, ordered: b.Overtakes >= 0, inflight: b.Inflight, commitDelay: searchCommitDelay}
+	how := searchSettings{exact: o.Exact, still: b.Beats == 0, ordered: b.Overtakes >= 0, inflight: b.Inflight, commitDelay: searchCommitDelay}
 	if b.CommitAlone {
 		how.commitDelay = 0
 	}
+	how.told = b.Beats > 0 || b.Inflight != 1 || b.CommitAlone
 	return how
 }
 
 // follow makes the move that is described like this, nil if there is none.
 func (s *searching) follow(state *searchState, line string) *searchState {
-	for _, m := range state.moves(nil, s.parts.ordered) {
+	for _, m := range state.moves(nil, &s.parts.searchSettings) {
 		for i, all := 0, state.steps(m, s.parts); i < len(all); i++ {
 			if describe(m, state)+all[i].fate != line {
 				continue
@@ -221,25 +225,33 @@ func (s *searching) open(state *searchState, number uint32) bool {
 
 // openAmple goes on with the moves of one node, if they are enough. It reports whether they are, and whether the bounds let the search go on.
 func (s *searching) openAmple(state *searchState, number uint32) (enough, goOn bool) {
-	node := state.ample(s.parts)
-	if node < 0 {
-		return false, true
+	for node := state.ample(s.parts, -1); node >= 0; node = state.ample(s.parts, node) {
+		behind := s.unseen(state, node)
+		if behind == nil {
+			continue
+		}
+		s.result.Ample++
+		for _, next := range behind {
+			s.result.Transitions++
+			if !s.meet(next, number) {
+				return true, false
+			}
+		}
+		return true, true
 	}
-	var behind []*searchState
+	return false, true
+}
+
+// unseen returns where the moves of a node lead; nil if they show the judges something.
+func (s *searching) unseen(state *searchState, node int) (behind []*searchState) {
+	past := s.parts.remembered(state)
 	if !s.strides(state, stride{}, node, func(last *stride, next *searchState, wrong *Violation) bool {
 		behind = append(behind, next)
-		return wrong == nil && !last.step.shows && next.past == state.past
+		return wrong == nil && !last.step.shows && s.parts.remembered(next) == past
 	}) {
-		return false, true
+		return nil
 	}
-	s.result.Ample++
-	for _, next := range behind {
-		s.result.Transitions++
-		if !s.meet(next, number) {
-			return true, false
-		}
-	}
-	return true, true
+	return behind
 }
 
 // way goes the way to a state once more and describes it.
@@ -259,6 +271,12 @@ func (s *searching) way(number uint32) (way []string) {
 		})
 	}
 	return way
+}
+
+// Odds bounds how probable it is that two of the states had one fingerprint, so that one of them was not searched: less than 1 in 2 to
+// this. There are fewer than States²/2 pairs, and the hashes are as good as drawn.
+func (r *SearchResult) Odds() int {
+	return fingerprintBits + 1 - 2*bits.Len(uint(r.States))
 }
 
 // String is the line that a search ends with.

@@ -15,6 +15,7 @@ type move struct {
 	message *parcel // nil if it takes none
 	at      int     // the message's place
 	jumps   bool    // the message overtakes others
+	peer    int8    // whom a leader is told to have lost, if it is told in vain
 }
 
 type moveKind uint8
@@ -23,6 +24,7 @@ const (
 	moveDeliver moveKind = iota + 1
 	moveDouble
 	moveLose
+	moveTold
 	moveVanish
 	moveStored
 	movePropose
@@ -32,12 +34,12 @@ const (
 )
 
 // moves lists what may happen in a state.
-func (s *searchState) moves(into []move, ordered bool) []move {
+func (s *searchState) moves(into []move, how *searchSettings) []move {
 	for i, p := range s.flight {
 		if i > 0 && s.flight[i-1] == p {
 			continue // the same message once more: the same
 		}
-		jumps := ordered && i > 0 && s.flight[i-1].link() == p.link()
+		jumps := how.ordered && i > 0 && s.flight[i-1].link() == p.link()
 		if jumps && s.left[allowOvertake] == 0 {
 			continue
 		}
@@ -53,24 +55,31 @@ func (s *searchState) moves(into []move, ordered bool) []move {
 		if s.nodes[p.from].leads {
 			into = append(into, move{kind: moveLose, node: p.from, message: p, at: i})
 		}
-		if ordered {
+		if how.ordered {
 			into = append(into, move{kind: moveVanish, node: p.to, message: p, at: i})
 		}
 	}
 	for _, n := range s.nodes {
-		into = s.movesOf(into, n, ordered)
+		into = s.movesOf(into, n, how)
 	}
 	return into
 }
 
 // movesOf lists what a node may do by itself.
-func (s *searchState) movesOf(into []move, n *searchNode, ordered bool) []move {
+func (s *searchState) movesOf(into []move, n *searchNode, how *searchSettings) []move {
 	i := int8(n.at)
 	if len(n.pending) > 0 {
 		into = append(into, move{kind: moveStored, node: i})
 	}
 	if n.leads && s.left[allowCommand] > 0 {
 		into = append(into, move{kind: movePropose, node: i})
+	}
+	if how.told && n.leads && s.left[allowLoss] > 0 {
+		for peer := range int8(searchNodes) {
+			if peer != i {
+				into = append(into, move{kind: moveTold, node: i, peer: peer})
+			}
+		}
 	}
 	if n.leads && s.left[allowBeat] > 0 || !n.leads && s.left[allowElection] > 0 {
 		into = append(into, move{kind: moveTimer, node: i})
@@ -81,7 +90,7 @@ func (s *searchState) movesOf(into []move, n *searchNode, ordered bool) []move {
 	if s.left[allowCrash] > 0 {
 		for keep := 0; keep <= len(n.pending); keep++ {
 			into = append(into, move{kind: moveCrash, node: i, keep: int8(keep)})
-			if ordered {
+			if how.ordered {
 				into = append(into, move{kind: moveCrash, node: i, keep: int8(keep), breaks: true})
 			}
 		}
@@ -102,6 +111,8 @@ func describe(m move, s *searchState) string {
 		return "deliver " + describeParcel(m.message.m) + ", a copy is still under way"
 	case moveLose:
 		return "lose " + describeParcel(m.message.m) + ", its sender is told"
+	case moveTold:
+		return fmt.Sprintf("node %d: it is told that a message to node %d was lost, and none was", id, m.peer+1)
 	case moveVanish:
 		return "lose " + describeParcel(m.message.m)
 	case moveStored:

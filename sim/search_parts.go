@@ -27,7 +27,7 @@ func newSearchParts(how searchSettings) *searchParts {
 
 // node returns the one node that is like this one. It came about as origin says, if there is none yet.
 func (p *searchParts) node(n *searchNode, from origin) *searchNode {
-	n.key = n.encode(p.exact)
+	n.key = n.encode(&p.searchSettings)
 	known := p.nodeOf[n.key]
 	if known == nil {
 		n.quiet = n.now.Add(searchElectionTimeout - n.r.LeaderQuiet(n.now))
@@ -78,12 +78,21 @@ func (p *searchParts) past(of *searchPast) *searchPast {
 	return known
 }
 
-// fingerprint tells states apart: 96 bits of hashes. Two states that share one are taken for one; among a thousand million
-// states the odds of a single such pair are below one in a thousand million.
+// remembered is what judges remember in a state that is still of use to them.
+func (p *searchParts) remembered(s *searchState) *searchPast {
+	if past := s.past.behind(s.oldestTerm()); past != s.past {
+		return p.past(past)
+	}
+	return s.past
+}
+
+// fingerprint tells states apart by hashes. Two states that share one are taken for one (SearchResult.Odds).
 type fingerprint struct {
 	high uint64
 	low  uint32
 }
+
+const fingerprintBits = 64 + 32
 
 // lane is one of the two independent hashes that make a fingerprint.
 func (k *key) lane(i int) uint64 { return binary.LittleEndian.Uint64(k[8*i:]) }

@@ -9,7 +9,9 @@ import (
 // searchSettings are what a search does not change on its way.
 type searchSettings struct {
 	exact       bool
+	still       bool // no heartbeat timer fires; see raft.AppendShape
 	ordered     bool // links keep their order
+	told        bool // leaders may be told of losses that were none; see dead
 	inflight    int  // Appends under way to a follower; zero is the default of raft.Limits
 	commitDelay time.Duration
 }

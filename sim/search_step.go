@@ -15,6 +15,7 @@ type cause struct {
 	kind                 moveKind
 	keep                 int8
 	breaks, jumps        bool
+	peer                 int8
 	message              *parcel
 	crash, slow, command uint8 // what may still be used up
 }
@@ -27,6 +28,7 @@ type packedCause struct {
 
 func (c *cause) packed() packedCause {
 	rest := uint64(c.kind) | uint64(uint8(c.keep))<<8 | uint64(c.crash)<<16 | uint64(c.slow)<<24 | uint64(c.command)<<32
+	rest |= uint64(uint8(c.peer)) << 48
 	if c.breaks {
 		rest |= 1 << 40
 	}
@@ -60,7 +62,7 @@ type phase struct {
 // steps returns the ways in which a move can end.
 func (s *searchState) steps(m move, parts *searchParts) []step {
 	return parts.stepsOf(s.nodes[m.node], cause{
-		m.kind, m.keep, m.breaks, m.jumps, m.message,
+		m.kind, m.keep, m.breaks, m.jumps, m.peer, m.message,
 		s.left[allowCrash], s.left[allowSlowWrite], s.left[allowCommand],
 	})
 }
@@ -135,6 +137,9 @@ func moving(n *searchNode, m cause, left allowed, parts *searchParts) []*acting 
 	case moveLose:
 		a.left[allowLoss]--
 		a.step(n.now, raft.Input{Kind: raft.InputPeerLost, Peer: m.message.m.To.ID})
+	case moveTold:
+		a.left[allowLoss]--
+		a.step(n.now, raft.Input{Kind: raft.InputPeerLost, Peer: raft.NodeID(m.peer + 1)})
 	case moveVanish:
 		a.left[allowLoss]--
 		a.phases = append(a.phases, phase{face: n.face})

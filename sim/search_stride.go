@@ -71,7 +71,7 @@ func (s *searching) strides(state *searchState, so stride, node int, say func(la
 	}
 	last.state = state
 	var room [24]move
-	for _, m := range state.moves(room[:0], s.parts.ordered) {
+	for _, m := range state.moves(room[:0], &s.parts.searchSettings) {
 		if node >= 0 && int(m.node) != node || !so.owes.pays(&m) {
 			continue
 		}

@@ -50,6 +50,9 @@ func (p *searchParts) image(n *searchNode, as int) *searchNode {
 			n.images[as] = p.rest[compose(n.origin.rest, as)][renamings(as)[n.at]]
 		} else {
 			c := n.origin.cause
+			if c.kind == moveTold {
+				c.peer = renamings(as)[c.peer]
+			}
 			if c.message != nil {
 				c.message = p.imageOfParcel(c.message, as)
 			}
@@ -93,7 +96,7 @@ func (p *searchParts) imageOfPast(s *searchPast, as int) *searchPast {
 // whose sets of views are the same have shown their judges the same.
 func (s *searchState) view(p *searchParts) uint64 {
 	var best uint64
-	past := p.past(s.past.behind(s.oldestTerm()))
+	past := p.remembered(s)
 	for as := range searchRenamings {
 		h := p.imageOfPast(past, as).key.lane(0)
 		for _, n := range s.nodes {

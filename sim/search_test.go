@@ -24,6 +24,9 @@ var small = []SearchBounds{
 	{Elections: 1, Losses: 1, Overtakes: 1, Inflight: 1},
 	{Elections: 1, Duplicates: 1, Inflight: 1},
 	{Elections: 1, Beats: 1, Losses: 1, Inflight: 1},
+	{Elections: 1, Crashes: 1, Duplicates: 1, Inflight: 1},
+	{Elections: 1, Commands: 1, Losses: 1, Inflight: 1},
+	{Elections: 2, Inflight: 1},
 }
 
 // Within small bounds everything that can happen is looked at, and nothing is wrong.

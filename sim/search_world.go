@@ -98,11 +98,27 @@ type face struct {
 // look has the judges see what the protocol is now.
 func (n *searchNode) look() {
 	n.leads, n.term, n.commit = n.r.Role() == raft.Leader, n.r.Term(), n.r.Commit()
+	if n.sameLog() {
+		return // most steps leave it as it was, and a search remembers very many
+	}
 	n.log = make([]raft.Entry, 0, n.r.LastIndex())
 	for i := raft.Index(1); i <= n.r.LastIndex(); i++ {
 		e, _ := n.r.EntryAt(i)
 		n.log = append(n.log, e)
 	}
+}
+
+// sameLog reports whether the protocol's log is what judges saw last.
+func (n *searchNode) sameLog() bool {
+	if raft.Index(len(n.log)) != n.r.LastIndex() {
+		return false
+	}
+	for i := range n.log {
+		if e, _ := n.r.EntryAt(raft.Index(i + 1)); !sameEntry(&n.log[i], &e) {
+			return false
+		}
+	}
+	return true
 }
 
 // ident names the node at place i.
@@ -158,12 +174,12 @@ func (f *face) termAt(i raft.Index) raft.Term {
 }
 
 // encode is the node's canonical encoding: its protocol, and its disk where that differs.
-func (n *searchNode) encode(exact bool) key {
+func (n *searchNode) encode(how *searchSettings) key {
 	b := []byte{byte(n.at)}
-	if exact {
+	if how.exact {
 		b = n.r.AppendState(b)
 	} else {
-		b = n.r.AppendShape(b)
+		b = n.r.AppendShape(b, how.still)
 	}
 	b = appendFlag(b, n.slow)
 	b = appendHard(b, &n.hard)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -11,6 +12,9 @@ import (
 
 	"parley/sim"
 )
+
+// searchGarbagePercent has garbage collected often: what a search keeps is nearly all that it has, and it has gigabytes.
+const searchGarbagePercent = 40
 
 func searchCommand() *cobra.Command {
 	var bounds sim.SearchBounds
@@ -52,6 +56,7 @@ bound ended it, and what it saw until then. It ends with status 1 if a judge spo
 				}
 				options.From = strings.Split(strings.TrimRight(string(text), "\n"), "\n")
 			}
+			defer debug.SetGCPercent(debug.SetGCPercent(searchGarbagePercent))
 			r := sim.Search(bounds, options)
 			fmt.Fprintln(c.OutOrStdout(), r)
 			switch v := r.Violation; {
@@ -61,7 +66,9 @@ bound ended it, and what it saw until then. It ends with status 1 if a judge spo
 					fmt.Fprintf(c.OutOrStdout(), "  %3d  %s\n", i+1, step)
 				}
 				return errFailed
-			case !r.Finished:
+			case r.Finished:
+				fmt.Fprintf(c.OutOrStdout(), "  states are told apart by hashes: the odds that two shared one are below 1 in 2^%d\n", r.Odds())
+			default:
 				fmt.Fprintf(c.OutOrStdout(), "  ended by its bound of %s after %s: nothing is said about what it did not see\n", why, time.Since(began).Round(time.Second))
 			}
 			return nil
@@ -76,10 +83,10 @@ bound ended it, and what it saw until then. It ends with status 1 if a judge spo
 	f.IntVar(&bounds.Duplicates, "duplicates", 1, "messages that arrive twice")
 	f.IntVar(&bounds.Overtakes, "overtakes", 0, "messages that arrive before what left earlier on their link; -1: links keep no order, and what is lost without a word is free")
 	f.IntVar(&bounds.SlowWrites, "slow-writes", 0, "how often a disk takes its time; else a write is stored, or lost in a crash, before anything else happens at its node")
-	f.IntVar(&bounds.StatesMax, "states-max", 20_000_000, "end after this many states; 0 is no bound")
+	f.IntVar(&bounds.StatesMax, "states-max", 0, "end after this many states; 0 is no bound")
 	f.StringVar(&from, "from", "", "begin behind the moves of this file, one a line as a search prints them")
 	f.DurationVar(&atMost, "for", 0, "end after this long; 0 is no bound")
-	f.IntVar(&memory, "memory", 4096, "end at this many MiB of heap; 0 is no bound")
+	f.IntVar(&memory, "memory", 16384, "end at this many MiB of heap; 0 is no bound")
 	f.BoolVar(&options.EveryOrder, "every-order", false, "leave out no order of moves, to compare")
 	f.BoolVar(&options.Exact, "exact", false, "tell all states apart that differ in anything, to compare")
 	f.IntVar(&bounds.Inflight, "inflight", 1, "Appends that may be under way to a follower; 0 is as many as a node allows")
