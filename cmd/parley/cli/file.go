@@ -106,18 +106,15 @@ off. --timeout bounds how long nothing may come of it, not the upload.`,
 
 // regular opens a file that has a beginning and an end.
 func regular(path string) (*os.File, int64, error) {
-	info, err := os.Stat(path) // to open a pipe would be to wait for who writes to it
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no file", path)
-	}
-	if err != nil {
-		return nil, 0, err
+	// To open a pipe would be to wait for who writes to it.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, 0, fmt.Errorf("%s is no file", path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, 0, err
 	}
-	info, err = f.Stat()
+	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
 		err = fmt.Errorf("%s is no file", path)
 	}
