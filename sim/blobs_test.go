@@ -20,6 +20,7 @@ func filesWorld(seed uint64) *Plan {
 		{Every: 200 * time.Millisecond, Bytes: 3000, Piece: 700, Read: 300, Patience: 2 * time.Second, Timeout: 700 * time.Millisecond},
 		{Every: 500 * time.Millisecond, Bytes: 9000, Piece: 2000, Read: 600, Patience: 4 * time.Second, Timeout: 900 * time.Millisecond},
 	}
+	(&generator{plan: p}).room()
 	return p
 }
 

@@ -158,7 +158,7 @@ func (f *fields) world(p *Plan) {
 	f.flag(&uploads)
 	p.Uploaders = nil
 	if uploads {
-		p.Uploaders = []UploaderPlan{{Every: 200 * time.Millisecond, Bytes: 900, Piece: 300, Read: 400, Patience: time.Second, Timeout: 400 * time.Millisecond}}
+		p.Uploaders = []UploaderPlan{{Every: 200 * time.Millisecond, Bytes: 900, Piece: 300, Read: 400, Patience: time.Second, Timeout: 1500 * time.Millisecond}}
 	}
 }
 
