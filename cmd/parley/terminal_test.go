@@ -190,13 +190,17 @@ func TestR46_ProgressIsForTerminals(t *testing.T) {
 	require.Empty(t, stderr)
 }
 
+// readLine is a script's wait for a line. A trap whose signal comes just before bash sleeps in read runs when read returns: so it
+// returns now and then.
+const readLine = "until read -t 0.2 line; do :; done\n"
+
 // To an editor Ctrl-C is a key like others, and the terminal sends it to all who are in front of it. At stake is what somebody
 // has written: the editor must stay, and what it makes of the document must be stored.
 func TestCtrlCInAnEditorIsTheEditorsAlone(t *testing.T) {
 	c := sharedCluster(t)
 	alice := c.loggedIn(t, "alice")
 	editor := filepath.Join(alice.work, "editor")
-	require.NoError(t, os.WriteFile(editor, []byte("#!/bin/bash\ntrap 'echo caught' INT\necho editing\nread line\necho \"$line\" >> \"$1\"\n"), 0o700))
+	require.NoError(t, os.WriteFile(editor, []byte("#!/bin/bash\ntrap 'echo caught' INT\necho editing\n"+readLine+"echo \"$line\" >> \"$1\"\n"), 0o700))
 
 	id := alice.newDocument("required", "first\n")
 	s := alice.sitsIn([]string{"EDITOR=" + editor}, "doc", "edit", id)
@@ -226,7 +230,7 @@ func TestAnEditThatIsToldToEndSaysWhereTheTextIs(t *testing.T) {
 	c := sharedCluster(t)
 	alice := c.loggedIn(t, "alice")
 	editor := filepath.Join(alice.work, "editor")
-	require.NoError(t, os.WriteFile(editor, []byte("#!/bin/bash\ntrap 'echo saved >> \"$1\"; exit 1' TERM\necho editing\nread line\n"), 0o700))
+	require.NoError(t, os.WriteFile(editor, []byte("#!/bin/bash\ntrap 'echo saved >> \"$1\"; exit 1' TERM\necho editing\n"+readLine), 0o700))
 	id := alice.newDocument("required", "first\n")
 	cmd := alice.command(t.Context(), "doc", "edit", id)
 	cmd.Env = append(cmd.Env, "EDITOR="+editor)
