@@ -37,7 +37,7 @@ import (
 // stood at that place: with it a log may begin with any segment, once nothing
 // in the segments before it matters any more.
 const (
-	formatVersion = 1
+	formatVersion = 2
 
 	sectorBytes  = 512
 	tagBytes     = 8 // at the start of each sector of a batch: its batch number
@@ -88,6 +88,7 @@ type place struct {
 // mark is a segment's header or a slot of the seal: a place, and how node and log stood
 // there.
 type mark struct {
+	format  uint32 // that it was read in
 	cluster raft.ClusterID
 	number  uint64 // of the segment, or the slot's sequence
 	at      place
@@ -156,13 +157,14 @@ func decodeMark(p []byte, magic, file string) (m mark, ok bool, err error) {
 		return mark{}, false, nil
 	}
 	m = mark{
+		format:   version,
 		cluster:  raft.ClusterID(le.Uint64(p[16:])),
 		number:   le.Uint64(p[24:]),
 		at:       decodePlace(p[32:]),
 		known:    le.Uint32(p[60:]) != 0,
 		standing: decodeStanding(p[64:]),
 	}
-	return m, m.claim.sane() && m.claim.oldest <= m.at.segment, nil
+	return m, m.claim.sane() && m.claim.oldest <= m.at.segment && m.at.batch < batchLimit, nil
 }
 
 // segmentName is the file name of a segment.
