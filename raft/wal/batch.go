@@ -28,7 +28,7 @@ type Batch struct {
 	Entries []raft.Entry // follow the log's last entry
 }
 
-// A batch fills whole sectors. Each sector begins with the batch number, 8 bytes;
+// A batch fills whole sectors. Each sector begins with the batch number, 6 bytes and a check of 2 (see tag.go);
 // the other 504 bytes are a piece of the batch's stream:
 //
 //	sector    first                 …                         last

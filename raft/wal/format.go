@@ -10,12 +10,12 @@ import (
 // All numbers are little-endian; all checksums are CRC-32C (Castagnoli).
 //
 // A segment is a file "<number>.wal", the number in 16 decimal digits from 1. It is
-// preallocated with zeros:
+// preallocated with zeros, or was another segment before, whose batches are still in it (see tag.go):
 //
 //	0                 4096              8192
 //	┌────────┬───────┬────────┬───────┬─────────┬─────────┬── ─ ─ ─┬───────────┐
 //	│ header │ zeros │ header │ zeros │ batch n │ batch   │        │ zeros     │
-//	│        │       │ again  │       │         │ n+1     │        │           │
+//	│        │       │ again  │       │         │ n+1     │        │ or old    │
 //	└────────┴───────┴────────┴───────┴─────────┴─────────┴── ─ ─ ─┴───────────┘
 //
 // The two copies of the header lie in different 4 KiB blocks, so that one bad block
@@ -36,6 +36,9 @@ import (
 // superseded. The first segment continues from zeros. The standing is how node and log
 // stood at that place: with it a log may begin with any segment, once nothing
 // in the segments before it matters any more.
+//
+// Format 1 had no check in the batch numbers of sectors, and its segments were always made of zeros. Such a segment is read, and no
+// batch is written to it any more.
 const (
 	formatVersion = 2
 
