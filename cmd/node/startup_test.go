@@ -184,7 +184,7 @@ func TestADirectoryThatIsNotWhatItWasIsRefused(t *testing.T) {
 					binary.LittleEndian.PutUint32(header[12:], checksum(header[:12]))
 				}
 			})
-		}, "written by a newer Parley: format 9, this build reads up to 1: run that release"},
+		}, "written by a newer Parley: format 9, this build reads up to 2: run that release"},
 		"log rotten": {func(t *testing.T, dir string) {
 			edit(t, firstSegment(t, dir), func(b []byte) { clear(b) })
 		}, "the end of the log is lost: segment 1, offset 0: header"},

@@ -28,7 +28,7 @@ type Batch struct {
 	Entries []raft.Entry // follow the log's last entry
 }
 
-// A batch fills whole sectors. Each sector begins with the batch number, 8 bytes;
+// A batch fills whole sectors. Each sector begins with the batch number, 6 bytes and a check of 2 (see tag.go);
 // the other 504 bytes are a piece of the batch's stream:
 //
 //	sector    first                 …                         last
@@ -101,7 +101,7 @@ type encoder struct {
 	block   []byte
 	table   []byte
 	out     []byte // whole sectors
-	batch   uint64
+	tag     uint64
 }
 
 // encode lays out a batch and returns its sectors, valid until the next call,
@@ -121,7 +121,7 @@ func (e *encoder) encode(b *block, entries, fills []raft.Entry) ([]byte, uint32)
 	e.block = le.AppendUint32(e.block, b.frame)
 	e.block = le.AppendUint32(e.block, checksum(e.block))
 
-	e.out, e.batch = e.out[:0], b.batch
+	e.out, e.tag = e.out[:0], tags{format: formatVersion}.of(b.batch)
 	e.put(e.block)
 	e.put(e.table)
 	for i := range entries {
@@ -152,7 +152,7 @@ func (e *encoder) put(p []byte) {
 	for len(p) > 0 {
 		used := len(e.out) % sectorBytes
 		if used == 0 {
-			e.out = le.AppendUint64(e.out, e.batch)
+			e.out = le.AppendUint64(e.out, e.tag)
 			used = tagBytes
 		}
 		n := min(len(p), sectorBytes-used)

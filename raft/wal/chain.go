@@ -94,8 +94,9 @@ func (s *scan) enter(i int, data []byte) (at place, ok bool) {
 	if !g.readable {
 		s.open(g.note)
 		s.last = nil
-		return s.resync(data, place{segment: g.number, offset: bodyStart, batch: s.tail.batch}, bodyStart)
+		return s.enterBlind(g.number, data)
 	}
+	s.tags = tags{g.format, g.at.batch}
 	arrived := i > 0 && s.tail == g.at && !s.gap.open
 	switch {
 	case i == 0:
@@ -116,6 +117,20 @@ func (s *scan) enter(i int, data []byte) (at place, ok bool) {
 	}
 	s.tail = g.at
 	return place{segment: g.number, offset: bodyStart, batch: g.at.batch, frame: g.at.frame}, true
+}
+
+// enterBlind begins a segment whose header is not readable: with the first batch that is. What lies behind that, and has a
+// number that is not higher than the batch before it, is blank or at the wrong place; which of the two makes no difference any more.
+func (s *scan) enterBlind(number uint64, data []byte) (at place, ok bool) {
+	at = place{segment: number, offset: bodyStart, batch: s.tail.batch}
+	s.tags = tags{formatVersion, at.batch}
+	old := tags{1, at.batch}
+	if _, found := s.unstuffer.findBatch(data, number, bodyStart, at.batch, old); found {
+		s.tags = old
+	}
+	at, ok = s.resync(data, at, bodyStart)
+	s.tags.before = max(s.tags.before, at.batch)
+	return at, ok
 }
 
 // begin begins with the oldest segment. What its header says was in older ones is missing

@@ -64,7 +64,7 @@ func flip(t *testing.T, fs *memfs.FS, name string, off int64) {
 }
 
 // rename moves a file out of the log's sight.
-func lose(t *testing.T, fs *memfs.FS, name string) {
+func lose(t testing.TB, fs *memfs.FS, name string) {
 	require.NoError(t, fs.Rename(name, name+".lost"))
 }
 
@@ -524,7 +524,7 @@ func TestANewerFormatIsToldFromDamage(t *testing.T) {
 	require.NoError(t, fs.Overwrite(segment1, 0, newer))
 	_, _, err := wal.Open(fs, dir, small)
 	require.ErrorAs(t, err, new(*wal.FormatError))
-	require.EqualError(t, err, "wal: 0000000000000001.wal was written by a newer Parley: format 3, this build reads up to 1")
+	require.EqualError(t, err, "wal: 0000000000000001.wal was written by a newer Parley: format 3, this build reads up to 2")
 }
 
 func TestTheLogOfAnotherClusterIsRefused(t *testing.T) {

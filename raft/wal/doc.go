@@ -34,9 +34,10 @@
 //	format.go   segments and seals, byte by byte
 //	claim.go    how node and log stand, byte by byte
 //	batch.go    batches, byte by byte, and how they are made
+//	tag.go      what the number at the start of a sector proves
 //	log.go      append, sync, seal
 //	ledger.go   what an open log knows of its contents, and which batches fit it
-//	segment.go  how a new segment comes to count, and an old one goes
+//	segment.go  how a new segment comes to count, and an old one goes or is used again
 //	read.go     what the sectors at one place hold
 //	replay.go   the log that batches add up to
 //	scan.go     the files; damaged or torn

@@ -38,3 +38,16 @@ func resumBatch(data []byte, batch uint64, cluster raft.ClusterID) {
 		le.PutUint32(b[length-4:], checksum(b[:length-4]))
 	}
 }
+
+// Tags is what the tags of a segment of the newest format mean, whose first batch comes after one.
+type Tags struct{ tags }
+
+// TagsAfter returns it.
+func TagsAfter(batch uint64) Tags { return Tags{tags{formatVersion, batch}} }
+
+// Of, Number, Blank, Torn and Strayed are the methods behind them.
+func (t Tags) Of(n uint64) uint64               { return t.of(n) }
+func (t Tags) Number(tag uint64) (uint64, bool) { return t.number(tag) }
+func (t Tags) Blank(tag uint64) bool            { return t.blank(tag) }
+func (t Tags) Torn(tag, n uint64) bool          { return t.torn(tag, n) }
+func (t Tags) Strayed(tag uint64) bool          { return t.strayed(le.AppendUint64(nil, tag)) }

@@ -10,12 +10,12 @@ import (
 // All numbers are little-endian; all checksums are CRC-32C (Castagnoli).
 //
 // A segment is a file "<number>.wal", the number in 16 decimal digits from 1. It is
-// preallocated with zeros:
+// preallocated with zeros, or was another segment before, whose batches are still in it (see tag.go):
 //
 //	0                 4096              8192
 //	┌────────┬───────┬────────┬───────┬─────────┬─────────┬── ─ ─ ─┬───────────┐
 //	│ header │ zeros │ header │ zeros │ batch n │ batch   │        │ zeros     │
-//	│        │       │ again  │       │         │ n+1     │        │           │
+//	│        │       │ again  │       │         │ n+1     │        │ or old    │
 //	└────────┴───────┴────────┴───────┴─────────┴─────────┴── ─ ─ ─┴───────────┘
 //
 // The two copies of the header lie in different 4 KiB blocks, so that one bad block
@@ -36,8 +36,11 @@ import (
 // superseded. The first segment continues from zeros. The standing is how node and log
 // stood at that place: with it a log may begin with any segment, once nothing
 // in the segments before it matters any more.
+//
+// Format 1 had no check in the batch numbers of sectors, and its segments were always made of zeros. Such a segment is read, and no
+// batch is written to it any more.
 const (
-	formatVersion = 1
+	formatVersion = 2
 
 	sectorBytes  = 512
 	tagBytes     = 8 // at the start of each sector of a batch: its batch number
@@ -88,6 +91,7 @@ type place struct {
 // mark is a segment's header or a slot of the seal: a place, and how node and log stood
 // there.
 type mark struct {
+	format  uint32 // that it was read in
 	cluster raft.ClusterID
 	number  uint64 // of the segment, or the slot's sequence
 	at      place
@@ -156,13 +160,14 @@ func decodeMark(p []byte, magic, file string) (m mark, ok bool, err error) {
 		return mark{}, false, nil
 	}
 	m = mark{
+		format:   version,
 		cluster:  raft.ClusterID(le.Uint64(p[16:])),
 		number:   le.Uint64(p[24:]),
 		at:       decodePlace(p[32:]),
 		known:    le.Uint32(p[60:]) != 0,
 		standing: decodeStanding(p[64:]),
 	}
-	return m, m.claim.sane() && m.claim.oldest <= m.at.segment, nil
+	return m, m.claim.sane() && m.claim.oldest <= m.at.segment && m.at.batch < batchLimit, nil
 }
 
 // segmentName is the file name of a segment.

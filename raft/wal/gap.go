@@ -112,7 +112,7 @@ func (s *scan) skip(data []byte, at place, r *reading) (next place, ok bool) {
 // resync finds the next place from which on batches can be read again: the first readable
 // header, or the place that the seal names, if that is before it.
 func (s *scan) resync(data []byte, at place, from int64) (next place, ok bool) {
-	b, found := s.unstuffer.findBatch(data, at.segment, from, at.batch)
+	b, found := s.unstuffer.findBatch(data, at.segment, from, at.batch, s.tags)
 	sealed := &s.seal
 	if sealed.at.segment == at.segment && sealed.at.batch > at.batch && sealed.at.offset >= from &&
 		sealed.at.offset <= int64(len(data)) && (!found || sealed.at.offset <= b.offset) {

@@ -3,6 +3,7 @@ package wal_test
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -100,9 +101,8 @@ func TestTheFormatOnDiskStandsStill(t *testing.T) {
 	for _, name := range goldenFiles {
 		contents, err := fs.Contents(dir + "/" + name)
 		require.NoError(t, err)
-		file := "testdata/golden/" + name + ".hex"
+		file := "testdata/golden/2/" + name + ".hex"
 		if *update {
-			require.NoError(t, os.MkdirAll("testdata/golden", 0o755))
 			require.NoError(t, os.WriteFile(file, []byte(dump(contents)), 0o644))
 		}
 		want, err := os.ReadFile(file)
@@ -111,20 +111,50 @@ func TestTheFormatOnDiskStandsStill(t *testing.T) {
 	}
 }
 
-func TestLogsOfFormat1StayReadable(t *testing.T) {
+// goldenOf is the log as a format has it.
+func goldenOf(t *testing.T, format string) *memfs.FS {
 	fs := memfs.New(1)
 	require.NoError(t, fs.MkdirAll(dir))
 	for _, name := range goldenFiles {
-		text, err := os.ReadFile("testdata/golden/" + name + ".hex")
+		text, err := os.ReadFile("testdata/golden/" + format + "/" + name + ".hex")
 		require.NoError(t, err)
 		f, err := fs.Create(dir + "/" + name)
 		require.NoError(t, err)
 		_, err = f.WriteAt(undump(t, string(text)), 0)
-		require.NoError(t, err)
+		require.NoError(t, errors.Join(err, f.Sync(), f.Close()))
 	}
-	_, was, err := wal.Open(fs, dir, golden)
-	require.NoError(t, err)
-	require.Equal(t, raft.EntryID{Index: 1, Term: 5}, was.Base)
-	require.Equal(t, []raft.Entry{entry(2, 5, ""), entry(3, 9, "ninth")}, was.Entries)
-	require.Equal(t, goldenHard, was.Hard)
+	require.NoError(t, errors.Join(fs.SyncDir(dir), fs.SyncDir(".")))
+	return fs
+}
+
+func TestLogsOfEveryFormatStayReadable(t *testing.T) {
+	for _, format := range []string{"1", "2"} {
+		_, was, err := wal.Open(goldenOf(t, format), dir, golden)
+		require.NoError(t, err)
+		require.Equal(t, raft.EntryID{Index: 1, Term: 5}, was.Base)
+		require.Equal(t, []raft.Entry{entry(2, 5, ""), entry(3, 9, "ninth")}, was.Entries)
+		require.Equal(t, goldenHard, was.Hard)
+	}
+}
+
+// A log of format 1 goes on in a fresh segment of the newest format, whatever is or was wrong with it, and both are read
+// as one log.
+func TestALogOfFormat1GoesOnInTheNewestFormat(t *testing.T) {
+	const newest = dir + "/0000000000000002.wal"
+	for what, damage := range map[string]func(*memfs.FS) error{
+		"nothing":                        func(*memfs.FS) error { return nil },
+		"a bit behind the end":           func(fs *memfs.FS) error { return fs.FlipBit(newest, (8192+4*512)*8) },
+		"both copies of the last header": func(fs *memfs.FS) error { return fs.Overwrite(newest, 0, make([]byte, 8192)) },
+	} {
+		fs := goldenOf(t, "1")
+		require.NoError(t, damage(fs))
+		l, was, err := wal.Open(fs, dir, golden)
+		require.NoError(t, err, what)
+		require.Len(t, was.Entries, 2, what)
+		store(t, l, &wal.Batch{Hard: goldenHard, ConfigIndex: 1, Entries: []raft.Entry{entry(4, 9, "in format 2")}})
+		fs.CrashMachine(memfs.DropAll)
+		_, was, err = wal.Open(fs, dir, golden)
+		require.NoError(t, err, what)
+		require.Equal(t, []raft.Entry{entry(2, 5, ""), entry(3, 9, "ninth"), entry(4, 9, "in format 2")}, was.Entries, what)
+	}
 }

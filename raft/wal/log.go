@@ -51,9 +51,9 @@ type Log struct {
 	tail     place    // the end of the last batch
 	unsynced bool
 
-	ledger            // after the last batch
-	segments []uint64 // that have a name, ascending
-	oldest   uint64   // as the last synced batch says: those before it may go
+	ledger             // after the last batch
+	segments []segment // ascending
+	oldest   uint64    // as the last synced batch says: those before it may go
 
 	sealFile vfs.File
 	sealed   mark // the newest seal

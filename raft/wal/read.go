@@ -2,7 +2,6 @@ package wal
 
 import (
 	"bytes"
-	"math/bits"
 	"slices"
 
 	"parley/raft"
@@ -24,21 +23,22 @@ type reading struct {
 // expected is what the next batch must say.
 type expected struct {
 	cluster raft.ClusterID
+	tags    tags
 	at      place // segment and offset where it begins; the batch and frame before it
 }
 
 // readBatch reads the batch that should begin at a place of data.
 func (u *unstuffer) readBatch(data []byte, want expected) reading {
 	n := want.at.batch + 1
-	at := want.at.offset
-	if at+sectorBytes > int64(len(data)) || tagAt(data, at) != n {
+	at, tag := want.at.offset, want.tags.of(n)
+	if at+sectorBytes > int64(len(data)) || tagAt(data, at) != tag {
 		if r, ok := u.readTrailer(data, want); ok {
 			r.what = "first sector of the batch is missing"
 			return r
 		}
 		return reading{what: "no batch where one should begin"}
 	}
-	stream, sectors := u.destuff(data[at:], n)
+	stream, sectors := u.destuff(data[at:], tag)
 	blk, length, ok := decodeBlock(stream, headerMagic)
 	if !ok || !blk.isAt(want.at.segment, at, n) || !blk.sane() {
 		r, _ := u.readTrailer(data, want)
@@ -171,15 +171,19 @@ func trailerMatches(stream []byte, length int, sectors uint32) bool {
 // readTrailer looks for the trailer of a batch whose header is lost.
 func (u *unstuffer) readTrailer(data []byte, want expected) (reading, bool) {
 	n := want.at.batch + 1
+	tag := want.tags.of(n)
 	for at := want.at.offset; at+sectorBytes <= int64(len(data)); at += sectorBytes {
-		tag := tagAt(data, at)
-		if tag > n {
-			break
-		}
-		if tag != n || le.Uint32(data[at+tagBytes:]) != trailerMagic {
+		found := tagAt(data, at)
+		if found != tag {
+			if later, ok := want.tags.number(found); ok && later > n {
+				break
+			}
 			continue
 		}
-		stream, _ := u.destuff(data[at:], n)
+		if le.Uint32(data[at+tagBytes:]) != trailerMagic {
+			continue
+		}
+		stream, _ := u.destuff(data[at:], tag)
 		if b, _, ok := decodeBlock(stream, trailerMagic); ok && b.isAt(want.at.segment, want.at.offset, n) && b.sane() {
 			return reading{block: b, known: true}, true
 		}
@@ -192,9 +196,9 @@ func (u *unstuffer) readTrailer(data []byte, want expected) (reading, bool) {
 type unstuffer struct{ stream []byte }
 
 // destuff returns the stream of the sectors from the start of data that carry a
-// batch number, and how many they are. It is valid until the next call.
-func (u *unstuffer) destuff(data []byte, batch uint64) (stream []byte, sectors int64) {
-	for int64(len(data)) >= (sectors+1)*sectorBytes && tagAt(data, sectors*sectorBytes) == batch {
+// tag, and how many they are. It is valid until the next call.
+func (u *unstuffer) destuff(data []byte, tag uint64) (stream []byte, sectors int64) {
+	for int64(len(data)) >= (sectors+1)*sectorBytes && tagAt(data, sectors*sectorBytes) == tag {
 		sectors++
 	}
 	stream = slices.Grow(u.stream[:0], int(sectors*sectorRoom))
@@ -205,27 +209,30 @@ func (u *unstuffer) destuff(data []byte, batch uint64) (stream []byte, sectors i
 	return stream, sectors
 }
 
-// tagAt returns the batch number of the sector at an offset; zero was never written.
+// tagAt returns the tag of the sector at an offset.
 func tagAt(data []byte, at int64) uint64 { return le.Uint64(data[at:]) }
 
 // remains is what lies behind the end of a log, or behind its last good batch.
 type remains struct {
 	own   bool  // sectors of batch n, which is bad or was never finished
 	other bool  // sectors that no writer puts there before n was synced
-	stray int64 // the offset of the only sector that is none, or zero: see lone
+	stray int64 // the offset of the only sector that is none, or zero: see tags.strayed
 }
 
 // behind says what the sectors from an offset on prove about the batch n that is
 // bad there.
-func behind(data []byte, at int64, n uint64) (r remains) {
+func behind(data []byte, at int64, n uint64, t tags) (r remains) {
 	others := 0
+	own, last := t.of(n), uint64(0) // the last blank tag: the next sector's is mostly the same
 	for ; at+sectorBytes <= int64(len(data)); at += sectorBytes {
 		switch tag := tagAt(data, at); {
-		case tag == 0:
-		case tag == n || tornTag(tag, n):
+		case tag == last:
+		case t.blank(tag):
+			last = tag
+		case tag == own || t.torn(tag, n):
 			r.own = true
 		default:
-			if others++; lone(data[at : at+sectorBytes]) {
+			if others++; t.strayed(data[at : at+sectorBytes]) {
 				r.stray = at
 			}
 		}
@@ -236,38 +243,19 @@ func behind(data []byte, at int64, n uint64) (r remains) {
 	return r
 }
 
-// lone says whether a sector has one bit set. A batch is two sectors or more and never so
-// empty as a whole: if there is no other sector that could be of a later batch, this one
-// was never written, and a bit of it flipped.
-func lone(sector []byte) bool {
-	set := 0
-	for _, c := range sector {
-		set += bits.OnesCount8(c)
-	}
-	return set == 1
-}
-
-// tornTag says whether a tag is what a sector of batch n holds whose write broke
-// off within the tag: its first bytes, and the zeros of a sector never
-// written before. It is no tag of batch n+1, which differs in the first byte.
-func tornTag(tag, n uint64) bool {
-	for bits := 8; bits < 64; bits += 8 {
-		if tag == n&(1<<bits-1) {
-			return true
-		}
-	}
-	return false
-}
-
 // findBatch looks for the first readable header of a batch after n.
-func (u *unstuffer) findBatch(data []byte, segment uint64, at int64, n uint64) (block, bool) {
+func (u *unstuffer) findBatch(data []byte, segment uint64, at int64, n uint64, t tags) (block, bool) {
 	for ; at+sectorBytes <= int64(len(data)); at += sectorBytes {
+		if le.Uint32(data[at+tagBytes:]) != headerMagic {
+			continue
+		}
 		tag := tagAt(data, at)
-		if tag <= n || le.Uint32(data[at+tagBytes:]) != headerMagic {
+		later, ok := t.number(tag)
+		if !ok || later <= n {
 			continue
 		}
 		stream, _ := u.destuff(data[at:], tag)
-		if b, _, ok := decodeBlock(stream, headerMagic); ok && b.isAt(segment, at, tag) && b.sane() {
+		if b, _, ok := decodeBlock(stream, headerMagic); ok && b.isAt(segment, at, later) && b.sane() {
 			return b, true
 		}
 	}

@@ -95,11 +95,11 @@ func (l *Log) remakeDir(s *scan) error {
 }
 
 // canGoOn says whether the newest segment can be written further: the sealed batch
-// is its last, nothing is behind it, and nothing is wrong with it. Only that the batch was
+// is its last, nothing is behind it, nothing is wrong with it, and it is of the newest format. Only that the batch was
 // acknowledged proves that the segment's name is on the disk; seeing the name does not.
 func (s *scan) canGoOn() bool {
 	newest := len(s.chain) - 1
-	if newest < 0 || s.chain[newest].batches == 0 || s.seal.at != s.tail || s.was.Torn != nil || s.stray {
+	if newest < 0 || s.chain[newest].format != formatVersion || s.chain[newest].batches == 0 || s.seal.at != s.tail || s.was.Torn != nil || s.stray {
 		return false
 	}
 	for _, d := range s.was.Worn {
@@ -123,7 +123,7 @@ func (l *Log) goOn(s *scan) (from place, err error) {
 		return place{}, err
 	}
 	l.tail = s.tail
-	l.segments = append(l.segments, g.number)
+	l.segments = append(l.segments, segment{number: g.number})
 	return g.at, nil
 }
 
@@ -212,12 +212,12 @@ func (l *Log) remember(s *scan) error {
 // from being freed the next start frees.
 func (l *Log) giveBack(s *scan, from place) error {
 	fresh := l.segments // what this start made, or goes on in
-	var kept []uint64
+	var kept []segment
 	for _, number := range s.numbers {
-		if number == fresh[0] {
+		if number == fresh[0].number {
 			continue
 		} else if number <= from.segment && s.linkOf(number) != nil {
-			kept = append(kept, number)
+			kept = append(kept, segment{number: number})
 			continue
 		}
 		if err := l.fs.Remove(l.path(segmentName(number))); err != nil {

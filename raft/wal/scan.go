@@ -16,6 +16,7 @@ type scan struct {
 	cluster raft.ClusterID // zero: of whatever the first file says
 	oldest  uint64         // segments before this one do not matter any more
 	memory  []byte         // of the file at hand
+	tags    tags           // of the segment at hand
 	unstuffer
 
 	empty    bool     // the directory holds nothing at all
@@ -191,7 +192,7 @@ func (s *scan) lookSegment(i int) error {
 	}
 	at, ok := s.enter(i, data)
 	for ok && (!joined || at.offset < limit) {
-		r := s.readBatch(data, expected{cluster: s.cluster, at: at})
+		r := s.readBatch(data, expected{cluster: s.cluster, tags: s.tags, at: at})
 		if r.whole && (s.gap.open || s.follows(&r.block)) {
 			s.take(&r, at)
 			at = s.tail
@@ -200,7 +201,7 @@ func (s *scan) lookSegment(i int) error {
 		if newest && !s.gap.open && s.isEnd(data, at, &r) {
 			break
 		}
-		if !newest && !joined && behind(data, at.offset, at.batch+1) == (remains{}) {
+		if !newest && !joined && behind(data, at.offset, at.batch+1, s.tags) == (remains{}) {
 			break // as it should end; how the next one begins is another matter
 		}
 		next, found := s.skip(data, at, &r)
@@ -278,7 +279,7 @@ func endOf(at place, b *block) place {
 // bad slot nothing counts as torn.
 func (s *scan) isEnd(data []byte, at place, r *reading) bool {
 	n := at.batch + 1
-	rest := behind(data, at.offset, n)
+	rest := behind(data, at.offset, n, s.tags)
 	if rest.other || s.seal.at.batch >= n || r.complete || rest.own && s.sealWorn {
 		return false
 	}
@@ -288,7 +289,7 @@ func (s *scan) isEnd(data []byte, at place, r *reading) bool {
 			s.was.Torn.First, s.was.Torn.Last = r.block.first, r.block.claim.last.Index
 		}
 	}
-	if s.sealed && !survived(data, at) {
+	if s.sealed && !survived(data, at, s.tags) {
 		s.unsure = true
 	}
 	if s.stray = rest.stray != 0; s.stray {
@@ -301,9 +302,9 @@ func (s *scan) isEnd(data []byte, at place, r *reading) bool {
 // survived says whether anything is left of the block of 4 KiB in which the sealed batch, of
 // which nothing is, ended. If not, the fault took the whole block or more, and with it
 // any batch that was written behind the seal.
-func survived(data []byte, end place) bool {
+func survived(data []byte, end place, t tags) bool {
 	for at := (end.offset - 1) / blockBytes * blockBytes; at+sectorBytes <= min(end.offset, int64(len(data))); at += sectorBytes {
-		if tag := tagAt(data, at); tag != 0 && tag <= end.batch {
+		if n, ok := t.number(tagAt(data, at)); ok && t.before < n && n <= end.batch {
 			return true
 		}
 	}

@@ -14,6 +14,18 @@ const nextName = "next.tmp"
 // prepareStep is how much Prepare does at a time: about 2 ms of a disk's time.
 const prepareStep = 1 << 20
 
+// sparesMax is how many old segments stay where they are until they are used again. Compaction frees about as many as the log
+// takes; one more is for its being early or late.
+const sparesMax = 2
+
+// segment is a file of the log that has a name.
+type segment struct {
+	number uint64
+	// usable says that it can be used again when nothing in it matters any more: this process made it, so that no
+	// batch in it has a higher number than the log's last one; and it is neither longer nor shorter than others.
+	usable bool
+}
+
 // Prepare makes the next segment ready and then removes old ones, a piece at each call,
 // and reports whether all is done. Call it when the disk is idle; what is missing when a
 // segment is full Append does on the spot. It costs nothing when all is done.
@@ -39,27 +51,46 @@ func (l *Log) Trim() (done bool, err error) {
 	if l.err != nil {
 		return false, l.err
 	}
-	if l.trimmed() {
+	i, ok := l.surplus()
+	if !ok {
 		return true, nil
 	}
-	if err := l.fs.Remove(l.path(segmentName(l.segments[0]))); err != nil {
+	if err := l.fs.Remove(l.path(segmentName(l.segments[i].number))); err != nil {
 		return false, l.fail(err)
 	}
-	l.segments = slices.Delete(l.segments, 0, 1)
+	l.segments = slices.Delete(l.segments, i, i+1)
 	return l.trimmed(), nil
 }
 
-// trimmed says that every segment there is may matter.
-func (l *Log) trimmed() bool { return len(l.segments) == 0 || l.segments[0] >= l.oldest }
+// trimmed says that every segment there is may matter, or be used again.
+func (l *Log) trimmed() bool {
+	_, ok := l.surplus()
+	return !ok
+}
 
-// grow makes the next segment at least so long, with zeros that are on disk.
+// surplus returns the place of the oldest segment that neither matters nor will be used again.
+func (l *Log) surplus() (i int, ok bool) {
+	spares, spare := 0, 0
+	for i, s := range l.segments {
+		switch {
+		case s.number >= l.oldest:
+			return spare, spares > sparesMax
+		case !s.usable:
+			return i, true
+		}
+		if spares++; spares == 1 {
+			spare = i
+		}
+	}
+	return spare, spares > sparesMax
+}
+
+// grow makes the next segment at least so long, of an old one or with zeros that are on disk.
 func (l *Log) grow(size int64) error {
 	if l.next == nil {
-		f, err := l.fs.Create(l.path(nextName))
-		if err != nil {
+		if err := l.makeNext(); err != nil {
 			return err
 		}
-		l.next, l.nextSize = f, 0
 	}
 	if l.nextSize >= size {
 		return nil
@@ -69,6 +100,36 @@ func (l *Log) grow(size int64) error {
 	}
 	l.nextSize = size
 	return l.next.Sync()
+}
+
+// makeNext makes the next segment, in full of a spare one, or else an empty file.
+func (l *Log) makeNext() (err error) {
+	l.nextSize = 0
+	if len(l.segments) == 0 || l.segments[0].number >= l.oldest || !l.segments[0].usable {
+		l.next, err = l.fs.Create(l.path(nextName))
+		return err
+	}
+	if err := l.reuse(); err != nil {
+		return err
+	}
+	l.nextSize = l.options.segmentBytes()
+	return nil
+}
+
+// reuse makes the oldest segment the next one, with all that stands in it: zeros would cost as much as the
+// log itself. The old name is gone for good before anything is written: to a crash this is a removal and a file that is no part of
+// the log. Behind its new header every batch in it has a number of an earlier life: see tag.go.
+func (l *Log) reuse() error {
+	if err := l.fs.Rename(l.path(segmentName(l.segments[0].number)), l.path(nextName)); err != nil {
+		return err
+	}
+	if err := l.fs.SyncDir(l.dir); err != nil {
+		return err
+	}
+	l.segments = slices.Delete(l.segments, 0, 1)
+	f, err := l.fs.Open(l.path(nextName))
+	l.next = f
+	return err
 }
 
 // roll goes on in a new segment with room for need bytes. All batches before it
@@ -115,7 +176,7 @@ func (l *Log) begin(header *mark, need int64, sectors []byte) error {
 	if err := l.reopen(header.number); err != nil {
 		return err
 	}
-	l.segments = append(l.segments, header.number)
+	l.segments = append(l.segments, segment{header.number, l.size == l.options.segmentBytes()})
 	l.tail = place{segment: header.number, offset: bodyStart + int64(len(sectors)), batch: header.at.batch, frame: header.at.frame}
 	l.cut.lowest = 0
 	return nil
