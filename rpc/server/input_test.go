@@ -158,6 +158,7 @@ AccountService/SignUp username: "alice" email: "LONG@b.org" password: "long enou
 AccountService/SignUp username: "alice" email: "a@b.org" password: "short" => InvalidArgument PASSWORD_TOO_SHORT password
 AccountService/SignUp username: "alice" email: "a@b.org" password: "LONG" => InvalidArgument PASSWORD_TOO_LONG password
 AccountService/SignUp username: "alice" email: "a@b.org" password: "long enough" display_name: "LONG" => InvalidArgument TOO_LONG display_name
+AccountService/SignUp username: "alice" email: "a@b.org" password: "long enough" display_name: "  " => InvalidArgument EMPTY display_name
 AccountService/SignUp username: "alice" email: "a@b.org" password: "long enough" display_name: "a\tb" => InvalidArgument CONTROL_CHARACTER display_name
 AccountService/SignUp username: "alice" email: "a@b.org" password: "long enough" invite: "short" => InvalidArgument FIELD_INVALID invite
 AccountService/SignUp username: "alice" email: "a@b.org" password: "long enough" command {} => InvalidArgument FIELD_INVALID command
@@ -174,6 +175,7 @@ AccountService/WhoAmI consistency: 9 => InvalidArgument FIELD_INVALID consistenc
 AccountService/ChangePassword old_password: "x" new_password: "short" => InvalidArgument PASSWORD_TOO_SHORT new_password
 AccountService/ChangePassword old_password: "LONG" new_password: "long enough" => PermissionDenied PASSWORD_WRONG
 AccountService/UpdateProfile display_name: "" => InvalidArgument EMPTY display_name
+AccountService/UpdateProfile display_name: " \302\240" => InvalidArgument EMPTY display_name
 AccountService/UpdateProfile display_name: "LONG" => InvalidArgument TOO_LONG display_name
 AccountService/UpdateProfile email: "" => InvalidArgument EMAIL_INVALID email
 AccountService/ListLogins root:username: "LONG" => NotFound USER_NOT_FOUND
