@@ -369,6 +369,7 @@ AssistantService/SetExternal of: "@root" on: true => NotFound PLACE_NOT_FOUND
 AssistantService/NameBackend backend: "gemini" => PermissionDenied NOT_CLUSTER_ADMIN
 AssistantService/NameBackend root:backend: "LONG" => InvalidArgument FIELD_INVALID backend
 AssistantService/NameBackend root:backend: "Gemini Pro" => InvalidArgument FIELD_INVALID backend
+AssistantService/NameBackend root:backend: "offline" => InvalidArgument FIELD_INVALID backend
 ClusterService/Transfer to: 2 => PermissionDenied NOT_CLUSTER_ADMIN
 ClusterService/Add id: 2 => PermissionDenied NOT_CLUSTER_ADMIN
 ClusterService/Add root:id: 0 => InvalidArgument FIELD_INVALID id
