@@ -67,6 +67,8 @@ func TestStartUpErrorsAreOneLineThatSaysWhatToDo(t *testing.T) {
 		"another own":      {first(1, fresh, addrs[0], addrs[1], "1="+busy.Addr().String()), 2, "--peer-addr " + addrs[1] + " and --cluster contradict one another: there node 1 is at " + busy.Addr().String()},
 		"no help for it":   {[]string{"help", "bogus"}, 2, `there is no command "bogus": see node --help`},
 		"bad address":      {first(1, fresh, "nowhere", addrs[1], "1="+addrs[1]), 2, `--client-addr: "nowhere" is not HOST:PORT`},
+		"one for two":      {first(1, fresh, addrs[0], addrs[0], "1="+addrs[0]), 2, "--peer-addr and --client-addr both name " + addrs[0] + ": give each a port of its own"},
+		"one for two more": {append(first(1, fresh, addrs[0], addrs[1], "1="+addrs[1]), "--http-addr", addrs[0]), 2, "--client-addr and --http-addr both name " + addrs[0]},
 		"not ours":         {append(first(1, fresh, "192.0.2.1:1", addrs[1], "1="+addrs[1]), "--insecure"), 1, "none of this machine's"},
 		"in the clear":     {first(1, fresh, "0.0.0.0:1", addrs[1], "1="+addrs[1]), 2, "0.0.0.0:1 (--client-addr) can be reached from other machines"},
 		"half of TLS":      {append(first(1, fresh, addrs[0], addrs[1], "1="+addrs[1]), "--tls-cert", file), 2, "belong together, and --tls-key is missing"},

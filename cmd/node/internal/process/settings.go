@@ -127,7 +127,7 @@ func Resolve(f Flags) (s Settings, saved bool, err error) {
 
 // check reports all that can't be of what may be another from one start to the next.
 func (s Settings) check() error {
-	return errors.Join(s.Edge.check(s.loopback()), s.Wire.check(&s), s.Observe.check())
+	return errors.Join(s.apart(), s.Edge.check(s.loopback()), s.Wire.check(&s), s.Observe.check())
 }
 
 // changed reports whether the command line says otherwise than what was saved.
@@ -327,6 +327,30 @@ func checkAddr(flag, addr string) error {
 		return fmt.Errorf("%s: %q is not HOST:PORT; write for example 127.0.0.1:50051", flag, addr)
 	}
 	return nil
+}
+
+// apart reports two flags that name one address: the second to listen there would take the first for another program.
+func (s Settings) apart() error {
+	all := []struct{ flag, addr string }{{"--peer-addr", s.PeerAddr}, {"--client-addr", s.ClientAddr}, {"--http-addr", s.Observe.HTTPAddr}, {"--debug-addr", s.Observe.DebugAddr}}
+	for i, a := range all {
+		for _, b := range all[:i] {
+			if meet(a.addr, b.addr) {
+				return fmt.Errorf("%s and %s both name %s: give each a port of its own", b.flag, a.flag, a.addr)
+			}
+		}
+	}
+	return nil
+}
+
+// meet reports whether whoever listens at one address listens at the other, too. Port 0 is any that is free.
+func meet(a, b string) bool {
+	host, port, err := net.SplitHostPort(a)
+	other, same, err2 := net.SplitHostPort(b)
+	if err != nil || err2 != nil || port != same || port == "0" {
+		return false
+	}
+	every := func(host string) bool { return host == "" || net.ParseIP(host).IsUnspecified() }
+	return host == other || every(host) || every(other)
 }
 
 // complete reports what is missing to start.
