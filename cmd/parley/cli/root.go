@@ -3,7 +3,7 @@
 //
 //	root.go                     global flags, the way of an error
 //	dial.go, protect.go, context.go    which cluster, how it is reached, and who is logged in there
-//	act.go                      what commands have in common
+//	act.go, columns.go          what commands have in common; tables
 //	account.go, password.go, user.go    accounts
 //	channel.go                  channels
 //	send.go, message.go, history.go, tail.go, dm.go    messages
