@@ -2,8 +2,6 @@ package server
 
 import (
 	"context"
-	"strings"
-	"unicode"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -35,7 +33,7 @@ func (s *accounts) WhoAmI(ctx context.Context, r *pb.WhoAmIRequest) (*pb.WhoAmIR
 }
 
 func (s *accounts) UpdateProfile(ctx context.Context, r *pb.UpdateProfileRequest) (*pb.UpdateProfileResponse, error) {
-	if err := refuseBlank(r.GetDisplayName()); err != nil {
+	if err := refuseBlank("display_name", "The display name", r.GetDisplayName()); err != nil {
 		return nil, err
 	}
 	var me account.Person
@@ -98,22 +96,6 @@ func (s *accounts) SetSignUpMode(ctx context.Context, r *pb.SetSignUpModeRequest
 	at, err := s.propose(ctx, r.GetCommand(), &account.SetSignUpMode{Mode: convert.SignUpMode(r.GetMode())}, &account.Done{})
 	return &pb.SetSignUpModeResponse{Position: uint64(at)}, err
 }
-
-// refuseBlank refuses a display name of which nobody sees anything; without one people see the username. It is judged here and
-// not where commands are applied: older logs hold such names, and what a letter looks like depends on the release of Unicode.
-func refuseBlank(display string) error {
-	if display == "" || strings.ContainsFunc(display, func(r rune) bool { return unicode.In(r, inked...) && !unicode.In(r, inkless...) }) {
-		return nil
-	}
-	return convert.RejectionError(state.Invalidf("display_name", "EMPTY", "The display name is blank."))
-}
-
-// What leaves ink, and letters and marks that leave none.
-var (
-	inked   = []*unicode.RangeTable{unicode.L, unicode.M, unicode.N, unicode.P, unicode.S}
-	inkless = []*unicode.RangeTable{unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector,
-		{R16: []unicode.Range16{{Lo: 0x2800, Hi: 0x2800, Stride: 1}}}} // the pattern without a dot of Braille
-)
 
 // nobodys is a user as the reply to a command of nobody's has it, and as his request called him. Sessions of nobody's are
 // everybody's: a reply that is about somebody else is not for this caller.

@@ -298,6 +298,7 @@ LockService/GetLock name: "" => InvalidArgument LOCK_NAME_INVALID name
 LockService/GetLock name: "held" wait_ms: 1001 => InvalidArgument FIELD_INVALID wait_ms
 LockService/ListLocks cursor: "x" => InvalidArgument CURSOR_INVALID cursor
 DocumentService/CreateDocument => InvalidArgument FIELD_INVALID title
+DocumentService/CreateDocument title: "  " => InvalidArgument EMPTY title
 DocumentService/CreateDocument title: "LONG" => InvalidArgument TOO_LONG title
 DocumentService/CreateDocument title: "a\nb" => InvalidArgument CONTROL_CHARACTER title
 DocumentService/CreateDocument title: "x" note: "LONG" => InvalidArgument TOO_LONG note
@@ -323,6 +324,7 @@ DocumentService/ShareDocument document_id: "DOC" with { user: "LONG" } role: DOC
 DocumentService/ShareDocument document_id: "DOC" with { channel: "nowhere" } role: DOCUMENT_ROLE_VIEWER => NotFound CHANNEL_NOT_FOUND
 DocumentService/UnshareDocument document_id: "DOC" with { user: "bob" } => NotFound GRANT_NOT_FOUND
 DocumentService/UnshareDocument document_id: "DOC" with { user: "ann" } => FailedPrecondition LAST_OWNER
+DocumentService/SetDocument document_id: "DOC" title: "\342\240\200" => InvalidArgument EMPTY title
 DocumentService/SetDocument document_id: "DOC" title: "" => InvalidArgument FIELD_INVALID title
 DocumentService/SetDocument document_id: "DOC" lock_mode: 7 => InvalidArgument LOCK_MODE_INVALID lock
 DocumentService/GetDocument document_id: "DOC" version: 2 => NotFound REVISION_NOT_FOUND
