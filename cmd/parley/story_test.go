@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -434,7 +435,13 @@ func TestAStreamFromAPositionThatIsStillToComeSaysSo(t *testing.T) {
 		said, err := bufio.NewReader(stderr).ReadString('\n')
 		require.NoError(t, err)
 		require.Regexp(t, `^parley: position 99999999 is still to come, the newest is \d+: what happens before it is not shown\n$`, said)
+		// Ctrl-C is how it ends, and no reason to speak of changes.
+		require.NoError(t, cmd.Process.Signal(os.Interrupt))
+		rest, err := io.ReadAll(stderr)
+		require.NoError(t, err)
+		require.Empty(t, string(rest))
+		_ = cmd.Wait()
+		require.Equal(t, 130, cmd.ProcessState.ExitCode())
 		end()
-		_ = cmd.Wait() // it was killed
 	}
 }

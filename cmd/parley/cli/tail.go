@@ -11,8 +11,9 @@ import (
 	pb "parley/rpc/proto/parley/v1"
 )
 
-// streamed are the options of a command that streams.
+// streamed are the options of a command that streams, which Ctrl-C ends as it should.
 func (a *app) streamed(cmd *cobra.Command, from uint64) (client.StreamOptions, *trouble) {
+	a.streams = true
 	o := client.StreamOptions{ConnectMax: a.timeout}
 	if cmd.Flags().Changed("from") {
 		position := raft.Position(from)
