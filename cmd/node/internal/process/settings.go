@@ -316,6 +316,9 @@ func members(list string) (all []Member, err error) {
 		if slices.ContainsFunc(all, func(m Member) bool { return m.ID == n }) {
 			return nil, fmt.Errorf("--cluster names node %d twice: give each node an id of its own", n)
 		}
+		if i := slices.IndexFunc(all, func(m Member) bool { return m.PeerAddr == addr }); i >= 0 {
+			return nil, fmt.Errorf("--cluster has nodes %d and %d at %s: give each node an address of its own", all[i].ID, n, addr)
+		}
 		all = append(all, Member{n, addr})
 	}
 	slices.SortFunc(all, func(a, b Member) int { return cmp.Compare(a.ID, b.ID) })
@@ -325,6 +328,8 @@ func members(list string) (all []Member, err error) {
 func checkAddr(flag, addr string) error {
 	if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
 		return fmt.Errorf("%s: %q is not HOST:PORT; write for example 127.0.0.1:50051", flag, addr)
+	} else if _, err := net.LookupPort("tcp", port); err != nil {
+		return fmt.Errorf("%s: %q has no port from 0 to 65535; write for example 127.0.0.1:50051", flag, addr)
 	}
 	return nil
 }
