@@ -4,9 +4,8 @@ import (
 	"io"
 	"strings"
 
-	"github.com/charmbracelet/x/ansi"
-
 	"parley/cmd/parley/plain"
+	"parley/cmd/parley/shell"
 )
 
 // gap is what stands between two columns, in cells.
@@ -27,7 +26,7 @@ func writeTable(w io.Writer, rows [][]string) error {
 			if i == len(widths) {
 				widths = append(widths, 0)
 			}
-			widths[i] = max(widths[i], ansi.StringWidth(row[i]))
+			widths[i] = max(widths[i], shell.Width(row[i]))
 		}
 	}
 	var b strings.Builder
@@ -39,7 +38,7 @@ func writeTable(w io.Writer, rows [][]string) error {
 				b.WriteString(cell)
 				blanks = 0
 			}
-			blanks += widths[i] - ansi.StringWidth(cell) + gap
+			blanks += widths[i] - shell.Width(cell) + gap
 		}
 		b.WriteByte('\n')
 	}
