@@ -17,6 +17,7 @@ import (
 )
 
 func devCommand(stdout, stderr io.Writer) *cobra.Command {
+	ports := []string{"client-port", "peer-port", "http-port", "llm-port"}
 	o := local.Options{ClientPort: -1, PeerPort: -1, HTTPPort: -1, LLMPort: -1}
 	cmd := &cobra.Command{
 		Use:   "dev",
@@ -39,6 +40,14 @@ If it dies it is started again; the nodes do without it meanwhile.`,
 			if o.Nodes == 0 && cmd.Flags().Changed("nodes") {
 				return local.WrongNodes(o.Nodes)
 			}
+			for _, port := range ports {
+				if f := cmd.Flags().Lookup(port); f.Changed && strings.HasPrefix(f.Value.String(), "-") {
+					return usage.Errorf("--%s %s: a port is a number from 1 to 65535, or 0 for any that is free", port, f.Value)
+				}
+			}
+			if err := process.CheckCost(o.BcryptCost, true); err != nil {
+				return usage.Wrong(err)
+			}
 			return local.Run(cmd.Context(), o, stdout, stderr)
 		},
 	}
@@ -53,8 +62,8 @@ If it dies it is started again; the nodes do without it meanwhile.`,
 	f.IntVar(&o.LLMPort, "llm-port", -1, fmt.Sprintf("where the LLM server listens; 0 chooses a free port (default %d, and %d with more than %d nodes)",
 		local.DefaultLLMPort, local.DefaultLLMPortOfMany, local.DefaultLLMPort-local.DefaultClientPort))
 	f.StringVar(&o.LLMCommand, "llm-command", "", "the program that is started as the LLM server (default: this one, which has no model; cmd/llm has all backends)")
-	for _, name := range []string{"client-port", "peer-port", "http-port", "llm-port"} {
-		f.Lookup(name).DefValue = "0" // -1 means "not given"; the text has the default
+	for _, port := range ports {
+		f.Lookup(port).DefValue = "0" // -1 means "not given"; the text has the default
 	}
 	return cmd
 }

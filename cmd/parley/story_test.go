@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -420,4 +421,27 @@ func TestAnInterruptEndsWhatWaits(t *testing.T) {
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
 	<-s.end
 	require.Equal(t, 130, s.cmd.ProcessState.ExitCode())
+}
+
+// Somebody who begins at a position that he mistyped sees nothing for ever, and is told why.
+func TestAStreamFromAPositionThatIsStillToComeSaysSo(t *testing.T) {
+	alice := sharedCluster(t).loggedIn(t, "alice")
+	for _, args := range [][]string{{"tail", "general"}, {"watch", "--in", "general"}} {
+		ctx, end := context.WithTimeout(t.Context(), 30*time.Second)
+		cmd := alice.command(ctx, append(args, "--from", "99999999")...)
+		stderr, err := cmd.StderrPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		said, err := bufio.NewReader(stderr).ReadString('\n')
+		require.NoError(t, err)
+		require.Regexp(t, `^parley: position 99999999 is still to come, the newest is \d+: what happens before it is not shown\n$`, said)
+		// Ctrl-C is how it ends, and no reason to speak of changes.
+		require.NoError(t, cmd.Process.Signal(os.Interrupt))
+		rest, err := io.ReadAll(stderr)
+		require.NoError(t, err)
+		require.Empty(t, string(rest))
+		_ = cmd.Wait()
+		require.Equal(t, 130, cmd.ProcessState.ExitCode())
+		end()
+	}
 }

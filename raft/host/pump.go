@@ -256,7 +256,7 @@ func (h *Host) tell(notes []raft.Note) {
 		case raft.NoteFormed:
 			h.log.Info("cluster formed", "cluster", raft.ClusterID(n.A))
 		case node.NoteLevel:
-			h.log.Info("every node runs a newer release: the cluster's level rose, and an older release can't take part any more",
+			h.log.Info("the cluster's level rose: every node takes part in it, and a release that does not know it can't any more",
 				"level", n.A, "index", uint64(n.Index))
 		case raft.NoteBreach:
 			h.log.Error("a peer contradicts what is proven: its message was dropped; look after its disk and memory",

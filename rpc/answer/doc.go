@@ -8,6 +8,7 @@
 //	maker.go     the way above
 //	model.go     the connection to the LLM server, and what its failures mean
 //	cache.go     answers that were made already
+//	external.go  the backends for which texts can leave the machine
 //	limits.go    every bound, with the reason for its number
 //
 // Whether somebody may read what is in a job was decided before there was one. Whether it may leave the machine is

@@ -70,6 +70,11 @@ func perform[A proto.Message](ctx context.Context, c *Client, o operation, answe
 	if o.body, err = encodeBody(&o); err != nil {
 		return none, err
 	}
+	if h.within > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, h.within)
+		defer cancel()
+	}
 	if err := c.current().do(ctx, o, answer); err != nil {
 		return none, err
 	}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"fmt"
+	"time"
 	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
@@ -16,6 +17,7 @@ type Option func(*how)
 // how is what the options of one request say.
 type how struct {
 	requestID string
+	within    time.Duration
 	stale     bool
 	seen      func(raft.Position)
 }
@@ -28,6 +30,9 @@ func Once(requestID string) Option { return func(h *how) { h.requestID = request
 // Stale lets any node answer a read from what it has, be it old; the answer's position says how old. Commands
 // pass over it.
 func Stale(stale bool) Option { return func(h *how) { h.stale = stale } }
+
+// Within bounds the wait for one answer, and of a list for each of its pages; zero is no bound but the context's.
+func Within(d time.Duration) Option { return func(h *how) { h.within = d } }
 
 // StaleAt is Stale, and tells which position the answer is of.
 func StaleAt(seen func(raft.Position)) Option {

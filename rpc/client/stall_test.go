@@ -112,6 +112,25 @@ func TestATailFromNowOnNeedsAQuorumToKnowWhatNowIs(t *testing.T) {
 	}
 }
 
+// A list that is long takes as long as it takes, and each of its pages no longer than its bound.
+func TestABoundOfOneAnswerHoldsWithoutADeadline(t *testing.T) {
+	c := startCluster(t, statemachine.DefaultLimits())
+	c.leader()
+	cl := c.client(Config{})
+	all := 0
+	for _, err := range cl.AllUsers(t.Context(), Within(time.Minute)) {
+		require.NoError(t, err)
+		all++
+	}
+	require.NotZero(t, all)
+	c.stop(0)
+	c.stop(1)
+	for _, err := range cl.AllUsers(t.Context(), Within(200*time.Millisecond)) {
+		require.Error(t, err)
+		require.Equal(t, ReasonUnavailable, failedAs(err).Reason)
+	}
+}
+
 // gRPC refuses what is too large before any handler sees it. That is no doubt.
 func TestWhatIsBeyondANodesMessageBoundIsRefusedAtOnce(t *testing.T) {
 	c := startCluster(t, statemachine.DefaultLimits())

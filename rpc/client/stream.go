@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 
 	"parley/raft"
 	"parley/raft/node"
@@ -51,6 +52,8 @@ type follower struct {
 	connect func(ctx context.Context, conn *grpc.ClientConn) (take func() error, err error)
 	// now is a position that everything acknowledged before the call stands at or below.
 	now func(ctx context.Context) (uint64, error)
+	// allowed is what the cluster says of the stream, whatever a node said: nil, or the refusal.
+	allowed func(ctx context.Context) error
 	// compacted is told that what follows last is no longer kept; it moves last on, or returns why it can't.
 	compacted func(ctx context.Context, e *Error) error
 
@@ -148,6 +151,8 @@ func (f *follower) judge(ctx context.Context, err error) error {
 	}
 	e := failed(err)
 	switch code := convert.ParseError(err).Code; {
+	case e.Outcome == node.Refused && e.Code == codes.InvalidArgument:
+		return e // what is wrong with the request itself every node finds
 	case code == node.CodeCompacted:
 		f.cluster = 0 // after a restore positions go on under another cluster id
 		return f.compacted(ctx, e)
@@ -168,7 +173,7 @@ func (f *follower) doubt(ctx context.Context, said *Error) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, nowMax)
 	defer cancel()
-	if _, err := f.now(ctx); err != nil {
+	if err := f.allowed(ctx); err != nil {
 		if e := failedAs(err); e != nil && e.Reason != ReasonUnavailable {
 			return e
 		}

@@ -23,7 +23,7 @@ type TailOptions struct {
 func (c *Client) Tail(ctx context.Context, o TailOptions) iter.Seq2[*pb.Message, error] {
 	return func(yield func(*pb.Message, error) bool) {
 		t := &tailer{follower: c.follow(o.StreamOptions), place: o.Place, yield: yield}
-		t.connect, t.now, t.compacted = t.begin, t.newest, t.catchUp
+		t.connect, t.now, t.allowed, t.compacted = t.begin, t.newest, t.readable, t.catchUp
 		if err := t.run(ctx); !errors.Is(err, errStopped) {
 			yield(nil, err)
 		}
@@ -61,6 +61,11 @@ func (t *tailer) begin(ctx context.Context, conn *grpc.ClientConn) (func() error
 func (t *tailer) newest(ctx context.Context) (uint64, error) {
 	page, err := t.client.History(ctx, &pb.HistoryRequest{Place: t.place, Limit: 1})
 	return page.GetPosition(), err
+}
+
+func (t *tailer) readable(ctx context.Context) error {
+	_, err := t.newest(ctx)
+	return err
 }
 
 // give yields a message unless it was yielded before.

@@ -26,7 +26,7 @@ type WatchOptions struct {
 func (c *Client) Watch(ctx context.Context, o WatchOptions) iter.Seq2[*pb.Frame, error] {
 	return func(yield func(*pb.Frame, error) bool) {
 		w := &watcher{follower: c.follow(o.StreamOptions), o: o, yield: yield}
-		w.connect, w.now = w.begin, w.newest
+		w.connect, w.now, w.allowed = w.begin, w.newest, w.readable
 		w.compacted = func(_ context.Context, e *Error) error { return e }
 		if err := w.run(ctx); !errors.Is(err, errStopped) {
 			yield(nil, err)
@@ -72,6 +72,20 @@ func (w *watcher) begin(ctx context.Context, conn *grpc.ClientConn) (func() erro
 func (w *watcher) newest(ctx context.Context) (uint64, error) {
 	me, err := w.client.WhoAmI(ctx)
 	return me.GetPosition(), err
+}
+
+// readable asks the cluster about all places of the stream, one of which a node refused.
+func (w *watcher) readable(ctx context.Context) error {
+	if len(w.o.Places) == 0 {
+		_, err := w.newest(ctx)
+		return err
+	}
+	for _, place := range w.o.Places {
+		if _, err := w.client.History(ctx, &pb.HistoryRequest{Place: place, Limit: 1}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // give yields a frame unless it was yielded before.

@@ -93,8 +93,27 @@ func TestAWatchShowsThePlacesAndTopicsThatAreAskedFor(t *testing.T) {
 			break
 		}
 	}
-	o.Places = []string{"#nowhere"}
-	for _, err := range cl.Watch(t.Context(), o) {
-		require.Equal(t, "CHANNEL_NOT_FOUND", failedAs(err).Reason)
+}
+
+// What the cluster says for good no other node is asked about, and nobody is told of a trouble that there is not.
+func TestAStreamOfWhatIsNoPlaceIsRefusedByTheFirstNode(t *testing.T) {
+	c := startCluster(t, statemachine.DefaultLimits())
+	cl := c.client(Config{})
+	beginning := raft.Position(0)
+	o := StreamOptions{From: &beginning, OnTrouble: func(err error) { t.Errorf("told of %v", err) }}
+	refused := func(err error) string {
+		require.Error(t, err)
+		return failedAs(err).Reason
+	}
+	for _, w := range []struct {
+		places []string
+		reason string
+	}{{[]string{"#nowhere"}, "CHANNEL_NOT_FOUND"}, {[]string{"#general", "@nobody"}, "USER_NOT_FOUND"}, {make([]string, 1000), "FIELD_INVALID"}} {
+		for _, err := range cl.Watch(t.Context(), WatchOptions{Places: w.places, StreamOptions: o}) {
+			require.Equal(t, w.reason, refused(err))
+		}
+	}
+	for _, err := range cl.Tail(t.Context(), TailOptions{Place: "#nowhere", StreamOptions: o}) {
+		require.Equal(t, "CHANNEL_NOT_FOUND", refused(err))
 	}
 }

@@ -33,6 +33,9 @@ func (s *accounts) WhoAmI(ctx context.Context, r *pb.WhoAmIRequest) (*pb.WhoAmIR
 }
 
 func (s *accounts) UpdateProfile(ctx context.Context, r *pb.UpdateProfileRequest) (*pb.UpdateProfileResponse, error) {
+	if err := refuseBlank("display_name", "The display name", r.GetDisplayName()); err != nil {
+		return nil, err
+	}
 	var me account.Person
 	at, err := s.propose(ctx, r.GetCommand(), &account.SetProfile{SetDisplay: r.DisplayName != nil, Display: r.GetDisplayName(),
 		SetEmail: r.Email != nil, Email: r.GetEmail()}, &me)

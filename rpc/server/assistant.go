@@ -3,7 +3,10 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"google.golang.org/grpc"
 
@@ -256,6 +259,10 @@ func (s *assistant) SetExternal(ctx context.Context, r *pb.SetExternalRequest) (
 }
 
 func (s *assistant) NameBackend(ctx context.Context, r *pb.NameBackendRequest) (*pb.NameBackendResponse, error) {
+	if name := r.GetBackend(); name != "" && !slices.Contains(answer.External, name) {
+		// The log holds other names, of releases that did not look.
+		return nil, fieldError("backend", fmt.Sprintf("There is no external backend %.60q: it is %s.", name, strings.Join(answer.External, " or ")))
+	}
 	var rules assist.Rules
 	at, err := s.propose(ctx, r.GetCommand(), &assist.NameBackend{Name: r.GetBackend()}, &rules)
 	if err != nil {

@@ -95,6 +95,7 @@ func TestR80_AServicesAnswersComeFromTheServiceAndItsFailuresAreAnsweredWithoutI
 		}), "offline", "in time", 1500 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
+			require.Contains(t, answer.External, c.backend.Describe().Backend, "an admin can name it")
 			m := serveModel(t, "127.0.0.1:0", c.backend)
 			cfg := governed()
 			cfg.Assistant, cfg.Rates = answer.Config{Addr: m.addr, Secret: modelSecret}, Rates{Asks: 10_000}

@@ -20,6 +20,9 @@ type documents struct {
 }
 
 func (s *documents) CreateDocument(ctx context.Context, r *pb.CreateDocumentRequest) (*pb.CreateDocumentResponse, error) {
+	if err := refuseBlank("title", "The title", r.GetTitle()); err != nil {
+		return nil, err
+	}
 	c := &document.Create{Title: r.GetTitle(), Content: string(r.GetContent()), Note: r.GetNote(), Mode: convert.LockModeOf(r.GetLockMode())}
 	var made document.Item
 	at, err := s.propose(ctx, r.GetCommand(), c, &made)
@@ -82,6 +85,9 @@ func (s *documents) UnshareDocument(ctx context.Context, r *pb.UnshareDocumentRe
 }
 
 func (s *documents) SetDocument(ctx context.Context, r *pb.SetDocumentRequest) (*pb.SetDocumentResponse, error) {
+	if err := refuseBlank("title", "The title", r.GetTitle()); err != nil {
+		return nil, err
+	}
 	c := &document.Configure{ID: r.GetDocumentId(), Title: r.Title, AI: r.Ai}
 	if r.LockMode != nil {
 		mode := convert.LockModeOf(r.GetLockMode())

@@ -24,6 +24,9 @@ func (s *accounts) SignUp(ctx context.Context, r *pb.SignUpRequest) (*pb.SignUpR
 	if refusal := c.Check(&s.limits); refusal != nil {
 		return nil, convert.RejectionError(refusal) // before a hash is spent on it
 	}
+	if err := refuseBlank("display_name", "The display name", r.GetDisplayName()); err != nil {
+		return nil, err
+	}
 	if err := s.policy.Check("password", r.GetUsername(), r.GetPassword()); err != nil {
 		return nil, refuse(err)
 	}

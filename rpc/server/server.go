@@ -10,7 +10,7 @@
 //	gate.go      what every call passes: the interceptors
 //	actor.go     who calls: the table of methods that need no token
 //	edge.go      the way of every command and query; cursor.go where pages end
-//	account.go   AccountService; login.go and password.go are what touches passwords
+//	account.go   AccountService; login.go and password.go are what touches passwords; blank.go names that nobody sees
 //	channel.go   ChannelService
 //	chat.go      ChatService; batch.go many messages at once
 //	follow.go    every stream; tail.go and event.go what two of them show; ready.go what many of them share

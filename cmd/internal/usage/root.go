@@ -15,7 +15,7 @@ func Root(root *cobra.Command) {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.DisableSuggestions = true // they are lines of their own
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return see(cmd, err) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return see(cmd, FlagMistake(err)) })
 	Version(root)
 	Help(root, func(topic string) error { return see(root, Errorf("there is no command %q", topic)) })
 }

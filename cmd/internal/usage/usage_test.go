@@ -33,7 +33,7 @@ func TestAWrongCallIsExitCodeTwoWhateverIsWrongAboutIt(t *testing.T) {
 		{[]string{"help", "nonsense"}, `there is no command "nonsense": see program --help`},
 		{[]string{"help", "below", "nonsense"}, `there is no command "below nonsense": see program --help`},
 		{[]string{"below", "--bogus"}, "unknown flag: --bogus: see program below --help"},
-		{[]string{"below", "file", "--times", "often"}, `invalid argument "often"`},
+		{[]string{"below", "file", "--times", "often"}, `--times "often": it is a whole number: see program below --help`},
 		{[]string{"below"}, "accepts 1 arg(s), received 0: see program --help"},
 	} {
 		root := program(nil)

@@ -67,7 +67,9 @@ on; what is given as a flag counts. The key of a service comes from GEMINI_API_K
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
 	cmd.CompletionOptions.HiddenDefaultCmd = true
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage.Errorf("%w: see %s --help", err, use) })
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return usage.Errorf("%w: see %s --help", usage.FlagMistake(err), use)
+	})
 	f := cmd.Flags()
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:50055", "where to listen, HOST:PORT")
 	f.StringVar(&o.SecretFile, "secret-file", "", "a file of mode 0600 with the secret that callers present")

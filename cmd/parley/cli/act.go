@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -65,19 +64,6 @@ func (a *app) print(j any, format string, args ...any) error {
 	}
 	_, err := fmt.Fprintf(a.Out, format+"\n", args...)
 	return err
-}
-
-// table writes rows of cells for a person, with a head.
-func (a *app) table(head string, rows [][]string) error {
-	t := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, strings.ReplaceAll(head, " ", "\t"))
-	for _, row := range rows {
-		for i := range row {
-			row[i] = plain.Line(row[i])
-		}
-		fmt.Fprintln(t, strings.TrimRight(strings.Join(row, "\t"), "\t"))
-	}
-	return t.Flush()
 }
 
 // collect reads a list to its end.

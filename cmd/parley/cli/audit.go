@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -77,23 +76,27 @@ func (a *app) auditExportCommand() *cobra.Command {
 		Use: "export [--from POS]", Short: "Print the audit log, one JSON object a line, oldest first", Args: args(),
 		Long: `Prints the audit log from a position on, or all that is kept of it: 100,000 records. To keep more, export
 what is behind the last position that you have, now and then. Every record has the hash of the one before; parley audit
-verify checks them.`,
+verify checks them. --timeout bounds the wait for each 1,000 records. An export that was interrupted goes on with --from and
+the last position that was printed, whose records come again.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			begin, err := strconv.ParseUint(from, 10, 64)
 			if err != nil {
 				return usageOf(cmd, "--from %q: a position is a number", from)
 			}
-			return a.with(cmd, func(ctx context.Context, c *client.Client) error {
-				for r, err := range c.AllAudit(ctx, raft.Position(begin), a.fresh()) {
-					if err == nil {
-						err = a.printJSON(jsonAudit(r))
-					}
-					if err != nil {
-						return err
-					}
+			c, err := a.dial()
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			for r, err := range c.AllAudit(cmd.Context(), raft.Position(begin), a.fresh(), client.Within(a.timeout)) {
+				if err == nil {
+					err = a.printJSON(jsonAudit(r))
 				}
-				return nil
-			})
+				if err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "0", "begin with the records of this position")

@@ -3,12 +3,9 @@ package cli
 import (
 	"context"
 	"fmt"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"parley/cmd/parley/plain"
 	"parley/rpc/client"
 	pb "parley/rpc/proto/parley/v1"
 )
@@ -124,12 +121,11 @@ func (a *app) printStatus(s client.ClusterStatus) error {
 		leader = fmt.Sprint(j.Leader)
 	}
 	fmt.Fprintf(a.Out, "leader %s, term %d\n\n", leader, j.Term)
-	t := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, strings.Join([]string{"NODE", "ADDRESS", "ROLE", "STATE", "COMMIT", "APPLIED", "LAG", "VERSION"}, "\t"))
+	var rows [][]string
 	for _, n := range j.Nodes {
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%d\t%d\t%d\t%s\n", n.ID, plain.Line(n.Address), n.Role, n.State, n.Commit, n.Applied, n.Lag, plain.Line(n.Version))
+		rows = append(rows, []string{fmt.Sprint(n.ID), n.Address, n.Role, n.State, fmt.Sprint(n.Commit), fmt.Sprint(n.Applied), fmt.Sprint(n.Lag), n.Version})
 	}
-	if err := t.Flush(); err != nil {
+	if err := a.table("NODE ADDRESS ROLE STATE COMMIT APPLIED LAG VERSION", rows); err != nil {
 		return err
 	}
 	for _, n := range s.Nodes {

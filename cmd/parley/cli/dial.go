@@ -48,8 +48,12 @@ func (a *app) addresses(c keep.Context) (addrs []string, err error) {
 	}
 	for _, addr := range given {
 		addr = strings.TrimSpace(addr)
-		if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
+		host, port, err := net.SplitHostPort(addr)
+		if err != nil || host == "" || port == "" {
 			return nil, usagef("--addrs: %q is not HOST:PORT", addr)
+		}
+		if _, err := net.LookupPort("tcp", port); err != nil {
+			return nil, usagef("--addrs: %q has no port from 1 to 65535", addr)
 		}
 		addrs = append(addrs, addr)
 	}

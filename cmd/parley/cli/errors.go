@@ -35,6 +35,9 @@ const (
 // ErrInterrupted is the cause of a context that a signal ended.
 var ErrInterrupted = errors.New("interrupted")
 
+// codeInterrupted is the Code of what a signal ended.
+const codeInterrupted = "INTERRUPTED"
+
 // usageError is an error in how the command was called.
 type usageError struct{ text, hint string }
 
@@ -65,7 +68,7 @@ func describe(err error) failure {
 		return failure{Code: "USAGE", Message: e.text, Hint: e.hint, exit: exitUsage}
 	}
 	if errors.Is(err, ErrInterrupted) || errors.Is(err, context.Canceled) {
-		return failure{Code: "INTERRUPTED", Message: "interrupted", Hint: "a change that was on its way may have happened", exit: exitInterrupted}
+		return failure{Code: codeInterrupted, Message: "interrupted", Hint: "a change that was on its way may have happened", exit: exitInterrupted}
 	}
 	if e, ok := errors.AsType[*brokenError](err); ok {
 		return failure{Code: "AUDIT_BROKEN", Message: e.Error(), Hint: "this is not what the cluster had; export it again, and compare", exit: exitError}
@@ -207,6 +210,9 @@ func (a *app) fail(err error) int {
 			Error failure `json:"error"`
 		}{f})
 		return f.exit
+	}
+	if f.Code == codeInterrupted && a.streams {
+		return f.exit // nothing was to be changed, and he has seen what came
 	}
 	text := "parley: " + plain.Indented(f.Message, "  ")
 	if f.Hint != "" {

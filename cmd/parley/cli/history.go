@@ -2,10 +2,13 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
 
+	"parley/cmd/parley/plain"
 	"parley/rpc/client"
 	pb "parley/rpc/proto/parley/v1"
 )
@@ -49,7 +52,7 @@ func (a *app) historyOf(use, short, name string, complete func(string) []string,
 			if err != nil {
 				return err
 			}
-			return a.printMessages(messages, false)
+			return a.printMessages(messages, false, noMessages(r))
 		},
 	}
 	f := cmd.Flags()
@@ -57,6 +60,18 @@ func (a *app) historyOf(use, short, name string, complete func(string) []string,
 	f.Uint64Var(&before, "before", 0, "show the last ones before this position")
 	f.Uint64Var(&after, "after", 0, "show the first ones after this position")
 	return cmd
+}
+
+// noMessages says that nothing is there of what was asked for.
+func noMessages(r *pb.HistoryRequest) string {
+	text := "no messages in " + plain.Line(r.GetPlace())
+	switch {
+	case r.GetBefore() != 0:
+		text += fmt.Sprintf(" before position %d", r.GetBefore())
+	case r.After != nil:
+		text += fmt.Sprintf(" after position %d", r.GetAfter())
+	}
+	return text
 }
 
 // pages reads so many messages: a page holds at most 1,000, and fewer if they are long.
@@ -104,7 +119,7 @@ member of. A page has up to 20; the note at its end says how to see the next.`,
 				if err != nil {
 					return err
 				}
-				if err := a.printMessages(page.GetMessages(), true); err != nil {
+				if err := a.printMessages(page.GetMessages(), true, "nothing found for "+strconv.Quote(plain.Line(args[0]))); err != nil {
 					return err
 				}
 				a.more(page.GetNextCursor())

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -97,17 +98,37 @@ func (a *app) add(cmd *cobra.Command, n *newNode, replaces uint64) error {
 	if err := n.check(cmd); err != nil {
 		return err
 	}
-	err := a.with(cmd, func(ctx context.Context, c *client.Client) error {
-		return c.Add(ctx, n.id, n.peerAddr, n.clientAddr, replaces)
+	return a.with(cmd, func(ctx context.Context, c *client.Client) error {
+		if err := c.Add(ctx, n.id, n.peerAddr, n.clientAddr, replaces); err != nil {
+			return err
+		}
+		text := added(n.id, replaces, false)
+		if !a.json {
+			if s, err := c.Status(ctx); err == nil { // it is added, whatever else there is to tell
+				text = added(n.id, replaces, votes(&s, n.id) && !votes(&s, replaces))
+			}
+		}
+		return a.print(changed{n.id, "added"}, "%s", text)
 	})
-	if err != nil {
-		return err
+}
+
+// added says what becomes of a node that is a member now, or was one before. A voter has nothing to wait for: whom it replaces
+// has left.
+func added(id, replaces uint64, done bool) string {
+	switch {
+	case done && replaces != 0:
+		return fmt.Sprintf("node %d is a voter, and node %d has left", id, replaces)
+	case done:
+		return fmt.Sprintf("node %d is a voter", id)
+	case replaces != 0:
+		return fmt.Sprintf("node %d is added and becomes a voter when it has caught up; node %d leaves in that moment", id, replaces)
 	}
-	text := fmt.Sprintf("node %d is added and becomes a voter when it has caught up", n.id)
-	if replaces != 0 {
-		text += fmt.Sprintf("; node %d leaves in that moment", replaces)
-	}
-	return a.print(changed{n.id, "added"}, "%s", text)
+	return fmt.Sprintf("node %d is added and becomes a voter when it has caught up", id)
+}
+
+// votes reports whether a node has a vote in the membership in force.
+func votes(s *client.ClusterStatus, id uint64) bool {
+	return slices.ContainsFunc(s.Nodes, func(n client.NodeStatus) bool { return n.ID == id && n.Voter })
 }
 
 func nodeID(cmd *cobra.Command, arg string) (uint64, error) {

@@ -73,14 +73,17 @@ func jsonReactions(all []*pb.Reaction) (j []reactionJSON) {
 	return j
 }
 
-// printMessages prints messages in their order; placed: a person is told where each stands.
-func (a *app) printMessages(messages []*pb.Message, placed bool) error {
+// printMessages prints messages in their order; placed: a person is told where each stands. Without a message none says so to him.
+func (a *app) printMessages(messages []*pb.Message, placed bool, none string) error {
 	if a.json {
 		all := make([]messageJSON, 0, len(messages))
 		for _, m := range messages {
 			all = append(all, jsonMessage(m))
 		}
 		return a.printJSON(all)
+	}
+	if len(messages) == 0 {
+		a.note("%s", none)
 	}
 	for _, m := range messages {
 		if err := a.printMessage(m, placed); err != nil {
@@ -185,7 +188,7 @@ func (a *app) threadCommand() *cobra.Command {
 					}
 					all = append(all, page.GetReplies()...)
 					if !page.GetMore() || len(page.GetReplies()) == 0 {
-						return a.printMessages(all, false)
+						return a.printMessages(all, false, "no messages") // the root is one
 					}
 					after = all[len(all)-1].GetPosition()
 				}
@@ -231,7 +234,11 @@ func (a *app) mentionsCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if err := a.printMessages(page.GetMessages(), true); err != nil {
+				none := "no mentions"
+				if r.GetUnread() {
+					none = "no unread mentions"
+				}
+				if err := a.printMessages(page.GetMessages(), true, none); err != nil {
 					return err
 				}
 				a.more(page.GetNextCursor())

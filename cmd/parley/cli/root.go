@@ -3,7 +3,7 @@
 //
 //	root.go                     global flags, the way of an error
 //	dial.go, protect.go, context.go    which cluster, how it is reached, and who is logged in there
-//	act.go                      what commands have in common
+//	act.go, columns.go          what commands have in common; tables
 //	account.go, password.go, user.go    accounts
 //	channel.go                  channels
 //	send.go, message.go, history.go, tail.go, dm.go    messages
@@ -21,10 +21,7 @@
 package cli
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -32,7 +29,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"google.golang.org/grpc"
 
 	"parley/cmd/internal/usage"
@@ -60,6 +56,7 @@ type app struct {
 	client  *client.Client // the last that was dialled
 	context string
 	json    bool
+	streams bool // it goes on until somebody ends it
 	stale   bool
 	staleAt raft.Position // of the newest answer to a read with --stale
 	noInput bool
@@ -118,7 +115,7 @@ Begin with parley signup NAME, then parley login NAME.`
 	root.PersistentPreRunE = a.begin
 	root.CompletionOptions.DisableDefaultCmd = true // completion.go has it
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageOf(cmd, "%s", flagMistake(err))
+		return usageOf(cmd, "%v", usage.FlagMistake(err))
 	})
 	f := root.PersistentFlags()
 	f.StringSliceVar(&a.addrs, "addrs", nil, "the nodes' client addresses; any one suffices (env PARLEY_ADDRS)")
@@ -153,6 +150,10 @@ func (a *app) begin(cmd *cobra.Command, args []string) error {
 	case a.requestID == "" && cmd.Flags().Changed("request-id"):
 		// Most likely a variable that has no value: who repeats the command counts on its being done once.
 		return usageOf(cmd, "--request-id is empty")
+	case len(a.addrs) == 0 && cmd.Flags().Changed("addrs"): // the same: it would be done in a cluster that nobody named
+		return usageOf(cmd, "--addrs is empty")
+	case a.context == "" && cmd.Flags().Changed("context"):
+		return usageOf(cmd, "--context is empty")
 	}
 	for _, condition := range [...]string{"fence", "if-version"} {
 		// In a request 0 is none: what its caller wants to be done under a condition would be done without one.
@@ -161,16 +162,6 @@ func (a *app) begin(cmd *cobra.Command, args []string) error {
 		}
 	}
 	return a.beginTrace(cmd, args)
-}
-
-// flagMistake says what is wrong with a flag, without the names of Go's functions.
-func flagMistake(err error) string {
-	e, ok := errors.AsType[*pflag.InvalidValueError](err)
-	if !ok {
-		return err.Error()
-	}
-	words := map[string]string{"duration": "a time such as 30s, 10m or 2h", "bool": "true or false"}
-	return fmt.Sprintf("--%s %q: it is %s", e.GetFlag().Name, e.GetValue(), cmp.Or(words[e.GetFlag().Value.Type()], "a number"))
 }
 
 // meant says which command somebody may have meant who mistyped it.

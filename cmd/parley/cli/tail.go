@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,8 +11,9 @@ import (
 	pb "parley/rpc/proto/parley/v1"
 )
 
-// streamed are the options of a command that streams.
+// streamed are the options of a command that streams, which Ctrl-C ends as it should.
 func (a *app) streamed(cmd *cobra.Command, from uint64) (client.StreamOptions, *trouble) {
+	a.streams = true
 	o := client.StreamOptions{ConnectMax: a.timeout}
 	if cmd.Flags().Changed("from") {
 		position := raft.Position(from)
@@ -20,6 +22,29 @@ func (a *app) streamed(cmd *cobra.Command, from uint64) (client.StreamOptions, *
 	t := &trouble{note: a.note, now: time.Now}
 	o.OnTrouble = t.interrupted
 	return o, t
+}
+
+// ahead has somebody told who begins behind a position that is still to come: he sees nothing of what happens before it, and
+// would not know why. Where the cluster stands a quorum says, for which the stream does not wait.
+func (a *app) ahead(ctx context.Context, c *client.Client, o *client.StreamOptions) {
+	if o.From == nil || *o.From == 0 {
+		return
+	}
+	newest := make(chan raft.Position, 1)
+	go func() {
+		if me, err := c.WhoAmI(ctx, client.Within(a.timeout)); err == nil {
+			newest <- raft.Position(me.GetPosition())
+		}
+	}()
+	o.OnProgress = func(string, raft.Position) {
+		select {
+		case at := <-newest:
+			if at < *o.From {
+				a.note("position %d is still to come, the newest is %d: what happens before it is not shown", *o.From, at)
+			}
+		default:
+		}
+	}
 }
 
 func (a *app) tailCommand() *cobra.Command {
@@ -42,6 +67,7 @@ first connection.`,
 				return err
 			}
 			defer c.Close()
+			a.ahead(cmd.Context(), c, &o)
 			for m, err := range c.Tail(cmd.Context(), client.TailOptions{Place: place, StreamOptions: o}) {
 				if err != nil {
 					return err

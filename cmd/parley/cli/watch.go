@@ -50,6 +50,7 @@ line. When the node that streams dies, another one goes on where it stopped.`,
 				return err
 			}
 			defer c.Close()
+			a.ahead(cmd.Context(), c, &o.StreamOptions)
 			for frame, err := range c.Watch(cmd.Context(), o) {
 				if err != nil {
 					return err

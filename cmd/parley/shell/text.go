@@ -90,6 +90,9 @@ type ruler struct{ ansi.Method }
 
 func (r ruler) width(s string) int { return r.StringWidth(r.tame(s)) }
 
+// Width is how many cells a terminal of today gives a text of one line that is safe to show.
+func Width(s string) int { return graphemes.width(s) }
+
 // tame takes apart what a terminal that counts each part would show in more cells than anybody can tell: an emoji of
 // several people becomes several emoji, a colour of skin is left away. A terminal that takes it for one gets it as it is.
 func (r ruler) tame(s string) string {

@@ -145,6 +145,9 @@ func makePlan(o Options) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if i := slices.IndexFunc(peers, func(addr string) bool { return slices.Contains(clients, addr) }); i >= 0 {
+		return nil, usage.Errorf("--client-port and --peer-port both give %s to a node: choose ports that are %d apart, or more", peers[i], o.Nodes)
+	}
 	p := &plan{Version: planVersion, dir: o.Dir, bcryptCost: o.BcryptCost, llmCommand: o.LLMCommand}
 	for i := range o.Nodes {
 		p.Nodes = append(p.Nodes, planNode{ID: uint64(i + 1), ClientAddr: clients[i], PeerAddr: peers[i]})
@@ -174,7 +177,7 @@ func (p *plan) save() error {
 func addresses(flag string, port, normal, n int) ([]string, error) {
 	switch {
 	case port < 0:
-		port = normal
+		port = normal // it was not given
 	case port == 0:
 		return freeAddresses(flag, n)
 	}

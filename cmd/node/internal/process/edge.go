@@ -41,11 +41,19 @@ func (e Edge) under(asked Edge) Edge {
 	return e
 }
 
+// CheckCost reports a cost of passwords' hashes that no node takes, or none that others can reach; 0 is the usual.
+func CheckCost(cost int, loopback bool) error {
+	if _, err := auth.NewHasher(cost, loopback); err != nil {
+		return fmt.Errorf("--bcrypt-cost: %w", err)
+	}
+	return nil
+}
+
 // check reports what the server would refuse.
 func (e Edge) check(loopback bool) error {
 	var wrong []error
-	if _, err := auth.NewHasher(e.BcryptCost, loopback); err != nil {
-		wrong = append(wrong, fmt.Errorf("--bcrypt-cost: %w", err))
+	if err := CheckCost(e.BcryptCost, loopback); err != nil {
+		wrong = append(wrong, err)
 	}
 	if _, known := signUpModes[e.SignUp]; !known {
 		wrong = append(wrong, fmt.Errorf("--sign-up: %q is none of open, invite and closed", e.SignUp))

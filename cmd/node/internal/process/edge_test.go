@@ -22,7 +22,8 @@ func TestR11_DemoUsersAndCheapHashesAreForLoopbackAlone(t *testing.T) {
 		return s, err
 	}
 	const here, there = "127.0.0.1:1", "10.0.0.1:1"
-	for _, c := range []struct{ client, peer string }{{there, here}, {here, there}, {there, there}} {
+	const peerHere, peerThere = "127.0.0.1:2", "10.0.0.1:2"
+	for _, c := range []struct{ client, peer string }{{there, peerHere}, {here, peerThere}, {there, peerThere}} {
 		_, err := resolve(t.TempDir(), c.client, c.peer, Edge{DemoUsers: true})
 		require.ErrorContains(t, err, "--demo-users")
 		_, err = resolve(t.TempDir(), c.client, c.peer, Edge{BcryptCost: 9})
@@ -33,7 +34,7 @@ func TestR11_DemoUsersAndCheapHashesAreForLoopbackAlone(t *testing.T) {
 
 	// A directory that was started with them, whose settings somebody edits.
 	dir := t.TempDir()
-	s, err := resolve(dir, here, here, Edge{DemoUsers: true, BcryptCost: 4})
+	s, err := resolve(dir, here, peerHere, Edge{DemoUsers: true, BcryptCost: 4})
 	require.NoError(t, err)
 	require.NoError(t, s.save(dir))
 	s.ClientAddr = there

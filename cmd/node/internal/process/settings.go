@@ -127,7 +127,7 @@ func Resolve(f Flags) (s Settings, saved bool, err error) {
 
 // check reports all that can't be of what may be another from one start to the next.
 func (s Settings) check() error {
-	return errors.Join(s.Edge.check(s.loopback()), s.Wire.check(&s), s.Observe.check())
+	return errors.Join(s.apart(), s.Edge.check(s.loopback()), s.Wire.check(&s), s.Observe.check())
 }
 
 // changed reports whether the command line says otherwise than what was saved.
@@ -316,6 +316,9 @@ func members(list string) (all []Member, err error) {
 		if slices.ContainsFunc(all, func(m Member) bool { return m.ID == n }) {
 			return nil, fmt.Errorf("--cluster names node %d twice: give each node an id of its own", n)
 		}
+		if i := slices.IndexFunc(all, func(m Member) bool { return m.PeerAddr == addr }); i >= 0 {
+			return nil, fmt.Errorf("--cluster has nodes %d and %d at %s: give each node an address of its own", all[i].ID, n, addr)
+		}
 		all = append(all, Member{n, addr})
 	}
 	slices.SortFunc(all, func(a, b Member) int { return cmp.Compare(a.ID, b.ID) })
@@ -325,8 +328,34 @@ func members(list string) (all []Member, err error) {
 func checkAddr(flag, addr string) error {
 	if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
 		return fmt.Errorf("%s: %q is not HOST:PORT; write for example 127.0.0.1:50051", flag, addr)
+	} else if _, err := net.LookupPort("tcp", port); err != nil {
+		return fmt.Errorf("%s: %q has no port from 0 to 65535; write for example 127.0.0.1:50051", flag, addr)
 	}
 	return nil
+}
+
+// apart reports two flags that name one address: the second to listen there would take the first for another program.
+func (s Settings) apart() error {
+	all := []struct{ flag, addr string }{{"--peer-addr", s.PeerAddr}, {"--client-addr", s.ClientAddr}, {"--http-addr", s.Observe.HTTPAddr}, {"--debug-addr", s.Observe.DebugAddr}}
+	for i, a := range all {
+		for _, b := range all[:i] {
+			if meet(a.addr, b.addr) {
+				return fmt.Errorf("%s and %s both name %s: give each a port of its own", b.flag, a.flag, a.addr)
+			}
+		}
+	}
+	return nil
+}
+
+// meet reports whether whoever listens at one address listens at the other, too. Port 0 is any that is free.
+func meet(a, b string) bool {
+	host, port, err := net.SplitHostPort(a)
+	other, same, err2 := net.SplitHostPort(b)
+	if err != nil || err2 != nil || port != same || port == "0" {
+		return false
+	}
+	every := func(host string) bool { return host == "" || net.ParseIP(host).IsUnspecified() }
+	return host == other || every(host) || every(other)
 }
 
 // complete reports what is missing to start.

@@ -53,3 +53,24 @@ func TestTheLeaseMayChangeFromOneStartToTheNext(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 }
+
+// Somebody who gives one port to two purposes is told so, and is not sent to look for another program.
+func TestTwoAddressesMeetWhereOneListenerWouldBeInTheOthersWay(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		meet bool
+	}{
+		{"127.0.0.1:1", "127.0.0.1:1", true},
+		{"127.0.0.1:1", "127.0.0.1:2", false},
+		{"127.0.0.1:1", "127.0.0.2:1", false},
+		{":1", "127.0.0.1:1", true},
+		{"a.example:1", "0.0.0.0:1", true},
+		{"[::]:1", "[::1]:1", true},
+		{"127.0.0.1:0", "127.0.0.1:0", false},
+		{"none", "none", false},
+		{"", "", false},
+	} {
+		require.Equal(t, c.meet, meet(c.a, c.b), "%v", c)
+		require.Equal(t, c.meet, meet(c.b, c.a), "%v", c)
+	}
+}
