@@ -12,6 +12,8 @@
 // does it and reports back. The same node therefore runs in production and in
 // the simulator, and every run can be repeated.
 //
+// The package's example (example_test.go) is a driver by hand: three nodes, an election and a command, on one page.
+//
 // # Reading order
 //
 // Read types.go and message.go for the words, output.go for the contract, then raft.go: the state of Figure 2, Step,
