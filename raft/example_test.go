@@ -27,6 +27,7 @@ func Example() {
 	}
 	step := func(id raft.NodeID) {
 		var out raft.Output
+		out.Reset()
 		in := inputs[id]
 		delete(inputs, id)
 		nodes[id].Step(0, in, &out)

@@ -159,7 +159,7 @@ func (s *Store) IsBarrier(before HardState) bool {
 
 // Output is what a Step wants done. All of it is data; the driver acts on it in
 // any order it likes, except that Stores keep theirs. Reset makes it ready
-// for the next Step and keeps the memory.
+// for a Step, the first one too, and keeps the memory.
 type Output struct {
 	Store     []Store     // to the disk, in order
 	Send      []Message   // to peers, may leave at once
@@ -175,7 +175,7 @@ type Output struct {
 	WakeAt    Mono        // call Step no later than this
 }
 
-// Reset empties the output.
+// Reset empties the output: nothing is to be done, and nothing comes due.
 func (o *Output) Reset() {
 	clear(o.Store)
 	clear(o.Send)
