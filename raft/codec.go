@@ -207,7 +207,7 @@ func appendFields(dst []byte, m *Message, around *around) []byte {
 
 // DecodeMessage decodes exactly one message. Payloads alias src. Any bytes are
 // safe: what it accepts has a right checksum, a known kind, no bytes left over,
-// and entries in unbroken order whose terms never fall. Errors wrap ErrCodec.
+// and entries in unbroken order, each of some kind, whose terms never fall. Errors wrap ErrCodec.
 func DecodeMessage(src []byte) (Message, error) {
 	if len(src) < messageHeaderLen+4 {
 		return Message{}, fmt.Errorf("%w: message of %d bytes", ErrCodec, len(src))
@@ -353,7 +353,8 @@ func (r *reader) u64() uint64 {
 }
 
 // entries decodes the entries of a message. They follow PrevIndex without a gap,
-// and their terms lie between PrevTerm and the leader's and never fall.
+// and their terms lie between PrevTerm and the leader's and never fall. One without a kind
+// is refused: nobody makes such an entry, and no log on disk could tell it from one that it lost.
 func (r *reader) entries(m *Message) []Entry {
 	n := r.u32()
 	if uint64(n)*entryHeaderLen > uint64(len(r.src)) {
@@ -367,7 +368,7 @@ func (r *reader) entries(m *Message) []Entry {
 	index, term := m.PrevIndex, m.PrevTerm
 	for range n {
 		e, rest, err := DecodeEntry(r.src)
-		if err != nil || e.Index != index+1 || e.Term < term || e.Term > m.Term {
+		if err != nil || e.Kind == 0 || e.Index != index+1 || e.Term < term || e.Term > m.Term {
 			r.bad = true
 			return nil
 		}

@@ -12,7 +12,7 @@ func (r *Raft) LogTime(now Mono) LogTime {
 func (r *Raft) propose(p *Proposal) {
 	l := &r.cfg.Limits
 	switch {
-	case p.Kind == EntryConfig:
+	case p.Kind == EntryConfig || p.Kind == 0: // as 0 it would come back from the disk as a hole
 		r.refuse(p.Ticket, RefusedKind)
 	case r.role != Leader:
 		r.refuse(p.Ticket, RefusedNotLeader)
