@@ -50,11 +50,11 @@ type pendingChange struct {
 	change Change
 }
 
-// Judge has may asked whenever a configuration that moves a majority is about to be appended: a joint
-// one, or the one behind it. One that it does not allow is refused to whoever asked for it, or
-// waits. It is called within Step, may look at the log, and must be a function of states. A clone
-// needs its own.
-func (r *Raft) Judge(may func(next *Configuration) bool) { r.judge = may }
+// Judge sets the function that allows or holds back each configuration that moves a majority, a joint one or the one behind it,
+// when the leader is about to append it. What an operator asked for is then refused (RefusedPlaces); what follows from
+// an earlier entry waits, and is asked for again in every Step. The function is called within Step, may look at the log,
+// and must depend on nothing but states. Without one all are allowed. Clone does not copy it.
+func (r *Raft) Judge(allows func(next *Configuration) bool) { r.judge = allows }
 
 func (r *Raft) allowed(next *Configuration) bool { return r.judge == nil || r.judge(next) }
 
@@ -247,8 +247,7 @@ func (r *Raft) retire() {
 		r.becomeFollower(r.hard.Term, Ident{})
 		return
 	}
-	r.transfer = transfer{to: target.who, until: r.now.Add(r.cfg.ElectionTimeout)}
-	r.note(Note{Kind: NoteTransfer, Peer: target.who.ID})
+	r.beginTransfer(target, 0)
 }
 
 // joint returns the configuration of both majorities: the one of now, and the

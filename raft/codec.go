@@ -25,7 +25,7 @@ import (
 //	    ReadIndexReply   index 8
 //	    RepairAsk        prev index 8, last index 8, term of the first 8
 //	    RepairReply      prev index 8, term of the first 8, holding 1, count 4, entries
-//	    Form…, Join…, Report, Snapshot…, Blob, Notice   length 4, payload
+//	    those from 100 on   length 4, payload
 //	 …  CRC-32C of all before, 4
 //
 // An entry on wire and disk:
@@ -160,6 +160,12 @@ func appendMessage(dst []byte, m *Message, around *around) []byte {
 	dst = appendIdent(dst, m.To)
 	dst = le.AppendUint64(dst, uint64(m.Term))
 	dst = le.AppendUint64(dst, m.Seq)
+	dst = appendFields(dst, m, around)
+	return le.AppendUint32(dst, around.checksum(dst, start))
+}
+
+// appendFields appends what messages of this kind have behind the header.
+func appendFields(dst []byte, m *Message, around *around) []byte {
 	switch m.Kind {
 	case MsgPreVote, MsgVote:
 		dst = le.AppendUint64(dst, uint64(m.LastIndex))
@@ -196,12 +202,12 @@ func appendMessage(dst []byte, m *Message, around *around) []byte {
 		dst = le.AppendUint32(dst, uint32(len(m.Payload)))
 		dst = around.append(dst, m.Payload)
 	}
-	return le.AppendUint32(dst, around.checksum(dst, start))
+	return dst
 }
 
 // DecodeMessage decodes exactly one message. Payloads alias src. Any bytes are
 // safe: what it accepts has a right checksum, a known kind, no bytes left over,
-// and entries in unbroken order whose terms never fall.
+// and entries in unbroken order, each of some kind, whose terms never fall. Errors wrap ErrCodec.
 func DecodeMessage(src []byte) (Message, error) {
 	if len(src) < messageHeaderLen+4 {
 		return Message{}, fmt.Errorf("%w: message of %d bytes", ErrCodec, len(src))
@@ -228,6 +234,17 @@ func DecodeMessage(src []byte) (Message, error) {
 		Seq:      le.Uint64(body[52:]),
 	}
 	r := reader{src: body[messageHeaderLen:]}
+	if !r.fields(&m) {
+		return Message{}, fmt.Errorf("%w: message kind %d", ErrCodec, uint8(m.Kind))
+	}
+	if r.bad || len(r.src) != 0 {
+		return Message{}, fmt.Errorf("%w: %s with %d bytes left over, short: %t", ErrCodec, m.Kind, len(r.src), r.bad)
+	}
+	return m, nil
+}
+
+// fields decodes what appendFields made, and reports whether there is such a kind of message.
+func (r *reader) fields(m *Message) bool {
 	switch m.Kind {
 	case MsgPreVote, MsgVote:
 		m.LastIndex = Index(r.u64())
@@ -237,7 +254,7 @@ func DecodeMessage(src []byte) (Message, error) {
 		m.PrevIndex = Index(r.u64())
 		m.PrevTerm = Term(r.u64())
 		m.Commit = Index(r.u64())
-		m.Entries = r.entries(&m)
+		m.Entries = r.entries(m)
 	case MsgAppendReply:
 		m.Matched = Index(r.u64())
 		m.HintIndex = Index(r.u64())
@@ -259,91 +276,24 @@ func DecodeMessage(src []byte) (Message, error) {
 		m.LastTerm = Term(r.u64())
 		m.Holding = Holding(r.u8())
 		r.bad = r.bad || m.Holding > HoldingOther
-		m.Entries = r.entries(&m)
+		m.Entries = r.entries(m)
 	case MsgFormAsk, MsgFormAnswer, MsgFormRecord, MsgFormAccept, MsgFormRefuse,
 		MsgJoinAsk, MsgJoinAnswer, MsgJoinRecord, MsgJoinAccept, MsgReport,
 		MsgSnapshotOffer, MsgSnapshotAsk, MsgSnapshotChunk, MsgBlob, MsgPin, MsgNotice, MsgAside:
 		m.Payload = r.bytes(int64(r.u32()))
 	default:
-		return Message{}, fmt.Errorf("%w: message kind %d", ErrCodec, uint8(m.Kind))
+		return false
 	}
-	if r.bad || len(r.src) != 0 {
-		return Message{}, fmt.Errorf("%w: %s with %d bytes left over, short: %t", ErrCodec, m.Kind, len(r.src), r.bad)
-	}
-	return m, nil
+	return true
 }
 
+// appendEntries appends a count, and so many entries.
 func appendEntries(dst []byte, entries []Entry, around *around) []byte {
 	dst = le.AppendUint32(dst, uint32(len(entries)))
 	for i := range entries {
 		dst = appendEntry(dst, &entries[i], around)
 	}
 	return dst
-}
-
-// AppendConfiguration appends the encoded configuration to dst: version 1,
-// count 4, then per member id 8, incarnation 8, roles 1 (bit 0 voter, bit 1
-// outgoing voter, bit 2 promote, bit 3 replaces), both addresses with a 2-byte
-// length each, and with bit 3 the id of the member that is replaced, 8.
-func AppendConfiguration(dst []byte, c *Configuration) []byte {
-	dst = append(dst, 1)
-	dst = le.AppendUint32(dst, uint32(len(c.Members)))
-	for i := range c.Members {
-		dst = appendMember(dst, &c.Members[i])
-	}
-	return dst
-}
-
-// memberLen is the shortest encoding of a member.
-const memberLen = 16 + 1 + 2 + 2
-
-func appendMember(dst []byte, m *Member) []byte {
-	dst = appendIdent(dst, m.Ident)
-	roles := byte(0)
-	if m.Voter {
-		roles |= 1
-	}
-	if m.VoterOld {
-		roles |= 2
-	}
-	if m.Promote {
-		roles |= 4
-	}
-	if m.Replaces != 0 {
-		roles |= 8
-	}
-	dst = append(dst, roles)
-	dst = appendString16(dst, m.PeerAddr)
-	dst = appendString16(dst, m.ClientAddr)
-	if m.Replaces != 0 {
-		dst = le.AppendUint64(dst, uint64(m.Replaces))
-	}
-	return dst
-}
-
-// DecodeConfiguration decodes exactly one configuration and checks that members
-// are ordered by id without repetition.
-func DecodeConfiguration(src []byte) (Configuration, error) {
-	r := reader{src: src}
-	if v := r.u8(); v != 1 {
-		return Configuration{}, fmt.Errorf("%w: configuration version %d", ErrCodec, v)
-	}
-	n := r.u32()
-	if n > membersMax {
-		return Configuration{}, fmt.Errorf("%w: configuration of %d members", ErrCodec, n)
-	}
-	var c Configuration
-	for range n {
-		m := r.member()
-		if k := len(c.Members); m.ID == 0 || k > 0 && c.Members[k-1].ID >= m.ID {
-			return Configuration{}, fmt.Errorf("%w: configuration out of order at member %d", ErrCodec, m.ID)
-		}
-		c.Members = append(c.Members, m)
-	}
-	if r.bad || len(r.src) != 0 {
-		return Configuration{}, fmt.Errorf("%w: configuration with %d bytes left over, short: %t", ErrCodec, len(r.src), r.bad)
-	}
-	return c, nil
 }
 
 func appendIdent(dst []byte, i Ident) []byte {
@@ -353,13 +303,6 @@ func appendIdent(dst []byte, i Ident) []byte {
 
 func decodeIdent(src []byte) Ident {
 	return Ident{NodeID(le.Uint64(src)), Incarnation(le.Uint64(src[8:]))}
-}
-
-// appendString16 appends a string with a 2-byte length, cut at 65,535 bytes.
-func appendString16(dst []byte, s string) []byte {
-	s = s[:min(len(s), 1<<16-1)]
-	dst = le.AppendUint16(dst, uint16(len(s)))
-	return append(dst, s...)
 }
 
 // reader takes numbers off src and remembers if there were too few bytes.
@@ -409,23 +352,9 @@ func (r *reader) u64() uint64 {
 	return 0
 }
 
-// member decodes what appendMember made, and nothing else.
-func (r *reader) member() Member {
-	m := Member{Ident: Ident{NodeID(r.u64()), Incarnation(r.u64())}}
-	roles := r.u8()
-	r.bad = r.bad || roles > 15
-	m.Voter, m.VoterOld, m.Promote = roles&1 != 0, roles&2 != 0, roles&4 != 0
-	m.PeerAddr = string(r.bytes(int64(r.u16())))
-	m.ClientAddr = string(r.bytes(int64(r.u16())))
-	if roles&8 != 0 {
-		m.Replaces = NodeID(r.u64())
-		r.bad = r.bad || m.Replaces == 0 // one meaning, one encoding
-	}
-	return m
-}
-
 // entries decodes the entries of a message. They follow PrevIndex without a gap,
-// and their terms lie between PrevTerm and the leader's and never fall.
+// and their terms lie between PrevTerm and the leader's and never fall. One without a kind
+// is refused: nobody makes such an entry, and no log on disk could tell it from one that it lost.
 func (r *reader) entries(m *Message) []Entry {
 	n := r.u32()
 	if uint64(n)*entryHeaderLen > uint64(len(r.src)) {
@@ -439,7 +368,7 @@ func (r *reader) entries(m *Message) []Entry {
 	index, term := m.PrevIndex, m.PrevTerm
 	for range n {
 		e, rest, err := DecodeEntry(r.src)
-		if err != nil || e.Index != index+1 || e.Term < term || e.Term > m.Term {
+		if err != nil || e.Kind == 0 || e.Index != index+1 || e.Term < term || e.Term > m.Term {
 			r.bad = true
 			return nil
 		}

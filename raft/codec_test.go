@@ -144,6 +144,7 @@ func TestEntriesOutOfOrderAreRefusedByTheDecoder(t *testing.T) {
 		"not behind prev":         func(m *Message) { m.PrevIndex++ },
 		"a term that falls":       func(m *Message) { m.Entries[1].Term = 3 },
 		"a term above the sender": func(m *Message) { m.Entries[1].Term = 6 },
+		"no kind":                 func(m *Message) { m.Entries[1].Kind = 0 },
 	} {
 		m := sampleMessages()[4]
 		change(&m)

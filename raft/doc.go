@@ -12,6 +12,8 @@
 // does it and reports back. The same node therefore runs in production and in
 // the simulator, and every run can be repeated.
 //
+// The package's Example is a driver by hand: three nodes, an election and a command, on one page.
+//
 // # Reading order
 //
 // Read types.go and message.go for the words, output.go for the contract, then raft.go: the state of Figure 2, Step,
@@ -30,8 +32,9 @@
 //	transfer.go   handing leadership on                          [T§3.10]
 //	repair.go     entries that the disk lost, with holes.go
 //
-// log.go, progress.go, quorum.go and member.go hold the arithmetic, mix.go the chance. codec.go, codec_base.go and
-// frame.go are the bytes, limits.go the bounds with their reasons. invariant.go says what must hold after each Step. status.go and shape.go are for who looks on.
+// log.go, progress.go, quorum.go and member.go hold the arithmetic, mix.go the chance. codec.go, codec_config.go,
+// codec_base.go and frame.go are the bytes, limits.go the bounds with their reasons. invariant.go says what must hold
+// after each Step. status.go is for who looks on, state.go and shape.go for who searches through states.
 //
 // # Who answers which message
 //

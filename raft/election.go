@@ -1,6 +1,9 @@
 package raft
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Elections [§5.2], with pre-vote [T§9.6], loyalty to a living leader and
 // check-quorum [T§6.2, §6]. A campaign goes
@@ -172,21 +175,10 @@ func (r *Raft) countSelfVote() {
 // grantedBy counts a grant, each voter once, and reports whether they are a
 // quorum of the configuration in force.
 func (r *Raft) grantedBy(who Ident) bool {
-	known := false
-	for _, g := range r.granted {
-		known = known || g == who
-	}
-	if !known && r.config().IsVoter(who) {
+	if !slices.Contains(r.granted, who) && r.config().IsVoter(who) {
 		r.granted = append(r.granted, who)
 	}
-	return quorumHas(r.config(), func(m *Member) bool {
-		for _, g := range r.granted {
-			if g == m.Ident {
-				return true
-			}
-		}
-		return false
-	})
+	return quorumHas(r.config(), func(m *Member) bool { return slices.Contains(r.granted, m.Ident) })
 }
 
 // becomeLeader starts to lead: nothing is known about the others' logs, and an
@@ -229,16 +221,8 @@ func (r *Raft) stopLeading() {
 // such a leader can commit nothing, and others may have elected another [T§6.2].
 // A leader that may go on sends the next timed heartbeat.
 func (r *Raft) checkQuorum() {
-	heard := quorumValue(r.config(), int64(r.now), func(m *Member) int64 {
-		if m.Ident == r.cfg.Self {
-			return int64(r.now)
-		}
-		if p := r.peer(m.Ident); p != nil {
-			return int64(p.heard)
-		}
-		return 0
-	})
-	if r.now.Sub(Mono(heard)) >= r.cfg.ElectionTimeout {
+	heard := Mono(r.reached(int64(r.now), func(p *progress) int64 { return int64(p.heard) }))
+	if r.now.Sub(heard) >= r.cfg.ElectionTimeout {
 		r.note(Note{Kind: NoteQuorumLost})
 		r.becomeFollower(r.hard.Term, Ident{})
 		return

@@ -27,27 +27,9 @@ func (r *Raft) delta() delta {
 // check states what holds after every Step: first of the state alone, then of
 // the way it changed.
 func (r *Raft) check() {
-	l := &r.log
-	if !(l.stored <= l.handed && l.handed <= l.last) {
-		impossible("stored %d, handed %d, last %d", l.stored, l.handed, l.last)
-	}
-	if !(r.delivered <= r.commit && r.commit <= l.last) {
-		impossible("delivered %d, commit %d, last %d", r.delivered, r.commit, l.last)
-	}
-	if !(l.base.Index <= r.delivered && r.delivered < l.firstHole()) {
-		impossible("delivered %d, base %d, first hole %d", r.delivered, l.base.Index, l.firstHole())
-	}
+	r.checkMarks()
 	if r.damaged() && r.role != Follower {
 		impossible("%s with a damaged log", r.role)
-	}
-	if l.last < l.base.Index || l.rebased || len(l.fills) > 0 {
-		impossible("last %d, base %d, handed to the disk: %t", l.last, l.base.Index, !l.rebased)
-	}
-	if r.accepted > l.last {
-		impossible("accepted %d, last %d", r.accepted, l.last)
-	}
-	if l.lastTerm() > r.hard.Term {
-		impossible("last term %d beyond current term %d", l.lastTerm(), r.hard.Term)
 	}
 	if len(r.promises) != 0 {
 		impossible("%d promises left over", len(r.promises))
@@ -59,27 +41,60 @@ func (r *Raft) check() {
 		impossible("%d uncommitted bytes", r.uncommitted)
 	}
 	if r.role == Leader {
-		if r.hard.Vote != r.cfg.Self {
-			impossible("leader voted for %v", r.hard.Vote)
+		r.checkLeader()
+	}
+	is := r.delta()
+	is.checkSince(&r.was)
+	r.was = is
+}
+
+// checkMarks: the marks of the log stand in their order, and no entry is of a later term than the current one.
+func (r *Raft) checkMarks() {
+	l := &r.log
+	if !(l.stored <= l.handed && l.handed <= l.last) {
+		impossible("stored %d, handed %d, last %d", l.stored, l.handed, l.last)
+	}
+	if !(r.delivered <= r.commit && r.commit <= l.last) {
+		impossible("delivered %d, commit %d, last %d", r.delivered, r.commit, l.last)
+	}
+	if !(l.base.Index <= r.delivered && r.delivered < l.firstHole()) {
+		impossible("delivered %d, base %d, first hole %d", r.delivered, l.base.Index, l.firstHole())
+	}
+	if l.last < l.base.Index || l.rebased || len(l.fills) > 0 {
+		impossible("last %d, base %d, handed to the disk: %t", l.last, l.base.Index, !l.rebased)
+	}
+	if r.accepted > l.last {
+		impossible("accepted %d, last %d", r.accepted, l.last)
+	}
+	if l.lastTerm() > r.hard.Term {
+		impossible("last term %d beyond current term %d", l.lastTerm(), r.hard.Term)
+	}
+}
+
+// checkLeader: a leader has its own vote and asks nobody, and sends a peer what it lacks and has.
+func (r *Raft) checkLeader() {
+	if r.hard.Vote != r.cfg.Self {
+		impossible("leader voted for %v", r.hard.Vote)
+	}
+	if r.leader != r.cfg.Self {
+		impossible("leader follows %v", r.leader)
+	}
+	if !r.asks.idle() {
+		impossible("leader asks %v for %d reads", r.asks.leader, r.asks.pending())
+	}
+	for i := range r.peers {
+		p := &r.peers[i]
+		if !(p.match < p.next && p.next <= r.log.last+1) {
+			impossible("peer %v: match %d, next %d, last %d", p.who, p.match, p.next, r.log.last)
 		}
-		if r.leader != r.cfg.Self {
-			impossible("leader follows %v", r.leader)
-		}
-		if !r.asks.idle() {
-			impossible("leader asks %v for %d reads", r.asks.leader, r.asks.pending())
-		}
-		for i := range r.peers {
-			p := &r.peers[i]
-			if !(p.match < p.next && p.next <= l.last+1) {
-				impossible("peer %v: match %d, next %d, last %d", p.who, p.match, p.next, l.last)
-			}
-			if !(p.bytes >= 0 && (len(p.inflight) > 0 || p.bytes == 0)) {
-				impossible("peer %v: %d bytes in %d flights", p.who, p.bytes, len(p.inflight))
-			}
+		if !(p.bytes >= 0 && (len(p.inflight) > 0 || p.bytes == 0)) {
+			impossible("peer %v: %d bytes in %d flights", p.who, p.bytes, len(p.inflight))
 		}
 	}
+}
 
-	was, is := r.was, r.delta()
+// checkSince: what must only grow grew, and what a term fixes stayed.
+func (is *delta) checkSince(was *delta) {
 	if is.hard.Term < was.hard.Term {
 		impossible("term fell from %d to %d", was.hard.Term, is.hard.Term)
 	}
@@ -100,5 +115,4 @@ func (r *Raft) check() {
 	if is.storedSeq < was.storedSeq {
 		impossible("stored write fell from %d to %d", was.storedSeq, is.storedSeq)
 	}
-	r.was = is
 }

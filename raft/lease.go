@@ -85,15 +85,7 @@ func (r *Raft) leaseHolds() bool {
 	if r.cfg.Lease == 0 || q.lease.over {
 		return false
 	}
-	n := uint64(quorumValue(r.config(), 0, func(m *Member) int64 {
-		if m.Ident == r.cfg.Self {
-			return int64(q.round)
-		}
-		if p := r.peer(m.Ident); p != nil {
-			return int64(p.leased)
-		}
-		return 0
-	}))
+	n := uint64(r.reached(int64(q.round), func(p *progress) int64 { return int64(p.leased) }))
 	if n == 0 || n > q.round || q.round-n >= leaseRounds {
 		return false
 	}

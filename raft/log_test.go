@@ -155,6 +155,6 @@ func TestQuorumValueIsWhatMoreThanHalfOfEachHalfReach(t *testing.T) {
 				want = v
 			}
 		}
-		require.Equal(t, want, quorumValue(&c, 0, func(m *Member) int64 { return values[m.ID] }))
+		require.Equal(t, want, quorumValue(&c, func(m *Member) int64 { return values[m.ID] }))
 	})
 }

@@ -122,7 +122,8 @@ func (k MessageKind) Bulk() bool { return k == MsgSnapshotChunk || k == MsgBlob 
 // Message is what nodes say to one another. Which fields a kind uses:
 //
 //	PreVote, Vote      Term Seq LastIndex LastTerm; Vote also Transfer
-//	…Reply             Term Seq Granted
+//	PreVoteReply       Term Seq Granted
+//	VoteReply          Term Seq Granted
 //	Append             Term Seq PrevIndex PrevTerm Entries Commit
 //	AppendReply        Term Seq Granted; Matched if granted, else HintIndex HintTerm Lost
 //	Heartbeat          Term Seq Round Commit
@@ -133,7 +134,7 @@ func (k MessageKind) Bulk() bool { return k == MsgSnapshotChunk || k == MsgBlob 
 //	RepairReply        Term Seq PrevIndex LastTerm Holding; Entries if it holds the first
 //	ReadIndex          Term Seq: the number of the question
 //	ReadIndexReply     Term Seq Granted Commit
-//	Form…, Join…, Report, Snapshot…, Blob, Notice   Payload
+//	those from 100 on  Payload
 //
 // A reply echoes the Seq of its request. Term is the sender's currentTerm, but
 // in PreVote the term that the sender would campaign in, and in a granted

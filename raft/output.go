@@ -34,8 +34,8 @@ type Input struct {
 // Proposal asks the leader to append one entry. The payload belongs to the log
 // from then on and must never change.
 type Proposal struct {
-	Ticket  uint64 // chosen by the caller, comes back in Proposed or Refused
-	Kind    EntryKind
+	Ticket  uint64    // chosen by the caller, comes back in Proposed or Refused
+	Kind    EntryKind // must be said, and not be EntryConfig
 	Payload []byte
 	Trace   uint64 // the caller's trace id, repeated in Notes; zero is none
 }
@@ -59,7 +59,7 @@ const (
 	RefusedLastVoter                    // a removal of the only voter
 	RefusedFull                         // an addition to as many members as there may be
 	RefusedPlaces                       // a change of voters that Raft.Judge does not allow now: try again
-	RefusedKind                         // a configuration proposed as an entry: it is an InputChange
+	RefusedKind                         // a proposal without a kind, or of a configuration: that is an InputChange
 )
 
 // String says the reason in a few words.
@@ -94,7 +94,7 @@ func (r Reason) String() string {
 	case RefusedPlaces:
 		return "what is kept beside the log is not where the change needs it"
 	case RefusedKind:
-		return "a configuration is changed, not proposed"
+		return "no entry of this kind can be proposed"
 	}
 	return "refused"
 }
@@ -159,7 +159,7 @@ func (s *Store) IsBarrier(before HardState) bool {
 
 // Output is what a Step wants done. All of it is data; the driver acts on it in
 // any order it likes, except that Stores keep theirs. Reset makes it ready
-// for the next Step and keeps the memory.
+// for a Step, the first one too, and keeps the memory.
 type Output struct {
 	Store     []Store     // to the disk, in order
 	Send      []Message   // to peers, may leave at once
@@ -175,7 +175,7 @@ type Output struct {
 	WakeAt    Mono        // call Step no later than this
 }
 
-// Reset empties the output.
+// Reset empties the output: nothing is to be done, and nothing comes due.
 func (o *Output) Reset() {
 	clear(o.Store)
 	clear(o.Send)

@@ -20,19 +20,17 @@ func (h half) votes(m *Member) bool {
 
 // quorumValue returns the largest v that a quorum reaches: more than half of the
 // voters have value(voter) >= v, in both halves if the configuration
-// is joint [§6]. A configuration without voters reaches nothing: floor.
-func quorumValue(c *Configuration, floor int64, value func(m *Member) int64) int64 {
-	v, ok := halfValue(c, incoming, value)
-	if !ok {
-		v = floor
-	}
+// is joint [§6]. A configuration without voters reaches nothing: 0.
+func quorumValue(c *Configuration, value func(m *Member) int64) int64 {
+	v, _ := halfValue(c, incoming, value)
 	if old, joint := halfValue(c, outgoing, value); joint {
 		v = min(v, old)
 	}
 	return v
 }
 
-func halfValue(c *Configuration, h half, value func(m *Member) int64) (int64, bool) {
+// halfValue returns the largest v that more than half of one half's voters reach; ok is false if it has none.
+func halfValue(c *Configuration, h half, value func(m *Member) int64) (v int64, ok bool) {
 	var buf [8]int64
 	values := buf[:0]
 	for i := range c.Members {
@@ -51,10 +49,24 @@ func halfValue(c *Configuration, h half, value func(m *Member) int64) (int64, bo
 
 // quorumHas reports whether a quorum of voters has the property.
 func quorumHas(c *Configuration, has func(m *Member) bool) bool {
-	return quorumValue(c, 0, func(m *Member) int64 {
+	return quorumValue(c, func(m *Member) int64 {
 		if has(m) {
 			return 1
 		}
 		return 0
 	}) == 1
+}
+
+// reached returns the largest v that a quorum of the configuration in force reaches, as this leader knows it: the node itself
+// counts with own, each peer with what of says. A node that is no member counts nowhere.
+func (r *Raft) reached(own int64, of func(p *progress) int64) int64 {
+	return quorumValue(r.config(), func(m *Member) int64 {
+		if m.Ident == r.cfg.Self {
+			return own
+		}
+		if p := r.peer(m.Ident); p != nil {
+			return of(p)
+		}
+		return 0
+	})
 }

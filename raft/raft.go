@@ -48,11 +48,11 @@ type Config struct {
 	// it: their ids are part of every draw. The starts of one node should.
 	Seed uint64
 	// ElectionTimeout is the shortest time without a leader before a follower
-	// campaigns; each wait is drawn from [1, 2) times it [§5.2]. It is also how
+	// campaigns, DefaultElectionTimeout if zero; each wait is drawn from [1, 2) times it [§5.2]. It is also how
 	// long a voter stays loyal to a leader it heard from, and how long a leader leads
 	// without hearing from a quorum.
 	ElectionTimeout time.Duration
-	// Heartbeat is how often a leader shows that it lives.
+	// Heartbeat is how often a leader shows that it lives, DefaultHeartbeat if zero.
 	Heartbeat time.Duration
 	// Priority, 1 to PriorityMax, scales the election timeout and nothing more: at
 	// PriorityMax (and if out of range) by 1, at 1 by nearly 2.
@@ -68,7 +68,24 @@ type Config struct {
 	CommitDelay time.Duration
 	// LeaderReadsOnly has a node that does not lead refuse reads instead of asking its leader.
 	LeaderReadsOnly bool
-	Limits          Limits
+	// Limits bounds memory and messages; what is zero in it is the default.
+	Limits Limits
+}
+
+// withDefaults puts the defaults where nothing, or nothing possible, was said.
+func (c Config) withDefaults() Config {
+	if c.ElectionTimeout == 0 {
+		c.ElectionTimeout = DefaultElectionTimeout
+	}
+	if c.Heartbeat == 0 {
+		c.Heartbeat = DefaultHeartbeat
+	}
+	if c.Priority <= 0 || c.Priority > PriorityMax {
+		c.Priority = PriorityMax
+	}
+	c.limitLease()
+	c.Limits = c.Limits.withDefaults()
+	return c
 }
 
 // Restored is what the disk kept.
@@ -78,13 +95,13 @@ type Restored struct {
 	// Applied is what the newest snapshot covers, at least the base: nothing up to it is
 	// delivered again.
 	Applied Index
-	// Entries follow the base; all of them are stored. One of kind 0 is a hole: the disk lost
+	// Entries follow the base; all of them are stored. One without a kind (0) is a hole: the disk lost
 	// it, and knows its index and term and perhaps its checksum.
 	Entries []Entry
 }
 
 // Raft is the protocol of one node: Figure 2 with pre-vote, check-quorum and
-// pipelined replication. It is a value that only Step changes.
+// pipelined replication. It is made by New, and only Step changes it.
 type Raft struct {
 	cfg  Config
 	hard HardState
@@ -143,19 +160,10 @@ type Raft struct {
 	was      delta
 }
 
-// New returns a follower that remembers what the disk kept.
+// New returns a follower that remembers what the disk kept. It keeps the entries' payloads. What no node can have written
+// makes it panic: entries out of order or of a term beyond the current one, a snapshot beyond the log or a hole.
 func New(cfg Config, was Restored, now Mono) *Raft {
-	if cfg.ElectionTimeout == 0 {
-		cfg.ElectionTimeout = DefaultElectionTimeout
-	}
-	if cfg.Heartbeat == 0 {
-		cfg.Heartbeat = DefaultHeartbeat
-	}
-	if cfg.Priority <= 0 || cfg.Priority > PriorityMax {
-		cfg.Priority = PriorityMax
-	}
-	cfg.limitLease()
-	cfg.Limits = cfg.Limits.withDefaults()
+	cfg = cfg.withDefaults()
 	r := &Raft{
 		cfg:        cfg,
 		hard:       was.Hard,
@@ -200,7 +208,8 @@ func New(cfg Config, was Restored, now Mono) *Raft {
 // Step tells the protocol what happened and what time it is, and appends to out what
 // is to be done. Inputs are handled in order; then what is due is done;
 // then everything the Step brought about leaves as one write and one batch of messages per
-// peer, however many inputs there were.
+// peer, however many inputs there were. Out is what Reset made of it, or holds what other Steps want done.
+// A time that falls, a write that was never asked for and an input of no kind are bugs of the driver: Step panics.
 func (r *Raft) Step(now Mono, in []Input, out *Output) {
 	if now < r.now {
 		impossible("time fell from %d to %d", r.now, now)

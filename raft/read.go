@@ -193,15 +193,7 @@ func (r *Raft) confirmRounds() bool {
 
 // roundConfirmed returns the newest round that a quorum has answered.
 func (r *Raft) roundConfirmed() uint64 {
-	return uint64(quorumValue(r.config(), 0, func(m *Member) int64 {
-		if m.Ident == r.cfg.Self {
-			return int64(r.reads.round)
-		}
-		if p := r.peer(m.Ident); p != nil {
-			return int64(p.round)
-		}
-		return 0
-	}))
+	return uint64(r.reached(int64(r.reads.round), func(p *progress) int64 { return int64(p.round) }))
 }
 
 // answerAsked tells those who asked how far their states must come.
@@ -225,12 +217,14 @@ func (r *Raft) failReads() {
 	r.reads = reads{}
 }
 
+// refuseReads tells this node's own readers that the term is over.
 func (r *Raft) refuseReads(tickets []uint64) {
 	for _, t := range tickets {
 		r.refuse(t, RefusedLostTerm)
 	}
 }
 
+// refuseAsked tells the members that asked.
 func (r *Raft) refuseAsked(all []asked) {
 	for _, a := range all {
 		r.reply(Message{Kind: MsgReadIndexReply, To: a.who, Seq: a.number})

@@ -1,5 +1,7 @@
 package raft
 
+import "slices"
+
 // Repair of a log that the disk damaged. Damage never becomes absence: what a node acknowledged once
 // and can't read any more it neither denies nor claims to have.
 //
@@ -83,6 +85,7 @@ func (r *Raft) fill(e *Entry, from NodeID) bool {
 	return true
 }
 
+// wholeAgain ends the search for lost entries if nothing is missing any more.
 func (r *Raft) wholeAgain() {
 	if !r.damaged() {
 		r.repair = repair{seq: r.repair.seq}
@@ -115,7 +118,8 @@ func (r *Raft) askForRepair() {
 }
 
 // handleRepairAsk answers with the entries, as many as an Append may hold, or with what is known
-// of the first. An entry that lies behind a hole is as good as any: index and term name it [§5.3]. The answer shows the current term, which is on disk before it leaves.
+// of the first. An entry that lies behind a hole is as good as any: index and term name it [§5.3]. The answer shows the
+// current term, which is on disk before it leaves.
 func (r *Raft) handleRepairAsk(m *Message) {
 	if m.PrevIndex >= m.LastIndex {
 		return
@@ -186,11 +190,10 @@ func (r *Raft) handleRepairReply(m *Message) {
 	r.nobodyHas(lost.Index)
 }
 
+// with returns the list with who in it, once.
 func with(list []Ident, who Ident) []Ident {
-	for _, w := range list {
-		if w == who {
-			return list
-		}
+	if slices.Contains(list, who) {
+		return list
 	}
 	return append(list, who)
 }
@@ -201,14 +204,7 @@ func (r *Raft) nobodyHas(lost Index) {
 	c := r.config()
 	for i := range c.Members {
 		who := c.Members[i].Ident
-		known := who == r.cfg.Self
-		for _, w := range r.repair.none {
-			known = known || w == who
-		}
-		for _, w := range r.repair.unsure {
-			known = known || w == who
-		}
-		if !known {
+		if who != r.cfg.Self && !slices.Contains(r.repair.none, who) && !slices.Contains(r.repair.unsure, who) {
 			return
 		}
 	}
@@ -233,10 +229,8 @@ func (r *Raft) neverCommitted(lost Index) bool {
 			continue
 		}
 		voters++
-		for _, who := range r.repair.none {
-			if who == m.Ident {
-				none++
-			}
+		if slices.Contains(r.repair.none, m.Ident) {
+			none++
 		}
 	}
 	quorum := voters/2 + 1

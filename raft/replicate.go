@@ -12,7 +12,7 @@ func (r *Raft) LogTime(now Mono) LogTime {
 func (r *Raft) propose(p *Proposal) {
 	l := &r.cfg.Limits
 	switch {
-	case p.Kind == EntryConfig:
+	case p.Kind == EntryConfig || p.Kind == 0: // as 0 it would come back from the disk as a hole
 		r.refuse(p.Ticket, RefusedKind)
 	case r.role != Leader:
 		r.refuse(p.Ticket, RefusedNotLeader)
@@ -396,15 +396,7 @@ func (r *Raft) answeredBy(m *Message) *progress {
 // itself with what its own disk has stored.
 // Invariant: commitIndex never falls and never passes the last index.
 func (r *Raft) advanceCommit() {
-	n := Index(quorumValue(r.config(), 0, func(m *Member) int64 {
-		if m.Ident == r.cfg.Self {
-			return int64(r.log.stored)
-		}
-		if p := r.peer(m.Ident); p != nil {
-			return int64(p.match)
-		}
-		return 0
-	}))
+	n := Index(r.reached(int64(r.log.stored), func(p *progress) int64 { return int64(p.match) }))
 	if n > r.commit && n >= r.termStart {
 		r.commitTo(n)
 	}

@@ -1,5 +1,7 @@
 package raft
 
+// What a node shows to who looks on: operators, judges, and whoever is above the protocol.
+
 // Status is what an operator or a judge may know about a node.
 type Status struct {
 	Self      Ident
@@ -110,185 +112,20 @@ func (r *Raft) CommittedConfig() (Configuration, Index) {
 // Former returns everybody who was a member and is none in the configuration in force,
 // those who left last first; of several directories of one id, the last.
 func (r *Raft) Former() []Member {
-	var out []Member
+	var former Configuration // not in the order of the ids: Find does not need it
+	add := func(m Member) {
+		_, still := r.config().Find(m.ID)
+		if _, known := former.Find(m.ID); !still && !known {
+			former.Members = append(former.Members, m)
+		}
+	}
 	for i := len(r.configs) - 2; i >= 0; i-- {
 		for _, m := range r.configs[i].config.Members {
-			_, known := (&Configuration{Members: out}).Find(m.ID)
-			if _, still := r.config().Find(m.ID); !still && !known {
-				out = append(out, m)
-			}
+			add(m)
 		}
 	}
 	for i := len(r.gone) - 1; i >= 0; i-- {
-		m := r.gone[i].Member
-		_, known := (&Configuration{Members: out}).Find(m.ID)
-		if _, still := r.config().Find(m.ID); !still && !known {
-			out = append(out, m)
-		}
+		add(r.gone[i].Member)
 	}
-	return out
-}
-
-// Clone returns a node in the same state that shares nothing that changes.
-func (r *Raft) Clone() *Raft {
-	c := *r
-	c.log = r.log.clone()
-	c.configs = make([]configAt, len(r.configs))
-	for i := range r.configs {
-		c.configs[i] = configAt{r.configs[i].index, r.configs[i].config.Clone()}
-	}
-	c.gone = append([]Removal(nil), r.gone...)
-	c.repair.none = append([]Ident(nil), r.repair.none...)
-	c.repair.unsure = append([]Ident(nil), r.repair.unsure...)
-	c.granted = append([]Ident(nil), r.granted...)
-	c.peers = make([]progress, len(r.peers))
-	for i := range r.peers {
-		c.peers[i] = r.peers[i]
-		c.peers[i].inflight = append([]flight(nil), r.peers[i].inflight...)
-	}
-	c.asks.waiting = append([]uint64(nil), r.asks.waiting...)
-	c.asks.open = append([]question(nil), r.asks.open...)
-	for i := range c.asks.open {
-		c.asks.open[i].tickets = append([]uint64(nil), r.asks.open[i].tickets...)
-	}
-	c.reads.waiting = append([]uint64(nil), r.reads.waiting...)
-	c.reads.asked = append([]asked(nil), r.reads.asked...)
-	c.reads.rounds = make([]roundOfRead, len(r.reads.rounds))
-	for i, q := range r.reads.rounds {
-		c.reads.rounds[i] = roundOfRead{q.round, q.index, append([]uint64(nil), q.tickets...), append([]asked(nil), q.asked...)}
-	}
-	c.promises = nil
-	c.batch = nil
-	c.judge = nil
-	c.out = nil
-	return &c
-}
-
-// AppendState appends a canonical encoding of everything that can influence
-// what the node does next: equal bytes mean equal behaviour. Times are given relative to
-// now, so that states reached at different times compare.
-func (r *Raft) AppendState(dst []byte) []byte {
-	u := func(vs ...uint64) {
-		for _, v := range vs {
-			dst = le.AppendUint64(dst, v)
-		}
-	}
-	t := func(m Mono) {
-		if m != Never {
-			m -= r.now
-		}
-		u(uint64(m))
-	}
-	b := func(v bool) {
-		if v {
-			dst = append(dst, 1)
-		} else {
-			dst = append(dst, 0)
-		}
-	}
-	u(uint64(r.hard.Term), uint64(r.delivered))
-	dst = appendIdent(dst, r.hard.Vote)
-	dst = append(dst, byte(r.role))
-	dst = appendIdent(dst, r.leader)
-	u(uint64(r.removed), uint64(r.commit), uint64(r.accepted), r.draws, r.campaign, uint64(r.nextSeq), uint64(r.storedSeq), uint64(r.hardSeq), uint64(r.selfVote))
-	b(r.mayForm)
-	t(r.electionAt)
-	dst = appendIdent(dst, r.transfer.to)
-	u(r.transfer.ticket)
-	t(r.transfer.deadline())
-	b(r.transfer.sent)
-	t(max(r.handOverAt, r.now))
-	dst = appendIdent(dst, r.promised.to)
-	u(uint64(r.promised.term), uint64(r.promised.matched), uint64(r.promised.write))
-	t(max(r.leaderSeen, r.now-Mono(r.cfg.ElectionTimeout)))
-	u(uint64(len(r.granted)))
-	for _, g := range r.granted {
-		dst = appendIdent(dst, g)
-	}
-	u(uint64(r.hard.Floor.Index), uint64(r.hard.Floor.Term))
-	u(uint64(r.log.base.Index), uint64(r.log.base.Term), uint64(r.baseAt), uint64(len(r.gone)))
-	for _, g := range r.gone {
-		dst = appendIdent(dst, g.Member.Ident)
-		u(uint64(g.At))
-	}
-	u(uint64(len(r.log.holes)))
-	for _, h := range r.log.holes {
-		u(uint64(h.first), uint64(h.last), uint64(r.startTerm))
-	}
-	u(r.repair.seq, uint64(r.repair.asked.Index), uint64(r.repair.asked.Term), uint64(r.repair.rounds), uint64(r.repair.lost), uint64(len(r.repair.none)))
-	for _, who := range r.repair.none {
-		dst = appendIdent(dst, who)
-	}
-	u(uint64(len(r.repair.unsure)))
-	for _, who := range r.repair.unsure {
-		dst = appendIdent(dst, who)
-	}
-	u(uint64(r.log.last), uint64(r.log.handed), uint64(r.log.stored), uint64(len(r.log.writes)))
-	for _, w := range r.log.writes {
-		u(uint64(w.seq), uint64(w.last), uint64(w.bytes))
-		t(w.since)
-	}
-	for i := r.log.base.Index + 1; i <= r.log.last; i++ {
-		dst = AppendEntry(dst, r.log.entry(i))
-	}
-	u(uint64(len(r.configs)))
-	for i := range r.configs {
-		u(uint64(r.configs[i].index))
-		dst = AppendConfiguration(dst, &r.configs[i].config)
-	}
-	t(max(r.boundTo, r.now))
-	if r.role != Leader {
-		a := &r.asks
-		dst = appendIdent(dst, a.leader)
-		u(uint64(a.term), a.number, uint64(len(a.waiting)))
-		u(a.waiting...)
-		for _, q := range a.open {
-			u(q.number, uint64(q.index), uint64(len(q.tickets)))
-			u(q.tickets...)
-			b(q.known)
-			t(q.until)
-		}
-		return dst
-	}
-	u(r.change.ticket, uint64(r.change.change.Kind), uint64(r.change.change.ID), uint64(r.change.change.Member.ID), uint64(r.change.change.Member.Inc))
-	t(r.beatAt)
-	t(r.tellAt)
-	u(uint64(r.termStart), uint64(r.LogTime(r.now)), uint64(r.uncommitted), r.reads.round, uint64(len(r.reads.waiting)))
-	u(r.reads.waiting...)
-	ask := func(all []asked) {
-		u(uint64(len(all)))
-		for _, a := range all {
-			dst = appendIdent(dst, a.who)
-			u(a.number)
-		}
-	}
-	ask(r.reads.asked)
-	for _, q := range r.reads.rounds {
-		u(q.round, uint64(q.index), uint64(len(q.tickets)))
-		u(q.tickets...)
-		ask(q.asked)
-	}
-	b(r.reads.held)
-	b(r.reads.lease.over)
-	for _, sent := range r.reads.lease.sent {
-		t(max(sent, r.now-Mono(r.cfg.Lease)))
-	}
-	for i := range r.peers {
-		p := &r.peers[i]
-		dst = appendIdent(dst, p.who)
-		u(uint64(p.match), uint64(p.next), p.seq, p.resetSeq, uint64(p.commit), p.round, p.leased, p.probeRound, p.markRound, uint64(p.markSent), uint64(p.lastBeat))
-		b(p.probing)
-		b(p.probed)
-		b(p.offered)
-		if p.offered {
-			t(p.offeredAt)
-		}
-		t(p.probeAt)
-		t(p.heard)
-		u(uint64(len(p.inflight)))
-		for _, f := range p.inflight {
-			u(uint64(f.last), uint64(f.bytes))
-		}
-	}
-	return dst
+	return former.Members
 }

@@ -76,6 +76,17 @@ func TestAnEntryLeavesForTheDiskAndThePeersInOneStep(t *testing.T) {
 	require.Empty(t, b.store[0].Then, "an Append of one's own promises nothing")
 }
 
+// On disk an entry without a kind is one that was lost, and a configuration in force is not what a caller says it is.
+func TestAProposalMustNameAKindOfEntry(t *testing.T) {
+	b := flowBench(t, Limits{})
+	for _, kind := range []EntryKind{0, EntryConfig} {
+		last := b.n.LastIndex()
+		b.step(Input{Kind: InputPropose, Proposal: Proposal{Ticket: 5, Kind: kind}})
+		require.Equal(t, []Refusal{{5, RefusedKind, 1}}, b.out.Refused)
+		require.Equal(t, last, b.n.LastIndex())
+	}
+}
+
 // Replication 2: what the others hold is not known yet, and one Append at a time finds out.
 func TestANewLeaderProbesEachPeerFromItsOwnFirstEntry(t *testing.T) {
 	b := newBench(t, 3, 1, 1, 1)

@@ -44,9 +44,15 @@ func (r *Raft) startTransfer(to NodeID, ticket uint64) {
 	case target == nil:
 		r.refuse(ticket, RefusedNoTakeover) // no such voter, or nobody who could lead instead
 	default:
-		r.transfer = transfer{to: target.who, ticket: ticket, until: r.now.Add(r.cfg.ElectionTimeout)}
-		r.note(Note{Kind: NoteTransfer, Peer: target.who.ID})
+		r.beginTransfer(target, ticket)
 	}
+}
+
+// beginTransfer chooses who is to lead. From here on no proposal is taken, until it leads or an election timeout has passed.
+// The ticket is zero if nobody waits.
+func (r *Raft) beginTransfer(target *progress, ticket uint64) {
+	r.transfer = transfer{to: target.who, ticket: ticket, until: r.now.Add(r.cfg.ElectionTimeout)}
+	r.note(Note{Kind: NoteTransfer, Peer: target.who.ID})
 }
 
 // watchDisk hands over when the own disk completes nothing: heartbeats need no disk, so
@@ -62,8 +68,7 @@ func (r *Raft) watchDisk() {
 		return
 	}
 	r.handOverAt = r.now.Add(handOverEvery)
-	r.transfer = transfer{to: target.who, until: r.now.Add(r.cfg.ElectionTimeout)}
-	r.note(Note{Kind: NoteTransfer, Peer: target.who.ID})
+	r.beginTransfer(target, 0)
 }
 
 // transferTarget returns the voter with this id, or with zero the voter that stores most

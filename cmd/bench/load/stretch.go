@@ -12,23 +12,18 @@ import (
 
 // Stretch is a part of a run: what it did, and what the process holds at its end.
 type Stretch struct {
-	Bench       string  `json:"bench"`   // "stretch"
-	Seconds     float64 `json:"seconds"` // since the measurement began
-	OpsPerS     float64 `json:"ops_per_s"`
-	P50         float64 `json:"p50_us"`
-	P99         float64 `json:"p99_us"`
-	P999        float64 `json:"p999_us"`
-	CPUPer10k   float64 `json:"cpu_s_per_10k"`
-	AllocsPerOp float64 `json:"allocs_per_op"`
-	LiveMB      float64 `json:"live_mb"`     // of the heap, as the last collection found it, in 10^6 bytes
-	ResidentMB  float64 `json:"resident_mb"` // of the process; zero where nobody tells
-	Goroutines  int     `json:"goroutines"`
+	Bench   string  `json:"bench"`   // "stretch"
+	Seconds float64 `json:"seconds"` // since the measurement began
+	Speed
+	LiveMB     float64 `json:"live_mb"`     // of the heap, as the last collection found it, in 10^6 bytes
+	ResidentMB float64 `json:"resident_mb"` // of the process; zero where nobody tells
+	Goroutines int     `json:"goroutines"`
 }
 
 // Line is what a person reads.
 func (s Stretch) Line() string {
-	return fmt.Sprintf("%6.0f s  %8.0f ops/s  p50 %7.0f us  p99 %7.0f us  p999 %7.0f us  %5.2f cpu s/10k  %5.1f allocs/op  heap %6.1f MB  resident %6.1f MB  %d goroutines",
-		s.Seconds, s.OpsPerS, s.P50, s.P99, s.P999, s.CPUPer10k, s.AllocsPerOp, s.LiveMB, s.ResidentMB, s.Goroutines)
+	return fmt.Sprintf("%6.0f s  %s  heap %6.1f MB  resident %6.1f MB  %d goroutines",
+		s.Seconds, s.Speed.Line(), s.LiveMB, s.ResidentMB, s.Goroutines)
 }
 
 // stretches looks at a run again and again.
@@ -44,15 +39,14 @@ func (s *stretches) next() Stretch {
 	now, took := TakeUsage(), s.all.copy()
 	part := took
 	part.subtract(&s.took)
-	n := max(1, float64(part.Count()))
+	done := Result{
+		Ops: int(part.Count()), Took: part, Seconds: now.At.Sub(s.before.At).Seconds(),
+		CPU: now.CPU - s.before.CPU, Mallocs: now.Mallocs - s.before.Mallocs,
+	}
 	live, goroutines := heldNow()
 	out := Stretch{
-		Bench: "stretch", Seconds: Round(now.At.Sub(s.begin).Seconds(), 1),
-		OpsPerS: Round(float64(part.Count())/now.At.Sub(s.before.At).Seconds(), 1),
-		P50:     Micros(part.At(0.5)), P99: Micros(part.At(0.99)), P999: Micros(part.At(0.999)),
-		CPUPer10k:   Round((now.CPU-s.before.CPU).Seconds()/n*10_000, 3),
-		AllocsPerOp: Round(float64(now.Mallocs-s.before.Mallocs)/n, 1),
-		LiveMB:      Round(float64(live)/1e6, 1), ResidentMB: Round(float64(resident())/1e6, 1), Goroutines: goroutines,
+		Bench: "stretch", Seconds: Round(now.At.Sub(s.begin).Seconds(), 1), Speed: done.speed(),
+		LiveMB: Round(float64(live)/1e6, 1), ResidentMB: Round(float64(resident())/1e6, 1), Goroutines: goroutines,
 	}
 	s.before, s.took = now, took
 	return out
