@@ -89,12 +89,17 @@ func (g *generator) roomForUploads() {
 }
 
 // roomForConfirmations sees to it that an answer to a commit finds somebody who still waits for it: one that comes after he
-// has asked again is an answer to nothing.
+// has asked again is an answer to nothing. And nodes promise to keep what was brought for long enough that it can be confirmed meanwhile: what is
+// gone before its pin is applied has to be brought again.
 func (g *generator) roomForConfirmations() {
 	p := g.plan
 	for i := range p.Uploaders {
 		u := &p.Uploaders[i]
-		u.Timeout = max(u.Timeout, roomToSpare*p.confirmation(u.Bytes))
+		takes := roomToSpare * p.confirmation(u.Bytes)
+		u.Timeout = max(u.Timeout, takes)
+		if p.Blobs.Grace > 0 {
+			p.Blobs.Grace = max(p.Blobs.Grace, takes)
+		}
 	}
 }
 

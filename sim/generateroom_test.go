@@ -19,7 +19,7 @@ func TestNoPlanAsksForMoreThanItLetsThrough(t *testing.T) {
 		require.NoError(t, err)
 		return p
 	}
-	const more, patience = "more-is-wanted-than-fits.plan", "commit-outlasts-patience.plan"
+	const more, patience, grace = "more-is-wanted-than-fits.plan", "commit-outlasts-patience.plan", "grace-ends-before-the-pin.plan"
 	const confirmed = 2 * 7 * (100*time.Millisecond + 220*time.Microsecond) // seven trips and writes, with room to spare
 	for _, c := range []struct {
 		name, plan    string
@@ -32,6 +32,7 @@ func TestNoPlanAsksForMoreThanItLetsThrough(t *testing.T) {
 			p.Blobs = BlobPlan{Chunk: 1024, Pin: 10 * time.Second, Grace: 2 * time.Second}
 			p.Uploaders = []UploaderPlan{{Every: 300 * time.Millisecond, Bytes: 8000, Piece: 100, Read: 300, Patience: 3 * time.Second, Timeout: 600 * time.Millisecond}}
 		}, func(p *Plan) { p.Uploaders[0].Piece, p.Uploaders[0].Timeout, p.Blobs.Chunk = 666, confirmed, 1111 }},
+		{"a commit and for how long its content is kept", grace, func(*Plan) {}, func(p *Plan) { p.Blobs.Grace = 1400 * time.Millisecond }}, // a disk that takes no time
 		{"a commit and who waits for it", patience, func(*Plan) {}, func(p *Plan) { p.Uploaders[0].Timeout, p.Blobs.Chunk = confirmed, 69 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
