@@ -48,6 +48,7 @@ type Cover struct {
 	Held        uint64 // copies that nodes came to hold
 	BlobsLost   uint64 // copies that nodes found damaged or gone
 	Collected   uint64 // copies that nobody wanted any more
+	Sought      uint64 // files behind their grace that were looked for on a node in the end
 	HeldBack    uint64 // changes of voters that had to wait for files
 	Survivors   uint64 // runs after which a new cluster was made of one node
 	BackedUp    uint64 // backups that operators made
@@ -168,6 +169,7 @@ func (c *Cover) fields() []coverField {
 		{"copies of files held", &c.Held},
 		{"copies of files lost", &c.BlobsLost},
 		{"copies of files collected", &c.Collected},
+		{"files behind their grace that were looked for", &c.Sought},
 		{"changes held back for files", &c.HeldBack},
 		{"survivors that began a new cluster", &c.Survivors},
 		{"backups", &c.BackedUp},
