@@ -22,7 +22,7 @@ import (
 //
 //   - what was acknowledged to anybody before the backup was asked for is in it
 //   - its state is the one that the nodes had at its position
-//   - the new cluster begins above all that the old one came to, also after the backup, starts and commits, and its people go on (newcomers.go)
+//   - the new cluster begins above all that the old one came to, also after the backup, starts and commits, and its people and clients go on (successor.go)
 //
 // So no position, and no fence, is given out twice.
 

@@ -275,8 +275,15 @@ func (w *World) request(e *event) {
 		w.heap.push(event{at: w.now + c.delay(), priority: priorityNormal, kind: eventLost, who: int32(r.client), arg: r.sent.ID})
 		return
 	}
-	ev := node.Event{Ticket: ticketOf(r.client, r.sent.ID), Command: r.sent.Command, Query: r.sent.Query, Trace: r.sent.ID}
-	switch r.sent.Kind {
+	ev := w.asEvent(&r.sent)
+	ev.Ticket, ev.Trace = ticketOf(r.client, r.sent.ID), r.sent.ID
+	s.tell(ev)
+}
+
+// asEvent is what a node is told of a request.
+func (w *World) asEvent(r *caller.Request) node.Event {
+	ev := node.Event{Command: r.Command, Query: r.Query}
+	switch r.Kind {
 	case caller.RequestOpenSession:
 		ev.Kind = node.EventOpenSession
 	case caller.RequestCloseSession:
@@ -285,11 +292,11 @@ func (w *World) request(e *event) {
 		ev.Kind = node.EventCommand
 	case caller.RequestOnce:
 		ev.Kind = node.EventCommand
-		ev.Command.Principal = w.operations[w.judges.applied.byBody[string(r.sent.Command.Body)]-1].request.principal
+		ev.Command.Principal = w.operations[w.judges.applied.byBody[string(r.Command.Body)]-1].request.principal
 	case caller.RequestQuery:
 		ev.Kind = node.EventQuery
 	}
-	s.tell(ev)
+	return ev
 }
 
 // answer sends a node's answer to whoever asked.

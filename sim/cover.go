@@ -48,10 +48,14 @@ type Cover struct {
 	Held        uint64 // copies that nodes came to hold
 	BlobsLost   uint64 // copies that nodes found damaged or gone
 	Collected   uint64 // copies that nobody wanted any more
+	Sought      uint64 // files behind their grace that were looked for on a node in the end
 	HeldBack    uint64 // changes of voters that had to wait for files
 	Survivors   uint64 // runs after which a new cluster was made of one node
 	BackedUp    uint64 // backups that operators made
 	WentOn      uint64 // clusters that were made of a backup or of what a survivor had, and in which a team went on
+	SentAgain   uint64 // commands of an old cluster that such a one was sent again, and whose effect it had
+	DoneAnew    uint64 // those that took effect behind its state, and were executed anew
+	Disowned    uint64 // and those in sessions that were opened behind it, which it refused
 	Refounded   uint64 // clusters that were made of them
 	Locked      uint64 // locks granted
 	LockedOut   uint64 // locks that somebody else held
@@ -165,11 +169,15 @@ func (c *Cover) fields() []coverField {
 		{"copies of files held", &c.Held},
 		{"copies of files lost", &c.BlobsLost},
 		{"copies of files collected", &c.Collected},
+		{"files behind their grace that were looked for", &c.Sought},
 		{"changes held back for files", &c.HeldBack},
 		{"survivors that began a new cluster", &c.Survivors},
 		{"backups", &c.BackedUp},
 		{"clusters restored from a backup", &c.Refounded},
 		{"new clusters in which a team went on", &c.WentOn},
+		{"commands that a new cluster was sent again", &c.SentAgain},
+		{"commands that a new cluster executed anew", &c.DoneAnew},
+		{"commands in sessions that a new cluster does not know", &c.Disowned},
 		{"locks granted", &c.Locked},
 		{"locks held by somebody else", &c.LockedOut},
 		{"locks prolonged by a change of the leader", &c.Graced},

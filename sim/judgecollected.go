@@ -36,11 +36,15 @@ func (w *World) judgeCollected() {
 		for i := range w.files {
 			f := &w.files[i]
 			since, ok := w.letGo(f.sum, pinned[f.sum])
-			if !ok || !held.has(f) {
+			if !ok {
 				continue
 			}
 			calm := w.timeAt(max(s.fresh, f.touched, int64(w.plan.Heal)) + int64(collectedAfter))
-			if kept := max(since, calm).Add(grace); kept < last.Time {
+			kept := max(since, calm).Add(grace)
+			if kept >= last.Time {
+				continue
+			}
+			if w.cover.Sought++; held.has(f) {
 				w.violate(Collection, "Node %d has file %s at log time %d, which nothing wants since %d and which it may keep until %d.",
 					s.id, f.sum.Short(), last.Time, since, kept)
 			}

@@ -1,11 +1,8 @@
 package sim
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 
-	"parley/raft"
 	"parley/raft/node"
 	"parley/statemachine"
 	"parley/statemachine/account"
@@ -22,63 +19,36 @@ import (
 //   - another key signs tokens
 //   - what the new cluster gives out, the old one never did: logins, fences, messages, revisions are above all of its positions
 //   - a stream from a position of the old one is told that it has missed something
-//   - a command that was executed under a request id is not executed again
 
-// newcomers are a team in a new cluster, which begins behind base with the state that the old one had at a position.
+// newcomers are a team in a new cluster.
 type newcomers struct {
-	*refounded
+	*successor
 	v     *teamView // of the old cluster
-	base  raft.Index
 	asked int
-	wrong string // what is, first of all; empty: nothing
-	err   error  // that ended it
 }
 
-// goOnFrom has a team go on in a new cluster, which begins behind base with the state that the old one had after an entry. It
-// returns what is wrong there; empty: nothing.
-func (w *World) goOnFrom(r *refounded, last raft.EntryID, base raft.Index) (wrong string, err error) {
-	defer func() { err = errors.Join(err, r.disk.Close()) }()
-	at := raft.Position(last.Index)
-	if c := w.judges.logs.committed; w.team == nil || last.Index == 0 || int(last.Index) > len(c) || c[last.Index-1].term != last.Term {
-		return "", nil // there is no team, or nobody knows what it was like: what a survivor kept need not have been committed
-	}
-	n := &newcomers{refounded: r, v: &teamView{teamModel: w.team.model, at: at}, base: base}
-	if n.v.settings.when(at).SignUp == 0 {
-		return "", nil // there was nobody yet
+// settle has a team go on in a new cluster, if there was one already.
+func (s *successor) settle(w *World) {
+	n := &newcomers{successor: s, v: &teamView{teamModel: w.team.model, at: s.at}}
+	if n.v.settings.when(s.at).SignUp == 0 {
+		return // there was nobody yet
 	}
 	n.oldOnesEnd()
-	n.repeat(w)
 	if n.logIn() {
 		n.look()
 		n.take()
 		w.cover.WentOn++
 	}
-	return n.wrong, n.err
-}
-
-// finds takes down what is wrong, unless something was before.
-func (n *newcomers) finds(wrong bool, format string, args ...any) {
-	if wrong && n.wrong == "" && n.err == nil {
-		n.wrong = fmt.Sprintf(format, args...)
-	}
-}
-
-// above complains of a number that the old cluster may have given out.
-func (n *newcomers) above(what string, number uint64) {
-	n.finds(number <= uint64(n.base), "%s %d is given out, and the new cluster begins at %d", what, number, n.base)
 }
 
 // do has somebody's command executed. It returns nothing if no more request ids are remembered, or something is wrong already.
 func (n *newcomers) do(h state.Head, principal string, c state.Command) (reply []byte, ok bool) {
-	if n.asked++; n.err != nil || n.wrong != "" {
-		return nil, false
-	}
+	n.asked++
 	id := fmt.Sprint("new-", n.asked)
-	a, err := n.ask(node.Event{Kind: node.EventCommand, Command: node.Command{Principal: principal, RequestID: id, Digest: node.DigestOf(id),
+	a, ok := n.askIf(node.Event{Kind: node.EventCommand, Command: node.Command{Principal: principal, RequestID: id, Digest: node.DigestOf(id),
 		Body: statemachine.AppendCommand(nil, h, c)}})
-	n.err = err
-	n.finds(a.Outcome != node.Done && a.Code != node.CodeRequestsFull, "a command, %T, ends with: %v", c, a.Code)
-	return a.Reply, err == nil && a.Outcome == node.Done
+	n.finds(ok && a.Outcome != node.Done && a.Code != node.CodeRequestsFull, "a command, %T, ends with: %v", c, a.Code)
+	return a.Reply, ok && a.Outcome == node.Done
 }
 
 // mustDo is do for what must be done.
@@ -94,13 +64,9 @@ func (n *newcomers) mustDo(h state.Head, principal string, c state.Command, answ
 
 // asks has a question answered.
 func (n *newcomers) asks(h state.Head, q state.Query) (reply []byte, ok bool) {
-	if n.err != nil || n.wrong != "" {
-		return nil, false
-	}
-	a, err := n.ask(node.Event{Kind: node.EventQuery, Query: node.Query{Body: statemachine.AppendQuery(nil, h, q)}})
-	n.err = err
-	n.finds(a.Outcome != node.Done, "a question, %T, ends with: %v", q, a.Code)
-	return a.Reply, err == nil && a.Outcome == node.Done
+	a, ok := n.askIf(node.Event{Kind: node.EventQuery, Query: node.Query{Body: statemachine.AppendQuery(nil, h, q)}})
+	n.finds(ok && a.Outcome != node.Done, "a question, %T, ends with: %v", q, a.Code)
+	return a.Reply, ok && a.Outcome == node.Done
 }
 
 func headOf(l *teamLogin) state.Head {
@@ -130,31 +96,6 @@ func (n *newcomers) oldOnesEnd() {
 			n.finds(string(keys.Keys[0].Secret) == old.secret, "key %d of the old cluster signs tokens", old.id)
 		}
 	}
-}
-
-// repeat sends the last one-shot command again that the state is to know of.
-func (n *newcomers) repeat(w *World) {
-	if w.plan.Requests.Age != 0 || n.err != nil || n.wrong != "" {
-		return // it may have been forgotten
-	}
-	var last execution
-	for i := len(w.operations) - 1; i >= 0 && last.operation == 0; i-- {
-		for _, e := range w.oneShots.taken[w.operations[i].request] {
-			if e.operation == i+1 && e.position <= n.v.at {
-				last = e
-			}
-		}
-	}
-	if last.operation == 0 {
-		return
-	}
-	op := &w.operations[last.operation-1]
-	a, err := n.ask(node.Event{Kind: node.EventCommand, Command: node.Command{Principal: op.request.principal, RequestID: op.request.id, Digest: op.digest, Body: op.body}})
-	n.err = err
-	was := w.applicationAt(last.position)
-	n.finds(a.Outcome != node.Done || a.Position != last.position || was != nil && !bytes.Equal(a.Reply, was.reply),
-		"operation %d, which took effect at position %d under request %q, has another answer when it is sent again (position %d, %v)",
-		last.operation, last.position, op.request.id, a.Position, a.Code)
 }
 
 // logIn has somebody log in who could at the position; false if nobody could.
@@ -234,15 +175,6 @@ func (n *newcomers) take() {
 			break
 		}
 	}
-	a, err := n.askIf(node.Event{Kind: node.EventSubscribe, From: n.v.at, Reader: statemachine.Reader(n.v.user.id, h)})
-	n.err = err
-	n.finds(a.Code != node.CodeCompacted || uint64(a.Position) < uint64(n.base), "a stream from position %d of the old cluster ends with: %v, at %d", n.v.at, a.Code, a.Position)
-}
-
-// askIf is ask, unless it ended before.
-func (n *newcomers) askIf(ev node.Event) (node.Answer, error) {
-	if n.err != nil || n.wrong != "" {
-		return node.Answer{Code: node.CodeCompacted, Position: raft.Position(n.base)}, n.err
-	}
-	return n.ask(ev)
+	a, ok := n.askIf(node.Event{Kind: node.EventSubscribe, From: n.v.at, Reader: statemachine.Reader(n.v.user.id, h)})
+	n.finds(ok && (a.Code != node.CodeCompacted || uint64(a.Position) < uint64(n.base)), "a stream from position %d of the old cluster ends with: %v, at %d", n.v.at, a.Code, a.Position)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// At stake: a judge who has people go on in a new cluster and believes whatever they find there. After real runs it is silent; where
+// At stake: a judge who has people and clients go on in a new cluster and believes whatever they find there. After real runs it is silent; where
 // the old cluster had something else it must speak.
 func TestTheJudgeOfNewClustersSpeaksWhenItMust(t *testing.T) {
 	cases := map[string]func(w *World){
@@ -35,6 +35,24 @@ func TestTheJudgeOfNewClustersSpeaksWhenItMust(t *testing.T) {
 		"a request was answered otherwise": func(w *World) {
 			for i := range w.judges.applied.log {
 				w.judges.applied.log[i].reply = append(w.judges.applied.log[i].reply, 0)
+			}
+		},
+		"it was answered at another position": func(w *World) {
+			for i := range w.judges.applied.log {
+				w.judges.applied.log[i].at.Position--
+			}
+		},
+		"it was sent in another session": func(w *World) {
+			for i := range w.operations {
+				w.operations[i].sentAs.session += 1 << 20
+			}
+			for i := range w.judges.applied.log {
+				w.judges.applied.log[i].at.Session += 1 << 20
+			}
+		},
+		"something else was written anew": func(w *World) {
+			for i := range w.operations {
+				w.operations[i].text += "!"
 			}
 		},
 		"the old key is the new one": func(w *World) {

@@ -31,9 +31,17 @@ type operation struct {
 
 	leaders  uint64 // elected before it was called
 	sent     bool
+	sentAs   sentAs // of a command in its client's session, when it was sent last
 	ended    bool
 	outcome  node.Outcome
 	position raft.Position // writes: where it took effect, seen by whoever applied it first
+}
+
+// sentAs is a command's place in a client session.
+type sentAs struct {
+	session    node.SessionID
+	seq        uint64
+	ackedBelow uint64
 }
 
 // newOperation makes what a client wants. Every text names its operation, so
@@ -257,6 +265,6 @@ func (w *World) repeated(r *caller.Request) {
 		if op.sent {
 			w.cover.Repeated++
 		}
-		op.sent = true
+		op.sent, op.sentAs = true, sentAs{r.Command.Session, r.Command.Seq, r.Command.AckedBelow}
 	}
 }

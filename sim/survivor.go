@@ -18,7 +18,7 @@ import (
 //
 //   - everything that its disk had synced is kept, and nothing else but a write that was under way
 //   - the state is the one that the old cluster had after the same entry
-//   - the new cluster begins above it, starts, elects the survivor and commits, and its people go on (newcomers.go)
+//   - the new cluster begins above it, starts, elects the survivor and commits, and its people and clients go on (successor.go)
 //
 // What only the others had may be lost, and no judge asks for it. If something happened to the disk, entries may be
 // lost as well; what is kept must be as right.
