@@ -32,13 +32,18 @@ type UploaderPlan struct {
 // piecesUnderWay is how many pieces of a file a node asks for before the first arrives.
 const piecesUnderWay = 4
 
+// scrubEvery has a store read some dozens of files in some seconds: what rots is found in the same run, while there is time to repair
+// it. Each piece is a deadline, an operation and mostly a Step of its own, and with 20 ms those were half of the events of a
+// world with files.
+const scrubEvery = 100 * time.Millisecond
+
 // blobOptions are small, so that a file has many pieces and a run sees the end of every wait.
 func (w *World) blobOptions() blob.Options {
 	p := &w.plan.Blobs
 	return blob.Options{
 		BlobBytesMax: 1 << 16, ChunkBytes: int(orElse(p.Chunk, 256)), Grace: time.Duration(orElse(int64(p.Grace), int64(2*time.Second))),
 		UploadsMax: 16, ConfirmsMax: 8, OffersMax: 8, FetchesMax: 2, FetchBytesMax: 4 << 10, WindowChunks: piecesUnderWay, ServeBytesMax: 4 << 20,
-		ScrubEvery: 20 * time.Millisecond, ScrubBytes: 4 << 10,
+		ScrubEvery: scrubEvery, ScrubBytes: 4 << 10,
 		Patience: 400 * time.Millisecond, RetryMax: 500 * time.Millisecond, DiskPause: 300 * time.Millisecond,
 	}
 }

@@ -82,7 +82,7 @@ cmd/sim sets it, and without what others use.`,
 	f := cmd.Flags()
 	f.IntVar(&o.runs, "runs", 20, "runs of a round")
 	f.IntVar(&o.nodes, "nodes", 5, "founding nodes: 3 or 5")
-	f.Float64Var(&o.ops, "ops", 0, "operations a second that clients and teammates want, all together; 0 is what the seed says")
+	f.Float64Var(&o.ops, "ops", 0, "operations a second that clients, teammates and uploaders want, all together; 0 is what the seed says")
 	f.DurationVar(&o.simulated, "simulated", time.Minute, "how long each run is, in simulated time")
 	f.IntVar(&o.rounds, "rounds", 5, "how often all runs are made")
 	f.StringVar(&o.profile, "cpuprofile", "", "write a processor profile to this file")
@@ -104,18 +104,21 @@ func plansOf(o *simOptions) ([]*sim.Plan, error) {
 	return plans, nil
 }
 
-// pace has a plan's clients and teammates want so much in a second, all together and on average; zero leaves them as they
-// are. Uploaders, and the servers of a team's nodes, keep the pace of the seed.
+// pace has a plan's clients, teammates and uploaders want so much in a second, all together and on average; zero leaves
+// them as they are. The servers of a team's nodes, which have timers, keep the pace of the seed.
 func pace(p *sim.Plan, perSecond float64) {
 	if perSecond <= 0 {
 		return
 	}
-	each := time.Duration(float64(time.Second) * float64(len(p.Clients)+len(p.Teammates)) / perSecond)
+	each := time.Duration(float64(time.Second) * float64(len(p.Clients)+len(p.Teammates)+len(p.Uploaders)) / perSecond)
 	for i := range p.Clients {
 		p.Clients[i].Every = each
 	}
 	for i := range p.Teammates {
 		p.Teammates[i].Every = each
+	}
+	for i := range p.Uploaders {
+		p.Uploaders[i].Every = each
 	}
 }
 
