@@ -98,10 +98,13 @@ func (s *scan) enter(i int, data []byte) (at place, ok bool) {
 	}
 	s.tags = tags{g.format, g.at.batch}
 	arrived := i > 0 && s.end(&s.chain[i-1]) == g.at && !s.gap.open
+	if arrived {
+		s.cut = s.cutIn(g.at.segment)
+	}
 	switch {
 	case i == 0:
 		s.begin(g)
-	case arrived && g.known && (g.standing != standing{s.p.claim, s.cutIn(g.at.segment)}):
+	case arrived && g.known && (g.standing != standing{s.p.claim, s.cut}):
 		s.open(s.damage(Damage{File: segmentName(g.number), Number: g.number, What: "the header contradicts the log before it"}))
 		s.stand(g.standing, g.at)
 	case arrived:
