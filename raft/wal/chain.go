@@ -97,7 +97,10 @@ func (s *scan) enter(i int, data []byte) (at place, ok bool) {
 		return s.enterBlind(g.number, data)
 	}
 	s.tags = tags{g.format, g.at.batch}
-	arrived := i > 0 && s.tail == g.at && !s.gap.open
+	arrived := i > 0 && s.end(&s.chain[i-1]) == g.at && !s.gap.open
+	if arrived {
+		s.cut = s.cutIn(g.at.segment)
+	}
 	switch {
 	case i == 0:
 		s.begin(g)
@@ -119,17 +122,27 @@ func (s *scan) enter(i int, data []byte) (at place, ok bool) {
 	return place{segment: g.number, offset: bodyStart, batch: g.at.batch, frame: g.at.frame}, true
 }
 
+// end returns where the log ends in a segment that was read, as the next one's header would name it: where its first batch would be,
+// if it has none, because that was too long for it.
+func (s *scan) end(g *link) place {
+	if g.readable && s.tail == g.at {
+		return place{segment: g.number, offset: bodyStart, batch: g.at.batch, frame: g.at.frame}
+	}
+	return s.tail
+}
+
 // enterBlind begins a segment whose header is not readable: with the first batch that is. What lies behind that, and has a
 // number that is not higher than the batch before it, is blank or at the wrong place; which of the two makes no difference any more.
+// Of a segment of which only the seal tells, the sealed batch is the first: what is left of it is none of an earlier life.
 func (s *scan) enterBlind(number uint64, data []byte) (at place, ok bool) {
 	at = place{segment: number, offset: bodyStart, batch: s.tail.batch}
-	s.tags = tags{formatVersion, at.batch}
-	old := tags{1, at.batch}
-	if _, found := s.unstuffer.findBatch(data, number, bodyStart, at.batch, old); found {
-		s.tags = old
-	}
+	s.tags = tags{s.unstuffer.formatOf(data, number), at.batch}
 	at, ok = s.resync(data, at, bodyStart)
-	s.tags.before = max(s.tags.before, at.batch)
+	before := at.batch
+	if at == s.tail { // the seal's place
+		before--
+	}
+	s.tags.before = max(s.tags.before, before)
 	return at, ok
 }
 

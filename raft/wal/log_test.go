@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -188,6 +189,69 @@ func TestTheLogWorksOnTheRealFileSystem(t *testing.T) {
 		require.NoError(t, l.Close())
 	}
 	require.NoError(t, fs.Close())
+}
+
+// Segments that are used again are written past the page cache, then under another name through it (the header), then past it again:
+// what is read must be what was written last, whichever way.
+func TestSegmentsAreUsedAgainOnTheRealFileSystem(t *testing.T) {
+	fs, err := osfs.New(t.TempDir())
+	require.NoError(t, err)
+	o, last := small, raft.Index(0)
+	for start := range 4 {
+		l, was, err := wal.Open(fs, dir, o)
+		require.NoError(t, err)
+		require.Empty(t, was.Worn)
+		require.Empty(t, was.Damage)
+		require.Equal(t, last, was.Last)
+		for range 60 {
+			last++
+			b := batch(1, last, last)
+			if last%8 == 0 {
+				b.Base = raft.EntryID{Index: last - 6, Term: 1}
+				o.Snapshots = append(o.Snapshots, b.Base)
+			}
+			store(t, l, b)
+			_, err := l.Prepare()
+			require.NoError(t, err)
+			r, err := wal.Inspect(fs, dir)
+			require.NoError(t, err)
+			require.True(t, r.Was.Certain)
+			require.Equal(t, last, r.Was.Last)
+			require.Empty(t, r.Was.Holes)
+		}
+		if start%2 == 1 {
+			require.NoError(t, l.Seal())
+		}
+		require.NoError(t, l.Close())
+	}
+	require.NoError(t, fs.Close())
+}
+
+// A batch that is longer than a segment may be the first that a fresh one was to hold. The next segment continues from one without a
+// batch, and that is no damage.
+func TestASegmentThatStaysEmptyIsNoWear(t *testing.T) {
+	long := func(i raft.Index, term raft.Term) *wal.Batch {
+		return &wal.Batch{Hard: raft.HardState{Term: term}, Entries: []raft.Entry{entry(i, term, strings.Repeat("long ", 4000))}}
+	}
+	fs := memfs.New(1)
+	l, _ := open(t, fs)
+	store(t, l, long(1, 1))
+	l, was := open(t, fs)
+	require.Empty(t, was.Worn)
+	store(t, l, batch(1, 2, 3))
+	b := batch(2, 3, 3)
+	b.Truncate = 3
+	store(t, l, b)
+	require.NoError(t, l.Seal())
+	require.NoError(t, l.Append(batch(2, 4, 4)))
+	fs.CrashMachine(func(int, memfs.Item) memfs.Choice { return memfs.Tear })
+	l, was = open(t, fs) // in a fresh segment, as a torn batch stands behind the sealed one
+	require.NotNil(t, was.Torn)
+	store(t, l, long(4, 2))
+	_, was = open(t, fs)
+	require.Empty(t, was.Worn)
+	require.Empty(t, was.Damage)
+	require.Len(t, was.Entries, 4)
 }
 
 // crc is the checksum of the format, in the bytes of the file.

@@ -89,9 +89,16 @@ func (m *model) drawBatch(t *rapid.T) *wal.Batch {
 // both crashes, in any order, with any size of segment.
 func TestTheLogIsWhatItsBatchesAddUpTo(t *testing.T) {
 	t.Parallel()
+	reused := 0
 	rapid.Check(t, func(t *rapid.T) {
 		options := wal.Options{Cluster: cluster, SegmentBytes: rapid.Int64Range(1, 32<<10).Draw(t, "segment")}
 		fs := memfs.New(1)
+		fs.SetHook(func(op memfs.Op) error {
+			if op.Kind == memfs.OpRename && op.To == dir+"/next.tmp" {
+				reused++
+			}
+			return nil
+		})
 		l, _, err := wal.Open(fs, dir, options)
 		require.NoError(t, err)
 		var m, flying model
@@ -100,6 +107,8 @@ func TestTheLogIsWhatItsBatchesAddUpTo(t *testing.T) {
 			var was wal.Recovered
 			l, was, err = wal.Open(fs, dir, options)
 			require.NoError(t, err)
+			require.Empty(t, was.Damage)
+			require.Empty(t, was.Worn, "a crash is no wear")
 			got := printOf(was.Base, was.Hard, was.ConfigIndex, was.Entries)
 			if unsynced && string(got) == flying.print() {
 				m = flying
@@ -114,18 +123,28 @@ func TestTheLogIsWhatItsBatchesAddUpTo(t *testing.T) {
 				m, unsynced = flying, false
 			}
 		}
+		write := func(t *rapid.T) {
+			sync()
+			flying = m.clone()
+			b := flying.drawBatch(t)
+			require.NoError(t, l.Append(b))
+			flying.apply(b)
+			if b.Base.Index != 0 && b.Base != m.base {
+				options.Snapshots = append(options.Snapshots, b.Base)
+				slices.SortFunc(options.Snapshots, func(a, b raft.EntryID) int { return cmp.Compare(a.Index, b.Index) })
+			}
+			unsynced = true
+		}
 		t.Repeat(map[string]func(*rapid.T){
-			"append": func(t *rapid.T) {
-				sync()
-				flying = m.clone()
-				b := flying.drawBatch(t)
-				require.NoError(t, l.Append(b))
-				flying.apply(b)
-				if b.Base.Index != 0 && b.Base != m.base {
-					options.Snapshots = append(options.Snapshots, b.Base)
-					slices.SortFunc(options.Snapshots, func(a, b raft.EntryID) int { return cmp.Compare(a.Index, b.Index) })
+			"append": write,
+			"grow": func(t *rapid.T) { // and be compacted: so segments are used again
+				for range rapid.IntRange(8, 32).Draw(t, "batches") {
+					write(t)
+					if rapid.Bool().Draw(t, "prepare") {
+						_, err := l.Prepare()
+						require.NoError(t, err)
+					}
 				}
-				unsynced = true
 			},
 			"sync": func(*rapid.T) { sync() },
 			"seal": func(*rapid.T) {
@@ -155,6 +174,7 @@ func TestTheLogIsWhatItsBatchesAddUpTo(t *testing.T) {
 			},
 		})
 	})
+	require.NotZero(t, reused, "segments are used again")
 }
 
 // The hot path is one write and one sync; it makes no garbage.

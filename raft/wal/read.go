@@ -261,3 +261,18 @@ func (u *unstuffer) findBatch(data []byte, segment uint64, at int64, n uint64, t
 	}
 	return block{}, false
 }
+
+// formatOf says in which format the batches of a segment without a readable header are. One number in 65,536 has the
+// check 0, so that its tag is the same in both: such a batch tells nothing.
+func (u *unstuffer) formatOf(data []byte, segment uint64) uint32 {
+	for at := int64(bodyStart); ; at += sectorBytes {
+		b, found := u.findBatch(data, segment, at, 0, tags{format: 1})
+		if !found {
+			return formatVersion
+		}
+		if check16(b.batch) != 0 {
+			return 1
+		}
+		at = b.offset
+	}
+}

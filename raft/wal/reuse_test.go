@@ -177,3 +177,54 @@ func TestALogThatIsCompactedMakesNoMoreFiles(t *testing.T) {
 	}
 	require.Equal(t, settled, most)
 }
+
+// One batch number in 65,536 has a tag that is the same in both formats. It must not make a segment of format 2 whose header is lost
+// one of format 1, in which the tags of all other batches are garbage.
+func TestATagThatIsTheSameInBothFormatsTellsNone(t *testing.T) {
+	const ambiguous = 0x11021 // the first number whose check is zero: the polynomial itself
+	require.Equal(t, uint64(ambiguous), wal.TagsAfter(0).Of(ambiguous))
+	s := &scarred{fs: memfs.New(1), options: wal.Options{Cluster: cluster, SegmentBytes: 8192 + 100*512}}
+	l, _, err := wal.Open(s.fs, dir, s.options)
+	require.NoError(t, err)
+	for range ambiguous - 10 {
+		store(t, l, &wal.Batch{Hard: raft.HardState{Term: 1}})
+		_, err := l.Prepare()
+		require.NoError(t, err)
+	}
+	for i := raft.Index(1); i <= 20; i++ {
+		s.put(t, l, batch(1, i, i))
+	}
+	name, _, _ := s.newest(t)
+	flip(t, s.fs, name, 30)
+	flip(t, s.fs, name, 4096+30)
+	_, was, err := wal.Open(s.fs, dir, s.options)
+	require.NoError(t, err)
+	require.Equal(t, strings.Repeat("p", 20), answers(&was, 20))
+}
+
+// What is left of a sealed batch proves that the fault did not reach behind it, even where no header tells which numbers are of
+// an earlier life: the seal's own is none of them.
+func TestTheRestOfASealedBatchIsNoEarlierLifes(t *testing.T) {
+	for _, used := range []bool{false, true} {
+		s := &scarred{fs: memfs.New(1), options: wal.Options{Cluster: cluster, SegmentBytes: 8192 + 8*512}}
+		l, _, err := wal.Open(s.fs, dir, s.options)
+		require.NoError(t, err)
+		for i := raft.Index(1); i <= 33; i++ { // four to a segment
+			b := batch(1, i, i)
+			if used && i%4 == 0 {
+				b.Base = at(i-1, 1)
+				s.snapshots = append(s.snapshots, b.Base)
+			}
+			s.put(t, l, b)
+		}
+		s.options.Snapshots = s.snapshots
+		require.NoError(t, l.Seal())
+		name, end, contents := s.newest(t)
+		require.Equal(t, int64(body+1024), end)
+		require.Equal(t, used, !allZero(contents[end:]))
+		zero(t, s.fs, name, 0, body/512+1) // both copies of the header, and the first sector of the only batch
+		_, was, err := wal.Open(s.fs, dir, s.options)
+		require.NoError(t, err)
+		require.Equal(t, []wal.Hole{{First: 33, Last: 33, Term: 1}}, was.Holes)
+	}
+}

@@ -218,11 +218,16 @@ func (s *scan) lookSegment(i int) error {
 
 // follows says whether a batch fits the log before it.
 func (s *scan) follows(b *block) bool {
+	return b.cut == s.cutIn(b.segment) && s.p.follows(b)
+}
+
+// cutIn returns what was cut, as what comes next in a segment would say it.
+func (s *scan) cutIn(segment uint64) cut {
 	was := s.cut
-	if b.segment != s.tail.segment {
+	if segment != s.tail.segment {
 		was.lowest = 0
 	}
-	return b.cut == was && s.p.follows(b)
+	return was
 }
 
 // take replays a batch that is whole.
