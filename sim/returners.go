@@ -24,12 +24,12 @@ import (
 type returners struct {
 	*successor
 	w    *World
-	said []string // what they had written into the channel in the new cluster
+	said map[raft.Position]string // what they had written into the channel in the new cluster, and where
 }
 
 // comeBack has the old cluster's clients go on.
 func (s *successor) comeBack(w *World) {
-	r := &returners{successor: s, w: w}
+	r := &returners{successor: s, w: w, said: map[raft.Position]string{}}
 	log := w.judges.applied.log
 	n, _ := slices.BinarySearchFunc(log, s.at+1, func(a application, at raft.Position) int { return cmp.Compare(a.at.Position, at) })
 	for _, was := range r.newest(log[:n]) {
@@ -116,7 +116,7 @@ func (r *returners) repeatsLost(was *application) {
 	r.finds(a.Outcome != node.Done, "operation %d, which took effect at position %d and is lost, ends as %v when it is sent again (%v)",
 		op.number, was.at.Position, a.Outcome, a.Code)
 	r.above("a position", uint64(a.Position))
-	r.says(op)
+	r.says(op, a.Position)
 	if again, ok := r.sends(op); ok {
 		r.finds(again.Outcome != node.Done || again.Position != a.Position || !bytes.Equal(again.Reply, a.Reply),
 			"operation %d is executed at position %d, and has another answer when it is sent once more (position %d, %v)",
@@ -130,33 +130,33 @@ func (r *returners) forgets(op *operation) bool {
 	return op.request.id != "" && r.w.plan.Requests.Age != 0
 }
 
-// says takes down what a command wrote into the channel, if it does.
-func (r *returners) says(op *operation) {
-	if op.team == nil && op.lock.kind == 0 {
-		r.said = append(r.said, op.text)
+// says takes down what a command wrote into the channel at a position, if it does.
+func (r *returners) says(op *operation, at raft.Position) {
+	if op.write && op.team == nil && op.lock.kind == 0 && at > raft.Position(r.base) {
+		r.said[at] = op.text
 	}
 }
 
 // goesOn has a client as it was in the end want something, of which it hears nothing at first: what it sent went to the old cluster. Then
-// it wants something else.
+// it wants something else. Where the old cluster was lost, it still has commands under way, and sends those again as well.
 func (r *returners) goesOn(c *client) {
 	k := returner{Caller: c.caller.Clone(), now: c.mono()}
-	first := &operation{number: 1, text: "client " + formatUint(uint64(c.number)) + " comes back"}
-	second := &operation{number: 2, text: "client " + formatUint(uint64(c.number)) + " goes on"}
+	first := &operation{number: 1, write: true, text: "client " + formatUint(uint64(c.number)) + " comes back"}
+	second := &operation{number: 2, write: true, text: "client " + formatUint(uint64(c.number)) + " goes on"}
 	under := k.wants(first)
 	switch result := r.ends(&k, first); {
 	case result.Outcome == node.Done:
 		r.finds(raft.Position(under) > r.at, "a command of client %d, first sent in session %d, which was opened behind position %d, is executed all the same",
 			c.number, under, r.at)
 		r.above("a position", uint64(result.Position))
-		r.says(first)
+		r.says(first, result.Position)
 	case raft.Position(under) <= r.at && r.w.plan.Node.Idle == 0 || result.Outcome != node.Unknown:
 		r.finds(true, "a command of client %d, in session %d, ends as %v (%v)", c.number, under, result.Outcome, result.Code)
 	}
 	k.wants(second)
 	result := r.ends(&k, second)
 	r.finds(result.Outcome != node.Done, "client %d can't go on: %v (%v)", c.number, result.Outcome, result.Code)
-	r.says(second)
+	r.says(second, result.Position)
 }
 
 // returner is a client that comes to a new cluster.
@@ -198,6 +198,7 @@ func (r *returners) ends(k *returner, op *operation) caller.Result {
 		}
 		for i := range out.Send {
 			if a, ok := r.askIf(r.w.asEvent(&out.Send[i])); ok {
+				r.answered(out.Send[i].Ticket, &a)
 				k.in = append(k.in, caller.Input{Kind: caller.InputResponse, ID: out.Send[i].ID, Answer: a})
 			}
 		}
@@ -208,7 +209,14 @@ func (r *returners) ends(k *returner, op *operation) caller.Result {
 	return caller.Result{}
 }
 
-// listen reads what was written into the channel in the new cluster: what was said, each once and in that order.
+// answered takes down what a command did that a client had under way when the old cluster was lost.
+func (r *returners) answered(ticket uint64, a *node.Answer) {
+	if old := r.w.operations; a.Outcome == node.Done && 0 < ticket && ticket <= uint64(len(old)) {
+		r.says(&old[ticket-1], a.Position)
+	}
+}
+
+// listen reads what was written into the channel in the new cluster: what was said, each once and where it was said.
 func (r *returners) listen() {
 	after, heard := raft.Position(r.base), 0
 	for more := true; more; {
@@ -221,7 +229,8 @@ func (r *returners) listen() {
 		r.finds(a.Outcome != node.Done || err != nil, "a page of history is none: %v", a.Code)
 		for i := range page.Messages {
 			m := &page.Messages[i]
-			r.finds(heard >= len(r.said) || m.Text != r.said[heard], "at position %d stands %q, which nobody said there", m.Position, m.Text)
+			said, known := r.said[m.Position]
+			r.finds(!known || m.Text != said, "at position %d stands %q, which nobody said there", m.Position, m.Text)
 			after, heard = m.Position, heard+1
 		}
 		more = page.More
