@@ -58,18 +58,19 @@ func (w *World) judgeOverdue() {
 	const late = 2 * time.Second
 	quiet := time.Duration(w.now-c[len(c)-1].at) - late
 	last := a.moments[len(a.moments)-1].at
-	if due, ok := w.team.model.kept.due(); ok && quiet > 0 && due <= last.Time.Add(quiet/2) {
+	events := len(a.everything) - firstBehind(a.everything, w.droppedAt(last.Position))
+	if due, ok := w.team.model.kept.due(events); ok && quiet > 0 && due <= last.Time.Add(quiet/2) {
 		w.violate(Liveness, "Nobody has written anything since position %d of log time %d, and what is too old since %d is there %s later.",
 			last.Position, last.Time, due, quiet+late)
 	}
 }
 
-// due is the log time from which on something is to go, if nothing else happens.
-func (k *teamKept) due() (at raft.LogTime, ok bool) {
+// due is the log time from which on something is to go, if nothing else happens, when so many positions have events.
+func (k *teamKept) due(events int) (at raft.LogTime, ok bool) {
 	if k.round.runs {
 		at, ok = k.round.due, true
 	}
-	if keep := k.is.when(^raft.Position(0)).Events; keep != 0 && len(k.stamps) > 0 {
+	if keep := k.is.when(^raft.Position(0)).Events; keep != 0 && events > 0 && len(k.stamps) > 0 {
 		if t := k.stamps[0].time.Add(keep); !ok || t < at {
 			at, ok = t, true
 		}
