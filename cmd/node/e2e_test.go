@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -149,12 +150,19 @@ func tailTexts(t *testing.T, c *client.Client, seen chan<- string) {
 	}
 }
 
+// given are the ports that free returned: a node that is down comes back to its own.
+var given sync.Map
+
 // free returns n addresses that nobody listens on, below the ports that the system
-// gives to outgoing connections.
+// gives to outgoing connections, and those of the tests of cmd/parley.
 func free(t *testing.T, n int) (addrs []string) {
 	t.Helper()
 	for len(addrs) < n {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
+		port := 20000 + rand.IntN(6000)
+		if _, known := given.LoadOrStore(port, true); known {
+			continue
+		}
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			continue // somebody's
 		}

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -96,11 +97,21 @@ func ownCluster(t *testing.T) *cluster {
 	return c
 }
 
+// clusters counts the clusters of this process: no two of them have the same ports, since a node that is down comes back to its own.
+var (
+	clusters   atomic.Int64
+	firstRange = rand.Int64N(portRanges)
+)
+
+// portRanges is how many ranges of ports there are, each for a cluster. They are below the ports that the system gives to outgoing
+// connections, and above those of the tests of cmd/node.
+const portRanges = 480
+
 func startCluster(t *testing.T, dir string) *cluster {
 	t.Helper()
 	nodes := filepath.Join(dir, "nodes")
 	for tries := 0; ; tries++ {
-		port := 20000 + rand.IntN(1000)*12 // below the ports that the system gives to outgoing connections
+		port := int(26000 + (firstRange+clusters.Add(1))%portRanges*12)
 		c, err := dev(binary(t, "node"), nodes, port)
 		if err == nil {
 			return c
@@ -158,10 +169,15 @@ func (c *cluster) kill(t *testing.T, id int) {
 func (c *cluster) restart(t *testing.T, id int) {
 	t.Helper()
 	cmd := exec.Command(binary(t, "node"), "start", "--dir", filepath.Join(c.dir, fmt.Sprintf("node-%d", id)))
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("node %d, run again, said: %s", id, said.String())
+		}
 	})
 }
 
