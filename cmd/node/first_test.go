@@ -64,9 +64,11 @@ func TestR12_TheFileWithAUsedTokenGoesFromWhicheverNodeLeftIt(t *testing.T) {
 		left = slices.IndexFunc([]int{0, 1, 2}, func(i int) bool { _, err := os.Stat(filepath.Join(data(i), "bootstrap-token")); return err == nil })
 		return left >= 0
 	}, waitMax, 20*time.Millisecond)
-	_, code := parleyOnce(t, "correct horse battery", clients, "signup", "dora", "--email", "dora@example.org", "--password-stdin")
-	require.Zero(t, code)
-	_, code = parleyOnce(t, "correct horse battery", clients, "login", "dora", "--password-stdin")
+	require.Eventually(t, func() bool { // the token is left before anything is proposed, and until that is applied nobody may sign up
+		_, code := parleyOnce(t, "correct horse battery", clients, "signup", "dora", "--email", "dora@example.org", "--password-stdin")
+		return code == 0
+	}, waitMax, 20*time.Millisecond)
+	_, code := parleyOnce(t, "correct horse battery", clients, "login", "dora", "--password-stdin")
 	require.Zero(t, code)
 
 	require.NoError(t, nodes[left].cmd.Process.Kill())
