@@ -53,6 +53,12 @@ func (t tags) blank(tag uint64) bool {
 	return ok && n <= t.before && t.format != 1
 }
 
+// garbage says whether a tag is none. In format 1 every number is one.
+func (t tags) garbage(tag uint64) bool {
+	_, ok := t.number(tag)
+	return !ok && t.format != 1
+}
+
 // torn says whether a tag is what a sector of batch n holds whose write broke off within the
 // tag: its first bytes, and behind them what was there before. It is no tag of batch n+1, which differs in the
 // first byte.
