@@ -8,6 +8,7 @@ import (
 	"parley/raft"
 	"parley/raft/vfs"
 	"parley/raft/vfs/memfs"
+	"parley/raft/wal"
 )
 
 // FileKind says what a file of a data directory is.
@@ -308,6 +309,10 @@ func (w *World) damage(s *server, f *Fault, bites []bite) {
 			w.spare(s, "no file has such a place")
 			return
 		}
+		if !f.Beyond && hidesAnEnd(copied, b.place) {
+			w.spare(s, "it could hide for good where the log ends")
+			return
+		}
 		what += "; " + b.place.String()
 	}
 	was := *v
@@ -334,6 +339,25 @@ func (w *World) damage(s *server, f *Fault, bites []bite) {
 	if w.trace.on() {
 		w.trace.add("node %d: %s", s.id, what)
 	}
+}
+
+// hidesAnEnd reports whether two neighbours among the sectors of a segment begin with no batch number any more. Where they are from before the segment
+// was used again, and the log has come just as far, nothing tells them from a batch that was lost: docs/storage.md, where certainty ends.
+func hidesAnEnd(fs *memfs.FS, p memfs.Place) bool {
+	b, err := fs.Contents(p.Name)
+	if kindOf(p.Name) != FileLog || err != nil {
+		return false
+	}
+	before := false
+	from, to := max(wal.BodyStart, p.Off/memfs.SectorBytes*memfs.SectorBytes-memfs.SectorBytes), p.Off+p.Len+memfs.SectorBytes
+	for off := from; off < to && off+memfs.SectorBytes <= int64(len(b)); off += memfs.SectorBytes {
+		garbage := !wal.Numbered(b[off : off+memfs.SectorBytes])
+		if garbage && before {
+			return true
+		}
+		before = garbage
+	}
+	return false
 }
 
 // spare says why a fault does not strike.

@@ -23,6 +23,7 @@ import (
 //
 // So the tail, the last write synced, is spared until it is sealed or another one is
 // synced; and the seal is spared while it is all that vouches for a tail that was hit.
+// And no two neighbours among a segment's sectors lose their numbers, see hidesAnEnd.
 // docs/storage.md says so under "Where certainty ends".
 type device struct {
 	struck   []string // everything that was destroyed, in words

@@ -164,14 +164,25 @@ var recoveryCases = []struct {
 			flip(t, fs, segment1, body+3*1024+512+100)
 		},
 		answers: "dddddddd", lost: true, found: "segment 1, offset 10240: no batch where one should begin"},
-	{name: "a stray sector behind the end is the end lost",
+	{name: "garbage in the place of the next batch is the end lost",
 		damage: func(t *testing.T, fs *memfs.FS) {
-			require.NoError(t, fs.Overwrite(segment1, body+12*512, []byte{9}))
+			require.NoError(t, fs.Overwrite(segment1, body+8*512, []byte{9}))
+			require.NoError(t, fs.Overwrite(segment1, body+9*512, []byte{9}))
 		},
 		answers: "dddddddd", lost: true, found: "segment 1, offset 12288: no batch where one should begin"},
+	{name: "garbage in one sector behind the end is wear", sealed: 4,
+		damage:  func(t *testing.T, fs *memfs.FS) { require.NoError(t, fs.Overwrite(segment1, body+8*512, []byte{9})) },
+		answers: "ppppppaa", worn: "segment 1, offset 12288: damaged where nothing was written"},
+	{name: "garbage behind a blank sector is wear",
+		damage: func(t *testing.T, fs *memfs.FS) {
+			for i := int64(9); i < 12; i++ {
+				require.NoError(t, fs.Overwrite(segment1, body+i*512, []byte{9}))
+			}
+		},
+		answers: "ppppppaa", worn: "segment 1, offset 12800: damaged where nothing was written"},
 	{name: "a single bit behind the end is wear", sealed: 4,
 		damage:  func(t *testing.T, fs *memfs.FS) { require.NoError(t, fs.FlipBit(segment1, (body+12*512)*8+3)) },
-		answers: "ppppppaa", worn: "segment 1, offset 14336: a bit is set where nothing was written"},
+		answers: "ppppppaa", worn: "segment 1, offset 14336: damaged where nothing was written"},
 	{name: "one bad copy of a segment header is wear",
 		damage:  func(t *testing.T, fs *memfs.FS) { flip(t, fs, segment1, 30) },
 		answers: "ppppppaa", worn: "segment 1, offset 0: header checksum mismatch"},

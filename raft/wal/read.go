@@ -215,29 +215,56 @@ func tagAt(data []byte, at int64) uint64 { return le.Uint64(data[at:]) }
 // remains is what lies behind the end of a log, or behind its last good batch.
 type remains struct {
 	own   bool  // sectors of batch n, which is bad or was never finished
-	other bool  // sectors that no writer puts there before n was synced
-	stray int64 // the offset of the only sector that is none, or zero: see tags.strayed
+	other bool  // sectors that no writer puts there before n was synced, or that hide whether one did
+	stray int64 // the offset of the first sector that is damaged and was blank, or zero
 }
+
+// written says whether anything of batch n or a later one may be there.
+func (r remains) written() bool { return r.own || r.other }
 
 // behind says what the sectors from an offset on prove about the batch n that is
 // bad there.
+//
+// A batch that was synced has no blank sector among its own, and is two sectors or more. So n was not synced if there is one in its first two
+// places. Behind it nothing but the number of a later batch proves anything: garbage is what rotted while it was blank, perhaps long
+// before the segment was used again. Before the first blank sector garbage may be a part of n, or of a later batch.
 func behind(data []byte, at int64, n uint64, t tags) (r remains) {
-	others := 0
 	own, last := t.of(n), uint64(0) // the last blank tag: the next sector's is mostly the same
+	places, garbage, blank := 0, int64(0), false
 	for ; at+sectorBytes <= int64(len(data)); at += sectorBytes {
-		switch tag := tagAt(data, at); {
-		case tag == last:
-		case t.blank(tag):
-			last = tag
+		tag := tagAt(data, at)
+		if tag == last || t.blank(tag) {
+			last, blank = tag, true
+			continue
+		}
+		stray := false
+		switch {
 		case tag == own || t.torn(tag, n):
 			r.own = true
-		default:
-			if others++; t.strayed(data[at : at+sectorBytes]) {
-				r.stray = at
-			}
+		case t.strayed(data[at : at+sectorBytes]):
+			stray, blank = true, true
+		case !t.garbage(tag):
+			r.other = true
+		case blank:
+			stray = true
+		case garbage == 0:
+			garbage = at
+		}
+		if stray && r.stray == 0 {
+			r.stray = at
+		}
+		if !blank {
+			places++
 		}
 	}
-	if r.other = others > 1 || others == 1 && r.stray == 0; r.other {
+	switch {
+	case garbage == 0:
+	case places > 1:
+		r.other = true
+	default:
+		r.stray = garbage
+	}
+	if r.other {
 		r.stray = 0
 	}
 	return r

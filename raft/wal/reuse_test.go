@@ -2,6 +2,8 @@ package wal_test
 
 import (
 	"bytes"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -147,6 +149,32 @@ func TestASectorOfThisLifeBehindTheEndIsTheEndLost(t *testing.T) {
 		_, _, err = wal.Open(fs, dir, s.options)
 		require.ErrorAs(t, err, new(*wal.LostError), what)
 	}
+}
+
+// What rots while nothing in it matters is still there when the segment is used again: behind the end it is no sign of a batch. But where a batch may
+// have been that was synced, and nothing but garbage is left of it, the end is lost.
+func TestRotInASegmentFromBeforeItWasUsedAgainIsWear(t *testing.T) {
+	s := reusedLog(t)
+	name, end, before := s.newest(t)
+	for _, length := range []int64{2, 475, 504} { // one batch number, or the end of one and the beginning of the next
+		for at := end; at+length <= int64(len(before)); at += 167 {
+			fs := s.fs.Clone()
+			rotten := slices.Clone(before[at : at+length])
+			for i := range rotten {
+				rotten[i] ^= 0xa5
+			}
+			require.NoError(t, fs.Overwrite(name, at, rotten))
+			fs.CrashMachine(memfs.DropAll)
+			var o outcomes
+			s.judge(t, fs, &o, func() string { return fmt.Sprintf("%d bytes at %d", length, at) })
+			require.Equal(t, 1, o.same+o.worn, "%d bytes at %d: %v", length, at, &o)
+		}
+	}
+	fs := s.fs.Clone()
+	require.NoError(t, fs.Overwrite(name, end, []byte("garbage")))
+	require.NoError(t, fs.Overwrite(name, end+512, []byte("garbage")))
+	_, _, err := wal.Open(fs, dir, s.options)
+	require.ErrorAs(t, err, new(*wal.LostError))
 }
 
 // A log that is compacted as fast as it grows writes no zeros after a while, and takes no more room.

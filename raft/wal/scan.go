@@ -35,7 +35,7 @@ type scan struct {
 	last  *reading // that batch, if it is whole: read
 	read  reading
 	prior mark // where it begins, as a header would say it
-	stray bool // a bit is set where nothing was written
+	stray bool // what lies where nothing was written is damaged
 
 	gap    gap
 	unsure bool // whether the last batch is the one that was stored there last
@@ -201,7 +201,7 @@ func (s *scan) lookSegment(i int) error {
 		if newest && !s.gap.open && s.isEnd(data, at, &r) {
 			break
 		}
-		if !newest && !joined && behind(data, at.offset, at.batch+1, s.tags) == (remains{}) {
+		if !newest && !joined && !behind(data, at.offset, at.batch+1, s.tags).written() {
 			break // as it should end; how the next one begins is another matter
 		}
 		next, found := s.skip(data, at, &r)
@@ -299,7 +299,7 @@ func (s *scan) isEnd(data []byte, at place, r *reading) bool {
 	}
 	if s.stray = rest.stray != 0; s.stray {
 		s.was.Worn = append(s.was.Worn, Damage{File: segmentName(at.segment), Number: at.segment, Offset: rest.stray,
-			What: "a bit is set where nothing was written"})
+			What: "damaged where nothing was written"})
 	}
 	return true
 }

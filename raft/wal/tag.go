@@ -53,6 +53,22 @@ func (t tags) blank(tag uint64) bool {
 	return ok && n <= t.before && t.format != 1
 }
 
+// garbage says whether a tag is none. In format 1 every number is one.
+func (t tags) garbage(tag uint64) bool {
+	_, ok := t.number(tag)
+	return !ok && t.format != 1
+}
+
+// Numbered reports whether a sector of a segment's body begins with a batch number of format 2, of whichever life, or was never
+// written. A simulated disk must know it: two sectors at the end that do not are more than the log can tell from a batch.
+func Numbered(sector []byte) bool {
+	_, ok := tags{format: formatVersion}.number(tagAt(sector, 0))
+	return ok
+}
+
+// BodyStart is the offset of a segment's first batch.
+const BodyStart = bodyStart
+
 // torn says whether a tag is what a sector of batch n holds whose write broke off within the
 // tag: its first bytes, and behind them what was there before. It is no tag of batch n+1, which differs in the
 // first byte.
