@@ -68,7 +68,8 @@ type File interface {
 	Preallocate(size int64) error
 	// Direct advises that the file will be written in whole sectors, each time followed by a Sync, and hardly
 	// be read: past the page cache such a write and its Sync take a third less time. It is no more
-	// than advice. What may be written, what is read, and what survives a crash stay the same.
+	// than advice. What may be written, what is read, and what survives a crash stay the same. That a write failed may be
+	// said by the next call of the file, by Sync at the latest.
 	Direct()
 	// Size returns the length in bytes.
 	Size() (int64, error)

@@ -29,7 +29,7 @@ func (h *hosted) init(m *Metrics) {
 	h.step = m.histogram("parley_loop_step_seconds", "How long a Step of the node took: all of it waits while one lasts.", short)
 	h.events = m.counter("parley_loop_events_total", "Events that Steps were given: messages, requests, completions.")
 	h.write = m.histogram("parley_log_write_seconds", "How long it took to hand a batch of the log to the system.", short)
-	h.sync = m.histogram("parley_log_sync_seconds", "How long it took the disk to have a batch of the log (fdatasync).", short)
+	h.sync = m.histogram("parley_log_sync_seconds", "How long it took the disk to keep a batch of the log that was handed over.", short)
 	h.entries = m.histogram("parley_log_batch_entries", "Entries in a batch of the log, which is one write and one sync.", prometheus.ExponentialBuckets(1, 4, 8))
 	h.bytes = m.histogram("parley_log_batch_bytes", "Bytes of the entries in a batch of the log.", prometheus.ExponentialBuckets(256, 4, 9))
 	tasks := m.histograms("parley_snapshot_task_seconds", "How long work on snapshots took: make one, read a piece for a peer, fetch, put a piece, load, prune.", human, "task")

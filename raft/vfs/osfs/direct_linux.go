@@ -7,9 +7,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// direct is a second descriptor of a file, which goes past the page cache (O_DIRECT of open(2)). What is written to it is
-// with the device when the write returns, and a sync has only to have the device keep it: no page to be found, marked, written back
-// and waited for. Of a lone small write with its sync that is a third of the time.
+// direct is a second descriptor of a file, which goes past the page cache (O_DIRECT of open(2)): no page to be found, marked, written back
+// and waited for. Of a lone small write with its sync that is a third of the time. Where the system has a queue, a write is only begun, so that the
+// device keeps it when it has ended, and whoever has the file synced waits for that. Else the write is with the device when it returns, and
+// a sync has the device keep it.
 //
 // The kernel keeps both descriptors in step: it writes back and drops the pages that a direct write covers, and a read
 // through the other one fetches them again.
@@ -17,6 +18,10 @@ type direct struct {
 	os     *os.File
 	sector int64  // offsets and lengths are multiples of it
 	room   []byte // what is written is copied here, since addresses must be aligned: whole pages, not the collector's
+
+	queue *queue // of the write that is under way; nil: none is
+	bytes []byte // those in room that it writes
+	off   int64  // and where
 }
 
 // directMax bounds one direct write, and the memory that is kept for it: what is longer gains nothing.
@@ -52,19 +57,35 @@ func (d *direct) takes(p []byte, off int64) bool {
 	return d != nil && len(p) > 0 && len(p) <= directMax && off%d.sector == 0 && int64(len(p))%d.sector == 0
 }
 
-// writeAt writes what takes has taken.
-func (d *direct) writeAt(p []byte, off int64) (int, error) {
+// writeAt writes what takes has taken, or begins to: then end must follow, before anything else happens to the file.
+func (d *direct) writeAt(p []byte, off int64) (n int, begun bool, err error) {
 	if len(d.room) < len(p) {
 		room, err := unix.Mmap(-1, 0, pages(len(p)), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 		if err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		if err := d.free(); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		d.room = room
 	}
-	return d.os.WriteAt(d.room[:copy(d.room, p)], off)
+	bytes := d.room[:copy(d.room, p)]
+	if q := takeQueue(); q != nil && q.begin(d.os, bytes, off) {
+		d.queue, d.bytes, d.off = q, bytes, off
+		return len(p), true, nil
+	}
+	n, err = d.os.WriteAt(bytes, off)
+	return n, false, err
+}
+
+// underWay reports whether a write has begun that did not end.
+func (d *direct) underWay() bool { return d != nil && d.queue != nil }
+
+// end waits for the write that is under way, and returns the bytes of it that the device does not keep, and where they belong.
+func (d *direct) end() (rest []byte, off int64, err error) {
+	n, err := d.queue.wait()
+	d.queue = nil
+	return d.bytes[n:], d.off + int64(n), err
 }
 
 // refused reports whether an error says that direct writes are not for this file after all.

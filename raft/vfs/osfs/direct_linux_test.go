@@ -2,9 +2,11 @@ package osfs
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // directed makes a file with a direct way, where the file system of the test has one.
@@ -33,14 +35,108 @@ func holds(t *testing.T, h *file, want []byte) {
 
 // A log that can't be written because a file system takes O_DIRECT at open and not at a write would be a node less.
 func TestAFileThatRefusesADirectWriteIsWrittenTheOrdinaryWay(t *testing.T) {
+	for _, way := range ways {
+		t.Run(way.name, func(t *testing.T) {
+			way.is(t)
+			h := directed(t)
+			h.direct.sector = 1 // which no disk has
+			n, err := h.WriteAt([]byte("odd"), 1)
+			require.NoError(t, err)
+			require.Equal(t, 3, n)
+			require.NoError(t, h.Sync())
+			require.True(t, h.direct == nil, "it is not tried again")
+			holds(t, h, []byte("\x00odd"))
+		})
+	}
+}
+
+// ways are the two in which the device gets what is written: begun in a queue and awaited, or at once.
+var ways = []struct {
+	name string
+	is   func(t *testing.T)
+}{
+	{"in a queue", func(t *testing.T) {
+		if q := takeQueue(); q == nil {
+			t.Skip("this system has no queues")
+		} else {
+			q.release()
+		}
+	}},
+	{"at once", func(t *testing.T) {
+		queues.Lock()
+		defer queues.Unlock()
+		idle := queues.idle
+		queues.idle, queues.refused = nil, true
+		t.Cleanup(func() {
+			queues.Lock()
+			defer queues.Unlock()
+			queues.idle, queues.refused = idle, false
+		})
+	}},
+}
+
+// A write may end after WriteAt has returned, but not after Sync has, and nothing else is done to the file before. What a device keeps is not
+// synced again; whatever went another way is.
+func TestAWriteThatHasBegunEndsBeforeAnythingElse(t *testing.T) {
+	ways[0].is(t)
 	h := directed(t)
-	h.direct.sector = 1 // which no disk has
-	n, err := h.WriteAt([]byte("odd"), 1)
-	require.NoError(t, err)
-	require.Equal(t, 3, n)
-	require.Nil(t, h.direct, "it is not tried again")
+	first, second := bytes.Repeat([]byte("1"), 4096), bytes.Repeat([]byte("2"), 4096)
+	write := func(p []byte, off int64) {
+		_, err := h.WriteAt(p, off)
+		require.NoError(t, err)
+	}
+	require.NoError(t, h.Preallocate(16384))
+	require.False(t, h.kept)
 	require.NoError(t, h.Sync())
-	holds(t, h, []byte("\x00odd"))
+	require.True(t, h.kept)
+
+	write(first, 0)
+	require.True(t, h.direct.underWay())
+	clear(first) // the caller's again
+	require.NoError(t, h.Sync())
+	require.False(t, h.direct.underWay())
+	require.True(t, h.kept, "without a sync")
+	holds(t, h, bytes.Repeat([]byte("1"), 4096))
+
+	for name, next := range map[string]func(){
+		"a read":          func() { holds(t, h, second) },
+		"a write":         func() { write([]byte("odd"), 5000) },
+		"the size":        func() { _, _ = h.Size() },
+		"a truncation":    func() { require.NoError(t, h.Truncate(16384)) },
+		"a preallocation": func() { require.NoError(t, h.Preallocate(h.must(t)+4096)) },
+		"a sync":          func() { require.NoError(t, h.Sync()) },
+	} {
+		write(second, 0)
+		require.True(t, h.direct.underWay(), name)
+		next()
+		require.False(t, h.direct.underWay(), name)
+		holds(t, h, second)
+	}
+
+	write([]byte("odd"), 5000)
+	write(second, 8192)
+	require.NoError(t, h.Sync())
+	require.True(t, h.kept)
+	write(second, 8192) // and the file is closed
+}
+
+// must returns the size.
+func (h *file) must(t *testing.T) int64 {
+	n, err := h.Size()
+	require.NoError(t, err)
+	return n
+}
+
+// What the device has no room for, or can't write, must be heard of by the Sync at the latest.
+func TestAWriteThatFailsOnItsWayIsHeardOf(t *testing.T) {
+	ways[0].is(t)
+	h := directed(t)
+	var was unix.Rlimit
+	require.NoError(t, unix.Getrlimit(unix.RLIMIT_FSIZE, &was))
+	require.NoError(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 8192, Max: was.Max}))
+	t.Cleanup(func() { require.NoError(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &was)) })
+	_, err := h.WriteAt(make([]byte, 4096), 16384)
+	require.Error(t, errors.Join(err, h.Sync()))
 }
 
 func TestWholeSectorsGoTheDirectWayAndNothingElseDoes(t *testing.T) {

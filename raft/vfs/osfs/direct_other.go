@@ -11,7 +11,11 @@ func openDirect(*os.Root, string, *os.File) *direct { return nil }
 
 func (*direct) takes([]byte, int64) bool { return false }
 
-func (*direct) writeAt([]byte, int64) (int, error) { return 0, os.ErrInvalid }
+func (*direct) writeAt([]byte, int64) (int, bool, error) { return 0, false, os.ErrInvalid }
+
+func (*direct) underWay() bool { return false }
+
+func (*direct) end() ([]byte, int64, error) { return nil, 0, os.ErrInvalid }
 
 func (*direct) refused(error) bool { return true }
 

@@ -140,10 +140,14 @@ type file struct {
 	id      inode
 	counted bool    // among the handles of id
 	direct  *direct // nil: all goes through the page cache
+	kept    bool    // the device keeps all that this handle did and that is not under way
 }
 
 // ReadAt fills p from off.
 func (h *file) ReadAt(p []byte, off int64) (int, error) {
+	if err := h.settle(); err != nil {
+		return 0, h.fs.wrap("write", h.name, err)
+	}
 	n, err := h.os.ReadAt(p, off)
 	if err == io.EOF {
 		return n, err
@@ -161,22 +165,47 @@ func (h *file) WriteAt(p []byte, off int64) (int, error) {
 	return n, h.fs.wrap("write", h.name, err)
 }
 
-// writeAt writes whole sectors past the page cache if that was advised. Bytes that were written by a write that then was refused
-// are written again.
+// writeAt writes whole sectors past the page cache if that was advised.
 func (h *file) writeAt(p []byte, off int64) (int, error) {
+	if err := h.settle(); err != nil {
+		return 0, err
+	}
 	if !h.direct.takes(p, off) {
+		h.kept = false
 		return h.os.WriteAt(p, off)
 	}
-	n, err := h.direct.writeAt(p, off)
+	n, begun, err := h.direct.writeAt(p, off)
+	h.kept = h.kept && begun
 	if err == nil || !h.direct.refused(err) {
 		return n, err
 	}
-	err = h.direct.close()
-	h.direct = nil
+	return h.writeOrdinarily(p, off)
+}
+
+// writeOrdinarily writes what was refused past the page cache, and all that follows.
+func (h *file) writeOrdinarily(p []byte, off int64) (int, error) {
+	err := h.direct.close()
+	h.direct, h.kept = nil, false
 	if err != nil {
 		return 0, err
 	}
 	return h.os.WriteAt(p, off)
+}
+
+// settle waits for the write that is under way. What the system did not take it writes again.
+func (h *file) settle() error {
+	if !h.direct.underWay() {
+		return nil
+	}
+	rest, off, err := h.direct.end()
+	switch {
+	case err != nil && !h.direct.refused(err):
+		h.kept = false
+		return err
+	case err != nil || len(rest) > 0:
+		_, err = h.writeOrdinarily(slices.Clone(rest), off)
+	}
+	return err
 }
 
 // Direct has whole sectors written past the page cache from now on, where the system can.
@@ -186,14 +215,24 @@ func (h *file) Direct() {
 	}
 }
 
-// Sync makes bytes and size durable.
+// Sync makes bytes and size durable, if the device does not keep them already.
 func (h *file) Sync() error {
-	return h.fs.wrap("sync", h.name, again(func() error { return datasync(h.os) }))
+	err := h.settle()
+	if err == nil && !h.kept {
+		err = again(func() error { return datasync(h.os) })
+		h.kept = err == nil
+	}
+	return h.fs.wrap("sync", h.name, err)
 }
 
 // Truncate sets the size.
 func (h *file) Truncate(size int64) error {
-	return h.fs.wrap("truncate", h.name, h.os.Truncate(size))
+	err := h.settle()
+	if err == nil {
+		h.kept = false
+		err = h.os.Truncate(size)
+	}
+	return h.fs.wrap("truncate", h.name, err)
 }
 
 // zeros is what Preallocate writes.
@@ -207,6 +246,7 @@ func (h *file) Preallocate(size int64) error {
 	if err != nil || from >= size {
 		return err
 	}
+	h.kept = false
 	err = roomy(func() error { return again(func() error { return reserve(h.os, from, size-from) }) })
 	for err == nil && from < size {
 		part := zeros[:min(size-from, int64(len(zeros)))]
@@ -221,6 +261,9 @@ func (h *file) Preallocate(size int64) error {
 
 // Size returns the length in bytes.
 func (h *file) Size() (int64, error) {
+	if err := h.settle(); err != nil {
+		return 0, h.fs.wrap("write", h.name, err)
+	}
 	info, err := h.os.Stat()
 	if err != nil {
 		return 0, h.fs.wrap("stat", h.name, err)
@@ -230,7 +273,7 @@ func (h *file) Size() (int64, error) {
 
 // Close closes the file.
 func (h *file) Close() error {
-	err := errors.Join(h.direct.close(), h.os.Close())
+	err := errors.Join(h.settle(), h.direct.close(), h.os.Close())
 	h.direct = nil
 	if err == nil && h.counted {
 		space.closed(h.id)
