@@ -68,8 +68,9 @@ generate: ## write generated code and documents anew
 check-generated: ## fail if what is checked in is not what make generate writes
 	.ci/check-generated
 
-lint: ## staticcheck (builds it at first: a minute or two)
+lint: ## staticcheck (builds it at first: a minute or two), and go vet as on macOS
 	$(TOOL) staticcheck ./...
+	GOOS=darwin $(GO) vet ./...
 
 prometheus: ## a real Prometheus scrapes nodes: alerts and dashboard (takes Debian's package, without installing it)
 	.ci/prometheus

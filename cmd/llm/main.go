@@ -27,10 +27,10 @@ func main() { os.Exit(run(os.Args[1:], os.Getenv, os.Stdout, os.Stderr)) }
 func run(args []string, env func(string) string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	root := command.New("llm", backends, env, stdout, stderr)
+	root := command.New("llm", backends, env, usage.NewOutput(stdout), stderr)
 	root.SetArgs(args)
 	usage.Version(root)
-	err := root.ExecuteContext(ctx)
+	err := usage.Executed(root, root.ExecuteContext(ctx))
 	if err != nil {
 		fmt.Fprintf(stderr, "llm: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}

@@ -32,12 +32,12 @@ func main() {
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	root := &cobra.Command{Use: "node", Short: "Runs nodes of a Parley cluster"}
+	root, out := &cobra.Command{Use: "node", Short: "Runs nodes of a Parley cluster"}, usage.NewOutput(stdout)
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
-	root.AddCommand(devCommand(stdout, stderr), startCommand(stdout, stderr), inspectCommand(stdout), recoverCommand(stdout, stderr),
-		certsCommand(stdout), llmCommand(stdout, stderr), versionCommand(stdout))
+	root.AddCommand(devCommand(out, stderr), startCommand(out, stderr), inspectCommand(out), recoverCommand(out, stderr),
+		certsCommand(out), llmCommand(out, stderr), versionCommand(out))
 	usage.Root(root)
 
 	err := usage.Executed(root, root.ExecuteContext(ctx))

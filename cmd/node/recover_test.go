@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -143,6 +144,14 @@ func TestARecoveryIsConfirmedByTypingTheIDOfTheClusterThatIsGivenUp(t *testing.T
 		require.Equal(t, before, contents(t, dir))
 	}
 	require.ErrorIs(t, recovery.Run(context.Background(), recovery.Options{Dir: dir}, &out, recovery.Terminal{}), recovery.ErrNotConfirmed)
+
+	// A report that went to a full disk was read by nobody.
+	full, write := io.Pipe()
+	require.NoError(t, full.CloseWithError(syscall.ENOSPC))
+	err := recovery.Run(context.Background(), recovery.Options{Dir: dir, Yes: true}, write, recovery.Terminal{})
+	require.ErrorIs(t, err, recovery.ErrNotConfirmed)
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	require.Equal(t, before, contents(t, dir))
 	id := regexp.MustCompile(`(?m)^old cluster +([0-9a-f]{16}), term \d+$`).FindStringSubmatch(out.String())
 	require.NotNil(t, id, out.String())
 	require.NoError(t, run(id[1]+"\n"))

@@ -10,8 +10,9 @@ import (
 )
 
 // Root completes a program's root command, which has its commands already: what is wrong with a call is an Error, nobody but
-// the program prints, and --version says which build it is.
+// the program prints, --version says which build it is, and the output is an Output, of which Executed knows.
 func Root(root *cobra.Command) {
+	root.SetOut(NewOutput(root.OutOrStdout()))
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.DisableSuggestions = true // they are lines of their own
 	root.CompletionOptions.HiddenDefaultCmd = true
@@ -42,8 +43,12 @@ func Help(root *cobra.Command, unknown func(topic string) error) {
 	}
 }
 
-// Executed is what an error of Execute is: what cobra says about words that are no command, or too many or too few, is an Error.
+// Executed is what an error of Execute is: what cobra says about words that are no command, or too many or too few, is an Error. If
+// there is none, it is that of the root's Output.
 func Executed(root *cobra.Command, err error) error {
+	if out, ok := root.OutOrStdout().(*Output); ok && err == nil {
+		return out.Err()
+	}
 	for _, says := range []string{"unknown command ", "accepts ", "requires ", "required flag"} { // cobra has no types for them
 		if err != nil && strings.HasPrefix(err.Error(), says) {
 			return see(root, err)

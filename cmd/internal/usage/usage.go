@@ -1,5 +1,5 @@
 // Package usage tells apart, for all commands but parley, what is wrong with a call from what went wrong: the exit codes are 2
-// and 1.
+// and 1. For all of them it sees to it that no output is lost in silence.
 package usage
 
 import (

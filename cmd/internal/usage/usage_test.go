@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -74,4 +75,50 @@ func TestEveryProgramSaysWhichBuildItIsAndHelpsWithWhatThereIs(t *testing.T) {
 		require.NoError(t, root.Execute())
 		require.Contains(t, out.String(), want)
 	}
+}
+
+// fullDisk takes some bytes and no more.
+type fullDisk struct{ room int }
+
+func (d *fullDisk) Write(p []byte) (int, error) {
+	n := min(len(p), d.room)
+	if d.room -= n; n < len(p) {
+		return n, syscall.ENOSPC
+	}
+	return n, nil
+}
+
+// Cobra's help does not look whether it was printed, and `program --help > page && publish page` publishes half of it.
+func TestAnOutputThatCanNotBeWrittenIsAnErrorWhoeverPrints(t *testing.T) {
+	for _, args := range []string{"--help", "help", "help below", "below --help", "--version", "completion bash", "below file", ""} {
+		for _, room := range []int{0, 3} {
+			root, errs := &cobra.Command{Use: "program"}, bytes.Buffer{}
+			root.AddCommand(&cobra.Command{Use: "below", RunE: func(cmd *cobra.Command, _ []string) error {
+				fmt.Fprintln(cmd.OutOrStdout(), "it does not look either")
+				return nil
+			}})
+			root.SetOut(&fullDisk{room})
+			root.SetErr(&errs)
+			Root(root)
+			root.SetArgs(strings.Fields(args))
+			err := Executed(root, root.Execute())
+			require.ErrorIs(t, err, syscall.ENOSPC, args)
+			require.Equal(t, 1, Code(err))
+			require.Empty(t, errs.String(), "the program prints it, once")
+		}
+	}
+}
+
+// A page with a hole in its middle reads like a page.
+func TestNothingIsWrittenAfterTheFirstError(t *testing.T) {
+	disk := &fullDisk{4}
+	out := NewOutput(disk)
+	require.Same(t, out, NewOutput(out))
+	_, err := out.Write([]byte("first"))
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	disk.room = 100 // somebody has made room
+	_, err = out.Write([]byte("third"))
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	require.ErrorIs(t, out.Err(), syscall.ENOSPC)
+	require.Equal(t, 100, disk.room)
 }

@@ -61,6 +61,22 @@ func run(stdin string, args ...string) (stdout, stderr string, code int) {
 	return out.String(), errs.String(), code
 }
 
+// fullDisk takes nothing.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// What is at stake: `parley --help > page` on a full disk, and a page of nothing that its maker takes for the help. Not even
+// the error can be written as JSON then.
+func TestAnOutputThatCanNotBeWrittenIsAnErrorOnStderr(t *testing.T) {
+	for _, args := range []string{"--help", "help send", "send --help", "channel", "version", "version --json", "--version", "completion bash"} {
+		var errs bytes.Buffer
+		code := Run(context.Background(), strings.Fields(args), Streams{In: strings.NewReader(""), Out: fullDisk{}, Err: &errs, Getenv: env(home)})
+		require.Equal(t, 1, code, args)
+		require.Equal(t, "parley: no space left on device\n", errs.String(), args)
+	}
+}
+
 // Scripts live on exit codes.
 func TestExitCodesAreThoseOfTheContract(t *testing.T) {
 	for _, c := range []struct {

@@ -153,7 +153,7 @@ func (a *app) edit(ctx context.Context, c *client.Client, held *client.HeldLock,
 // who are in front of it: it must not take the editor away from its user. One that is told to end has time to save what it holds.
 func (a *app) runEditor(ctx context.Context, words []string) error {
 	run := exec.CommandContext(ctx, words[0], words[1:]...)
-	run.Stdin, run.Stdout, run.Stderr = a.In, a.Out, a.Err
+	run.Stdin, run.Stdout, run.Stderr = a.In, a.stdout(), a.Err
 	run.Cancel = func() error { return run.Process.Signal(syscall.SIGTERM) }
 	run.WaitDelay = killAfter
 	if err := run.Start(); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -87,10 +86,8 @@ func (a *app) docShowCommand() *cobra.Command {
 
 // shownContent is a content as it is written out: for a terminal without what controls it, else byte for byte.
 func (a *app) shownContent(content []byte) string {
-	if f, ok := a.Out.(*os.File); ok {
-		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			return plain.Text(string(content))
-		}
+	if a.onTerminal() {
+		return plain.Text(string(content))
 	}
 	return string(content)
 }

@@ -205,11 +205,12 @@ func (a *app) fail(err error) int {
 		f.Hint = "it may have happened: " + a.again
 	}
 	if a.json {
-		// stdout is where scripts look; if even that fails there is nobody to tell.
-		_ = a.printJSON(struct {
+		said := a.printJSON(struct {
 			Error failure `json:"error"`
 		}{f})
-		return f.exit
+		if said == nil { // stdout is where scripts look; if it can't be written, a person may
+			return f.exit
+		}
 	}
 	if f.Code == codeInterrupted && a.streams {
 		return f.exit // nothing was to be changed, and he has seen what came

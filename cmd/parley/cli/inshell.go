@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -88,13 +87,13 @@ func helpInShell(cmd *cobra.Command) string {
 		fmt.Fprintf(&b, "\n  %s\n\n%s", use(cmd), cmd.LocalNonPersistentFlags().FlagUsages())
 	} else {
 		fmt.Fprintln(&b)
-		t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+		var rows [][]string
 		for _, c := range cmd.Commands() {
 			if c.IsAvailableCommand() {
-				fmt.Fprintf(t, "  %s\t%s\n", use(c), c.Short)
+				rows = append(rows, []string{"  " + use(c), c.Short})
 			}
 		}
-		_ = t.Flush() // into a Builder
+		_ = writeTable(&b, rows) // into a Builder
 	}
 	return hintInShell(b.String())
 }

@@ -90,7 +90,7 @@ func (e *commandError) Error() string {
 func (a *app) run(held *client.HeldLock, name string, args []string) error {
 	adopt()
 	c := exec.CommandContext(held.Context(), name, args...)
-	c.Stdin, c.Stdout, c.Stderr = a.In, a.Out, a.Err
+	c.Stdin, c.Stdout, c.Stderr = a.In, a.stdout(), a.Err
 	c.Env = append(os.Environ(), "PARLEY_FENCE="+strconv.FormatUint(held.Fence, 10), "PARLEY_LOCK="+held.Name)
 	c.Cancel = func() error {
 		signalDescendants(syscall.SIGTERM, c.Process.Pid)

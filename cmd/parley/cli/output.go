@@ -2,8 +2,10 @@ package cli
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 
+	"parley/cmd/internal/usage"
 	"parley/cmd/parley/plain"
 )
 
@@ -20,12 +22,26 @@ func clean(s string) string { return plain.Indented(s, "    ") }
 // style returns a function that paints text, if the output is a terminal and
 // the user wants colour (https://no-color.org).
 func (a *app) style(code string) func(string) string {
-	f, ok := a.Out.(*os.File)
-	if !ok || a.Getenv("NO_COLOR") != "" || a.Getenv("TERM") == "dumb" {
-		return func(s string) string { return s }
-	}
-	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+	if !a.onTerminal() || a.Getenv("NO_COLOR") != "" || a.Getenv("TERM") == "dumb" {
 		return func(s string) string { return s }
 	}
 	return func(s string) string { return "\x1b[" + code + "m" + s + "\x1b[0m" }
+}
+
+// onTerminal reports whether stdout is one.
+func (a *app) onTerminal() bool {
+	f, ok := a.stdout().(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// stdout is what Out writes to: for other programs, and for who asks what it is.
+func (a *app) stdout() io.Writer {
+	if out, ok := a.Out.(*usage.Output); ok {
+		return out.To()
+	}
+	return a.Out
 }

@@ -79,6 +79,8 @@ func Run(ctx context.Context, args []string, s Streams) int {
 	if s.Spare == nil {
 		s.Spare = func() func() { return func() {} }
 	}
+	out := usage.NewOutput(s.Out)
+	s.Out = out
 	a := &app{Streams: s}
 	root := a.root()
 	root.SetArgs(args)
@@ -88,6 +90,9 @@ func Run(ctx context.Context, args []string, s Streams) int {
 	err := root.ExecuteContext(ctx)
 	if a.endTrace != nil {
 		a.endTrace()
+	}
+	if err == nil {
+		err = out.Err()
 	}
 	if err == nil {
 		if a.staleAt > 0 {

@@ -35,7 +35,7 @@ can do. Without a terminal it does the lines that it reads, up to the first one 
 					}
 				})
 			})
-			o := shell.Options{In: a.In, Out: a.Out, Err: a.Err, Color: a.Getenv("NO_COLOR") == "" && a.Getenv("TERM") != "dumb",
+			o := shell.Options{In: a.In, Out: a.stdout(), Err: a.Err, Color: a.Getenv("NO_COLOR") == "" && a.Getenv("TERM") != "dumb",
 				Plain: &inShell{a, kept.Name}, Spare: a.Spare}
 			if len(args) > 0 {
 				o.Open = args[0]

@@ -75,7 +75,9 @@ func Run(ctx context.Context, o Options, stdout io.Writer, ask Terminal) error {
 	})
 	if r != nil {
 		defer r.Close()
-		tell(stdout, dir, &r.Report)
+		if err := tell(stdout, dir, &r.Report); err != nil { // who can't read what is lost confirms nothing, with --yes either
+			return fmt.Errorf("%w: the report could not be written: %w", ErrNotConfirmed, err)
+		}
 	}
 	if _, lost := errors.AsType[*node.RecoveryLossError](err); lost {
 		return fmt.Errorf("%w (%w; --accept-damage accepts it)", ErrNotConfirmed, err)

@@ -13,7 +13,7 @@ import (
 )
 
 // tell prints what is known, what goes on and what is given up.
-func tell(w io.Writer, dir string, p *node.RecoveryReport) {
+func tell(w io.Writer, dir string, p *node.RecoveryReport) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row(t, "directory", "%s", dir)
 	row(t, "node", "%d, incarnation %v", p.Old.Self.ID, p.Old.Self.Inc)
@@ -35,12 +35,15 @@ func tell(w io.Writer, dir string, p *node.RecoveryReport) {
 		row(t, "beware", "%s", "this node was no voter of the old cluster: others may have known more")
 	}
 	row(t, "new cluster", "%v, which begins at position %d with this node alone", p.New.Cluster, p.Base.Index)
-	_ = t.Flush()
-	fmt.Fprint(w, `
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprint(w, `
 What only the nodes given up had is lost, also where it was acknowledged. What this node has is kept.
 The nodes given up must never be started on their old directories again. The new cluster refuses them; a
 majority of them would go on as the old cluster beside it.
 `)
+	return err
 }
 
 // printEnd tells how far the log goes and what is known of it.
