@@ -92,7 +92,7 @@ func (s *scarred) drawBatch(r *rand.Rand) *wal.Batch {
 func (s *scarred) faultIn(t testing.TB, fs *memfs.FS, r *rand.Rand, written []sector) (where memfs.Place, how string) {
 	at := written[r.IntN(len(written))]
 	b, what := slices.Clone(at.text), ""
-	switch kind := r.IntN(7); kind {
+	switch kind := r.IntN(8); kind {
 	case 0:
 		clear(b)
 		what = "zeroed"
@@ -123,6 +123,12 @@ func (s *scarred) faultIn(t testing.TB, fs *memfs.FS, r *rand.Rand, written []se
 			b = old[at.off:end]
 		}
 		what = fmt.Sprintf("%d bytes as they were after %d batches", len(b), n+1)
+	case 7:
+		n := r.IntN(len(s.history))
+		if old, err := s.history[n].Contents(at.name); err == nil {
+			at.off, b = 0, old
+		}
+		what = fmt.Sprintf("the file as it was after %d batches", n+1)
 	}
 	contents, err := fs.Contents(at.name)
 	require.NoError(t, err)
