@@ -76,6 +76,13 @@ func scarredLog(t testing.TB) *scarred {
 // put stores a batch in log and model.
 func (s *scarred) put(t testing.TB, l *wal.Log, b *wal.Batch) {
 	t.Helper()
+	s.note(b)
+	store(t, l, b)
+	s.history = append(s.history, s.fs.Clone())
+}
+
+// note stores a batch in the model.
+func (s *scarred) note(b *wal.Batch) {
 	if b.Truncate != 0 {
 		s.entries = s.entries[:b.Truncate-1]
 	}
@@ -84,8 +91,6 @@ func (s *scarred) put(t testing.TB, l *wal.Log, b *wal.Batch) {
 		s.base = b.Base
 	}
 	s.hard, s.config = b.Hard, b.ConfigIndex
-	store(t, l, b)
-	s.history = append(s.history, s.fs.Clone())
 }
 
 // rotEntry damages an entry's payload wherever it lies.

@@ -206,6 +206,47 @@ func TestALogThatIsCompactedMakesNoMoreFiles(t *testing.T) {
 	require.Equal(t, settled, most)
 }
 
+// A start reads what matters, and once: not the segments that wait to be used again, and nothing twice because one before them is
+// gone. The seal tells where the log begins, even if all was compacted after the newest segment began.
+func TestAStartReadsEachSegmentThatMattersOnce(t *testing.T) {
+	for _, until := range []raft.Index{30, 31, 32, 33} { // the last segment holds so much more
+		s := &scarred{fs: memfs.New(1), options: wal.Options{Cluster: cluster, SegmentBytes: 8192 + 8*512}}
+		l, _, err := wal.Open(s.fs, dir, s.options)
+		require.NoError(t, err)
+		for i := raft.Index(1); i <= until; i++ { // four to a segment
+			s.put(t, l, batch(1, i, i))
+		}
+		compact := batch(1, until+1, until+1)
+		compact.Base = at(until-6, 1)
+		s.options.Snapshots = []raft.EntryID{compact.Base}
+		s.put(t, l, compact)
+		for done := false; !done; { // an old one is the next, two wait, and the others are gone
+			done, err = l.Prepare()
+			require.NoError(t, err)
+		}
+		require.NoError(t, l.Seal())
+		require.NoError(t, l.Close())
+		report, err := wal.Inspect(s.fs, dir)
+		require.NoError(t, err)
+		require.Len(t, report.Left, 2, "two wait")
+		reads := map[string]int{}
+		for _, op := range operations(s.fs, func() {
+			_, was, err := wal.Open(s.fs, dir, s.options)
+			require.NoError(t, err)
+			require.Equal(t, until+1, was.Last)
+			require.Empty(t, was.Worn)
+		}) {
+			if op.Kind == memfs.OpRead {
+				reads[op.Name]++
+			}
+		}
+		require.Len(t, reads, len(report.Segments)+1, "of segments only those that matter, and the seal")
+		for name, n := range reads {
+			require.LessOrEqual(t, n, 2, "%s: header and contents", name)
+		}
+	}
+}
+
 // One batch number in 65,536 has a tag that is the same in both formats. It must not make a segment of format 2 whose header is lost
 // one of format 1, in which the tags of all other batches are garbage.
 func TestATagThatIsTheSameInBothFormatsTellsNone(t *testing.T) {

@@ -145,6 +145,9 @@ func (s *scan) lookSeal() error {
 		return nil
 	}
 	s.was.Worn = append(s.was.Worn, worn...)
+	// A log that is not refused goes on at least to the sealed batch, and what matters never begins earlier than it did. So what came
+	// before is not read. Without this a start after a compaction would find it missing, and would have to read all twice.
+	s.oldest = max(s.oldest, s.seal.claim.oldest)
 	return nil
 }
 

@@ -68,21 +68,17 @@ func (l *Log) trimmed() bool {
 	return !ok
 }
 
-// surplus returns the place of the oldest segment that neither matters nor will be used again.
+// surplus returns the place of the oldest segment that neither matters nor will be used again. If all before the oldest
+// that matters are usable, and there are too many, that is the first.
 func (l *Log) surplus() (i int, ok bool) {
-	spares, spare := 0, 0
 	for i, s := range l.segments {
-		switch {
-		case s.number >= l.oldest:
-			return spare, spares > sparesMax
-		case !s.usable:
+		if s.number >= l.oldest {
+			return 0, i > sparesMax
+		} else if !s.usable {
 			return i, true
 		}
-		if spares++; spares == 1 {
-			spare = i
-		}
 	}
-	return spare, spares > sparesMax
+	return 0, false // not met: the newest segment always matters
 }
 
 // grow makes the next segment at least so long, of an old one or with zeros that are on disk.
