@@ -30,23 +30,46 @@ import (
 // good is what opening a copy of it says. If that is too much, the judges speak at the next
 // start; if it is too little, at the end, when the cluster does not recover.
 func (w *World) recoverable() (bool, string) {
+	in := w.configurations()
+	why := w.unless(func(nodes healths) string {
+		for i := range in {
+			members := nodes // who is about to be removed will be asked for nothing
+			if why := w.lacksVoters(&in[i], &nodes); why != "" {
+				return why
+			}
+			if why := w.lacksEntries(in[i], &members); why != "" {
+				return why
+			}
+			if why := w.lacksFiles(&in[i], &members); why != "" {
+				return why
+			}
+		}
+		return ""
+	})
+	return why == "", why
+}
+
+// unless says what is lacking by the disks of all nodes, and opens no more of them than it takes. A disk that was not looked at
+// counts as one without anything good, whose node owes all the same what it acknowledged. Whatever it holds, nothing
+// more will be lacking then: what is enough without it is enough.
+func (w *World) unless(lacks func(nodes healths) string) string {
 	var nodes healths
+	var rest []*server
 	for _, s := range w.servers {
-		nodes[s.id] = w.healthOf(s)
-	}
-	for _, c := range w.configurations() {
-		if why := w.lacksVoters(&c, &nodes); why != "" {
-			return false, why
-		}
-		members := nodes // who is about to be removed will be asked for nothing
-		if why := w.lacksEntries(c, &members); why != "" {
-			return false, why
-		}
-		if why := w.lacksFiles(&c, &members); why != "" {
-			return false, why
+		if h, known := w.healthKnown(s); known {
+			nodes[s.id] = h
+		} else {
+			nodes[s.id] = health{unseen: true, claim: w.claimOf(s)}
+			rest = append(rest, s)
 		}
 	}
-	return true, ""
+	why := lacks(nodes)
+	for why != "" && len(rest) > 0 {
+		nodes[rest[0].id] = w.healthOf(rest[0])
+		rest = rest[1:]
+		why = lacks(nodes)
+	}
+	return why
 }
 
 // lacksEntries says which entry is nowhere, that is committed or owed by a node of the core. Only members count: a
@@ -64,7 +87,7 @@ func (w *World) lacksEntries(members raft.Configuration, nodes *healths) string 
 	}
 	for _, s := range w.servers {
 		h := &nodes[s.id]
-		if !h.kept || h.good == nil {
+		if !h.unseen && (!h.kept || h.good == nil) {
 			continue
 		}
 		for i, term := range h.claim {
@@ -78,10 +101,11 @@ func (w *World) lacksEntries(members raft.Configuration, nodes *healths) string 
 
 // health is what a node's disk is good for.
 type health struct {
-	kept  bool        // it starts as itself
-	cut   bool        // but its next start cuts its log, or gives it up: what it stores until then is lost with it
-	claim []raft.Term // what it acknowledged
-	good  []raft.Term // by index - 1: terms of entries that are good; zero: damaged
+	kept   bool        // it starts as itself
+	cut    bool        // but its next start cuts its log, or gives it up: what it stores until then is lost with it
+	unseen bool        // nobody looked at the disk: nothing is known of it but what it acknowledged
+	claim  []raft.Term // what it acknowledged
+	good   []raft.Term // by index - 1: terms of entries that are good; zero: damaged
 }
 
 // healths are those of all nodes, by id.
@@ -100,35 +124,49 @@ func (nodes *healths) hold(i raft.Index, term raft.Term) bool {
 // healthOf looks at one node. A disk that was never damaged holds what it synced; one that
 // was is opened, as a copy.
 func (w *World) healthOf(s *server) health {
+	if h, known := w.healthKnown(s); known {
+		return h
+	}
+	found := s.tryOpen(s.fs)
+	s.device.asItIs = &found
+	return w.healthBy(s, &found)
+}
+
+// healthKnown does that with a disk that need not be opened.
+func (w *World) healthKnown(s *server) (h health, known bool) {
 	v := &s.device
-	m := &w.judges.logs.mirrors[s.id]
-	durable := m.durable
 	switch {
 	case !w.staysWell(s.id) || v.lost != nil || v.wiped:
-		return health{}
+		return health{}, true
 	case len(v.struck) == 0:
-		return health{kept: true, claim: durable, good: durable}
+		durable := w.judges.logs.mirrors[s.id].durable
+		return health{kept: true, claim: durable, good: durable}, true
 	case v.sealHit > 0:
-		return health{} // one more slot that tears, and nobody knows where the log ends
-	}
-	t := v.asItIs
-	switch {
+		return health{}, true // one more slot that tears, and nobody knows where the log ends
 	case v.trial != nil:
-		t = &v.trial.found
-	case t == nil || t.changes != s.fs.Changes():
-		found := s.tryOpen(s.fs)
-		t, v.asItIs = &found, &found
+		return w.healthBy(s, &v.trial.found), true
+	case v.asItIs != nil && v.asItIs.changes == s.fs.Changes():
+		return w.healthBy(s, v.asItIs), true
 	}
+	return health{}, false
+}
+
+// healthBy is what a disk is good for that was damaged, by what opening it said.
+func (w *World) healthBy(s *server, t *found) health {
 	if t.err != nil {
 		return health{}
 	}
-	h := health{kept: true, claim: durable}
+	// A snapshot has what is below the base.
+	return health{kept: true, cut: t.cut, claim: w.claimOf(s), good: append(w.agreed(t.base), t.good...)}
+}
+
+// claimOf returns the terms of the entries that a node acknowledged.
+func (w *World) claimOf(s *server) []raft.Term {
+	m := &w.judges.logs.mirrors[s.id]
 	if m.debt.claim != nil {
-		h.claim = m.debt.claim
+		return m.debt.claim
 	}
-	h.cut = t.cut
-	h.good = append(w.agreed(t.base), t.good...) // a snapshot has what is below the base
-	return h
+	return m.durable
 }
 
 // trial is a disk as it would be, and what opening it said.
@@ -240,15 +278,13 @@ func (w *World) canSpare(id raft.NodeID) bool {
 	if !w.harms {
 		return true
 	}
-	var nodes healths
-	for _, s := range w.servers {
-		nodes[s.id] = w.healthOf(s)
-	}
 	c := without(w.membership(), id)
-	if w.lacksVoters(&c, &nodes) != "" {
-		return false
-	}
-	return w.lacksEntries(c, &nodes) == ""
+	return w.unless(func(nodes healths) string {
+		if why := w.lacksVoters(&c, &nodes); why != "" {
+			return why
+		}
+		return w.lacksEntries(c, &nodes)
+	}) == ""
 }
 
 // lacksVoters says which majority is not there; empty if both are.

@@ -18,6 +18,7 @@ import (
 type server struct {
 	w     *World
 	id    raft.NodeID
+	addr  string // where clients find it
 	up    bool
 	epoch uint32 // processes so far; events of earlier ones are void
 	fresh int64  // when this one started, or got another node's state

@@ -174,7 +174,7 @@ func newWorld(p *Plan, o Options) *World {
 		if int(id) <= p.Nodes {
 			w.seeds = append(w.seeds, node.Seed{ID: id, PeerAddr: peerAddr(id), ClientAddr: clientAddr(id)})
 		}
-		s := &server{w: w, id: id, old: contains(p.Old, id), fs: memfs.New(w.chance.draw(purposeFileSystem, uint64(id), 0))}
+		s := &server{w: w, id: id, addr: clientAddr(id), old: contains(p.Old, id), fs: memfs.New(w.chance.draw(purposeFileSystem, uint64(id), 0))}
 		for _, c := range p.Clocks {
 			if c.Node == id {
 				s.clock.ppm, s.clock.wall = c.PPM, int64(c.Wall)
@@ -353,7 +353,7 @@ func peerAddr(id raft.NodeID) string { return "peer-" + formatUint(uint64(id)) }
 // nodeAt is the way back; zero if there is none.
 func (w *World) nodeAt(addr string) raft.NodeID {
 	for _, s := range w.servers {
-		if clientAddr(s.id) == addr {
+		if s.addr == addr {
 			return s.id
 		}
 	}

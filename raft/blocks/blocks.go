@@ -8,8 +8,12 @@ import (
 	"io"
 )
 
-// Bytes is how much is asked of the reader at a time; who writes gathers as much.
-const Bytes = 64 << 10
+// Bytes is how much is asked of the reader at a time; who writes gathers as much. What is asked first is less, and doubles while
+// the reader gives all of it: the memory of a whole block takes longer to make than a short stream to read.
+const (
+	Bytes      = 64 << 10
+	bytesFirst = 4 << 10
+)
 
 // emptyReads is after how many reads in a row that give nothing a reader is given up.
 const emptyReads = 100
@@ -19,6 +23,7 @@ type Reader struct {
 	from      io.Reader
 	malformed error  // what an error of the content is, for errors.Is
 	block     []byte // the memory of what was read
+	full      bool   // the last read took all of it
 	left      []byte // of the block
 	value     []byte // the memory of what Take returns across blocks
 	err       error
@@ -66,10 +71,11 @@ func (r *Reader) Take(n uint64) []byte {
 // fill reads the next block if all of the last one is used up.
 func (r *Reader) fill() bool {
 	for tries := 0; len(r.left) == 0 && r.err == nil; tries++ {
-		if r.block == nil {
-			r.block = make([]byte, Bytes)
+		if len(r.block) == 0 || r.full && len(r.block) < Bytes {
+			r.block = make([]byte, max(bytesFirst, 2*len(r.block)))
 		}
 		n, err := r.from.Read(r.block)
+		r.full = n == len(r.block)
 		r.left = r.block[:n]
 		switch {
 		case n == 0 && err == nil && tries == emptyReads:

@@ -76,6 +76,9 @@ func decodeID(p []byte) (id snap.ID, rest []byte, ok bool) {
 
 // offerSnapshots offers the newest snapshot to the peers that the log can't help.
 func (n *Node) offerSnapshots(lagging []raft.Ident) {
+	if len(lagging) == 0 {
+		return
+	}
 	info, ok := n.snapshots.newest()
 	if !ok {
 		return

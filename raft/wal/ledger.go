@@ -208,8 +208,15 @@ func cutExtents(extents []extent, from raft.Index) []extent {
 	return extents
 }
 
-// find returns where an index is among entries in order, or where it would be.
+// find returns where an index is among entries in order, or where it would be. Mostly none is missing, and the ends tell.
 func find(entries []raft.Entry, i raft.Index) (int, bool) {
+	n := len(entries)
+	if n == 0 || i > entries[n-1].Index {
+		return n, false
+	}
+	if at := i - entries[0].Index; at < raft.Index(n) && entries[at].Index == i {
+		return int(at), true
+	}
 	return slices.BinarySearchFunc(entries, i, func(e raft.Entry, i raft.Index) int { return cmp.Compare(e.Index, i) })
 }
 
