@@ -153,12 +153,12 @@ func tailTexts(t *testing.T, c *client.Client, seen chan<- string) {
 // given are the ports that free returned: a node that is down comes back to its own.
 var given sync.Map
 
-// free returns n addresses that nobody listens on, below the ports that the system
-// gives to outgoing connections, and those of the tests of cmd/parley.
+// free returns n addresses that nobody listens on, below those of the tests of cmd/parley, the ports that node dev finds by itself, and
+// those that the system gives to outgoing connections.
 func free(t *testing.T, n int) (addrs []string) {
 	t.Helper()
 	for len(addrs) < n {
-		port := 20000 + rand.IntN(6000)
+		port := 2000 + rand.IntN(4000)
 		if _, known := given.LoadOrStore(port, true); known {
 			continue
 		}

@@ -103,15 +103,15 @@ var (
 	firstRange = rand.Int64N(portRanges)
 )
 
-// portRanges is how many ranges of ports there are, each for a cluster. They are below the ports that the system gives to outgoing
-// connections, and above those of the tests of cmd/node.
-const portRanges = 480
+// portRanges is how many ranges of ports there are, each for a cluster. They are below the ports that node dev finds by itself and those
+// that the system gives to outgoing connections, and above those of the tests of cmd/node.
+const portRanges = 400
 
 func startCluster(t *testing.T, dir string) *cluster {
 	t.Helper()
 	nodes := filepath.Join(dir, "nodes")
 	for tries := 0; ; tries++ {
-		port := int(26000 + (firstRange+clusters.Add(1))%portRanges*12)
+		port := int(6000 + (firstRange+clusters.Add(1))%portRanges*12)
 		c, err := dev(binary(t, "node"), nodes, port)
 		if err == nil {
 			return c
