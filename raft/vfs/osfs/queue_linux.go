@@ -27,11 +27,11 @@ type queue struct {
 
 // iocb is struct iocb of linux/aio_abi.h, little-endian.
 type iocb struct {
-	data           uint64
-	key            uint32
+	_              uint64 // data
+	_              uint32 // key
 	rwFlags        uint32
 	opcode         uint16
-	priority       int16
+	_              int16 // priority
 	fd             uint32
 	buf            uint64
 	bytes          uint64
@@ -42,8 +42,9 @@ type iocb struct {
 
 // ioEvent is struct io_event: how an operation ended, with as many bytes or an error below zero.
 type ioEvent struct {
-	data, iocb uint64
-	res, res2  int64
+	_, _ uint64 // data, and which operation
+	res  int64
+	_    int64
 }
 
 const (
