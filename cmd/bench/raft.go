@@ -86,7 +86,7 @@ func (o *clusterOptions) addTo(f *pflag.FlagSet) {
 	f.IntVar(&o.nodes, "nodes", 3, "nodes of the cluster")
 	f.StringVar(&o.dir, "dir", ".", "where to make the data directories, removed in the end")
 	f.StringVar(&o.transport, "transport", peer.DefaultWire.String(), "tcp, grpc, or memory: no wire at all")
-	f.StringVar(&o.sync, "sync", "fdatasync", "fdatasync, or none: no sync at all, for comparison")
+	f.StringVar(&o.sync, "sync", "fdatasync", "fdatasync (or a direct write with RWF_DSYNC, which waits for the same), or none: no sync at all, for comparison")
 }
 
 func (o *clusterOptions) check() error {

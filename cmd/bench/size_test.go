@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,7 +19,9 @@ func TestEverythingThatIsSizedTakesSomething(t *testing.T) {
 		s := r.(sized)
 		what = append(what, s.What)
 		require.Positive(t, s.Count)
-		require.Positive(t, s.Log, s.What)
+		if !strings.Contains(s.What, "stream") { // who is there is told in time, maybe after the last of so few
+			require.Positive(t, s.Log, s.What)
+		}
 		require.Positive(t, s.PerS)
 		require.Positive(t, s.RSS)
 		require.NotEmpty(t, s.line())
