@@ -37,7 +37,6 @@ const (
 	eventFileAnswer                       // a node's answer reaches it
 	eventResource                         // a write under a fence reaches what a lock protects
 	eventFlap                             // a flapping link goes off or on (line of the plan in arg)
-	eventTurn                             // the turn of somebody comes who was put off (place in arg)
 )
 
 // Priorities order events of one instant. Faults come first, so that a crash at
@@ -45,7 +44,6 @@ const (
 const (
 	priorityFault  uint8 = 0
 	priorityNormal uint8 = 1
-	priorityTurn   uint8 = 2 // behind all that comes for him at that instant
 )
 
 // event is one thing that will happen. Events are plain values: the heap moves

@@ -75,7 +75,8 @@ type scheduler struct {
 	passed uint64  // how many are not
 	fallen int64   // the priority that the last one gives
 	turns  uint64
-	search []int // of rival: kept to save the allocation
+	waits  []waits // who is put off, in the order in which their turns were set
+	search []int   // of rival: kept to save the allocation
 }
 
 // actor is somebody to whom things happen one after another.
@@ -137,8 +138,6 @@ func (w *World) placeOf(e *event) int {
 	subscribers := clients + len(w.clients)
 	uploaders := subscribers + len(w.subscribers)
 	switch e.kind {
-	case eventTurn:
-		return int(e.arg)
 	case eventMessage:
 		p := &w.net.packets[e.arg]
 		return n*int(p.from) + int(p.to) - 1
@@ -166,7 +165,7 @@ func (w *World) actorOf(e *event) int {
 // putsOff asks the scheduler whether an event that is due has to wait, and keeps it if so.
 func (w *World) putsOff(e *event) bool {
 	place := w.actorOf(e)
-	if place < 0 || e.kind == eventTurn {
+	if place < 0 {
 		return false
 	}
 	s := &w.scheduler
@@ -226,16 +225,40 @@ func (w *World) keep(place int, e *event, until int64) {
 	a := &w.scheduler.actors[place]
 	a.since = w.now
 	a.queue = append(a.queue, *e)
-	w.heap.push(event{at: until, priority: priorityTurn, kind: eventTurn, arg: uint64(place)})
+	w.scheduler.waits = append(w.scheduler.waits, waits{until, place})
+}
+
+// waits is an actor who is put off, and until when: then it is his turn, behind all else that happens at that instant.
+// Those who wait are few, and a third of all looks finds them too early. So they have a list beside the heap.
+type waits struct {
+	until int64
+	place int
+}
+
+// nextTurn returns who of those that wait has his turn before anything else happens; ok is false if nobody has.
+func (w *World) nextTurn() (i int, ok bool) {
+	list := w.scheduler.waits
+	if len(list) == 0 {
+		return 0, false
+	}
+	for k := range list {
+		if list[k].until < list[i].until {
+			i = k
+		}
+	}
+	return i, w.heap.empty() || list[i].until < w.heap.events[0].at
 }
 
 // turn lets happen what waits for an actor, all of it now; unless another one still goes before it, and it can wait.
-func (w *World) turn(e *event) {
+func (w *World) turn(i int) {
 	s := &w.scheduler
-	a := &s.actors[e.arg]
+	turn := s.waits[i]
+	s.waits = slices.Delete(s.waits, i, i+1)
+	w.now = turn.until
+	a := &s.actors[turn.place]
 	if latest := a.since + int64(s.plan.Wait); s.plan.Kind == SchedulerPriority && !w.healed && w.now < latest {
 		if at, ok := w.rival(a.priority); ok {
-			w.heap.push(event{at: min(at, latest), priority: priorityTurn, kind: eventTurn, arg: e.arg})
+			s.waits = append(s.waits, waits{min(at, latest), turn.place})
 			return
 		}
 	}
@@ -249,11 +272,16 @@ func (w *World) turn(e *event) {
 	a.queue = a.queue[:0]
 }
 
-// rival returns when the first comes who has a higher priority, if that is within the window. It looks at the
-// heap's top only: what is below a later event is later.
+// rival returns when the first comes who has a higher priority, if that is within the window: one who waits, or in the
+// heap, of which it looks at the top only: what is below a later event is later.
 func (w *World) rival(priority int64) (at int64, found bool) {
 	s := &w.scheduler
 	latest := w.now + int64(s.plan.Window)
+	for i := range s.waits {
+		if t := &s.waits[i]; t.until <= latest && s.actors[t.place].priority > priority {
+			latest, found = t.until, true
+		}
+	}
 	search := s.search[:0]
 	if !w.heap.empty() {
 		search = append(search, 0)
