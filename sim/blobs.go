@@ -106,7 +106,8 @@ func (w *World) blob(e *event) {
 		w.judgeBlobs()
 	}
 	epoch := s.epoch
-	s.tell(node.Event{Kind: node.EventBlob, BlobDone: &d})
+	s.event(node.EventBlob).BlobDone = &d
+	s.told()
 	if s.epoch == epoch {
 		s.storeOn()
 	}

@@ -80,7 +80,8 @@ func (w *World) task(e *event) {
 		w.reaches(s, StageDecode)
 	}
 	epoch := s.epoch
-	s.tell(node.Event{Kind: node.EventTask, Done: &done})
+	s.event(node.EventTask).Done = &done
+	s.told()
 	if s.epoch == epoch {
 		s.workOn()
 	}
