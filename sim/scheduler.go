@@ -75,7 +75,7 @@ type scheduler struct {
 	passed uint64  // how many are not
 	fallen int64   // the priority that the last one gives
 	turns  uint64
-	waits  []waits // who is put off, in the order in which their turns were set
+	waits  []waits // who is put off, in the order of their turns: mostly a handful
 	search []int   // of rival: kept to save the allocation
 }
 
@@ -225,43 +225,49 @@ func (w *World) keep(place int, e *event, until int64) {
 	a := &w.scheduler.actors[place]
 	a.since = w.now
 	a.queue = append(a.queue, *e)
-	w.scheduler.waits = append(w.scheduler.waits, waits{until, place})
+	s := &w.scheduler
+	s.waits = append(s.waits, waits{})
+	s.wait(len(s.waits)-1, waits{until, place})
 }
 
 // waits is an actor who is put off, and until when: then it is his turn, behind all else that happens at that instant.
-// Those who wait are few, and a third of all looks finds them too early. So they have a list beside the heap.
 type waits struct {
 	until int64
 	place int
 }
 
-// nextTurn returns who of those that wait has his turn before anything else happens; ok is false if nobody has.
-func (w *World) nextTurn() (i int, ok bool) {
+// wait enters somebody into the list of those who wait, which is in the order of their turns, behind those whose turn is at the same time. A
+// place of the list is free for him.
+func (s *scheduler) wait(free int, who waits) {
+	list := s.waits
+	for ; free > 0 && list[free-1].until > who.until; free-- {
+		list[free] = list[free-1]
+	}
+	for ; free+1 < len(list) && list[free+1].until <= who.until; free++ {
+		list[free] = list[free+1]
+	}
+	list[free] = who
+}
+
+// turnComes reports whether somebody who waits has his turn before anything else happens, by the end.
+func (w *World) turnComes(end int64) bool {
 	list := w.scheduler.waits
-	if len(list) == 0 {
-		return 0, false
-	}
-	for k := range list {
-		if list[k].until < list[i].until {
-			i = k
-		}
-	}
-	return i, w.heap.empty() || list[i].until < w.heap.events[0].at
+	return len(list) > 0 && list[0].until <= end && (w.heap.empty() || list[0].until < w.heap.next())
 }
 
 // turn lets happen what waits for an actor, all of it now; unless another one still goes before it, and it can wait.
-func (w *World) turn(i int) {
+func (w *World) turn() {
 	s := &w.scheduler
-	turn := s.waits[i]
-	s.waits = slices.Delete(s.waits, i, i+1)
-	w.now = turn.until
-	a := &s.actors[turn.place]
+	first := s.waits[0]
+	w.now = first.until
+	a := &s.actors[first.place]
 	if latest := a.since + int64(s.plan.Wait); s.plan.Kind == SchedulerPriority && !w.healed && w.now < latest {
-		if at, ok := w.rival(a.priority); ok {
-			s.waits = append(s.waits, waits{min(at, latest), turn.place})
+		if at, ok := w.rival(a.priority); ok { // none of them is himself
+			s.wait(0, waits{min(at, latest), first.place})
 			return
 		}
 	}
+	s.waits = slices.Delete(s.waits, 0, 1)
 	a.free = w.now
 	a.waited += uint64(len(a.queue))
 	a.longest = max(a.longest, w.now-a.since)
@@ -277,28 +283,29 @@ func (w *World) turn(i int) {
 func (w *World) rival(priority int64) (at int64, found bool) {
 	s := &w.scheduler
 	latest := w.now + int64(s.plan.Window)
-	for i := range s.waits {
-		if t := &s.waits[i]; t.until <= latest && s.actors[t.place].priority > priority {
+	for i := 0; i < len(s.waits) && s.waits[i].until <= latest; i++ {
+		if t := &s.waits[i]; s.actors[t.place].priority > priority {
 			latest, found = t.until, true
+			break
 		}
 	}
-	search := s.search[:0]
-	if !w.heap.empty() {
+	keys, search := w.heap.keys, s.search[:0]
+	if len(keys) > 0 {
 		search = append(search, 0)
 	}
 	for len(search) > 0 {
 		i := search[len(search)-1]
 		search = search[:len(search)-1]
-		if w.heap.events[i].at > latest { // found meanwhile
+		at := int64(keys[i].at)
+		if at > latest { // found meanwhile
 			continue
 		}
-		e := &w.heap.events[i]
-		if place := w.actorOf(e); place >= 0 && s.actors[place].priority > priority {
-			latest, found = e.at, true
+		if place := w.actorOf(&w.heap.slots[keys[i].slot()]); place >= 0 && s.actors[place].priority > priority {
+			latest, found = at, true
 			continue
 		}
-		for child := 4*i + 1; child <= 4*i+4 && child < len(w.heap.events); child++ {
-			if w.heap.events[child].at <= latest {
+		for child := 4*i + 1; child <= 4*i+4 && child < len(keys); child++ {
+			if int64(keys[child].at) <= latest {
 				search = append(search, child)
 			}
 		}

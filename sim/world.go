@@ -207,11 +207,11 @@ func newWorld(p *Plan, o Options) *World {
 func (w *World) run() {
 	end := int64(w.plan.Duration)
 	for w.violation == nil {
-		if turn, comes := w.nextTurn(); comes && w.scheduler.waits[turn].until <= end {
-			w.turn(turn)
+		if w.turnComes(end) {
+			w.turn()
 			continue
 		}
-		if w.heap.empty() || w.heap.events[0].at > end {
+		if w.heap.empty() || w.heap.next() > end {
 			break
 		}
 		e := w.heap.pop()
