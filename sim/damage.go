@@ -247,14 +247,10 @@ func (w *World) place(s *server, f *Fault, draw uint64) (memfs.Place, bool) {
 // kindWeights is how often each kind of file is drawn, by kind.
 var kindWeights = [FileOther + 1]int{FileLog: 6, FileSeal: 1, FileIdentity: 1, FileSnapshot: 4, FileBlob: 3, FileOther: 1}
 
-func zeros(b []byte) bool {
-	for _, c := range b {
-		if c != 0 {
-			return false
-		}
-	}
-	return true
-}
+var blankSector [memfs.SectorBytes]byte
+
+// zeros reports whether at most a sector of bytes are all zero.
+func zeros(b []byte) bool { return bytes.Equal(b, blankSector[:len(b)]) }
 
 // bitesOf finds the payload of an entry in all segments that hold it. Sectors have
 // something of their own between their pieces of it: a beginning is enough.

@@ -148,10 +148,12 @@ func (h *heap) pop() event {
 		}
 		least := child
 		if child+3 < n {
-			least = earlier(keys, earlier(keys, child, child+1), earlier(keys, child+2, child+3))
+			four := (*[4]heapKey)(keys[child:])
+			low, high := four[1].before(four[0]), 2+four[3].before(four[2])
+			least += int(low + (high-low)*four[high&3].before(four[low&3]))
 		} else {
 			for c := child + 1; c < n; c++ {
-				least = earlier(keys, least, c)
+				least += (c - least) * int(keys[c].before(keys[least]))
 			}
 		}
 		if keys[least].before(k) == 0 {
@@ -164,11 +166,6 @@ func (h *heap) pop() event {
 		keys[i] = k
 	}
 	return h.slots[slot]
-}
-
-// earlier returns which of two places has what comes first.
-func earlier(keys []heapKey, i, j int) int {
-	return i + (j-i)*int(keys[j].before(keys[i]))
 }
 
 // empty reports whether nothing will ever happen again.

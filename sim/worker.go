@@ -17,7 +17,9 @@ func (s *server) work(tasks []node.Task) {
 			s.w.judgeMade(s, &tasks[i].Base)
 		}
 	}
-	s.tasks = append(s.tasks, tasks...)
+	if len(tasks) > 0 {
+		s.tasks = append(s.tasks, tasks...)
+	}
 	s.workOn()
 }
 
