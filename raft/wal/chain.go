@@ -75,17 +75,22 @@ func (s *scan) olderThan(number uint64) uint64 {
 // lookHeader reads a segment's header from either copy.
 func (s *scan) lookHeader(number uint64) (link, error) {
 	name := s.nameOf(number)
+	path := join(s.dir, name)
+	data, err := s.readFile(path, bodyStart)
+	if err != nil {
+		return link{}, err
+	}
 	var memory [2]mark
-	good, worn, err := s.readMarks(memory[:0], name, segmentMagic)
+	good, worn, err := s.readMarks(memory[:0], data, name, segmentMagic)
 	if err != nil {
 		return link{}, err
 	}
 	if len(good) == 0 {
 		note := s.damage(Damage{File: name, Number: number, What: "header checksum mismatch, in both copies"})
-		return link{mark: mark{number: number}, name: name, note: note}, nil
+		return link{mark: mark{number: number}, name: name, path: path, note: note}, nil
 	}
 	s.was.Worn = append(s.was.Worn, worn...)
-	return link{mark: good[0], name: name, readable: true, note: -1}, nil
+	return link{mark: good[0], name: name, path: path, readable: true, note: -1}, nil
 }
 
 // enter begins a segment: where its first batch is, and whether there is one to be looked for.

@@ -113,7 +113,7 @@ func (s *scan) canGoOn() bool {
 // goOn opens the newest segment behind its last batch.
 func (l *Log) goOn(s *scan) (from place, err error) {
 	g := &s.chain[len(s.chain)-1]
-	f, err := l.fs.Open(l.path(g.name))
+	f, err := l.fs.Open(g.path)
 	if err != nil {
 		return place{}, err
 	}
@@ -235,7 +235,7 @@ func (l *Log) giveBack(s *scan, from place) error {
 		case g.number < from.segment:
 			end = s.chain[i+1].at.offset
 		}
-		if err := l.cutOff(g.name, end); err != nil {
+		if err := l.cutOff(g.path, end); err != nil {
 			return err
 		}
 	}
@@ -245,9 +245,9 @@ func (l *Log) giveBack(s *scan, from place) error {
 // cutOff shortens a file to an offset, at the end of the file system's block: in the
 // block itself a file system would have to write zeros beside batches that are
 // synced. The sync is for machines that crash shortly after every start.
-func (l *Log) cutOff(name string, end int64) error {
+func (l *Log) cutOff(path string, end int64) error {
 	end = (end + blockBytes - 1) / blockBytes * blockBytes
-	f, err := l.fs.Open(l.path(name))
+	f, err := l.fs.Open(path)
 	if err != nil {
 		return err
 	}

@@ -48,9 +48,10 @@ type scan struct {
 type link struct {
 	mark
 	name     string
-	readable bool // the header is; otherwise only its number is known
-	joined   bool // it continues from the link before it
-	note     int  // why it is not joined: in was.Damage, or -1
+	path     string // the same, behind the directory's
+	readable bool   // the header is; otherwise only its number is known
+	joined   bool   // it continues from the link before it
+	note     int    // why it is not joined: in was.Damage, or -1
 	end      int64
 	batches  uint64
 }
@@ -140,7 +141,11 @@ func (s *scan) lookSeal() error {
 		return nil
 	}
 	var memory [2]mark
-	slots, worn, err := s.readMarks(memory[:0], sealName, sealMagic)
+	data, err := s.readFile(join(s.dir, sealName), bodyStart)
+	if err != nil {
+		return err
+	}
+	slots, worn, err := s.readMarks(memory[:0], data, sealName, sealMagic)
 	if err != nil {
 		return err
 	}
@@ -161,12 +166,8 @@ func (s *scan) lookSeal() error {
 	return nil
 }
 
-// readMarks reads the two copies of a header, or the two slots of the seal, and adds those to good that are.
-func (s *scan) readMarks(good []mark, name, magic string) (_ []mark, worn []Damage, err error) {
-	data, err := s.readFile(name, bodyStart)
-	if err != nil {
-		return nil, nil, err
-	}
+// readMarks reads the two copies of a header, or the two slots of the seal, at the start of a file, and adds those to good that are.
+func (s *scan) readMarks(good []mark, data []byte, name, magic string) (_ []mark, worn []Damage, err error) {
 	number, what := uint64(0), "slot checksum mismatch"
 	if magic == segmentMagic {
 		number, _ = segmentNumber(name)
@@ -208,7 +209,7 @@ func (s *scan) lookSegment(i int) error {
 	if joined {
 		limit = s.chain[i+1].at.offset
 	}
-	data, err := s.readFile(g.name, limit)
+	data, err := s.readFile(g.path, limit)
 	if err != nil {
 		return err
 	}
@@ -348,8 +349,8 @@ func survived(data []byte, end place, t tags) bool {
 
 // readFile reads a file up to a limit; a negative limit is none. The bytes are good until the next call: what is
 // kept of them is copied.
-func (s *scan) readFile(name string, limit int64) ([]byte, error) {
-	f, err := s.fs.Open(join(s.dir, name))
+func (s *scan) readFile(path string, limit int64) ([]byte, error) {
+	f, err := s.fs.Open(path)
 	if err != nil {
 		return nil, err
 	}
