@@ -348,7 +348,7 @@ func (w *World) deliver(e *event) {
 	}
 	hint := ""
 	if a.answer.Hint != 0 {
-		hint = clientAddr(a.answer.Hint)
+		hint = w.node(a.answer.Hint).addr
 	}
 	c.step(caller.Input{Kind: caller.InputResponse, ID: a.id, Answer: a.answer, HintAddr: hint})
 }
