@@ -76,7 +76,7 @@ func (s *scan) olderThan(number uint64) uint64 {
 func (s *scan) lookHeader(number uint64) (link, error) {
 	name := s.nameOf(number)
 	path := join(s.dir, name)
-	data, err := s.readFile(path, bodyStart)
+	data, err := s.readFile(path, 0, bodyStart)
 	if err != nil {
 		return link{}, err
 	}

@@ -141,7 +141,7 @@ func (s *scan) lookSeal() error {
 		return nil
 	}
 	var memory [2]mark
-	data, err := s.readFile(join(s.dir, sealName), bodyStart)
+	data, err := s.readFile(join(s.dir, sealName), 0, bodyStart)
 	if err != nil {
 		return err
 	}
@@ -209,7 +209,7 @@ func (s *scan) lookSegment(i int) error {
 	if joined {
 		limit = s.chain[i+1].at.offset
 	}
-	data, err := s.readFile(g.path, limit)
+	data, err := s.readFile(g.path, bodyStart, limit)
 	if err != nil {
 		return err
 	}
@@ -339,7 +339,7 @@ func (s *scan) isEnd(data []byte, at place, r *reading) bool {
 // which nothing is, ended. If not, the fault took the whole block or more, and with it
 // any batch that was written behind the seal.
 func survived(data []byte, end place, t tags) bool {
-	for at := (end.offset - 1) / blockBytes * blockBytes; at+sectorBytes <= min(end.offset, int64(len(data))); at += sectorBytes {
+	for at := max(bodyStart, (end.offset-1)/blockBytes*blockBytes); at+sectorBytes <= min(end.offset, int64(len(data))); at += sectorBytes {
 		if n, ok := t.number(tagAt(data, at)); ok && t.before < n && n <= end.batch {
 			return true
 		}
@@ -347,9 +347,9 @@ func survived(data []byte, end place, t tags) bool {
 	return false
 }
 
-// readFile reads a file up to a limit; a negative limit is none. The bytes are good until the next call: what is
-// kept of them is copied.
-func (s *scan) readFile(path string, limit int64) ([]byte, error) {
+// readFile reads a file from an offset up to a limit; a negative limit is none. The bytes stand where they stand in the file, and what is
+// before them is nothing. They are good until the next call: what is kept of them is copied.
+func (s *scan) readFile(path string, from, limit int64) ([]byte, error) {
 	f, err := s.fs.Open(path)
 	if err != nil {
 		return nil, err
@@ -363,8 +363,9 @@ func (s *scan) readFile(path string, limit int64) ([]byte, error) {
 	}
 	s.memory = slices.Grow(s.memory[:0], int(size))
 	data := s.memory[:size]
-	if n, err := f.ReadAt(data, 0); err == io.EOF {
-		data = data[:n]
+	from = min(from, size)
+	if n, err := f.ReadAt(data[from:], from); err == io.EOF {
+		data = data[:from+int64(n)]
 	} else if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
