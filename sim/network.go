@@ -99,7 +99,7 @@ func (w *World) send(m *raft.Message) {
 		w.cover.Asked++
 	}
 	copies := uint8(1)
-	if int64(below(raft.Mix(fate, 1), 1000)) < n.plan.Duplicate {
+	if n.plan.Duplicate > 0 && int64(below(raft.Mix(fate, 1), 1000)) < n.plan.Duplicate {
 		copies = 2
 	}
 	p := n.packet()
