@@ -148,7 +148,7 @@ func (h *heap) pop() event {
 		}
 		least := child
 		if child+3 < n {
-			four := (*[4]heapKey)(keys[child:])
+			four := (*[4]heapKey)(keys[child:]) // and masks that change nothing: no bound need be checked
 			low, high := four[1].before(four[0]), 2+four[3].before(four[2])
 			least += int(low + (high-low)*four[high&3].before(four[low&3]))
 		} else {
