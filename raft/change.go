@@ -231,8 +231,10 @@ func (r *Raft) appendConfig(next Configuration) bool {
 func (r *Raft) promote(c *Configuration) {
 	for i := range c.Members {
 		m := &c.Members[i]
-		p := r.peer(m.Ident)
-		if m.Promote && !m.Voter && p != nil && !p.probing && p.match+promoteLagMax >= r.log.last &&
+		if !m.Promote || m.Voter {
+			continue
+		}
+		if p := r.peer(m.Ident); p != nil && !p.probing && p.match+promoteLagMax >= r.log.last &&
 			r.now.Sub(p.heard) < r.cfg.ElectionTimeout && r.appendConfig(c.joint(m.ID, m.Replaces)) {
 			return
 		}

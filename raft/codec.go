@@ -205,42 +205,45 @@ func appendFields(dst []byte, m *Message, around *around) []byte {
 	return dst
 }
 
-// DecodeMessage decodes exactly one message. Payloads alias src. Any bytes are
+// DecodeMessage decodes exactly one message; see Decode.
+func DecodeMessage(src []byte) (m Message, err error) {
+	if err := m.Decode(src); err != nil {
+		return Message{}, err
+	}
+	return m, nil
+}
+
+// Decode makes m the one message in src. Payloads alias src. Any bytes are
 // safe: what it accepts has a right checksum, a known kind, no bytes left over,
-// and entries in unbroken order, each of some kind, whose terms never fall. Errors wrap ErrCodec.
-func DecodeMessage(src []byte) (Message, error) {
+// and entries in unbroken order, each of some kind, whose terms never fall. Errors wrap ErrCodec, and m is of no use then.
+func (m *Message) Decode(src []byte) error {
 	if len(src) < messageHeaderLen+4 {
-		return Message{}, fmt.Errorf("%w: message of %d bytes", ErrCodec, len(src))
+		return fmt.Errorf("%w: message of %d bytes", ErrCodec, len(src))
 	}
 	if src[0] != wireVersion {
-		return Message{}, fmt.Errorf("%w: message version %d, this build speaks %d", ErrCodec, src[0], wireVersion)
+		return fmt.Errorf("%w: message version %d, this build speaks %d", ErrCodec, src[0], wireVersion)
 	}
 	body, sum := src[:len(src)-4], le.Uint32(src[len(src)-4:])
 	if crc32.Checksum(body, castagnoli) != sum {
-		return Message{}, fmt.Errorf("%w: message checksum mismatch", ErrCodec)
+		return fmt.Errorf("%w: message checksum mismatch", ErrCodec)
 	}
 	if body[2] > flagGranted|flagTransfer|flagLost || body[3] != 0 {
-		return Message{}, fmt.Errorf("%w: message flags %d %d", ErrCodec, body[2], body[3])
+		return fmt.Errorf("%w: message flags %d %d", ErrCodec, body[2], body[3])
 	}
-	m := Message{
-		Kind:     MessageKind(body[1]),
-		Granted:  body[2]&flagGranted != 0,
-		Transfer: body[2]&flagTransfer != 0,
-		Lost:     body[2]&flagLost != 0,
-		Cluster:  ClusterID(le.Uint64(body[4:])),
-		From:     decodeIdent(body[12:]),
-		To:       decodeIdent(body[28:]),
-		Term:     Term(le.Uint64(body[44:])),
-		Seq:      le.Uint64(body[52:]),
-	}
+	*m = Message{}
+	m.Kind = MessageKind(body[1])
+	m.Granted, m.Transfer, m.Lost = body[2]&flagGranted != 0, body[2]&flagTransfer != 0, body[2]&flagLost != 0
+	m.Cluster = ClusterID(le.Uint64(body[4:]))
+	m.From, m.To = decodeIdent(body[12:]), decodeIdent(body[28:])
+	m.Term, m.Seq = Term(le.Uint64(body[44:])), le.Uint64(body[52:])
 	r := reader{src: body[messageHeaderLen:]}
-	if !r.fields(&m) {
-		return Message{}, fmt.Errorf("%w: message kind %d", ErrCodec, uint8(m.Kind))
+	if !r.fields(m) {
+		return fmt.Errorf("%w: message kind %d", ErrCodec, uint8(m.Kind))
 	}
 	if r.bad || len(r.src) != 0 {
-		return Message{}, fmt.Errorf("%w: %s with %d bytes left over, short: %t", ErrCodec, m.Kind, len(r.src), r.bad)
+		return fmt.Errorf("%w: %s with %d bytes left over, short: %t", ErrCodec, m.Kind, len(r.src), r.bad)
 	}
-	return m, nil
+	return nil
 }
 
 // fields decodes what appendFields made, and reports whether there is such a kind of message.

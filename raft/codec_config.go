@@ -1,6 +1,9 @@
 package raft
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // A configuration as its entry, a base and the formation record carry it:
 //
@@ -71,6 +74,7 @@ func DecodeConfiguration(src []byte) (Configuration, error) {
 		return Configuration{}, fmt.Errorf("%w: configuration of %d members", ErrCodec, n)
 	}
 	var c Configuration
+	c.Members = slices.Grow(c.Members, min(int(n), len(r.src)/memberLen))
 	for range n {
 		m := r.member()
 		if k := len(c.Members); m.ID == 0 || k > 0 && c.Members[k-1].ID >= m.ID {

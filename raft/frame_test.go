@@ -3,6 +3,7 @@ package raft
 import (
 	"bytes"
 	"encoding/hex"
+	"hash/crc32"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,6 +29,14 @@ func TestAFrameKeepsItsBytes(t *testing.T) {
 	b := framedHeartbeat()
 	require.Equal(t, "50000000"+"1da5a50a", hex.EncodeToString(b[:FrameOverhead]))
 	require.Equal(t, AppendMessage(nil, &Message{Kind: MsgHeartbeat, Cluster: 0xc1, From: Ident{1, 11}, To: Ident{2, 22}, Term: 3, Seq: 4, Round: 5, Commit: 6}), b[FrameOverhead:])
+}
+
+// The length's checksum is the same that everything else has, or the guarantee of the frame would be another.
+func TestTheChecksumOfALengthIsThatOfItsBytes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.Uint32().Draw(t, "length")
+		require.Equal(t, crc32.Checksum(le.AppendUint32(nil, n), castagnoli), sumOfLength(n))
+	})
 }
 
 // What is at stake: a connection promises no more than sixteen bits of a sum, and machines between

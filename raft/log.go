@@ -103,7 +103,9 @@ func (l *raftLog) append(e Entry) {
 	if e.Term < l.lastTerm() {
 		impossible("append of term %d behind term %d at %d", e.Term, l.lastTerm(), e.Index)
 	}
-	if n := len(l.blocks); n == 0 || len(l.blocks[n-1]) == blockEntries {
+	if n := len(l.blocks); n == 0 {
+		l.blocks = append(l.blocks, nil) // it grows as it is filled: many logs never fill one
+	} else if len(l.blocks[n-1]) == blockEntries {
 		l.blocks = append(l.blocks, make([]Entry, 0, blockEntries))
 	}
 	b := &l.blocks[len(l.blocks)-1]

@@ -36,24 +36,32 @@ func (c *Configuration) Joint() bool {
 
 // Find returns the member with this id.
 func (c *Configuration) Find(id NodeID) (Member, bool) {
-	for _, m := range c.Members {
-		if m.ID == id {
-			return m, true
-		}
+	if m := c.find(id); m != nil {
+		return *m, true
 	}
 	return Member{}, false
 }
 
+// find is Find without a copy; nil if there is none.
+func (c *Configuration) find(id NodeID) *Member {
+	for i := range c.Members {
+		if m := &c.Members[i]; m.ID == id {
+			return m
+		}
+	}
+	return nil
+}
+
 // Has reports whether exactly this incarnation of the node is a member.
 func (c *Configuration) Has(who Ident) bool {
-	m, ok := c.Find(who.ID)
-	return ok && m.Ident == who
+	m := c.find(who.ID)
+	return m != nil && m.Ident == who
 }
 
 // IsVoter reports whether who counts in any majority of the configuration.
 func (c *Configuration) IsVoter(who Ident) bool {
-	m, ok := c.Find(who.ID)
-	return ok && m.Ident == who && (m.Voter || m.VoterOld)
+	m := c.find(who.ID)
+	return m != nil && m.Ident == who && (m.Voter || m.VoterOld)
 }
 
 // Quorum reports whether a quorum has the property: more than half of the voters, in both

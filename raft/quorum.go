@@ -1,7 +1,5 @@
 package raft
 
-import "slices"
-
 // half is one majority of a configuration: the incoming voters, or the
 // outgoing ones while the configuration is joint [§6].
 type half bool
@@ -34,14 +32,18 @@ func halfValue(c *Configuration, h half, value func(m *Member) int64) (v int64, 
 	var buf [8]int64
 	values := buf[:0]
 	for i := range c.Members {
-		if m := &c.Members[i]; h.votes(m) {
-			values = append(values, value(m))
+		m := &c.Members[i]
+		if !h.votes(m) {
+			continue
+		}
+		values = append(values, value(m))
+		for at := len(values) - 1; at > 0 && values[at-1] > values[at]; at-- { // they are a handful: each goes where it belongs
+			values[at-1], values[at] = values[at], values[at-1]
 		}
 	}
 	if len(values) == 0 {
 		return 0, false
 	}
-	slices.Sort(values)
 	// Of n sorted values, the one at (n-1)/2 is reached by n - (n-1)/2 voters:
 	// 3 of 5, 3 of 4, 2 of 3, 2 of 2, 1 of 1.
 	return values[(len(values)-1)/2], true

@@ -396,6 +396,9 @@ func (r *Raft) answeredBy(m *Message) *progress {
 // itself with what its own disk has stored.
 // Invariant: commitIndex never falls and never passes the last index.
 func (r *Raft) advanceCommit() {
+	if r.commit == r.log.last {
+		return // there is nothing else to be stored
+	}
 	n := Index(r.reached(int64(r.log.stored), func(p *progress) int64 { return int64(p.match) }))
 	if n > r.commit && n >= r.termStart {
 		r.commitTo(n)

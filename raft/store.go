@@ -49,10 +49,10 @@ func (r *Raft) store() {
 	if !fresh && (len(r.promises) == 0 || r.storedSeq == r.nextSeq) {
 		if len(r.promises) > 0 {
 			r.promised = promised{} // it leaves now
+			r.out.Send = append(r.out.Send, r.promises...)
+			clear(r.promises)
+			r.promises = r.promises[:0]
 		}
-		r.out.Send = append(r.out.Send, r.promises...)
-		clear(r.promises)
-		r.promises = r.promises[:0]
 		r.batch = nil
 		return
 	}

@@ -43,7 +43,7 @@ func (w *World) backsUp(l *live, i uint64) {
 		l.floor = w.acknowledged
 	}
 	l.asked, l.epoch = true, s.epoch
-	s.tell(node.Event{Kind: node.EventQuery, Ticket: node.Ticket(i) + 1, Query: node.Query{Whole: true}})
+	s.tell(&node.Event{Kind: node.EventQuery, Ticket: node.Ticket(i) + 1, Query: node.Query{Whole: true}})
 }
 
 // backedUp takes a node's answer, and reads the files.

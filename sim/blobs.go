@@ -62,7 +62,9 @@ func orElse(v, otherwise int64) int64 {
 // storeBlobs queues operations for the worker that has the store of blobs: the storer of raft/host as
 // events. One at a time, each takes its simulated time, and does what it does to the node's own files.
 func (s *server) storeBlobs(ops []blob.Op) {
-	s.blobs = append(s.blobs, ops...)
+	if len(ops) > 0 {
+		s.blobs = append(s.blobs, ops...)
+	}
 	s.storeOn()
 }
 
@@ -106,7 +108,8 @@ func (w *World) blob(e *event) {
 		w.judgeBlobs()
 	}
 	epoch := s.epoch
-	s.tell(node.Event{Kind: node.EventBlob, BlobDone: &d})
+	s.event(node.EventBlob).BlobDone = &d
+	s.told()
 	if s.epoch == epoch {
 		s.storeOn()
 	}

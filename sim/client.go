@@ -277,7 +277,7 @@ func (w *World) request(e *event) {
 	}
 	ev := w.asEvent(&r.sent)
 	ev.Ticket, ev.Trace = ticketOf(r.client, r.sent.ID), r.sent.ID
-	s.tell(ev)
+	s.tell(&ev)
 }
 
 // asEvent is what a node is told of a request.
@@ -348,7 +348,7 @@ func (w *World) deliver(e *event) {
 	}
 	hint := ""
 	if a.answer.Hint != 0 {
-		hint = clientAddr(a.answer.Hint)
+		hint = w.node(a.answer.Hint).addr
 	}
 	c.step(caller.Input{Kind: caller.InputResponse, ID: a.id, Answer: a.answer, HintAddr: hint})
 }
@@ -385,7 +385,7 @@ func (w *World) cancel(e *event) {
 		w.trace.say("caller %d is gone", e.arg)
 	}
 	s.streamCloses(node.Ticket(e.arg))
-	s.tell(node.Event{Kind: node.EventCancel, Ticket: node.Ticket(e.arg)})
+	s.tell(&node.Event{Kind: node.EventCancel, Ticket: node.Ticket(e.arg)})
 }
 
 // take removes a request from those that wait.

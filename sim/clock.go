@@ -76,6 +76,9 @@ const never = int64(1<<63 - 1)
 
 // scalePPM returns d*num/den without overflow, rounded down. d must not be negative.
 func scalePPM(d, num, den int64) int64 {
+	if num == den {
+		return d // most clocks are right
+	}
 	hi, lo := bits.Mul64(uint64(d), uint64(num))
 	if hi >= uint64(den) {
 		return never

@@ -28,7 +28,8 @@ func (w *World) wear(p *packet, y *way) bool {
 
 // judgeWorn speaks if a frame in which bits turned is taken for a sound one.
 func (w *World) judgeWorn(p *packet) {
-	if m, err := openFrame(w.net.worn); err == nil {
+	var m raft.Message
+	if openFrame(&m, w.net.worn) == nil {
 		w.violate(Corruption, "Node %d takes a %s from node %d in which bits turned on the way.", p.to, m.Kind, p.from)
 	}
 }
@@ -74,13 +75,13 @@ func turnBits(b []byte, count int64, x uint64) {
 var errBehind = errors.New("sim: bytes behind a frame")
 
 // openFrame takes the one message out of a frame.
-func openFrame(frame []byte) (raft.Message, error) {
+func openFrame(m *raft.Message, frame []byte) error {
 	message, rest, err := raft.CutFramed(frame)
 	if err != nil {
-		return raft.Message{}, err
+		return err
 	}
 	if len(rest) > 0 {
-		return raft.Message{}, errBehind
+		return errBehind
 	}
-	return raft.DecodeMessage(message)
+	return m.Decode(message)
 }

@@ -247,14 +247,10 @@ func (w *World) place(s *server, f *Fault, draw uint64) (memfs.Place, bool) {
 // kindWeights is how often each kind of file is drawn, by kind.
 var kindWeights = [FileOther + 1]int{FileLog: 6, FileSeal: 1, FileIdentity: 1, FileSnapshot: 4, FileBlob: 3, FileOther: 1}
 
-func zeros(b []byte) bool {
-	for _, c := range b {
-		if c != 0 {
-			return false
-		}
-	}
-	return true
-}
+var blankSector [memfs.SectorBytes]byte
+
+// zeros reports whether at most a sector of bytes are all zero.
+func zeros(b []byte) bool { return bytes.Equal(b, blankSector[:len(b)]) }
 
 // bitesOf finds the payload of an entry in all segments that hold it. Sectors have
 // something of their own between their pieces of it: a beginning is enough.
@@ -344,14 +340,14 @@ func (w *World) damage(s *server, f *Fault, bites []bite) {
 // hidesAnEnd reports whether two neighbours among the sectors of a segment begin with no batch number any more. Where they are from before the segment
 // was used again, and the log has come just as far, nothing tells them from a batch that was lost: docs/storage.md, where certainty ends.
 func hidesAnEnd(fs *memfs.FS, p memfs.Place) bool {
-	b, err := fs.Contents(p.Name)
-	if kindOf(p.Name) != FileLog || err != nil {
+	if kindOf(p.Name) != FileLog {
 		return false
 	}
+	var sector [memfs.SectorBytes]byte
 	before := false
 	from, to := max(wal.BodyStart, p.Off/memfs.SectorBytes*memfs.SectorBytes-memfs.SectorBytes), p.Off+p.Len+memfs.SectorBytes
-	for off := from; off < to && off+memfs.SectorBytes <= int64(len(b)); off += memfs.SectorBytes {
-		garbage := !wal.Numbered(b[off : off+memfs.SectorBytes])
+	for off := from; off < to && fs.Peek(p.Name, off, sector[:]) == nil; off += memfs.SectorBytes {
+		garbage := !wal.Numbered(sector[:])
 		if garbage && before {
 			return true
 		}

@@ -172,10 +172,11 @@ func (w *World) stored(e *event) {
 	}
 	epoch := s.epoch
 	if saved {
-		s.tell(node.Event{Kind: node.EventIdentityStored})
+		s.tell(&node.Event{Kind: node.EventIdentityStored})
 	}
 	if last != 0 && s.epoch == epoch {
-		s.tell(node.Event{Kind: node.EventStored, Stored: last})
+		s.event(node.EventStored).Stored = last
+		s.told()
 	}
 	if s.epoch != epoch {
 		return

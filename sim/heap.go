@@ -1,5 +1,7 @@
 package sim
 
+import "math/bits"
+
 // eventKind names what happens at an event. The numbers are in the trace's
 // hash: append, never renumber.
 type eventKind uint8
@@ -37,7 +39,6 @@ const (
 	eventFileAnswer                       // a node's answer reaches it
 	eventResource                         // a write under a fence reaches what a lock protects
 	eventFlap                             // a flapping link goes off or on (line of the plan in arg)
-	eventTurn                             // the turn of somebody comes who was put off (place in arg)
 )
 
 // Priorities order events of one instant. Faults come first, so that a crash at
@@ -45,11 +46,9 @@ const (
 const (
 	priorityFault  uint8 = 0
 	priorityNormal uint8 = 1
-	priorityTurn   uint8 = 2 // behind all that comes for him at that instant
 )
 
-// event is one thing that will happen. Events are plain values: the heap moves
-// them without allocation.
+// event is one thing that will happen. Events are plain values: nothing is allocated for them.
 type event struct {
 	at       int64 // simulated nanoseconds since the start of the world
 	sequence uint64
@@ -61,23 +60,37 @@ type event struct {
 	epoch    uint32 // the process that the event belongs to; another one ignores it
 }
 
-// before is the world's one order: (time, priority, sequence). Sequence is
-// unique, so the order is total and nothing depends on the heap's shape.
-func (e *event) before(f *event) bool {
-	if e.at != f.at {
-		return e.at < f.at
-	}
-	if e.priority != f.priority {
-		return e.priority < f.priority
-	}
-	return e.sequence < f.sequence
+// heap is a 4-ary heap of events, by hand: container/heap calls through an
+// interface and boxes every element, which costs a third of a run. What is compared and moved are keys; an event
+// stays in its slot.
+type heap struct {
+	keys  []heapKey
+	slots []event
+	free  []uint32 // slots of events that have happened
+	last  uint64   // the sequence given out last
 }
 
-// heap is a 4-ary heap of events, by hand: container/heap calls through an
-// interface and boxes every element, which costs a third of a run.
-type heap struct {
-	events []event
-	last   uint64 // the sequence given out last
+// heapKey is where an event stands in the world's one order: (time, priority, sequence). Sequence is unique, so the
+// order is total and nothing depends on the heap's shape, nor on the slot, which is told behind it.
+type heapKey struct {
+	at    uint64
+	order uint64 // priority 1 bit, sequence 43 bits, slot 20 bits
+}
+
+const (
+	slotBits = 20
+	slotsMax = 1 << slotBits
+)
+
+// slot is where the event is.
+func (k heapKey) slot() uint64 { return k.order % slotsMax }
+
+// before returns 1 if a key comes before another one, or else 0. Which it is no processor can guess, so there is no branch for
+// it: the borrow of a subtraction of 128 bits tells.
+func (k heapKey) before(o heapKey) uint64 {
+	_, borrow := bits.Sub64(k.order, o.order, 0)
+	_, borrow = bits.Sub64(k.at, o.at, borrow)
+	return borrow
 }
 
 // push gives the event its sequence and stores it.
@@ -90,28 +103,43 @@ func (h *heap) push(e event) {
 // again stores an event that was taken off: by its sequence it keeps its place before all that was
 // pushed after it.
 func (h *heap) again(e event) {
-	h.events = append(h.events, e)
-	i := len(h.events) - 1
+	k := heapKey{uint64(e.at), uint64(e.priority)<<63 | e.sequence<<slotBits | h.put(&e)}
+	h.keys = append(h.keys, k)
+	keys := h.keys
+	i := len(keys) - 1
 	for i > 0 {
 		parent := (i - 1) / 4
-		if !e.before(&h.events[parent]) {
+		if k.before(keys[parent]) == 0 {
 			break
 		}
-		h.events[i] = h.events[parent]
+		keys[i] = keys[parent]
 		i = parent
 	}
-	h.events[i] = e
+	keys[i] = k
+}
+
+// put stores an event in a slot.
+func (h *heap) put(e *event) (slot uint64) {
+	if n := len(h.free); n > 0 {
+		slot = uint64(h.free[n-1])
+		h.free = h.free[:n-1]
+		h.slots[slot] = *e
+		return slot
+	}
+	if len(h.slots) == slotsMax {
+		panic("sim: too many events wait to happen")
+	}
+	h.slots = append(h.slots, *e)
+	return uint64(len(h.slots) - 1)
 }
 
 // pop removes the first event; there must be one.
 func (h *heap) pop() event {
-	first := h.events[0]
-	n := len(h.events) - 1
-	e := h.events[n]
-	h.events = h.events[:n]
-	if n == 0 {
-		return first
-	}
+	slot := h.keys[0].slot()
+	n := len(h.keys) - 1
+	k, keys := h.keys[n], h.keys[:n]
+	h.keys = keys
+	h.free = append(h.free, uint32(slot))
 	i := 0
 	for {
 		child := 4*i + 1
@@ -120,38 +148,28 @@ func (h *heap) pop() event {
 		}
 		least := child
 		if child+3 < n {
-			least = h.earlier(h.earlier(child, child+1), h.earlier(child+2, child+3))
+			four := (*[4]heapKey)(keys[child:]) // and masks that change nothing: no bound need be checked
+			low, high := four[1].before(four[0]), 2+four[3].before(four[2])
+			least += int(low + (high-low)*four[high&3].before(four[low&3]))
 		} else {
 			for c := child + 1; c < n; c++ {
-				least = h.earlier(least, c)
+				least += (c - least) * int(keys[c].before(keys[least]))
 			}
 		}
-		if !h.events[least].before(&e) {
+		if keys[least].before(k) == 0 {
 			break
 		}
-		h.events[i] = h.events[least]
+		keys[i] = keys[least]
 		i = least
 	}
-	h.events[i] = e
-	return first
-}
-
-// earlier returns which of two places has what comes first. Which it is no processor can guess, so there is no branch for it.
-func (h *heap) earlier(i, j int) int {
-	d := h.events[j].at - h.events[i].at // both are from 0 on
-	if d == 0 {
-		return h.tie(i, j)
+	if n > 0 {
+		keys[i] = k
 	}
-	return i + (j-i)&int(d>>63)
-}
-
-// tie is earlier for two events of one instant.
-func (h *heap) tie(i, j int) int {
-	if h.events[j].before(&h.events[i]) {
-		return j
-	}
-	return i
+	return h.slots[slot]
 }
 
 // empty reports whether nothing will ever happen again.
-func (h *heap) empty() bool { return len(h.events) == 0 }
+func (h *heap) empty() bool { return len(h.keys) == 0 }
+
+// next is when the first event happens; there must be one.
+func (h *heap) next() int64 { return int64(h.keys[0].at) }

@@ -27,12 +27,24 @@ func (w *World) judgeWords(s *server, out *node.Output, before []raft.Term) {
 
 // logBefore keeps the log as it is for judgeWords, if a message of the Step will have to be compared with it.
 func (w *World) logBefore(s *server, out *node.Output) []raft.Term {
-	denies := func(m raft.Message) bool { return m.Kind == raft.MsgRepairReply && m.Holding == raft.HoldingNone }
-	if !slices.ContainsFunc(out.Send, denies) &&
-		!slices.ContainsFunc(out.Store, func(st raft.Store) bool { return slices.ContainsFunc(st.Then, denies) }) {
+	needed := denies(out.Send)
+	for i := range out.Store {
+		needed = needed || denies(out.Store[i].Then)
+	}
+	if !needed {
 		return nil
 	}
 	return slices.Clone(w.judges.logs.mirrors[s.id].handed)
+}
+
+// denies reports whether one of these messages says that its sender does not hold an entry.
+func denies(messages []raft.Message) bool {
+	for i := range messages {
+		if m := &messages[i]; m.Kind == raft.MsgRepairReply && m.Holding == raft.HoldingNone {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *World) judgeWord(s *server, m *raft.Message, before []raft.Term) {

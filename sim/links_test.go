@@ -296,7 +296,7 @@ func TestFaultsOfLinksThatOverlapLeaveNothingBehind(t *testing.T) {
 				w.fault(&event{kind: eventFault, arg: uint64(i)})
 				under = append(under, i)
 			}
-			for len(w.heap.events) > 0 && w.heap.events[0].at <= w.now {
+			for !w.heap.empty() && w.heap.next() <= w.now {
 				e := w.heap.pop()
 				switch e.kind {
 				case eventMessage:
@@ -374,10 +374,9 @@ func TestTakingOutANodeNeverWidensAFaultOfLinks(t *testing.T) {
 // Whoever sends and receives must not allocate for faults that are not there: a run is ten million messages.
 func TestSendingAllocatesNothingWhileNoFaultOfLinksIsOn(t *testing.T) {
 	w := newWorld(linkWorld(t, 3, "fault at=1s clog for=1s", "fault at=1s corrupt rate=10 for=1s"), Options{})
-	w.heap.events = make([]event, 0, 4096)
 	m := &raft.Message{Kind: raft.MsgHeartbeat, From: raft.Ident{ID: 1}, To: raft.Ident{ID: 2}}
 	round := func() {
-		w.heap.events = w.heap.events[:0]
+		w.heap.keys, w.heap.slots, w.heap.free = w.heap.keys[:0], w.heap.slots[:0], w.heap.free[:0]
 		w.send(m)
 		e := w.heap.pop()
 		w.trace.buf = w.trace.buf[:0]

@@ -99,7 +99,7 @@ func (w *World) send(m *raft.Message) {
 		w.cover.Asked++
 	}
 	copies := uint8(1)
-	if int64(below(raft.Mix(fate, 1), 1000)) < n.plan.Duplicate {
+	if n.plan.Duplicate > 0 && int64(below(raft.Mix(fate, 1), 1000)) < n.plan.Duplicate {
 		copies = 2
 	}
 	p := n.packet()
@@ -178,7 +178,7 @@ func (w *World) tellPeerLost(e *event) {
 	if w.trace.on() {
 		w.trace.say("learns that messages to %d were lost", e.arg)
 	}
-	s.tell(node.Event{Kind: node.EventPeerLost, Peer: raft.NodeID(e.arg)})
+	s.tell(&node.Event{Kind: node.EventPeerLost, Peer: raft.NodeID(e.arg)})
 }
 
 // arrive hands a packet to its node, if there still is a way.
@@ -212,7 +212,7 @@ func (w *World) arrive(e *event) {
 		bytes = append([]byte(nil), bytes...)
 	}
 	m := s.message()
-	*m = w.unpack(bytes)
+	w.unpack(m, bytes)
 	if p.copies == 0 && (len(m.Entries) > 0 || len(m.Payload) > 0) {
 		p.bytes = nil // they live on in a log
 	}
@@ -222,7 +222,9 @@ func (w *World) arrive(e *event) {
 	w.deliveries++
 	w.coverMessage(s, m)
 	w.meetsStray(s, m)
-	s.tell(node.Event{Kind: node.EventMessage, Message: m})
+	in := s.event(node.EventMessage)
+	in.Message = m
+	s.told()
 }
 
 // calmDown ends what faults do to links. Connections that are held up break: what is on them after staleAfter is lost,
@@ -248,7 +250,8 @@ func (n *network) stale(now int64, p *packet) bool { return p.rough && n.calm &&
 // misses is the end of a packet that nobody takes.
 func (w *World) misses(p *packet, damaged bool) {
 	if w.trace.on() {
-		m := w.unpack(p.bytes)
+		var m raft.Message
+		w.unpack(&m, p.bytes)
 		w.trace.line = describeMessage(w.trace.line, &m)
 		if damaged {
 			w.trace.say(" (is refused: bits turned)")
@@ -260,12 +263,11 @@ func (w *World) misses(p *packet, damaged bool) {
 }
 
 // unpack takes a message out of its frame.
-func (w *World) unpack(frame []byte) raft.Message {
-	m, err := openFrame(frame)
-	if err != nil {
+func (w *World) unpack(m *raft.Message, frame []byte) {
+	if err := openFrame(m, frame); err != nil {
 		w.violate(Codecs, "A message that a node encoded must decode: %v.", err)
+		*m = raft.Message{}
 	}
-	return m
 }
 
 // packet returns a free place for a message.

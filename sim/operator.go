@@ -34,7 +34,8 @@ func (w *World) operator(e *event) {
 	if leader == 0 || w.node(leader).pausedUntil > w.now || f.Kind == RemoveNode && !w.canSpare(l.nodes[0]) {
 		return
 	}
-	w.node(leader).tell(l.asks(f, node.Ticket(e.arg)+1))
+	in := l.asks(f, node.Ticket(e.arg)+1)
+	w.node(leader).tell(&in)
 }
 
 // asks makes the request of an operator's line.

@@ -118,12 +118,11 @@ func exponential(x uint64, mean int64) int64 {
 	// The mantissa in [1, 2) as 1.31 fixed point; its log2 by repeated squaring.
 	m := (x << zeros) >> 32
 	log := uint64(0)
-	for bit := uint64(1 << 15); bit != 0; bit >>= 1 {
+	for range 16 {
 		m = m * m >> 31
-		if m >= 1<<32 {
-			m >>= 1
-			log |= bit
-		}
+		bit := m >> 32 // 1 if it is two or more; which no processor can guess
+		m >>= bit & 1
+		log = log<<1 | bit
 	}
 	minusLog2 := uint64(zeros+1)<<16 - log // 16 fractional bits
 	const ln2 = 45426                      // ln 2 with 16 fractional bits

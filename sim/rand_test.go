@@ -1,7 +1,8 @@
 package sim
 
 import (
-	"sort"
+	"cmp"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,20 +41,28 @@ func TestDrawsOfOneKeyAreTheSameInAnyOrder(t *testing.T) {
 }
 
 // The heap's order is the world's only order: time, priority, then the order of
-// pushing.
+// pushing. What is pushed after others were popped takes their slots.
 func TestHeapPopsByTimePriorityAndSequence(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var h heap
 		var want []event
+		pop := func() {
+			require.Equal(t, want[0].at, h.next())
+			require.Equal(t, want[0], h.pop())
+			want = want[1:]
+		}
 		for i := range rapid.IntRange(0, 200).Draw(t, "n") {
 			e := event{at: int64(rapid.IntRange(0, 5).Draw(t, "at")), priority: uint8(rapid.IntRange(0, 1).Draw(t, "priority")), arg: uint64(i)}
 			h.push(e)
 			e.sequence = h.last
 			want = append(want, e)
+			slices.SortStableFunc(want, func(a, b event) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.priority, b.priority)) })
+			if rapid.IntRange(0, 2).Draw(t, "pop") == 0 {
+				pop()
+			}
 		}
-		sort.SliceStable(want, func(i, j int) bool { return want[i].before(&want[j]) })
-		for i := range want {
-			require.Equal(t, want[i], h.pop())
+		for len(want) > 0 {
+			pop()
 		}
 		require.True(t, h.empty())
 	})

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -63,6 +64,8 @@ func (w *World) unless(lacks func(nodes healths) string) string {
 			rest = append(rest, s)
 		}
 	}
+	// Whoever acknowledged most has most of what others may have lost.
+	slices.SortStableFunc(rest, func(a, b *server) int { return cmp.Compare(len(nodes[b.id].claim), len(nodes[a.id].claim)) })
 	why := lacks(nodes)
 	for why != "" && len(rest) > 0 {
 		nodes[rest[0].id] = w.healthOf(rest[0])

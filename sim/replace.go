@@ -82,7 +82,7 @@ func (w *World) replace(e *event) {
 	if w.trace.on() {
 		w.trace.say("an operator asks node %d to replace node %d", leader, s.id)
 	}
-	w.node(leader).tell(ev)
+	w.node(leader).tell(&ev)
 }
 
 // renew gives a node that was removed an empty directory, to be added with.

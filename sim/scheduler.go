@@ -75,7 +75,8 @@ type scheduler struct {
 	passed uint64  // how many are not
 	fallen int64   // the priority that the last one gives
 	turns  uint64
-	search []int // of rival: kept to save the allocation
+	waits  []waits // who is put off, in the order of their turns: mostly a handful
+	search []int   // of rival: kept to save the allocation
 }
 
 // actor is somebody to whom things happen one after another.
@@ -137,8 +138,6 @@ func (w *World) placeOf(e *event) int {
 	subscribers := clients + len(w.clients)
 	uploaders := subscribers + len(w.subscribers)
 	switch e.kind {
-	case eventTurn:
-		return int(e.arg)
 	case eventMessage:
 		p := &w.net.packets[e.arg]
 		return n*int(p.from) + int(p.to) - 1
@@ -166,7 +165,7 @@ func (w *World) actorOf(e *event) int {
 // putsOff asks the scheduler whether an event that is due has to wait, and keeps it if so.
 func (w *World) putsOff(e *event) bool {
 	place := w.actorOf(e)
-	if place < 0 || e.kind == eventTurn {
+	if place < 0 {
 		return false
 	}
 	s := &w.scheduler
@@ -226,19 +225,49 @@ func (w *World) keep(place int, e *event, until int64) {
 	a := &w.scheduler.actors[place]
 	a.since = w.now
 	a.queue = append(a.queue, *e)
-	w.heap.push(event{at: until, priority: priorityTurn, kind: eventTurn, arg: uint64(place)})
+	s := &w.scheduler
+	s.waits = append(s.waits, waits{})
+	s.wait(len(s.waits)-1, waits{until, place})
+}
+
+// waits is an actor who is put off, and until when: then it is his turn, behind all else that happens at that instant.
+type waits struct {
+	until int64
+	place int
+}
+
+// wait enters somebody into the list of those who wait, which is in the order of their turns, behind those whose turn is at the same time. A
+// place of the list is free for him.
+func (s *scheduler) wait(free int, who waits) {
+	list := s.waits
+	for ; free > 0 && list[free-1].until > who.until; free-- {
+		list[free] = list[free-1]
+	}
+	for ; free+1 < len(list) && list[free+1].until <= who.until; free++ {
+		list[free] = list[free+1]
+	}
+	list[free] = who
+}
+
+// turnComes reports whether somebody who waits has his turn before anything else happens, by the end.
+func (w *World) turnComes(end int64) bool {
+	list := w.scheduler.waits
+	return len(list) > 0 && list[0].until <= end && (w.heap.empty() || list[0].until < w.heap.next())
 }
 
 // turn lets happen what waits for an actor, all of it now; unless another one still goes before it, and it can wait.
-func (w *World) turn(e *event) {
+func (w *World) turn() {
 	s := &w.scheduler
-	a := &s.actors[e.arg]
+	first := s.waits[0]
+	w.now = first.until
+	a := &s.actors[first.place]
 	if latest := a.since + int64(s.plan.Wait); s.plan.Kind == SchedulerPriority && !w.healed && w.now < latest {
-		if at, ok := w.rival(a.priority); ok {
-			w.heap.push(event{at: min(at, latest), priority: priorityTurn, kind: eventTurn, arg: e.arg})
+		if at, ok := w.rival(a.priority); ok { // none of them is himself
+			s.wait(0, waits{min(at, latest), first.place})
 			return
 		}
 	}
+	s.waits = slices.Delete(s.waits, 0, 1)
 	a.free = w.now
 	a.waited += uint64(len(a.queue))
 	a.longest = max(a.longest, w.now-a.since)
@@ -249,28 +278,34 @@ func (w *World) turn(e *event) {
 	a.queue = a.queue[:0]
 }
 
-// rival returns when the first comes who has a higher priority, if that is within the window. It looks at the
-// heap's top only: what is below a later event is later.
+// rival returns when the first comes who has a higher priority, if that is within the window: one who waits, or in the
+// heap, of which it looks at the top only: what is below a later event is later.
 func (w *World) rival(priority int64) (at int64, found bool) {
 	s := &w.scheduler
 	latest := w.now + int64(s.plan.Window)
-	search := s.search[:0]
-	if !w.heap.empty() {
+	for i := 0; i < len(s.waits) && s.waits[i].until <= latest; i++ {
+		if t := &s.waits[i]; s.actors[t.place].priority > priority {
+			latest, found = t.until, true
+			break
+		}
+	}
+	keys, search := w.heap.keys, s.search[:0]
+	if len(keys) > 0 {
 		search = append(search, 0)
 	}
 	for len(search) > 0 {
 		i := search[len(search)-1]
 		search = search[:len(search)-1]
-		if w.heap.events[i].at > latest { // found meanwhile
+		at := int64(keys[i].at)
+		if at > latest { // found meanwhile
 			continue
 		}
-		e := &w.heap.events[i]
-		if place := w.actorOf(e); place >= 0 && s.actors[place].priority > priority {
-			latest, found = e.at, true
+		if place := w.actorOf(&w.heap.slots[keys[i].slot()]); place >= 0 && s.actors[place].priority > priority {
+			latest, found = at, true
 			continue
 		}
-		for child := 4*i + 1; child <= 4*i+4 && child < len(w.heap.events); child++ {
-			if w.heap.events[child].at <= latest {
+		for child := 4*i + 1; child <= 4*i+4 && child < len(keys); child++ {
+			if int64(keys[child].at) <= latest {
 				search = append(search, child)
 			}
 		}

@@ -1,10 +1,13 @@
 package sim
 
 import (
+	"cmp"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"parley/raft"
 )
@@ -144,6 +147,31 @@ func TestWhatIsPutOffStaysInOrder(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Whose turn is at the same instant goes in the order in which the turns were set, or a run would hang on how the list is kept.
+func TestThoseWhoWaitStandInTheOrderOfTheirTurns(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var s scheduler
+		var want []waits
+		for place := range rapid.IntRange(0, 60).Draw(t, "n") {
+			who, free := waits{int64(rapid.IntRange(0, 8).Draw(t, "until")), place}, len(s.waits)
+			switch rapid.IntRange(0, 2).Draw(t, "what") {
+			case 0: // the first has his turn, and waits on
+				if free == 0 {
+					continue
+				}
+				who.place, free = want[0].place, 0
+				want = want[1:]
+			default:
+				s.waits = append(s.waits, waits{})
+			}
+			s.wait(free, who)
+			want = append(want, who)
+			slices.SortStableFunc(want, func(a, b waits) int { return cmp.Compare(a.until, b.until) })
+			require.Equal(t, want, s.waits)
+		}
+	})
 }
 
 // In good times nobody may be put off: what is pending then must finish.

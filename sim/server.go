@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"parley/raft"
@@ -158,11 +159,26 @@ func (w *World) start(e *event) {
 	}
 }
 
-// tell puts an event into the node's inbox. The loop takes it at once, or when it is
-// done with other things, together with all that came meanwhile.
-func (s *server) tell(in node.Event) {
+// tell puts an event into the node's inbox.
+func (s *server) tell(in *node.Event) {
+	*s.event(in.Kind) = *in
+	s.told()
+}
+
+// event returns the next place in the inbox, for an event of which nothing is said yet but its kind: they are large, and most
+// say little. Who has filled it in calls told.
+func (s *server) event(kind node.EventKind) *node.Event {
+	s.inbox = slices.Grow(s.inbox, 1)
+	s.inbox = s.inbox[:len(s.inbox)+1] // blank: see empty
+	in := &s.inbox[len(s.inbox)-1]
+	in.Kind = kind
+	return in
+}
+
+// told has the loop take what is in the inbox: at once, or when it is done with other things, together with all that
+// comes meanwhile.
+func (s *server) told() {
 	w := s.w
-	s.inbox = append(s.inbox, in)
 	if w.plan.Node.Loop == 0 {
 		s.run()
 		return

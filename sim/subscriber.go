@@ -103,7 +103,7 @@ func (w *World) subscribe(e *event) {
 	w.heap.push(event{at: w.now + int64(s.plan.Stay), priority: priorityNormal, kind: eventSubscribe, who: int32(s.number), arg: s.attempt})
 	ev.Ticket = s.stream
 	server.streamOpens(s)
-	server.tell(ev)
+	server.tell(&ev)
 }
 
 // push sends a frame to its subscriber.
@@ -249,7 +249,9 @@ func (w *World) taken(e *event) {
 	if w.trace.on() {
 		w.trace.say("subscriber %d took a frame", s.number)
 	}
-	server.tell(node.Event{Kind: node.EventTaken, Ticket: ticket, From: s.from, Frames: 1})
+	in := server.event(node.EventTaken)
+	in.Ticket, in.From, in.Frames = ticket, s.from, 1
+	server.told()
 	if server.up && w.team != nil {
 		s.says(server)
 	}

@@ -108,7 +108,8 @@ func (w *World) substitute(p *packet, m *raft.Message) *raft.Message {
 	}
 	w.cover.Substituted++
 	p.bytes = append(p.bytes[:0], earlier...)
-	late := w.unpack(earlier)
+	var late raft.Message
+	w.unpack(&late, earlier)
 	p.kind = late.Kind
 	if w.trace.on() {
 		w.trace.notes = append(w.trace.notes, " (in its place "...)

@@ -39,7 +39,7 @@ func (s *subscriber) says(server *server) {
 		said.head.Proof[0]++
 	}
 	w.team.said = append(w.team.said, said)
-	server.tell(node.Event{Kind: node.EventNotice, Command: node.Command{Body: statemachine.AppendNotice(nil, said.head, &said.notice)}})
+	server.tell(&node.Event{Kind: node.EventNotice, Command: node.Command{Body: statemachine.AppendNotice(nil, said.head, &said.notice)}})
 }
 
 // judgeNotice looks at a notice as it leaves a node.

@@ -146,7 +146,7 @@ func (s *server) failed(err error) bool {
 	}
 	s.disk.busy = true // nothing more is written
 	epoch := s.epoch
-	s.inbox = append(s.inbox, node.Event{Kind: node.EventDiskFailed, Err: err})
+	s.event(node.EventDiskFailed).Err = err
 	s.run()
 	if s.epoch == epoch {
 		s.w.violate(Stopped, "Node %d goes on after its disk failed: %v.", s.id, err)

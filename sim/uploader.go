@@ -249,7 +249,7 @@ func (w *World) fileRequest(e *event) {
 		u.answers(fileAnswer{attempt: r.attempt, lost: true})
 		return
 	}
-	s.tell(r.event)
+	s.tell(&r.event)
 }
 
 // answerUploader sends a node's answer to who asked. A confirmation is judged as it leaves.

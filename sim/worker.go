@@ -17,7 +17,9 @@ func (s *server) work(tasks []node.Task) {
 			s.w.judgeMade(s, &tasks[i].Base)
 		}
 	}
-	s.tasks = append(s.tasks, tasks...)
+	if len(tasks) > 0 {
+		s.tasks = append(s.tasks, tasks...)
+	}
 	s.workOn()
 }
 
@@ -80,7 +82,8 @@ func (w *World) task(e *event) {
 		w.reaches(s, StageDecode)
 	}
 	epoch := s.epoch
-	s.tell(node.Event{Kind: node.EventTask, Done: &done})
+	s.event(node.EventTask).Done = &done
+	s.told()
 	if s.epoch == epoch {
 		s.workOn()
 	}

@@ -206,11 +206,15 @@ func newWorld(p *Plan, o Options) *World {
 // run takes events off the heap until the time is over or a judge speaks.
 func (w *World) run() {
 	end := int64(w.plan.Duration)
-	for w.violation == nil && !w.heap.empty() {
-		e := w.heap.pop()
-		if e.at > end {
+	for w.violation == nil {
+		if w.turnComes(end) {
+			w.turn()
+			continue
+		}
+		if w.heap.empty() || w.heap.next() > end {
 			break
 		}
+		e := w.heap.pop()
 		w.now = e.at
 		if w.deferred(&e) || w.scheduler.plan.Kind != SchedulerUniform && w.putsOff(&e) {
 			continue
@@ -336,8 +340,6 @@ func (w *World) happen(e *event) {
 		w.used(e)
 	case eventFlap:
 		w.flap(e)
-	case eventTurn:
-		w.turn(e)
 	}
 }
 

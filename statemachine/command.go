@@ -2,6 +2,7 @@ package statemachine
 
 import (
 	"math"
+	"slices"
 
 	"parley/raft"
 )
@@ -27,7 +28,7 @@ type Send struct {
 
 // AppendSend appends the command's bytes to dst.
 func AppendSend(dst []byte, s Send) []byte {
-	dst = append(dst, codecVersion, commandSend)
+	dst = append(slices.Grow(dst, 2+8+4+len(s.Channel)+4+len(s.Text)), codecVersion, commandSend)
 	dst = appendU64(dst, uint64(s.Wall))
 	dst = appendString(dst, s.Channel)
 	return appendString(dst, s.Text)
@@ -53,7 +54,7 @@ type History struct {
 
 // AppendHistory appends the query's bytes to dst.
 func AppendHistory(dst []byte, h History) []byte {
-	dst = append(dst, codecVersion, queryHistory)
+	dst = append(slices.Grow(dst, 3+3*8+4+len(h.Channel)), codecVersion, queryHistory)
 	dst = appendBool(dst, h.Forward || h.After != 0)
 	dst = appendU64(dst, uint64(h.After))
 	dst = appendU64(dst, uint64(h.Before))

@@ -105,7 +105,8 @@ func DecodeEvents(src []byte) ([]Event, error) {
 //	u8 kind | string channel | string key of the object
 //	u8 kind | string lock | string lock event
 func (m *Machine) recordEvent(p raft.Position, kind EventKind, place, object string) {
-	m.RecordRow(p, appendString(appendString([]byte{byte(kind)}, place), object))
+	row := append(make([]byte, 0, 1+4+len(place)+4+len(object)), byte(kind))
+	m.RecordRow(p, appendString(appendString(row, place), object))
 }
 
 // recordLock records what became of a lock.

@@ -68,7 +68,7 @@ func readLockRow(name string, row []byte) lockRow {
 
 // putLock writes a lock that has no rows, or none any more; see dropLock.
 func (m *Machine) putLock(l *lockRow) {
-	row := appendU64(nil, uint64(l.fence))
+	row := appendU64(make([]byte, 0, 6*8+4+len(l.holder)), uint64(l.fence))
 	row = appendU64(row, l.session)
 	row = appendU64(row, uint64(l.since))
 	row = appendU64(row, uint64(l.ttl))

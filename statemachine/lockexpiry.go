@@ -51,7 +51,7 @@ func (m *Machine) time() logTime {
 
 func (m *Machine) setTime(at node.Applied) {
 	if m.time() != (logTime{at.Time, uint64(at.Term)}) {
-		m.Write(state.TableMarks, markTime, appendU64(appendU64(nil, uint64(at.Time)), uint64(at.Term)))
+		m.Write(state.TableMarks, markTime, appendU64(appendU64(make([]byte, 0, 2*8), uint64(at.Time)), uint64(at.Term)))
 	}
 }
 

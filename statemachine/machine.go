@@ -3,6 +3,7 @@ package statemachine
 import (
 	"encoding/binary"
 	"io"
+	"slices"
 
 	"parley/raft"
 	"parley/raft/node"
@@ -72,18 +73,21 @@ const replyBytes = 512
 // kind; the old one stays readable.
 const bodyVersion = 2
 
+// bodyBytes is room for most of them.
+const bodyBytes = 128
+
 // AppendCommand appends a command's bytes: what Apply reads.
 //
 //	u8 version=2 | u8 kind | head | the command's fields
 func AppendCommand(dst []byte, h state.Head, c state.Command) []byte {
-	return state.Append(state.Append(append(dst, bodyVersion, c.Kind()), &h), c)
+	return state.Append(state.Append(append(slices.Grow(dst, bodyBytes), bodyVersion, c.Kind()), &h), c)
 }
 
 // AppendQuery appends a query's bytes: what Query reads.
 //
 //	u8 version=2 | u8 kind | head | the query's fields
 func AppendQuery(dst []byte, h state.Head, q state.Query) []byte {
-	return state.Append(state.Append(append(dst, bodyVersion, q.Kind()), &h), q)
+	return state.Append(state.Append(append(slices.Grow(dst, bodyBytes), bodyVersion, q.Kind()), &h), q)
 }
 
 func (m *Machine) applyTeam(at node.Applied, blobs node.Names, body []byte) (state.Coded, *state.Refusal) {

@@ -2,6 +2,7 @@ package statemachine
 
 import (
 	"fmt"
+	"slices"
 
 	"parley/raft"
 )
@@ -105,7 +106,7 @@ type SendReply struct {
 }
 
 func appendSendReply(dst []byte, s SendReply) []byte {
-	dst = append(dst, codecVersion, byte(CodeOK))
+	dst = append(slices.Grow(dst, 2+8+4+len(s.Channel)), codecVersion, byte(CodeOK))
 	dst = appendU64(dst, uint64(s.Position))
 	return appendString(dst, s.Channel)
 }
@@ -135,7 +136,7 @@ type Message struct {
 }
 
 func appendMessage(dst []byte, m Message) []byte {
-	dst = appendU64(dst, uint64(m.Position))
+	dst = appendU64(slices.Grow(dst, 3*8+4+len(m.Sender)+4+len(m.Text)), uint64(m.Position))
 	dst = appendU64(dst, uint64(m.Time))
 	dst = appendU64(dst, uint64(m.Wall))
 	dst = appendString(dst, m.Sender)

@@ -1,6 +1,8 @@
 package blob
 
 import (
+	"slices"
+
 	"parley/raft"
 )
 
@@ -50,4 +52,4 @@ func (r *Replicator) nextHeld(from Sum) *record {
 	return nil
 }
 
-func (r *Replicator) anyHeld() bool { return r.nextHeld(Sum{}) != nil }
+func (r *Replicator) anyHeld() bool { return slices.ContainsFunc(r.blobs, (*record).steady) }

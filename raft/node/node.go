@@ -218,7 +218,7 @@ func (n *Node) event(ev *Event) {
 		n.cancel(ev.Ticket)
 	case EventStored:
 		if n.raft != nil {
-			n.in = append(n.in, raft.Input{Kind: raft.InputStored, Stored: ev.Stored})
+			n.input(raft.InputStored).Stored = ev.Stored
 			n.logMoved(ev.Stored)
 		}
 	case EventIdentityStored:
@@ -243,12 +243,21 @@ func (n *Node) event(ev *Event) {
 		n.spread(ev.Command.Body)
 	case EventPeerLost:
 		if n.raft != nil {
-			n.in = append(n.in, raft.Input{Kind: raft.InputPeerLost, Peer: ev.Peer})
+			n.input(raft.InputPeerLost).Peer = ev.Peer
 			n.blobInput(blob.Input{Kind: blob.InputPeerLost, Peer: ev.Peer})
 		}
 	default:
 		broken("event of kind %d", ev.Kind)
 	}
+}
+
+// input returns the next input of this Step, of which nothing is said yet but its kind. It is large, and most say little.
+func (n *Node) input(kind raft.InputKind) *raft.Input {
+	n.in = slices.Grow(n.in, 1)
+	n.in = n.in[:len(n.in)+1] // blank: a Step clears what it used
+	in := &n.in[len(n.in)-1]
+	in.Kind = kind
+	return in
 }
 
 // eventWhileStopping refuses what would wait for an answer.
@@ -291,7 +300,7 @@ func (n *Node) message(m *raft.Message) {
 		if m.Term >= n.term && (m.Kind == raft.MsgAppend || m.Kind == raft.MsgHeartbeat) {
 			n.heard, n.heardAt = m.From.ID, n.now
 		}
-		n.in = append(n.in, raft.Input{Kind: raft.InputMessage, Message: m})
+		n.input(raft.InputMessage).Message = m
 	}
 }
 

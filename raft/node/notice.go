@@ -59,8 +59,11 @@ func (n *Node) hear(said []byte) {
 // tellNotices pushes what was heard in this Step to the streams that have everything else. What there is to see of it is
 // asked of the state that this Step ends with.
 func (n *Node) tellNotices() {
+	if len(n.notices) == 0 {
+		return
+	}
 	h, ok := n.sm.(Herald)
-	if !ok || len(n.notices) == 0 {
+	if !ok {
 		return
 	}
 	for _, said := range n.notices {

@@ -80,7 +80,7 @@ func (n *Node) query(t Ticket, q *Query) {
 		n.refuse(t, CodeBusy)
 	default:
 		n.reads.add(pendingRead{t, q.Body, q.Off, q.Whole})
-		n.in = append(n.in, raft.Input{Kind: raft.InputRead, Ticket: uint64(t)})
+		n.input(raft.InputRead).Ticket = uint64(t)
 	}
 }
 

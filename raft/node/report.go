@@ -339,6 +339,7 @@ func decodeReport(p []byte) (r report, ok bool) {
 	}
 	le := binary.LittleEndian
 	r.level = le.Uint32(p[1:])
+	r.marks = slices.Grow(r.marks, int(p[5]))
 	for i := range int(p[5]) {
 		at := p[reportHead+markLen*i:]
 		m := mark{raft.Index(le.Uint64(at)), Hash{le.Uint64(at[8:]), le.Uint64(at[16:])}}

@@ -25,7 +25,7 @@ type page[T any] struct {
 }
 
 // at returns an element to be read, until the next call of own.
-func (p *pages[T]) at(i int32) *T { return &p.table[i/pageSlots].slots[i%pageSlots] }
+func (p *pages[T]) at(i int32) *T { return &p.table[uint32(i)/pageSlots].slots[uint32(i)%pageSlots] }
 
 // own returns an element to be changed, until the next clone.
 func (p *pages[T]) own(i int32) *T {

@@ -2,6 +2,7 @@ package wal
 
 import (
 	"hash/crc32"
+	"slices"
 
 	"parley/raft"
 )
@@ -220,40 +221,31 @@ func frameSum(cluster raft.ClusterID, block, table []byte) uint32 {
 	return crc32.Update(crc32.Update(^sum, castagnoli, block), castagnoli, table)
 }
 
-// decodeBlock reads a header or trailer from the start of p. What it accepts has a
-// right checksum and lengths that fit one another; the rest is for the caller.
-func decodeBlock(p []byte, magic uint32) (b block, length int, ok bool) {
+// decode reads a header or trailer from the start of p. What it accepts has a
+// right checksum and lengths that fit one another; the rest is for the caller. The memory of b's runs is used again.
+func (b *block) decode(p []byte, magic uint32) (length int, ok bool) {
 	if len(p) < blockMin || le.Uint32(p) != magic {
-		return block{}, 0, false
+		return 0, false
 	}
 	length = int(le.Uint32(p[4:]))
 	runs := int(le.Uint32(p[blockFixed-4:]))
 	if length < blockMin || length > len(p) || runs != (length-blockMin)/runBytes || length != blockLen(runs) {
-		return block{}, 0, false
+		return 0, false
 	}
 	if le.Uint32(p[length-4:]) != checksum(p[:length-4]) {
-		return block{}, 0, false
+		return 0, false
 	}
-	b = block{
-		segment:  le.Uint64(p[8:]),
-		offset:   int64(le.Uint64(p[16:])),
-		batch:    le.Uint64(p[24:]),
-		sectors:  le.Uint32(p[32:]),
-		prev:     le.Uint32(p[36:]),
-		claim:    decodeClaim(p[40:]),
-		cut:      decodeCut(p[cutAt:]),
-		truncate: raft.Index(le.Uint64(p[cutAt+16:])),
-		first:    raft.Index(le.Uint64(p[cutAt+24:])),
-		entries:  le.Uint32(p[countsAt:]),
-		fills:    le.Uint32(p[countsAt+4:]),
-		reset:    le.Uint32(p[countsAt+8:]) != 0,
-		frame:    le.Uint32(p[length-8:]),
-	}
-	if runs > 0 {
-		b.runs = make([]run, runs)
-		decodeRuns(b.runs, p[blockFixed:])
-	}
-	return b, length, true
+	b.segment, b.offset, b.batch = le.Uint64(p[8:]), int64(le.Uint64(p[16:])), le.Uint64(p[24:])
+	b.sectors, b.prev = le.Uint32(p[32:]), le.Uint32(p[36:])
+	b.claim.decode(p[40:])
+	b.cut = decodeCut(p[cutAt:])
+	b.truncate, b.first = raft.Index(le.Uint64(p[cutAt+16:])), raft.Index(le.Uint64(p[cutAt+24:]))
+	b.entries, b.fills = le.Uint32(p[countsAt:]), le.Uint32(p[countsAt+4:])
+	b.reset = le.Uint32(p[countsAt+8:]) != 0
+	b.runs = slices.Grow(b.runs[:0], runs)[:runs]
+	decodeRuns(b.runs, p[blockFixed:])
+	b.frame = le.Uint32(p[length-8:])
+	return length, true
 }
 
 // isAt says whether a block was written for this place.

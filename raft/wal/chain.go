@@ -74,18 +74,23 @@ func (s *scan) olderThan(number uint64) uint64 {
 
 // lookHeader reads a segment's header from either copy.
 func (s *scan) lookHeader(number uint64) (link, error) {
-	name := segmentName(number)
+	name := s.nameOf(number)
+	path := join(s.dir, name)
+	data, err := s.readFile(path, 0, bodyStart)
+	if err != nil {
+		return link{}, err
+	}
 	var memory [2]mark
-	good, worn, err := s.readMarks(memory[:0], name, segmentMagic)
+	good, worn, err := s.readMarks(memory[:0], data, name, segmentMagic)
 	if err != nil {
 		return link{}, err
 	}
 	if len(good) == 0 {
 		note := s.damage(Damage{File: name, Number: number, What: "header checksum mismatch, in both copies"})
-		return link{mark: mark{number: number}, name: name, note: note}, nil
+		return link{mark: mark{number: number}, name: name, path: path, note: note}, nil
 	}
 	s.was.Worn = append(s.was.Worn, worn...)
-	return link{mark: good[0], name: name, readable: true, note: -1}, nil
+	return link{mark: good[0], name: name, path: path, readable: true, note: -1}, nil
 }
 
 // enter begins a segment: where its first batch is, and whether there is one to be looked for.
@@ -105,7 +110,7 @@ func (s *scan) enter(i int, data []byte) (at place, ok bool) {
 	case i == 0:
 		s.begin(g)
 	case arrived && g.known && (g.standing != standing{s.p.claim, s.cut}):
-		s.open(s.damage(Damage{File: segmentName(g.number), Number: g.number, What: "the header contradicts the log before it"}))
+		s.open(s.damage(Damage{File: g.name, Number: g.number, What: "the header contradicts the log before it"}))
 		s.stand(g.standing, g.at)
 	case arrived:
 		s.unsure, s.sealed = false, false
@@ -167,6 +172,6 @@ func (s *scan) elsewhere(g *link) int {
 	if g.note >= 0 {
 		return g.note
 	}
-	return s.damage(Damage{File: segmentName(s.tail.segment), Number: s.tail.segment, Offset: s.tail.offset, Batch: s.tail.batch + 1,
+	return s.damage(Damage{File: s.nameOf(s.tail.segment), Number: s.tail.segment, Offset: s.tail.offset, Batch: s.tail.batch + 1,
 		What: fmt.Sprintf("segment %d continues from elsewhere", g.number)})
 }

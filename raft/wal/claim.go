@@ -162,20 +162,15 @@ func appendClaim(dst []byte, c *claim) []byte {
 	return appendRuns(dst, c.recent[:])
 }
 
-func decodeClaim(p []byte) claim {
-	c := claim{
-		hard: raft.HardState{
-			Term:  raft.Term(le.Uint64(p[0:])),
-			Vote:  raft.Ident{ID: raft.NodeID(le.Uint64(p[8:])), Inc: raft.Incarnation(le.Uint64(p[16:]))},
-			Floor: decodeID(p[24:]),
-		},
-		config: raft.Index(le.Uint64(p[40:])),
-		base:   decodeID(p[48:]),
-		last:   decodeID(p[64:]),
-		oldest: le.Uint64(p[80:]),
-	}
+func (c *claim) decode(p []byte) {
+	p = p[:claimBytes]
+	c.hard.Term = raft.Term(le.Uint64(p[0:]))
+	c.hard.Vote = raft.Ident{ID: raft.NodeID(le.Uint64(p[8:])), Inc: raft.Incarnation(le.Uint64(p[16:]))}
+	c.hard.Floor = decodeID(p[24:])
+	c.config = raft.Index(le.Uint64(p[40:]))
+	c.base, c.last = decodeID(p[48:]), decodeID(p[64:])
+	c.oldest = le.Uint64(p[80:])
 	decodeRuns(c.recent[:], p[88:])
-	return c
 }
 
 func appendRuns(dst []byte, runs []run) []byte {
@@ -188,7 +183,8 @@ func appendRuns(dst []byte, runs []run) []byte {
 
 func decodeRuns(runs []run, p []byte) {
 	for i := range runs {
-		runs[i] = run{term: raft.Term(le.Uint64(p[i*runBytes:])), first: raft.Index(le.Uint64(p[i*runBytes+8:]))}
+		runs[i] = run{term: raft.Term(le.Uint64(p)), first: raft.Index(le.Uint64(p[8:]))}
+		p = p[runBytes:]
 	}
 }
 
@@ -205,6 +201,7 @@ func appendStanding(dst []byte, s *standing) []byte {
 	return appendCut(appendClaim(dst, &s.claim), s.cut)
 }
 
-func decodeStanding(p []byte) standing {
-	return standing{claim: decodeClaim(p), cut: decodeCut(p[claimBytes:])}
+func (s *standing) decode(p []byte) {
+	s.claim.decode(p)
+	s.cut = decodeCut(p[claimBytes:])
 }

@@ -160,13 +160,13 @@ func decodeMark(p []byte, magic, file string) (m mark, ok bool, err error) {
 		return mark{}, false, nil
 	}
 	m = mark{
-		format:   version,
-		cluster:  raft.ClusterID(le.Uint64(p[16:])),
-		number:   le.Uint64(p[24:]),
-		at:       decodePlace(p[32:]),
-		known:    le.Uint32(p[60:]) != 0,
-		standing: decodeStanding(p[64:]),
+		format:  version,
+		cluster: raft.ClusterID(le.Uint64(p[16:])),
+		number:  le.Uint64(p[24:]),
+		at:      decodePlace(p[32:]),
+		known:   le.Uint32(p[60:]) != 0,
 	}
+	m.standing.decode(p[64:])
 	return m, m.claim.sane() && m.claim.oldest <= m.at.segment && m.at.batch < batchLimit, nil
 }
 

@@ -81,7 +81,7 @@ func (d *Damage) cost(damaged []span, from, last raft.Index) {
 
 // skip notes a damaged batch and finds the next one.
 func (s *scan) skip(data []byte, at place, r *reading) (next place, ok bool) {
-	d := Damage{File: segmentName(at.segment), Number: at.segment, Offset: at.offset, Batch: at.batch + 1, What: r.what}
+	d := Damage{File: s.nameOf(at.segment), Number: at.segment, Offset: at.offset, Batch: at.batch + 1, What: r.what}
 	if r.whole {
 		d.What = "batch does not fit the log before it"
 	}
@@ -164,7 +164,7 @@ func (s *scan) sort() {
 	}
 	s.was.Damage = costly
 	if n := len(s.p.damaged); n > 0 && len(costly) == 0 {
-		s.damage(Damage{File: segmentName(s.chain[0].number), Number: s.chain[0].number, What: "the log begins behind its base",
+		s.damage(Damage{File: s.chain[0].name, Number: s.chain[0].number, What: "the log begins behind its base",
 			First: s.p.damaged[0].first, Last: s.p.damaged[n-1].last})
 	}
 }

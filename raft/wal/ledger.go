@@ -214,7 +214,11 @@ func find(entries []raft.Entry, i raft.Index) (int, bool) {
 	if n == 0 || i > entries[n-1].Index {
 		return n, false
 	}
-	if at := i - entries[0].Index; at < raft.Index(n) && entries[at].Index == i {
+	first := entries[0].Index
+	if i < first {
+		return 0, false
+	}
+	if at := i - first; at < raft.Index(n) && entries[at].Index == i {
 		return int(at), true
 	}
 	return slices.BinarySearchFunc(entries, i, func(e raft.Entry, i raft.Index) int { return cmp.Compare(e.Index, i) })

@@ -27,41 +27,46 @@ type expected struct {
 	at      place // segment and offset where it begins; the batch and frame before it
 }
 
-// readBatch reads the batch that should begin at a place of data.
-func (u *unstuffer) readBatch(data []byte, want expected) reading {
+// forget makes room for what another place holds.
+func (r *reading) forget() {
+	*r = reading{block: block{runs: r.block.runs[:0]}, entries: r.entries[:0], fills: r.fills[:0]}
+}
+
+// readBatch reads into r the batch that should begin at a place of data.
+func (u *unstuffer) readBatch(r *reading, data []byte, want expected) {
+	r.forget()
 	n := want.at.batch + 1
 	at, tag := want.at.offset, want.tags.of(n)
 	if at+sectorBytes > int64(len(data)) || tagAt(data, at) != tag {
-		if r, ok := u.readTrailer(data, want); ok {
+		if r.what = "no batch where one should begin"; u.readTrailer(r, data, want) {
 			r.what = "first sector of the batch is missing"
-			return r
 		}
-		return reading{what: "no batch where one should begin"}
+		return
 	}
 	stream, sectors := u.destuff(data[at:], tag)
-	blk, length, ok := decodeBlock(stream, headerMagic)
-	if !ok || !blk.isAt(want.at.segment, at, n) || !blk.sane() {
-		r, _ := u.readTrailer(data, want)
+	b := &r.block
+	length, ok := b.decode(stream, headerMagic)
+	if !ok || !b.isAt(want.at.segment, at, n) || !b.sane() {
+		u.readTrailer(r, data, want)
 		r.what = "batch header checksum mismatch"
-		return r
+		return
 	}
-	r := reading{block: blk, known: true}
+	r.known = true
 	r.listed, r.what = r.list(stream, length, want)
 	switch {
 	case r.what != "":
-	case sectors < int64(blk.sectors):
+	case sectors < int64(b.sectors):
 		r.what = "batch is cut off"
-	case !trailerMatches(stream, length, blk.sectors):
+	case !trailerMatches(stream, length, b.sectors):
 		r.what = "batch trailer does not match its header"
-	case blk.prev != want.at.frame:
+	case b.prev != want.at.frame:
 		r.complete, r.what = true, "batch does not follow the one before"
 	default:
 		r.complete, r.whole = true, true
 	}
 	if !r.listed {
-		r.entries, r.fills = nil, nil
+		r.entries, r.fills = r.entries[:0], r.fills[:0]
 	}
-	return r
 }
 
 // list reads table and payloads. It is not listed if the table can't be trusted;
@@ -79,7 +84,7 @@ func (r *reading) list(stream []byte, length int, want expected) (listed bool, w
 	}
 	payloads := payloadBytes(stream[length:records], stream[records:end])
 	l := lister{cluster: want.cluster, rest: bytes.Clone(stream[end:min(end+payloads, uint64(len(stream)))])}
-	r.entries = make([]raft.Entry, 0, b.entries)
+	r.entries = slices.Grow(r.entries, int(b.entries))
 	run := 0
 	for i := range raft.Index(b.entries) {
 		id := raft.EntryID{Index: b.first + i}
@@ -168,8 +173,8 @@ func trailerMatches(stream []byte, length int, sectors uint32) bool {
 	return bytes.Equal(trailer[4:sums], header[4:sums]) && le.Uint32(trailer[sums:]) == checksum(trailer[:sums])
 }
 
-// readTrailer looks for the trailer of a batch whose header is lost.
-func (u *unstuffer) readTrailer(data []byte, want expected) (reading, bool) {
+// readTrailer looks for the trailer of a batch whose header is lost, and reports whether it is there.
+func (u *unstuffer) readTrailer(r *reading, data []byte, want expected) bool {
 	n := want.at.batch + 1
 	tag := want.tags.of(n)
 	for at := want.at.offset; at+sectorBytes <= int64(len(data)); at += sectorBytes {
@@ -184,11 +189,13 @@ func (u *unstuffer) readTrailer(data []byte, want expected) (reading, bool) {
 			continue
 		}
 		stream, _ := u.destuff(data[at:], tag)
-		if b, _, ok := decodeBlock(stream, trailerMagic); ok && b.isAt(want.at.segment, want.at.offset, n) && b.sane() {
-			return reading{block: b, known: true}, true
+		b := &r.block
+		if _, ok := b.decode(stream, trailerMagic); ok && b.isAt(want.at.segment, want.at.offset, n) && b.sane() {
+			r.known = true
+			return true
 		}
 	}
-	return reading{}, false
+	return false
 }
 
 // unstuffer takes streams out of their sectors, one after the other, into memory that it keeps: what is kept of a stream
@@ -271,7 +278,7 @@ func behind(data []byte, at int64, n uint64, t tags) (r remains) {
 }
 
 // findBatch looks for the first readable header of a batch after n.
-func (u *unstuffer) findBatch(data []byte, segment uint64, at int64, n uint64, t tags) (block, bool) {
+func (u *unstuffer) findBatch(data []byte, segment uint64, at int64, n uint64, t tags) (b block, found bool) {
 	for ; at+sectorBytes <= int64(len(data)); at += sectorBytes {
 		if le.Uint32(data[at+tagBytes:]) != headerMagic {
 			continue
@@ -282,7 +289,7 @@ func (u *unstuffer) findBatch(data []byte, segment uint64, at int64, n uint64, t
 			continue
 		}
 		stream, _ := u.destuff(data[at:], tag)
-		if b, _, ok := decodeBlock(stream, headerMagic); ok && b.isAt(segment, at, later) && b.sane() {
+		if _, ok := b.decode(stream, headerMagic); ok && b.isAt(segment, at, later) && b.sane() {
 			return b, true
 		}
 	}

@@ -113,7 +113,7 @@ func (s *scan) canGoOn() bool {
 // goOn opens the newest segment behind its last batch.
 func (l *Log) goOn(s *scan) (from place, err error) {
 	g := &s.chain[len(s.chain)-1]
-	f, err := l.fs.Open(l.path(segmentName(g.number)))
+	f, err := l.fs.Open(g.path)
 	if err != nil {
 		return place{}, err
 	}
@@ -213,14 +213,14 @@ func (l *Log) remember(s *scan) error {
 func (l *Log) giveBack(s *scan, from place) error {
 	fresh := l.segments // what this start made, or goes on in
 	var kept []segment
-	for _, number := range s.numbers {
+	for i, number := range s.numbers {
 		if number == fresh[0].number {
 			continue
 		} else if number <= from.segment && s.linkOf(number) != nil {
 			kept = append(kept, segment{number: number})
 			continue
 		}
-		if err := l.fs.Remove(l.path(segmentName(number))); err != nil {
+		if err := l.fs.Remove(l.path(s.names[i])); err != nil {
 			return err
 		}
 	}
@@ -235,7 +235,7 @@ func (l *Log) giveBack(s *scan, from place) error {
 		case g.number < from.segment:
 			end = s.chain[i+1].at.offset
 		}
-		if err := l.cutOff(segmentName(g.number), end); err != nil {
+		if err := l.cutOff(g.path, end); err != nil {
 			return err
 		}
 	}
@@ -245,9 +245,9 @@ func (l *Log) giveBack(s *scan, from place) error {
 // cutOff shortens a file to an offset, at the end of the file system's block: in the
 // block itself a file system would have to write zeros beside batches that are
 // synced. The sync is for machines that crash shortly after every start.
-func (l *Log) cutOff(name string, end int64) error {
+func (l *Log) cutOff(path string, end int64) error {
 	end = (end + blockBytes - 1) / blockBytes * blockBytes
-	f, err := l.fs.Open(l.path(name))
+	f, err := l.fs.Open(path)
 	if err != nil {
 		return err
 	}

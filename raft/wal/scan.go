@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"slices"
@@ -22,6 +23,7 @@ type scan struct {
 	empty    bool     // the directory holds nothing at all
 	temps    []string // files that are no part of the log
 	numbers  []uint64 // of all segments there are
+	names    []string // theirs
 	chain    []link   // the segments that are part of the log, oldest first
 	sealFile bool
 	sealBad  bool // no slot is readable, or there is no file
@@ -32,8 +34,8 @@ type scan struct {
 	p     replay
 	tail  place    // the end of the last batch that counts
 	cut   cut      // there
-	last  *reading // that batch, if it is whole: read
-	read  reading
+	last  *reading // that batch, if it is whole: one of reads
+	reads [2]reading
 	prior mark // where it begins, as a header would say it
 	stray bool // what lies where nothing was written is damaged
 
@@ -46,9 +48,10 @@ type scan struct {
 type link struct {
 	mark
 	name     string
-	readable bool // the header is; otherwise only its number is known
-	joined   bool // it continues from the link before it
-	note     int  // why it is not joined: in was.Damage, or -1
+	path     string // the same, behind the directory's
+	readable bool   // the header is; otherwise only its number is known
+	joined   bool   // it continues from the link before it
+	note     int    // why it is not joined: in was.Damage, or -1
 	end      int64
 	batches  uint64
 }
@@ -79,7 +82,7 @@ func lookFrom(fs vfs.FS, dir string, cluster raft.ClusterID, oldest uint64) (*sc
 	s.empty = len(names) == 0
 	for _, name := range names {
 		if number, ok := segmentNumber(name); ok {
-			s.numbers = append(s.numbers, number)
+			s.numbers, s.names = append(s.numbers, number), append(s.names, name)
 		} else if name == sealName {
 			s.sealFile = true
 		} else if name == nextName || name == sealName+".tmp" {
@@ -99,6 +102,14 @@ func lookFrom(fs vfs.FS, dir string, cluster raft.ClusterID, oldest uint64) (*sc
 	}
 	s.conclude()
 	return s, nil
+}
+
+// nameOf returns the name of a segment, as the directory has it if it is there.
+func (s *scan) nameOf(number uint64) string {
+	if at, ok := slices.BinarySearch(s.numbers, number); ok {
+		return s.names[at]
+	}
+	return segmentName(number)
 }
 
 // damage notes a place that is damaged and returns the note's number. Which entries it
@@ -130,7 +141,11 @@ func (s *scan) lookSeal() error {
 		return nil
 	}
 	var memory [2]mark
-	slots, worn, err := s.readMarks(memory[:0], sealName, sealMagic)
+	data, err := s.readFile(join(s.dir, sealName), 0, bodyStart)
+	if err != nil {
+		return err
+	}
+	slots, worn, err := s.readMarks(memory[:0], data, sealName, sealMagic)
 	if err != nil {
 		return err
 	}
@@ -151,12 +166,8 @@ func (s *scan) lookSeal() error {
 	return nil
 }
 
-// readMarks reads the two copies of a header, or the two slots of the seal, and adds those to good that are.
-func (s *scan) readMarks(good []mark, name, magic string) (_ []mark, worn []Damage, err error) {
-	data, err := s.readFile(name, bodyStart)
-	if err != nil {
-		return nil, nil, err
-	}
+// readMarks reads the two copies of a header, or the two slots of the seal, at the start of a file, and adds those to good that are.
+func (s *scan) readMarks(good []mark, data []byte, name, magic string) (_ []mark, worn []Damage, err error) {
 	number, what := uint64(0), "slot checksum mismatch"
 	if magic == segmentMagic {
 		number, _ = segmentNumber(name)
@@ -164,6 +175,10 @@ func (s *scan) readMarks(good []mark, name, magic string) (_ []mark, worn []Dama
 	}
 	for i := range int64(2) {
 		at := min(i*blockBytes, int64(len(data)))
+		if len(good) == 1 && number != 0 && sameMark(data) {
+			good = append(good, good[0])
+			continue
+		}
 		m, ok, err := decodeMark(data[at:], magic, name)
 		if err != nil {
 			return nil, nil, err
@@ -180,6 +195,11 @@ func (s *scan) readMarks(good []mark, name, magic string) (_ []mark, worn []Dama
 	return good, worn, nil
 }
 
+// sameMark reports whether the two copies of a header are alike, byte for byte.
+func sameMark(data []byte) bool {
+	return len(data) >= blockBytes+markBytes && bytes.Equal(data[:markBytes], data[blockBytes:blockBytes+markBytes])
+}
+
 // lookSegment replays one segment of the chain.
 func (s *scan) lookSegment(i int) error {
 	g := &s.chain[i]
@@ -189,25 +209,26 @@ func (s *scan) lookSegment(i int) error {
 	if joined {
 		limit = s.chain[i+1].at.offset
 	}
-	data, err := s.readFile(g.name, limit)
+	data, err := s.readFile(g.path, bodyStart, limit)
 	if err != nil {
 		return err
 	}
 	at, ok := s.enter(i, data)
 	for ok && (!joined || at.offset < limit) {
-		r := s.readBatch(data, expected{cluster: s.cluster, tags: s.tags, at: at})
+		r := s.other()
+		s.readBatch(r, data, expected{cluster: s.cluster, tags: s.tags, at: at})
 		if r.whole && (s.gap.open || s.follows(&r.block)) {
-			s.take(&r, at)
+			s.take(r, at)
 			at = s.tail
 			continue
 		}
-		if newest && !s.gap.open && s.isEnd(data, at, &r) {
+		if newest && !s.gap.open && s.isEnd(data, at, r) {
 			break
 		}
 		if !newest && !joined && !behind(data, at.offset, at.batch+1, s.tags).written() {
 			break // as it should end; how the next one begins is another matter
 		}
-		next, found := s.skip(data, at, &r)
+		next, found := s.skip(data, at, r)
 		if !found {
 			break
 		}
@@ -217,6 +238,14 @@ func (s *scan) lookSegment(i int) error {
 		g.batches = at.batch - g.at.batch
 	}
 	return nil
+}
+
+// other returns the reading that is not of the last batch.
+func (s *scan) other() *reading {
+	if s.last == &s.reads[0] {
+		return &s.reads[1]
+	}
+	return &s.reads[0]
 }
 
 // follows says whether a batch fits the log before it.
@@ -243,11 +272,10 @@ func (s *scan) take(r *reading, at place) {
 	s.close(&b.claim, b.cut, b.lastBefore(), at.segment)
 	s.p.apply(r, at.segment)
 	s.cut = b.cut.after(b)
-	s.read = *r
-	s.tail, s.last, s.unsure, s.sealed = endOf(at, b), &s.read, false, false
+	s.tail, s.last, s.unsure, s.sealed = endOf(at, b), r, false, false
 	if b.batch == s.seal.at.batch && b.frame != s.seal.at.frame {
 		// One of the two is left from an earlier life. The next batch tells which, if there is one.
-		s.open(s.damage(Damage{File: segmentName(at.segment), Number: at.segment, Offset: at.offset, Batch: b.batch,
+		s.open(s.damage(Damage{File: s.nameOf(at.segment), Number: at.segment, Offset: at.offset, Batch: b.batch,
 			What: "another batch than the one that was sealed"}))
 		s.close(&b.claim, cut{batch: b.batch + 1}, b.claim.last.Index, 0)
 		s.unsure = true
@@ -301,7 +329,7 @@ func (s *scan) isEnd(data []byte, at place, r *reading) bool {
 		s.unsure = true
 	}
 	if s.stray = rest.stray != 0; s.stray {
-		s.was.Worn = append(s.was.Worn, Damage{File: segmentName(at.segment), Number: at.segment, Offset: rest.stray,
+		s.was.Worn = append(s.was.Worn, Damage{File: s.nameOf(at.segment), Number: at.segment, Offset: rest.stray,
 			What: "damaged where nothing was written"})
 	}
 	return true
@@ -311,7 +339,7 @@ func (s *scan) isEnd(data []byte, at place, r *reading) bool {
 // which nothing is, ended. If not, the fault took the whole block or more, and with it
 // any batch that was written behind the seal.
 func survived(data []byte, end place, t tags) bool {
-	for at := (end.offset - 1) / blockBytes * blockBytes; at+sectorBytes <= min(end.offset, int64(len(data))); at += sectorBytes {
+	for at := max(bodyStart, (end.offset-1)/blockBytes*blockBytes); at+sectorBytes <= min(end.offset, int64(len(data))); at += sectorBytes {
 		if n, ok := t.number(tagAt(data, at)); ok && t.before < n && n <= end.batch {
 			return true
 		}
@@ -319,10 +347,10 @@ func survived(data []byte, end place, t tags) bool {
 	return false
 }
 
-// readFile reads a file up to a limit; a negative limit is none. The bytes are good until the next call: what is
-// kept of them is copied.
-func (s *scan) readFile(name string, limit int64) ([]byte, error) {
-	f, err := s.fs.Open(join(s.dir, name))
+// readFile reads a file from an offset up to a limit; a negative limit is none. The bytes stand where they stand in the file, and what is
+// before them is nothing. They are good until the next call: what is kept of them is copied.
+func (s *scan) readFile(path string, from, limit int64) ([]byte, error) {
+	f, err := s.fs.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -335,8 +363,9 @@ func (s *scan) readFile(name string, limit int64) ([]byte, error) {
 	}
 	s.memory = slices.Grow(s.memory[:0], int(size))
 	data := s.memory[:size]
-	if n, err := f.ReadAt(data, 0); err == io.EOF {
-		data = data[:n]
+	from = min(from, size)
+	if n, err := f.ReadAt(data[from:], from); err == io.EOF {
+		data = data[:from+int64(n)]
 	} else if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}

@@ -113,25 +113,26 @@ func lone(sector []byte) bool {
 	return set == 1
 }
 
-// check16 is the CRC-16 of a batch number's six bytes (CCITT's polynomial, nothing added), as far as it goes.
-func check16(n uint64) (sum uint16) {
-	for shift := batchBits - 8; shift >= 0; shift -= 8 {
-		sum = sum<<8 ^ ccitt[byte(sum>>8)^byte(n>>shift)]
-	}
-	return sum
+// check16 is the CRC-16 of a batch number's six bytes, the highest first (CCITT's polynomial, nothing added). It begins with zero, so
+// that each byte adds what it would add alone.
+func check16(n uint64) uint16 {
+	return ccitt[0][byte(n)] ^ ccitt[1][byte(n>>8)] ^ ccitt[2][byte(n>>16)] ^ ccitt[3][byte(n>>24)] ^ ccitt[4][byte(n>>32)] ^ ccitt[5][byte(n>>40)]
 }
 
-var ccitt = func() (table [256]uint16) {
-	for i := range table {
+// ccitt has for each byte of a batch number, the lowest first, what it adds to the checksum.
+var ccitt = func() (tables [batchBits / 8][256]uint16) {
+	for i := range 256 {
 		sum := uint16(i) << 8
-		for range 8 {
-			if sum&0x8000 != 0 {
-				sum = sum<<1 ^ 0x1021
-			} else {
-				sum <<= 1
+		for place := range tables {
+			for range 8 {
+				if sum&0x8000 != 0 {
+					sum = sum<<1 ^ 0x1021
+				} else {
+					sum <<= 1
+				}
 			}
+			tables[place][i] = sum
 		}
-		table[i] = sum
 	}
-	return table
+	return tables
 }()

@@ -49,7 +49,7 @@ func decodeFrame(frame []byte) ([]raft.Message, error) {
 		if err != nil {
 			return nil, err
 		}
-		if msgs[i], err = raft.DecodeMessage(message); err != nil {
+		if err = msgs[i].Decode(message); err != nil {
 			return nil, err
 		}
 		frame = rest

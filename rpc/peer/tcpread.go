@@ -84,7 +84,7 @@ func (f *inflow) decode(n int) ([]raft.Message, error) {
 	for i := range msgs {
 		message, behind, err := raft.CutFramed(rest)
 		if err == nil {
-			msgs[i], err = raft.DecodeMessage(message)
+			err = msgs[i].Decode(message)
 		}
 		if err != nil {
 			return nil, garbage{err}

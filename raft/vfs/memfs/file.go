@@ -1,6 +1,7 @@
 package memfs
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"slices"
@@ -261,9 +262,11 @@ func (f *FS) own(in *inode, at int) *[pageBytes]byte {
 	}
 	pg := &in.pages[at]
 	if pg.owner != f.owner {
-		b := new([pageBytes]byte)
-		if pg.b != nil {
-			*b = *pg.b
+		b := pg.b
+		if b == nil {
+			b = new([pageBytes]byte)
+		} else {
+			b = (*[pageBytes]byte)(bytes.Clone(b[:])) // which clears nothing before
 		}
 		*pg = page{f.owner, b}
 	}

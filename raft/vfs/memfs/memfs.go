@@ -44,6 +44,7 @@ type FS struct {
 	locks []int // inodes, sorted
 
 	used []bool // memory of collect
+	near int    // where the name stood that was looked up last
 
 	faults
 }
@@ -216,12 +217,7 @@ func (f *FS) List(dir string) ([]string, error) {
 	if !f.isDir(dir) {
 		return nil, fail("list", dir, vfs.ErrNotExist)
 	}
-	names := []string{}
-	for _, e := range f.within(dir) {
-		names = append(names, vfs.Base(e.name))
-	}
-	slices.Sort(names)
-	return names, nil
+	return f.within(dir), nil
 }
 
 // SyncDir makes what was done to a directory durable.
@@ -376,11 +372,20 @@ func find(names []entry, name string) (int, bool) {
 	return from, from < len(names) && names[from].name == name
 }
 
+// lookup returns the inode of a name. Mostly it is the name of the last time, or one beside it.
 func (f *FS) lookup(name string) int {
-	if at, ok := find(f.names, name); ok {
-		return f.names[at].ino
+	for at := max(f.near-1, 0); at <= f.near+1 && at < len(f.names); at++ {
+		if e := &f.names[at]; e.name == name {
+			f.near = at
+			return e.ino
+		}
 	}
-	return none
+	at, ok := find(f.names, name)
+	if !ok {
+		return none
+	}
+	f.near = at
+	return f.names[at].ino
 }
 
 func (f *FS) isDir(name string) bool {
@@ -391,20 +396,21 @@ func (f *FS) isDir(name string) bool {
 	return ino != none && f.inodes[ino].dir
 }
 
-// within returns the entries directly inside a directory. All that is in it at any depth stands together.
-func (f *FS) within(dir string) []entry {
+// within returns the names directly inside a directory, sorted. All that is in it at any depth stands together.
+func (f *FS) within(dir string) []string {
 	from, inside := 0, ""
 	if dir != "." {
 		inside = dir + "/"
 		from, _ = find(f.names, inside)
 	}
-	var in []entry
-	for _, e := range f.names[from:] {
-		if !strings.HasPrefix(e.name, inside) {
-			break
-		}
-		if parent(e.name) == dir {
-			in = append(in, e)
+	to := from
+	for to < len(f.names) && strings.HasPrefix(f.names[to].name, inside) {
+		to++
+	}
+	in := make([]string, 0, to-from)
+	for _, e := range f.names[from:to] {
+		if base := e.name[len(inside):]; strings.IndexByte(base, '/') < 0 {
+			in = append(in, base)
 		}
 	}
 	return in
