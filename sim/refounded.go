@@ -16,6 +16,7 @@ type refounded struct {
 	node  *node.Node
 	disk  *node.Disk
 	now   raft.Mono
+	wake  raft.Mono // when it wants to go on, if nothing comes
 	in    []node.Event
 	asked node.Ticket
 	told  []node.Answer
@@ -41,11 +42,15 @@ func (w *World) leadsAlone(fs *memfs.FS, id raft.NodeID, base raft.Index) (*refo
 	})
 }
 
-// until has the node go on until something is so.
+// until has the node go on until something is so, and not for longer: whoever has a login must not find it ended because time went on
+// after he was answered.
 func (r *refounded) until(so func() bool) error {
 	for range refoundedSteps {
 		if so() {
 			return nil
+		}
+		if len(r.in) == 0 {
+			r.now = max(r.now+1, r.wake)
 		}
 		var out node.Output
 		out.Reset()
@@ -61,9 +66,7 @@ func (r *refounded) until(so func() bool) error {
 			r.in = append(r.in, node.Event{Kind: node.EventStored, Stored: stores[len(stores)-1].Seq})
 		}
 		r.told = append(r.told, out.Done...)
-		if len(r.in) == 0 {
-			r.now = max(r.now+1, out.WakeAt)
-		}
+		r.wake = out.WakeAt
 	}
 	return errSilent
 }
