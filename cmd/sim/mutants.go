@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -48,7 +49,7 @@ func (m *mutant) control() bool { return isControl(m.id) }
 func isControl(id string) bool { return strings.HasPrefix(id, "CONTROL") }
 
 func mutantsCommand() *cobra.Command {
-	var ids, patches []string
+	var ids, except, patches []string
 	var seeds uint64
 	var asJSON, first, blind bool
 	var dir, table string
@@ -76,6 +77,9 @@ With --table the rows of the bugs that were hunted are written into the table be
 			}
 			list, err := loadMutants(root, dir, ids, patches)
 			if err != nil {
+				return err
+			}
+			if list, err = without(list, except); err != nil {
 				return err
 			}
 			if list, err = part.of(list); err != nil {
@@ -116,6 +120,7 @@ With --table the rows of the bugs that were hunted are written into the table be
 		},
 	}
 	c.Flags().StringSliceVar(&ids, "id", nil, "plant only the bugs with these ids")
+	c.Flags().StringSliceVar(&except, "except", nil, "leave out the bugs with these ids")
 	c.Flags().StringSliceVar(&patches, "patch", nil, "plant the bugs of these files instead of the catalogue's")
 	c.Flags().StringVar(&dir, "catalogue", filepath.Join("testdata", "mutants"), "where the patches are")
 	c.Flags().Uint64Var(&seeds, "seeds", 1000, "how many seeds hunt each bug")
@@ -170,6 +175,18 @@ func loadMutants(root, dir string, ids, patches []string) ([]*mutant, error) {
 	}
 	if len(list) == 0 {
 		return nil, errors.New("no planted bugs found")
+	}
+	return list, nil
+}
+
+// without leaves out the bugs with these ids, each of which must be there.
+func without(list []*mutant, ids []string) ([]*mutant, error) {
+	for _, id := range ids {
+		at := slices.IndexFunc(list, func(m *mutant) bool { return m.id == id })
+		if at < 0 {
+			return nil, fmt.Errorf("no planted bug has the id %s, to be left out", id)
+		}
+		list = slices.Delete(list, at, at+1)
 	}
 	return list, nil
 }

@@ -113,6 +113,16 @@ func TestSeedsAreARangeOrACount(t *testing.T) {
 	}
 }
 
+// Who leaves out a bug that is no more, or is named otherwise now, must hear of it.
+func TestBugsThatAreLeftOutMustBeThere(t *testing.T) {
+	list, err := without([]*mutant{{id: "A1"}, {id: "N5"}, {id: "N59"}}, []string{"N59", "A1"})
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	require.Equal(t, "N5", list[0].id)
+	_, err = without(list, []string{"N59"})
+	require.ErrorContains(t, err, "N59")
+}
+
 // The parts of a catalogue are all of it, and each has a control.
 func TestThePartsOfACatalogueAreAllOfItAndHaveTheControlsByTurns(t *testing.T) {
 	var list []*mutant
