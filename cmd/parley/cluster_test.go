@@ -97,7 +97,8 @@ func ownCluster(t *testing.T) *cluster {
 	return c
 }
 
-// clusters counts the clusters of this process: no two of them have the same ports, since a node that is down comes back to its own.
+// clusters counts the clusters of this process: no two of them have the same ports, those of watchers neither, since a node that is
+// down comes back to its own.
 var (
 	clusters   atomic.Int64
 	firstRange = rand.Int64N(portRanges)
@@ -123,7 +124,8 @@ func startCluster(t *testing.T, dir string) *cluster {
 
 // dev runs `node dev` until it is ready.
 func dev(binary, dir string, port int) (*cluster, error) {
-	cmd := exec.Command(binary, "dev", "--dir", dir, "--client-port", strconv.Itoa(port), "--peer-port", strconv.Itoa(port+6), "--bcrypt-cost", "4")
+	cmd := exec.Command(binary, "dev", "--dir", dir, "--client-port", strconv.Itoa(port), "--peer-port", strconv.Itoa(port+6),
+		"--http-port", strconv.Itoa(port+9), "--bcrypt-cost", "4")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
