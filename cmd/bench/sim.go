@@ -21,6 +21,7 @@ type simOptions struct {
 	simulated time.Duration
 	rounds    int
 	profile   string
+	stages    bool
 }
 
 // simulation is one line of bench sim.
@@ -67,17 +68,16 @@ cmd/sim sets it, and without what others use.`,
 			runtime.GOMAXPROCS(1)
 			heap.Reserve(1)
 			runtime.MemProfileRate = 0 // cmd/sim is linked without profiles of memory, which take a hundredth of the time
+			if o.stages {
+				return measureStages(plans, o.rounds, show)
+			}
 			end, err := beginProfile(o.profile)
 			if err != nil {
 				return err
 			}
 			defer end()
-			for round := range o.rounds {
-				if err := show(measureSim(plans, round+1)); err != nil {
-					return err
-				}
-			}
-			return nil
+			_, err = measureRounds(plans, o.rounds, show)
+			return err
 		},
 	}
 	f := cmd.Flags()
@@ -87,6 +87,8 @@ cmd/sim sets it, and without what others use.`,
 	f.DurationVar(&o.simulated, "simulated", time.Minute, "how long each run is, in simulated time")
 	f.IntVar(&o.rounds, "rounds", 5, "how often all runs are made")
 	f.StringVar(&o.profile, "cpuprofile", "", "write a processor profile to this file")
+	f.BoolVar(&o.stages, "stages", false, "say what an event takes in each stage, by samples of the processor: a hundred a second, so take ten rounds")
+	cmd.MarkFlagsMutuallyExclusive("cpuprofile", "stages")
 	return cmd
 }
 
@@ -121,6 +123,37 @@ func pace(p *sim.Plan, perSecond float64) {
 	for i := range p.Uploaders {
 		p.Uploaders[i].Every = each
 	}
+}
+
+// measureRounds makes all runs so often, and returns how many nanoseconds an event took over all rounds.
+func measureRounds(plans []*sim.Plan, rounds int, show reporter) (nsPerEvent float64, err error) {
+	var events, ns float64
+	for round := range rounds {
+		s := measureSim(plans, round+1)
+		if err := show(s); err != nil {
+			return 0, err
+		}
+		events, ns = events+float64(s.Events), ns+s.CPUS*1e9
+	}
+	return ns / events, nil
+}
+
+// measureStages is measureRounds, and says where the time went.
+func measureStages(plans []*sim.Plan, rounds int, show reporter) error {
+	var nsPerEvent float64
+	counts, allocating, err := sampled(func() (err error) {
+		nsPerEvent, err = measureRounds(plans, rounds, show)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, l := range stageLines(counts, allocating, nsPerEvent) {
+		if err := show(l); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func measureSim(plans []*sim.Plan, round int) simulation {
