@@ -78,6 +78,11 @@ const (
 	pieceMax  = 2048
 )
 
+// walOptions are those of every log. One is opened at a time.
+func (w *World) walOptions() wal.Options {
+	return wal.Options{SegmentBytes: w.plan.Node.Segment, Memory: &w.logs}
+}
+
 // dataDir is every node's directory on its own file system.
 const dataDir = "data"
 
@@ -415,7 +420,7 @@ func (s *server) stopped(why error) {
 // openDisk opens the data directory of this machine on a file system; without a state machine to look at it only.
 func (s *server) openDisk(fs *memfs.FS, inc raft.Incarnation, empty node.StateMachine) (*node.Disk, node.Boot, error) {
 	return node.OpenDisk(fs, dataDir, node.DiskOptions{
-		ID: s.id, Inc: inc, WAL: wal.Options{SegmentBytes: s.w.plan.Node.Segment},
+		ID: s.id, Inc: inc, WAL: s.w.walOptions(),
 		Machine: empty, Rules: s.w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: s.w.blobOptions()})
 }
 

@@ -9,6 +9,7 @@ import (
 	"parley/raft"
 	"parley/raft/node"
 	"parley/raft/vfs/memfs"
+	"parley/raft/wal"
 	"parley/sim/linear"
 )
 
@@ -31,6 +32,7 @@ type World struct {
 	answers      pool[answer]
 	requests     pool[request]
 	frames       pool[delivery]
+	logs         wal.Memory  // into which all of them are read
 	uploaders    []*uploader // by number - 1
 	files        []file
 	fileRequests pool[fileRequest]

@@ -15,10 +15,10 @@ import (
 // are the node's own whatever came after, and the claims behind the break tell which of
 // its entries are still the log's.
 func (s *scan) lookChain() error {
+	s.chain = slices.Grow(s.chain[:0], len(s.numbers))
 	if len(s.numbers) == 0 {
 		return nil
 	}
-	s.chain = make([]link, 0, len(s.numbers))
 	note := -1
 	for number, ok := s.numbers[len(s.numbers)-1], true; ok; {
 		g, err := s.lookHeader(number)

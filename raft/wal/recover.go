@@ -19,7 +19,12 @@ func Open(fs vfs.FS, dir string, o Options) (*Log, Recovered, error) {
 	if err := fs.MkdirAll(dir); err != nil {
 		return nil, Recovered{}, err
 	}
-	s, err := look(fs, dir, o.Cluster)
+	memory := o.Memory
+	if memory == nil {
+		memory = new(Memory)
+	}
+	defer memory.release()
+	s, err := look(fs, dir, o.Cluster, memory)
 	if err != nil {
 		return nil, Recovered{}, err
 	}

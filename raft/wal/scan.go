@@ -16,15 +16,13 @@ type scan struct {
 	dir     string
 	cluster raft.ClusterID // zero: of whatever the first file says
 	oldest  uint64         // segments before this one do not matter any more
-	memory  []byte         // of the file at hand
 	tags    tags           // of the segment at hand
-	unstuffer
+	*Memory
 
 	empty    bool     // the directory holds nothing at all
 	temps    []string // files that are no part of the log
 	numbers  []uint64 // of all segments there are
 	names    []string // theirs
-	chain    []link   // the segments that are part of the log, oldest first
 	sealFile bool
 	sealBad  bool // no slot is readable, or there is no file
 	sealWorn bool // not both are
@@ -35,9 +33,8 @@ type scan struct {
 	tail  place    // the end of the last batch that counts
 	cut   cut      // there
 	last  *reading // that batch, if it is whole: one of reads
-	reads [2]reading
-	prior mark // where it begins, as a header would say it
-	stray bool // what lies where nothing was written is damaged
+	prior mark     // where it begins, as a header would say it
+	stray bool     // what lies where nothing was written is damaged
 
 	gap    gap
 	unsure bool // whether the last batch is the one that was stored there last
@@ -56,10 +53,26 @@ type link struct {
 	batches  uint64
 }
 
+// Memory is what opening a log reads into: who opens many, one after the other, hands it from one to the next. Its zero value is empty.
+type Memory struct {
+	chain []link // the segments that are part of the log, oldest first
+	file  []byte // the file at hand
+	reads [2]reading
+	unstuffer
+}
+
+// release lets go of what was read. Nothing refers to the memory any more: what is kept of a log is copied.
+func (m *Memory) release() {
+	clear(m.chain)
+	for i := range m.reads {
+		m.reads[i].clear()
+	}
+}
+
 // look reads all files of a log. Errors are those of the file system, and the
-// typed ones for a newer format and another cluster; damage is none.
-func look(fs vfs.FS, dir string, cluster raft.ClusterID) (*scan, error) {
-	s, err := lookFrom(fs, dir, cluster, 0)
+// typed ones for a newer format and another cluster; damage is none. The scan is good until the memory is released.
+func look(fs vfs.FS, dir string, cluster raft.ClusterID, memory *Memory) (*scan, error) {
+	s, err := lookFrom(fs, dir, cluster, 0, memory)
 	if err != nil || !s.was.Certain || len(s.was.Damage)+len(s.was.Worn) == 0 {
 		return s, err
 	}
@@ -67,14 +80,14 @@ func look(fs vfs.FS, dir string, cluster raft.ClusterID) (*scan, error) {
 	for _, d := range slices.Concat(s.was.Damage, s.was.Worn) {
 		if d.Number != 0 && d.Number < oldest {
 			// What is wrong with segments that are gone or wait for it is of no interest.
-			return lookFrom(fs, dir, cluster, oldest)
+			return lookFrom(fs, dir, cluster, oldest, memory)
 		}
 	}
 	return s, nil
 }
 
-func lookFrom(fs vfs.FS, dir string, cluster raft.ClusterID, oldest uint64) (*scan, error) {
-	s := &scan{fs: fs, dir: dir, cluster: cluster, oldest: oldest}
+func lookFrom(fs vfs.FS, dir string, cluster raft.ClusterID, oldest uint64, memory *Memory) (*scan, error) {
+	s := &scan{fs: fs, dir: dir, cluster: cluster, oldest: oldest, Memory: memory}
 	names, err := fs.List(dir)
 	if err != nil {
 		return nil, err
@@ -361,8 +374,8 @@ func (s *scan) readFile(path string, from, limit int64) ([]byte, error) {
 	if limit >= 0 {
 		size = min(size, limit)
 	}
-	s.memory = slices.Grow(s.memory[:0], int(size))
-	data := s.memory[:size]
+	s.file = slices.Grow(s.file[:0], int(size))
+	data := s.file[:size]
 	from = min(from, size)
 	if n, err := f.ReadAt(data[from:], from); err == io.EOF {
 		data = data[:from+int64(n)]
