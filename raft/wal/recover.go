@@ -230,8 +230,8 @@ func (l *Log) giveBack(s *scan, from place) error {
 		}
 	}
 	l.segments = append(kept, fresh...)
-	for i, g := range s.chain {
-		end := from.offset
+	for i := range s.chain {
+		g, end := &s.chain[i], from.offset
 		switch {
 		case g.number > from.segment:
 			return nil

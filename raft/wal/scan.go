@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"sort"
 
 	"parley/raft"
 	"parley/raft/vfs"
@@ -153,22 +154,25 @@ func (s *scan) lookSeal() error {
 		}
 		return nil
 	}
-	var memory [2]mark
 	data, err := s.readFile(join(s.dir, sealName), 0, bodyStart)
 	if err != nil {
 		return err
 	}
-	slots, worn, err := s.readMarks(memory[:0], data, sealName, sealMagic)
-	if err != nil {
-		return err
-	}
-	for _, slot := range slots {
-		if slot.number >= s.seal.number {
+	var worn []Damage
+	for i := range uint64(2) {
+		var slot mark
+		ok, err := s.readMark(&slot, data, i, sealName, 0)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			worn = append(worn, Damage{File: sealName, Offset: int64(i) * blockBytes, What: "slot checksum mismatch"})
+		} else if slot.number >= s.seal.number {
 			s.seal = slot
 		}
 	}
-	s.sealWorn = len(slots) < 2
-	if s.sealBad = len(slots) == 0; s.sealBad {
+	s.sealWorn = len(worn) > 0
+	if s.sealBad = len(worn) == 2; s.sealBad {
 		s.damage(Damage{File: sealName, What: "both slots are damaged"})
 		return nil
 	}
@@ -179,33 +183,21 @@ func (s *scan) lookSeal() error {
 	return nil
 }
 
-// readMarks reads the two copies of a header, or the two slots of the seal, at the start of a file, and adds those to good that are.
-func (s *scan) readMarks(good []mark, data []byte, name, magic string) (_ []mark, worn []Damage, err error) {
-	number, what := uint64(0), "slot checksum mismatch"
-	if magic == segmentMagic {
-		number, _ = segmentNumber(name)
-		what = "header checksum mismatch"
+// readMark reads one of the two copies of a segment's header, or one of the two slots of the seal, which has no number, and says
+// whether it is good.
+func (s *scan) readMark(m *mark, data []byte, which uint64, name string, number uint64) (ok bool, err error) {
+	magic := segmentMagic
+	if number == 0 {
+		magic = sealMagic
 	}
-	for i := range int64(2) {
-		at := min(i*blockBytes, int64(len(data)))
-		if len(good) == 1 && number != 0 && sameMark(data) {
-			good = append(good, good[0])
-			continue
-		}
-		m, ok, err := decodeMark(data[at:], magic, name)
-		if err != nil {
-			return nil, nil, err
-		}
-		if !ok || number != 0 && m.number != number || number == 0 && int64(m.number%2) != i {
-			worn = append(worn, Damage{File: name, Number: number, Offset: i * blockBytes, What: what})
-			continue
-		}
-		if err := s.belongs(name, m.cluster); err != nil {
-			return nil, nil, err
-		}
-		good = append(good, m)
+	at := min(which*blockBytes, uint64(len(data)))
+	if ok, err = m.decode(data[at:], magic, name); !ok || err != nil {
+		return false, err
 	}
-	return good, worn, nil
+	if number != 0 && m.number != number || number == 0 && m.number%2 != which {
+		return false, nil
+	}
+	return true, s.belongs(name, m.cluster)
 }
 
 // sameMark reports whether the two copies of a header are alike, byte for byte.
@@ -308,12 +300,11 @@ func (s *scan) startOf(at place) place {
 
 // linkOf returns a segment of the chain; nil if it is none.
 func (s *scan) linkOf(segment uint64) *link {
-	for i := range s.chain {
-		if g := &s.chain[i]; g.number == segment {
-			return g
-		}
+	at := sort.Search(len(s.chain), func(i int) bool { return s.chain[i].number >= segment })
+	if at == len(s.chain) || s.chain[at].number != segment {
+		return nil
 	}
-	return nil
+	return &s.chain[at]
 }
 
 // endOf is where a batch ends that begins at a place.
