@@ -25,6 +25,7 @@ type server struct {
 	fresh int64  // when this one started, or got another node's state
 	fs    *memfs.FS
 	dir   *node.Disk
+	blank *machine // what snapshots are restored into, by cloning it
 	node  *node.Node
 	clock clock
 	disk  disk
@@ -97,7 +98,7 @@ func (w *World) start(e *event) {
 	s.disk.reset()
 	s.trap.set(s)
 	draw := func(p purpose) uint64 { return w.chance.draw(p, uint64(s.id), uint64(s.epoch)) }
-	dir, boot, err := s.openDisk(s.fs, raft.Incarnation(draw(purposeIncarnation)), &machine{Machine: w.newMachine(), w: w, s: s})
+	dir, boot, err := s.openDisk(s.fs, raft.Incarnation(draw(purposeIncarnation)), s.blank)
 	if s.trap.sprung {
 		if w.trace.on() {
 			w.trace.say("dies while it recovers")
