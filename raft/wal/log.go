@@ -62,6 +62,7 @@ type Log struct {
 	markBuf  []byte
 
 	next     vfs.File // the segment after this one, as far as it is prepared
+	nextPath string
 	nextSize int64
 }
 

@@ -31,7 +31,7 @@ func Open(fs vfs.FS, dir string, o Options) (*Log, Recovered, error) {
 	if !s.was.Certain {
 		return nil, s.was, lostError(s.was.Damage)
 	}
-	l := &Log{fs: fs, dir: dir, options: o}
+	l := &Log{fs: fs, dir: dir, options: o, nextPath: join(dir, nextName)}
 	l.enc.cluster = o.Cluster
 	l.standing = standing{s.p.claim, s.cut}
 	s.was.Decided = s.p.decide(o.Snapshots)
