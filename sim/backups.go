@@ -13,7 +13,6 @@ import (
 	"parley/raft/node"
 	"parley/raft/snap"
 	"parley/raft/vfs/memfs"
-	"parley/raft/wal"
 )
 
 // Operators back the cluster up while everything else goes wrong: a node is asked for its whole state, as of now, and what that
@@ -102,7 +101,7 @@ func (w *World) judgeBackups() {
 		self := raft.Member{Ident: raft.Ident{ID: b.of}, PeerAddr: peerAddr(b.of), ClientAddr: clientAddr(b.of)}
 		r, err := node.PlanRestore(bytes.NewReader(b.file), node.RestoreOptions{
 			Cluster: raft.ClusterID(raft.Mix(draw, 1) | 1), Inc: raft.Incarnation(raft.Mix(draw, 2) | 1), Secret: [32]byte{1}, Self: self,
-			Machine: w.newMachine(), Rules: w.rules(), WAL: wal.Options{SegmentBytes: w.plan.Node.Segment}, Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: w.blobOptions(),
+			Machine: w.newMachine(), Rules: w.rules(), WAL: w.walOptions(), Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: w.blobOptions(),
 		})
 		if err != nil {
 			w.violate(Backups, "The backup of node %d can't be restored: %v.", b.of, err)

@@ -2,10 +2,7 @@ package sim
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
-	"slices"
-	"strings"
 
 	"parley/raft"
 	"parley/raft/blob"
@@ -68,10 +65,6 @@ func (w *World) judgeBlobs() {
 	}
 	members := w.membership()
 	now := w.committedTime()
-	var held [nodesMax + 1]wholes
-	for _, s := range w.servers {
-		held[s.id] = wholesOf(s.fs)
-	}
 	for i := range w.files {
 		f := &w.files[i]
 		if f.position == 0 || w.unwanted(f, now) {
@@ -85,7 +78,7 @@ func (w *World) judgeBlobs() {
 					continue
 				}
 				voters++
-				if s := w.node(m.ID); (m.Inc == 0 || m.Inc == s.inc) && held[s.id].has(f) {
+				if s := w.node(m.ID); (m.Inc == 0 || m.Inc == s.inc) && holds(s.fs, f) {
 					have++
 				}
 			}
@@ -116,21 +109,12 @@ func (w *World) committedTime() raft.LogTime {
 	return 0
 }
 
-// wholes are the names on a disk, in order.
-type wholes []memfs.Place
-
-func wholesOf(fs *memfs.FS) wholes { return fs.Files() }
-
-// has reports whether a blob's file is there under a name that says that it is whole: the last one, or
+// holds reports whether a blob's file is on a disk under a name that says that it is whole: the last one, or
 // after a crash one of those before it.
-func (l wholes) has(f *file) bool {
-	at, _ := slices.BinarySearchFunc(l, f.name, func(p memfs.Place, name string) int { return cmp.Compare(p.Name, name) })
-	for ; at < len(l); at++ {
-		suffix, its := strings.CutPrefix(l[at].Name, f.name)
-		if !its {
-			break
-		}
-		if suffix == ".blob" || suffix == ".new" || suffix == ".again" {
+func holds(fs *memfs.FS, f *file) bool {
+	for name := range fs.Named(f.name) {
+		switch name[len(f.name):] {
+		case ".blob", ".new", ".again":
 			return true
 		}
 	}
@@ -167,7 +151,6 @@ func (w *World) lacksFiles(c *raft.Configuration, nodes *healths) string {
 		return ""
 	}
 	now := w.committedTime()
-	var held [nodesMax + 1]wholes
 	var shelves [nodesMax + 1]*shelf // opened when somebody asks: mostly the first has every file
 	shelfOf := func(s *server) *shelf {
 		if shelves[s.id] == nil {
@@ -183,9 +166,6 @@ func (w *World) lacksFiles(c *raft.Configuration, nodes *healths) string {
 		}
 		return shelves[s.id]
 	}
-	for _, s := range w.servers {
-		held[s.id] = wholesOf(s.fs)
-	}
 	for i := range w.files {
 		f := &w.files[i]
 		if !f.asked || f.position != 0 && w.unwanted(f, now) {
@@ -194,7 +174,7 @@ func (w *World) lacksFiles(c *raft.Configuration, nodes *healths) string {
 		somewhere, kept := false, false
 		for _, s := range w.servers {
 			if _, member := c.Find(s.id); member {
-				somewhere = somewhere || held[s.id].has(f)
+				somewhere = somewhere || holds(s.fs, f)
 				kept = kept || shelfOf(s).good(f)
 			}
 		}

@@ -32,7 +32,6 @@ func (w *World) judgeCollected() {
 		if !member || m.Inc != 0 && m.Inc != s.inc || !s.up || s.old || !w.staysWell(s.id) {
 			continue
 		}
-		held := wholesOf(s.fs)
 		for i := range w.files {
 			f := &w.files[i]
 			since, ok := w.letGo(f.sum, pinned[f.sum])
@@ -44,7 +43,7 @@ func (w *World) judgeCollected() {
 			if kept >= last.Time {
 				continue
 			}
-			if w.cover.Sought++; held.has(f) {
+			if w.cover.Sought++; holds(s.fs, f) {
 				w.violate(Collection, "Node %d has file %s at log time %d, which nothing wants since %d and which it may keep until %d.",
 					s.id, f.sum.Short(), last.Time, since, kept)
 			}

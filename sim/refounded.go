@@ -7,7 +7,6 @@ import (
 	"parley/raft/node"
 	"parley/raft/snap"
 	"parley/raft/vfs/memfs"
-	"parley/raft/wal"
 )
 
 // refounded is the only node of a new cluster that begins with the state of an older one, on a disk that nothing else sees: of a
@@ -30,7 +29,7 @@ var errSilent = errors.New("it does not answer")
 // leadsAlone starts the only node of a new cluster, which begins at base, and waits until it has committed something.
 func (w *World) leadsAlone(fs *memfs.FS, id raft.NodeID, base raft.Index) (*refounded, error) {
 	d, boot, err := node.OpenDisk(fs, dataDir, node.DiskOptions{
-		WAL: wal.Options{SegmentBytes: w.plan.Node.Segment}, Machine: w.newMachine(), Rules: w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: w.blobOptions()})
+		WAL: w.walOptions(), Machine: w.newMachine(), Rules: w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: w.blobOptions()})
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,7 @@ type server struct {
 	fresh int64  // when this one started, or got another node's state
 	fs    *memfs.FS
 	dir   *node.Disk
+	blank *machine // what snapshots are restored into, by cloning it
 	node  *node.Node
 	clock clock
 	disk  disk
@@ -78,6 +79,11 @@ const (
 	pieceMax  = 2048
 )
 
+// walOptions are those of every log. One is opened at a time.
+func (w *World) walOptions() wal.Options {
+	return wal.Options{SegmentBytes: w.plan.Node.Segment, Memory: &w.logs}
+}
+
 // dataDir is every node's directory on its own file system.
 const dataDir = "data"
 
@@ -92,7 +98,7 @@ func (w *World) start(e *event) {
 	s.disk.reset()
 	s.trap.set(s)
 	draw := func(p purpose) uint64 { return w.chance.draw(p, uint64(s.id), uint64(s.epoch)) }
-	dir, boot, err := s.openDisk(s.fs, raft.Incarnation(draw(purposeIncarnation)), &machine{Machine: w.newMachine(), w: w, s: s})
+	dir, boot, err := s.openDisk(s.fs, raft.Incarnation(draw(purposeIncarnation)), s.blank)
 	if s.trap.sprung {
 		if w.trace.on() {
 			w.trace.say("dies while it recovers")
@@ -415,7 +421,7 @@ func (s *server) stopped(why error) {
 // openDisk opens the data directory of this machine on a file system; without a state machine to look at it only.
 func (s *server) openDisk(fs *memfs.FS, inc raft.Incarnation, empty node.StateMachine) (*node.Disk, node.Boot, error) {
 	return node.OpenDisk(fs, dataDir, node.DiskOptions{
-		ID: s.id, Inc: inc, WAL: wal.Options{SegmentBytes: s.w.plan.Node.Segment},
+		ID: s.id, Inc: inc, WAL: s.w.walOptions(),
 		Machine: empty, Rules: s.w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: s.w.blobOptions()})
 }
 

@@ -9,7 +9,6 @@ import (
 	"parley/raft/node"
 	"parley/raft/snap"
 	"parley/raft/vfs/memfs"
-	"parley/raft/wal"
 )
 
 // Every run ends with the loss of the majority. All nodes die but one, whichever the seed draws, whose machine loses its power, and
@@ -82,7 +81,7 @@ func (w *World) judgeCopied(s *server, left, fs *memfs.FS, p *node.RecoveryRepor
 func (w *World) recovery(s *server, draw uint64) node.RecoveryOptions {
 	return node.RecoveryOptions{
 		Cluster: raft.ClusterID(raft.Mix(draw, 1) | 1), Inc: raft.Incarnation(raft.Mix(draw, 2) | 1), Secret: [32]byte{1}, AcceptDamage: true,
-		Machine: w.newMachine(), Rules: w.rules(), WAL: wal.Options{SegmentBytes: w.plan.Node.Segment}, Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: w.blobOptions(),
+		Machine: w.newMachine(), Rules: w.rules(), WAL: w.walOptions(), Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: w.blobOptions(),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"parley/raft"
 	"parley/raft/node"
 	"parley/raft/vfs/memfs"
+	"parley/raft/wal"
 	"parley/sim/linear"
 )
 
@@ -31,6 +32,7 @@ type World struct {
 	answers      pool[answer]
 	requests     pool[request]
 	frames       pool[delivery]
+	logs         wal.Memory  // into which all of them are read
 	uploaders    []*uploader // by number - 1
 	files        []file
 	fileRequests pool[fileRequest]
@@ -175,6 +177,7 @@ func newWorld(p *Plan, o Options) *World {
 			w.seeds = append(w.seeds, node.Seed{ID: id, PeerAddr: peerAddr(id), ClientAddr: clientAddr(id)})
 		}
 		s := &server{w: w, id: id, addr: clientAddr(id), old: contains(p.Old, id), fs: memfs.New(w.chance.draw(purposeFileSystem, uint64(id), 0))}
+		s.blank = &machine{Machine: w.newMachine(), w: w, s: s}
 		for _, c := range p.Clocks {
 			if c.Node == id {
 				s.clock.ppm, s.clock.wall = c.PPM, int64(c.Wall)

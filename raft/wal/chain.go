@@ -15,22 +15,23 @@ import (
 // are the node's own whatever came after, and the claims behind the break tell which of
 // its entries are still the log's.
 func (s *scan) lookChain() error {
+	s.chain = slices.Grow(s.chain[:0], len(s.numbers))
 	if len(s.numbers) == 0 {
 		return nil
 	}
-	s.chain = make([]link, 0, len(s.numbers))
 	note := -1
 	for number, ok := s.numbers[len(s.numbers)-1], true; ok; {
-		g, err := s.lookHeader(number)
-		if err != nil {
+		s.chain = append(s.chain, link{})
+		g := &s.chain[len(s.chain)-1]
+		if err := s.lookHeader(g, number); err != nil {
 			return err
 		}
-		if len(s.chain) == 0 && g.known {
+		if len(s.chain) == 1 && g.known {
 			s.oldest = max(s.oldest, g.claim.oldest)
 		}
 		note = -1
 		if g.readable {
-			g.note, g.joined = s.lookBack(&g)
+			g.note, g.joined = s.lookBack(g)
 			note = g.note
 		}
 		from := g.at.segment
@@ -40,7 +41,6 @@ func (s *scan) lookChain() error {
 		} else {
 			ok = g.joined
 		}
-		s.chain = append(s.chain, g)
 		number = from
 	}
 	slices.Reverse(s.chain)
@@ -73,24 +73,38 @@ func (s *scan) olderThan(number uint64) uint64 {
 }
 
 // lookHeader reads a segment's header from either copy.
-func (s *scan) lookHeader(number uint64) (link, error) {
+func (s *scan) lookHeader(g *link, number uint64) error {
 	name := s.nameOf(number)
-	path := join(s.dir, name)
-	data, err := s.readFile(path, 0, bodyStart)
+	*g = link{name: name, path: join(s.dir, name), note: -1}
+	data, err := s.readFile(g.path, 0, bodyStart)
 	if err != nil {
-		return link{}, err
+		return err
 	}
-	var memory [2]mark
-	good, worn, err := s.readMarks(memory[:0], data, name, segmentMagic)
+	first, err := s.readMark(&g.mark, data, 0, name, number)
 	if err != nil {
-		return link{}, err
+		return err
 	}
-	if len(good) == 0 {
-		note := s.damage(Damage{File: name, Number: number, What: "header checksum mismatch, in both copies"})
-		return link{mark: mark{number: number}, name: name, path: path, note: note}, nil
+	second := first && sameMark(data)
+	if !second {
+		var again mark
+		if second, err = s.readMark(&again, data, 1, name, number); err != nil {
+			return err
+		}
+		if !first {
+			g.mark = again
+		}
 	}
-	s.was.Worn = append(s.was.Worn, worn...)
-	return link{mark: good[0], name: name, path: path, readable: true, note: -1}, nil
+	if g.readable = first || second; !g.readable {
+		g.mark = mark{number: number}
+		g.note = s.damage(Damage{File: name, Number: number, What: "header checksum mismatch, in both copies"})
+		return nil
+	}
+	for i, good := range [...]bool{first, second} {
+		if !good {
+			s.was.Worn = append(s.was.Worn, Damage{File: name, Number: number, Offset: int64(i) * blockBytes, What: "header checksum mismatch"})
+		}
+	}
+	return nil
 }
 
 // enter begins a segment: where its first batch is, and whether there is one to be looked for.

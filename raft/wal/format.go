@@ -147,27 +147,22 @@ func appendMark(dst []byte, magic string, m *mark) []byte {
 	return le.AppendUint32(dst, checksum(dst[start:]))
 }
 
-// decodeMark reads a header or slot of a file. A newer format is an error; damage is not ok.
-func decodeMark(p []byte, magic, file string) (m mark, ok bool, err error) {
+// decode reads a header or slot of a file. A newer format is an error; damage is not ok, and leaves nothing that can be used.
+func (m *mark) decode(p []byte, magic, file string) (ok bool, err error) {
 	version, ok := preamble(p, magic)
 	if !ok || version == 0 {
-		return mark{}, false, nil
+		return false, nil
 	}
 	if version > formatVersion {
-		return mark{}, false, &FormatError{File: file, Version: version}
+		return false, &FormatError{File: file, Version: version}
 	}
 	if len(p) < markBytes || le.Uint32(p[markBytes-4:]) != checksum(p[:markBytes-4]) {
-		return mark{}, false, nil
+		return false, nil
 	}
-	m = mark{
-		format:  version,
-		cluster: raft.ClusterID(le.Uint64(p[16:])),
-		number:  le.Uint64(p[24:]),
-		at:      decodePlace(p[32:]),
-		known:   le.Uint32(p[60:]) != 0,
-	}
+	m.format, m.cluster, m.number = version, raft.ClusterID(le.Uint64(p[16:])), le.Uint64(p[24:])
+	m.at, m.known = decodePlace(p[32:]), le.Uint32(p[60:]) != 0
 	m.standing.decode(p[64:])
-	return m, m.claim.sane() && m.claim.oldest <= m.at.segment && m.at.batch < batchLimit, nil
+	return m.claim.sane() && m.claim.oldest <= m.at.segment && m.at.batch < batchLimit, nil
 }
 
 // segmentName is the file name of a segment.

@@ -28,7 +28,7 @@ type SegmentReport struct {
 // newer format, files of two clusters, and what the file system says are
 // errors.
 func Inspect(fs vfs.FS, dir string) (Report, error) {
-	s, err := look(fs, dir, 0)
+	s, err := look(fs, dir, 0, new(Memory))
 	if err != nil {
 		return Report{}, err
 	}

@@ -18,6 +18,8 @@ type Options struct {
 	// whose base is above zero must have one from the base on; without it the log is
 	// given up, because nothing tells what its entries are to be applied to.
 	Snapshots []raft.EntryID
+	// Memory is for Open to read into; nil is memory of its own.
+	Memory *Memory
 }
 
 // segmentBytesDefault: a roll each 64 MiB costs three syncs and is not felt; a
@@ -60,6 +62,7 @@ type Log struct {
 	markBuf  []byte
 
 	next     vfs.File // the segment after this one, as far as it is prepared
+	nextPath string
 	nextSize int64
 }
 

@@ -32,6 +32,13 @@ func (r *reading) forget() {
 	*r = reading{block: block{runs: r.block.runs[:0]}, entries: r.entries[:0], fills: r.fills[:0]}
 }
 
+// clear lets go of all that was ever read.
+func (r *reading) clear() {
+	clear(r.entries[:cap(r.entries)])
+	clear(r.fills[:cap(r.fills)])
+	r.forget()
+}
+
 // readBatch reads into r the batch that should begin at a place of data.
 func (u *unstuffer) readBatch(r *reading, data []byte, want expected) {
 	r.forget()

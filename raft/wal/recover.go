@@ -19,14 +19,19 @@ func Open(fs vfs.FS, dir string, o Options) (*Log, Recovered, error) {
 	if err := fs.MkdirAll(dir); err != nil {
 		return nil, Recovered{}, err
 	}
-	s, err := look(fs, dir, o.Cluster)
+	memory := o.Memory
+	if memory == nil {
+		memory = new(Memory)
+	}
+	defer memory.release()
+	s, err := look(fs, dir, o.Cluster, memory)
 	if err != nil {
 		return nil, Recovered{}, err
 	}
 	if !s.was.Certain {
 		return nil, s.was, lostError(s.was.Damage)
 	}
-	l := &Log{fs: fs, dir: dir, options: o}
+	l := &Log{fs: fs, dir: dir, options: o, nextPath: join(dir, nextName)}
 	l.enc.cluster = o.Cluster
 	l.standing = standing{s.p.claim, s.cut}
 	s.was.Decided = s.p.decide(o.Snapshots)
@@ -225,8 +230,8 @@ func (l *Log) giveBack(s *scan, from place) error {
 		}
 	}
 	l.segments = append(kept, fresh...)
-	for i, g := range s.chain {
-		end := from.offset
+	for i := range s.chain {
+		g, end := &s.chain[i], from.offset
 		switch {
 		case g.number > from.segment:
 			return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"sort"
 
 	"parley/raft"
 	"parley/raft/vfs"
@@ -16,15 +17,13 @@ type scan struct {
 	dir     string
 	cluster raft.ClusterID // zero: of whatever the first file says
 	oldest  uint64         // segments before this one do not matter any more
-	memory  []byte         // of the file at hand
 	tags    tags           // of the segment at hand
-	unstuffer
+	*Memory
 
 	empty    bool     // the directory holds nothing at all
 	temps    []string // files that are no part of the log
 	numbers  []uint64 // of all segments there are
 	names    []string // theirs
-	chain    []link   // the segments that are part of the log, oldest first
 	sealFile bool
 	sealBad  bool // no slot is readable, or there is no file
 	sealWorn bool // not both are
@@ -35,9 +34,8 @@ type scan struct {
 	tail  place    // the end of the last batch that counts
 	cut   cut      // there
 	last  *reading // that batch, if it is whole: one of reads
-	reads [2]reading
-	prior mark // where it begins, as a header would say it
-	stray bool // what lies where nothing was written is damaged
+	prior mark     // where it begins, as a header would say it
+	stray bool     // what lies where nothing was written is damaged
 
 	gap    gap
 	unsure bool // whether the last batch is the one that was stored there last
@@ -56,10 +54,26 @@ type link struct {
 	batches  uint64
 }
 
+// Memory is what opening a log reads into: who opens many, one after the other, hands it from one to the next. Its zero value is empty.
+type Memory struct {
+	chain []link // the segments that are part of the log, oldest first
+	file  []byte // the file at hand
+	reads [2]reading
+	unstuffer
+}
+
+// release lets go of what was read. Nothing refers to the memory any more: what is kept of a log is copied.
+func (m *Memory) release() {
+	clear(m.chain)
+	for i := range m.reads {
+		m.reads[i].clear()
+	}
+}
+
 // look reads all files of a log. Errors are those of the file system, and the
-// typed ones for a newer format and another cluster; damage is none.
-func look(fs vfs.FS, dir string, cluster raft.ClusterID) (*scan, error) {
-	s, err := lookFrom(fs, dir, cluster, 0)
+// typed ones for a newer format and another cluster; damage is none. The scan is good until the memory is released.
+func look(fs vfs.FS, dir string, cluster raft.ClusterID, memory *Memory) (*scan, error) {
+	s, err := lookFrom(fs, dir, cluster, 0, memory)
 	if err != nil || !s.was.Certain || len(s.was.Damage)+len(s.was.Worn) == 0 {
 		return s, err
 	}
@@ -67,14 +81,14 @@ func look(fs vfs.FS, dir string, cluster raft.ClusterID) (*scan, error) {
 	for _, d := range slices.Concat(s.was.Damage, s.was.Worn) {
 		if d.Number != 0 && d.Number < oldest {
 			// What is wrong with segments that are gone or wait for it is of no interest.
-			return lookFrom(fs, dir, cluster, oldest)
+			return lookFrom(fs, dir, cluster, oldest, memory)
 		}
 	}
 	return s, nil
 }
 
-func lookFrom(fs vfs.FS, dir string, cluster raft.ClusterID, oldest uint64) (*scan, error) {
-	s := &scan{fs: fs, dir: dir, cluster: cluster, oldest: oldest}
+func lookFrom(fs vfs.FS, dir string, cluster raft.ClusterID, oldest uint64, memory *Memory) (*scan, error) {
+	s := &scan{fs: fs, dir: dir, cluster: cluster, oldest: oldest, Memory: memory}
 	names, err := fs.List(dir)
 	if err != nil {
 		return nil, err
@@ -140,22 +154,25 @@ func (s *scan) lookSeal() error {
 		}
 		return nil
 	}
-	var memory [2]mark
 	data, err := s.readFile(join(s.dir, sealName), 0, bodyStart)
 	if err != nil {
 		return err
 	}
-	slots, worn, err := s.readMarks(memory[:0], data, sealName, sealMagic)
-	if err != nil {
-		return err
-	}
-	for _, slot := range slots {
-		if slot.number >= s.seal.number {
+	var worn []Damage
+	for i := range uint64(2) {
+		var slot mark
+		ok, err := s.readMark(&slot, data, i, sealName, 0)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			worn = append(worn, Damage{File: sealName, Offset: int64(i) * blockBytes, What: "slot checksum mismatch"})
+		} else if slot.number >= s.seal.number {
 			s.seal = slot
 		}
 	}
-	s.sealWorn = len(slots) < 2
-	if s.sealBad = len(slots) == 0; s.sealBad {
+	s.sealWorn = len(worn) > 0
+	if s.sealBad = len(worn) == 2; s.sealBad {
 		s.damage(Damage{File: sealName, What: "both slots are damaged"})
 		return nil
 	}
@@ -166,33 +183,21 @@ func (s *scan) lookSeal() error {
 	return nil
 }
 
-// readMarks reads the two copies of a header, or the two slots of the seal, at the start of a file, and adds those to good that are.
-func (s *scan) readMarks(good []mark, data []byte, name, magic string) (_ []mark, worn []Damage, err error) {
-	number, what := uint64(0), "slot checksum mismatch"
-	if magic == segmentMagic {
-		number, _ = segmentNumber(name)
-		what = "header checksum mismatch"
+// readMark reads one of the two copies of a segment's header, or one of the two slots of the seal, which has no number, and says
+// whether it is good.
+func (s *scan) readMark(m *mark, data []byte, which uint64, name string, number uint64) (ok bool, err error) {
+	magic := segmentMagic
+	if number == 0 {
+		magic = sealMagic
 	}
-	for i := range int64(2) {
-		at := min(i*blockBytes, int64(len(data)))
-		if len(good) == 1 && number != 0 && sameMark(data) {
-			good = append(good, good[0])
-			continue
-		}
-		m, ok, err := decodeMark(data[at:], magic, name)
-		if err != nil {
-			return nil, nil, err
-		}
-		if !ok || number != 0 && m.number != number || number == 0 && int64(m.number%2) != i {
-			worn = append(worn, Damage{File: name, Number: number, Offset: i * blockBytes, What: what})
-			continue
-		}
-		if err := s.belongs(name, m.cluster); err != nil {
-			return nil, nil, err
-		}
-		good = append(good, m)
+	at := min(which*blockBytes, uint64(len(data)))
+	if ok, err = m.decode(data[at:], magic, name); !ok || err != nil {
+		return false, err
 	}
-	return good, worn, nil
+	if number != 0 && m.number != number || number == 0 && m.number%2 != which {
+		return false, nil
+	}
+	return true, s.belongs(name, m.cluster)
 }
 
 // sameMark reports whether the two copies of a header are alike, byte for byte.
@@ -295,12 +300,11 @@ func (s *scan) startOf(at place) place {
 
 // linkOf returns a segment of the chain; nil if it is none.
 func (s *scan) linkOf(segment uint64) *link {
-	for i := range s.chain {
-		if g := &s.chain[i]; g.number == segment {
-			return g
-		}
+	at := sort.Search(len(s.chain), func(i int) bool { return s.chain[i].number >= segment })
+	if at == len(s.chain) || s.chain[at].number != segment {
+		return nil
 	}
-	return nil
+	return &s.chain[at]
 }
 
 // endOf is where a batch ends that begins at a place.
@@ -361,8 +365,8 @@ func (s *scan) readFile(path string, from, limit int64) ([]byte, error) {
 	if limit >= 0 {
 		size = min(size, limit)
 	}
-	s.memory = slices.Grow(s.memory[:0], int(size))
-	data := s.memory[:size]
+	s.file = slices.Grow(s.file[:0], int(size))
+	data := s.file[:size]
 	from = min(from, size)
 	if n, err := f.ReadAt(data[from:], from); err == io.EOF {
 		data = data[:from+int64(n)]

@@ -102,7 +102,7 @@ func (l *Log) grow(size int64) error {
 func (l *Log) makeNext() (err error) {
 	l.nextSize = 0
 	if len(l.segments) == 0 || l.segments[0].number >= l.oldest || !l.segments[0].usable {
-		l.next, err = l.fs.Create(l.path(nextName))
+		l.next, err = l.fs.Create(l.nextPath)
 		return err
 	}
 	if err := l.reuse(); err != nil {
@@ -116,14 +116,14 @@ func (l *Log) makeNext() (err error) {
 // log itself. The old name is gone for good before anything is written: to a crash this is a removal and a file that is no part of
 // the log. Behind its new header every batch in it has a number of an earlier life: see tag.go.
 func (l *Log) reuse() error {
-	if err := l.fs.Rename(l.path(segmentName(l.segments[0].number)), l.path(nextName)); err != nil {
+	if err := l.fs.Rename(l.path(segmentName(l.segments[0].number)), l.nextPath); err != nil {
 		return err
 	}
 	if err := l.fs.SyncDir(l.dir); err != nil {
 		return err
 	}
 	l.segments = slices.Delete(l.segments, 0, 1)
-	f, err := l.fs.Open(l.path(nextName))
+	f, err := l.fs.Open(l.nextPath)
 	l.next = f
 	return err
 }
@@ -162,14 +162,15 @@ func (l *Log) begin(header *mark, need int64, sectors []byte) error {
 	if err := l.next.Sync(); err != nil {
 		return err
 	}
-	if err := l.fs.Rename(l.path(nextName), l.path(segmentName(header.number))); err != nil {
+	path := l.path(segmentName(header.number))
+	if err := l.fs.Rename(l.nextPath, path); err != nil {
 		return err
 	}
 	if err := l.fs.SyncDir(l.dir); err != nil {
 		return err
 	}
 	l.size, l.nextSize = l.nextSize, 0
-	if err := l.reopen(header.number); err != nil {
+	if err := l.reopen(path); err != nil {
 		return err
 	}
 	l.segments = append(l.segments, segment{header.number, l.size == l.options.segmentBytes()})
@@ -179,13 +180,13 @@ func (l *Log) begin(header *mark, need int64, sectors []byte) error {
 }
 
 // reopen opens the new segment under its name, so that errors tell it.
-func (l *Log) reopen(number uint64) error {
+func (l *Log) reopen(path string) error {
 	temp := l.next
 	l.next = nil
 	if err := temp.Close(); err != nil {
 		return err
 	}
-	f, err := l.fs.Open(l.path(segmentName(number)))
+	f, err := l.fs.Open(path)
 	if err != nil {
 		return err
 	}

@@ -122,7 +122,7 @@ func (f *FS) CrashMachine(choose Chooser) {
 	names := slices.Clone(f.durable)
 	for _, op := range f.pending {
 		if decide(Item{Kind: ItemEntry, Name: op.name}) != Drop {
-			names = apply(names, op)
+			names = f.apply(names, op)
 		}
 	}
 	for ino, in := range f.inodes {
@@ -132,7 +132,7 @@ func (f *FS) CrashMachine(choose Chooser) {
 	}
 	f.names = f.reachable(names)
 	f.durable = slices.Clone(f.names)
-	f.pending = nil
+	f.pending, f.loose = nil, true
 	f.CrashProcess()
 }
 

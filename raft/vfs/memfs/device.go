@@ -3,6 +3,8 @@ package memfs
 import (
 	"errors"
 	"fmt"
+	"iter"
+	"strings"
 
 	"parley/raft"
 	"parley/raft/vfs"
@@ -42,6 +44,18 @@ func (f *FS) Files() []Place {
 		}
 	}
 	return files
+}
+
+// Named yields the names of the files that begin so, in order. No hook sees it.
+func (f *FS) Named(prefix string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		at, _ := find(f.names, prefix)
+		for ; at < len(f.names) && strings.HasPrefix(f.names[at].name, prefix); at++ {
+			if e := &f.names[at]; !f.inodes[e.ino].dir && !yield(e.name) {
+				return
+			}
+		}
+	}
 }
 
 // Used returns the sum of all files' sizes, which a capacity limits.

@@ -19,6 +19,9 @@ const pageBytes = 1024
 // pagesAhead bounds for how many pages there is room before they are written.
 const pagesAhead = 64
 
+// handlesAhead is for how many open files there is memory at a time: whoever looks at a disk opens one after the other.
+const handlesAhead = 16
+
 // page is a piece of a file; without bytes it is zeros. Only the file system that owns it may write to it. The owner stands
 // beside the bytes: with it they would be a little more than 1 KiB, and hold a pointer to be followed.
 type page struct {
@@ -79,7 +82,13 @@ type file struct {
 
 func (f *FS) handle(name string, ino int) *file {
 	f.inodes[ino].open++
-	return &file{fs: f, ino: ino, name: name, epoch: f.epoch}
+	if len(f.handles) == 0 {
+		f.handles = make([]file, handlesAhead)
+	}
+	h := &f.handles[0]
+	f.handles = f.handles[1:]
+	*h = file{fs: f, ino: ino, name: name, epoch: f.epoch}
+	return h
 }
 
 // enter checks that the file is alive and lets the hook have its say.

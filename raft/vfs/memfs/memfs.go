@@ -43,8 +43,11 @@ type FS struct {
 	epoch int   // rises at a crash; files opened before are dead
 	locks []int // inodes, sorted
 
-	used []bool // memory of collect
-	near int    // where the name stood that was looked up last
+	loose bool   // an inode may be there that nothing refers to
+	used  []bool // memory of collect
+	near  int    // where the name stood that was looked up last
+
+	handles []file // memory of the next files that are opened
 
 	faults
 }
@@ -87,6 +90,7 @@ func (f *FS) Clone() *FS {
 		pending: slices.Clone(f.pending),
 		inodes:  clones(f.inodes),
 		epoch:   f.epoch + 1,
+		loose:   f.loose,
 	}
 	c.faults = f.faults.clone()
 	f.owner, c.owner = new(token), new(token)
@@ -240,8 +244,11 @@ func (f *FS) SyncDir(dir string) error {
 	kept := f.pending[:0]
 	for _, op := range f.pending {
 		if parent(op.name) == dir && !op.stuck {
-			f.durable = apply(f.durable, op)
-			kept = slices.DeleteFunc(kept, op.settles)
+			f.durable = f.apply(f.durable, op)
+			if n := len(kept); n > 0 {
+				kept = slices.DeleteFunc(kept, op.settles)
+				f.loose = f.loose || len(kept) < n
+			}
 		} else {
 			kept = append(kept, op)
 		}
@@ -321,14 +328,15 @@ func (f *FS) create(op, name string, dir bool) (int, error) {
 
 // change does one thing to a directory: at once in the cache, some day on disk.
 func (f *FS) change(op nameOp) {
-	f.names = apply(f.names, op)
+	f.names = f.apply(f.names, op)
 	f.pending = append(f.pending, op)
 }
 
 // apply returns the names after one change.
-func apply(names []entry, op nameOp) []entry {
+func (f *FS) apply(names []entry, op nameOp) []entry {
 	if op.gone != "" {
 		if at, ok := find(names, op.gone); ok {
+			f.loose = f.loose || names[at].ino != op.ino
 			names = slices.Delete(names, at, at+1)
 		}
 	}
@@ -341,6 +349,7 @@ func apply(names []entry, op nameOp) []entry {
 	at, ok := find(names, op.name)
 	switch {
 	case op.ino == none && ok: // of a directory: with all that it held
+		f.loose = true
 		names = slices.Delete(names, at, at+1)
 		inside := op.name + "/"
 		from, _ := find(names, inside)
@@ -352,6 +361,7 @@ func apply(names []entry, op nameOp) []entry {
 	case op.ino == none:
 		return names
 	case ok:
+		f.loose = f.loose || names[at].ino != op.ino
 		names[at].ino = op.ino
 		return names
 	}
@@ -427,6 +437,10 @@ func parent(name string) string {
 // collect forgets inodes that no name, no unsynced change and no open file
 // refers to.
 func (f *FS) collect() {
+	if !f.loose {
+		return
+	}
+	f.loose = false
 	f.used = slices.Grow(f.used[:0], len(f.inodes))[:len(f.inodes)]
 	used := f.used
 	clear(used)
@@ -442,7 +456,11 @@ func (f *FS) collect() {
 		}
 	}
 	for i, in := range f.inodes {
-		if in != nil && !used[i] && in.open == 0 {
+		switch {
+		case in == nil || used[i]:
+		case in.open > 0:
+			f.loose = true // until it is closed
+		default:
 			f.inodes[i] = nil
 		}
 	}

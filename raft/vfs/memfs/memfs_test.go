@@ -401,3 +401,47 @@ func BenchmarkWriteAndSync(b *testing.B) {
 		}
 	}
 }
+
+// The room of a file that was removed is taken until nothing refers to it: no name on the disk, no change of one that was not synced, and
+// nobody who has it open.
+func TestAFileTakesRoomAsLongAsAnythingRefersToIt(t *testing.T) {
+	fs := memfs.New(1)
+	require.NoError(t, fs.MkdirAll("dir"))
+	removed := func() vfs.File {
+		f := durable(t, fs, "a", "contents")
+		require.NoError(t, fs.Remove("a"))
+		return f
+	}
+
+	f := removed()
+	require.NoError(t, fs.SyncDir("."))
+	require.NotZero(t, fs.Used(), "it is open")
+	require.NoError(t, f.Close())
+	require.NoError(t, fs.SyncDir("dir"))
+	require.Zero(t, fs.Used())
+
+	f = removed()
+	require.NoError(t, f.Close())
+	require.NoError(t, fs.SyncDir("dir"))
+	require.NotZero(t, fs.Used(), "its name is on the disk")
+	require.NoError(t, fs.SyncDir("."))
+	require.Zero(t, fs.Used())
+
+	removed()
+	require.NoError(t, fs.SyncDir("."))
+	clone := fs.Clone()
+	fs.CrashProcess()
+	require.Zero(t, fs.Used())
+	clone.CrashProcess()
+	require.Zero(t, clone.Used())
+
+	f = put(t, fs, "b", "contents")
+	require.NoError(t, f.Close())
+	fs.Arrange(memfs.Failure{Kind: memfs.OpSyncDir, Times: 1, Err: vfs.ErrIO})
+	require.Error(t, fs.SyncDir(".")) // no later sync brings that name to the disk
+	require.NoError(t, fs.Remove("b"))
+	require.NoError(t, fs.SyncDir("dir"))
+	require.NotZero(t, fs.Used(), "its name may get there in a crash")
+	require.NoError(t, fs.SyncDir("."))
+	require.Zero(t, fs.Used())
+}
