@@ -76,7 +76,6 @@ type scheduler struct {
 	fallen int64   // the priority that the last one gives
 	turns  uint64
 	waits  []waits // who is put off, in the order of their turns: mostly a handful
-	search []int   // of rival: kept to save the allocation
 }
 
 // actor is somebody to whom things happen one after another.
@@ -278,8 +277,8 @@ func (w *World) turn() {
 	a.queue = a.queue[:0]
 }
 
-// rival returns when the first comes who has a higher priority, if that is within the window: one who waits, or in the
-// heap, of which it looks at the top only: what is below a later event is later.
+// rival returns when the first comes who has a higher priority, if that is within the window: one who waits, or to whom an event
+// will happen.
 func (w *World) rival(priority int64) (at int64, found bool) {
 	s := &w.scheduler
 	latest := w.now + int64(s.plan.Window)
@@ -289,27 +288,11 @@ func (w *World) rival(priority int64) (at int64, found bool) {
 			break
 		}
 	}
-	keys, search := w.heap.keys, s.search[:0]
-	if len(keys) > 0 {
-		search = append(search, 0)
-	}
-	for len(search) > 0 {
-		i := search[len(search)-1]
-		search = search[:len(search)-1]
-		at := int64(keys[i].at)
-		if at > latest { // found meanwhile
-			continue
-		}
+	keys := w.heap.keys
+	for i := len(keys) - 1; i >= 0 && int64(keys[i].at) <= latest; i-- {
 		if place := w.actorOf(&w.heap.slots[keys[i].slot()]); place >= 0 && s.actors[place].priority > priority {
-			latest, found = at, true
-			continue
-		}
-		for child := 4*i + 1; child <= 4*i+4 && child < len(keys); child++ {
-			if int64(keys[child].at) <= latest {
-				search = append(search, child)
-			}
+			return int64(keys[i].at), true
 		}
 	}
-	s.search = search
 	return latest, found
 }
