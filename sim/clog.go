@@ -20,7 +20,7 @@ func (w *World) release() {
 			continue
 		}
 		e.at = w.now
-		w.heap.again(e)
+		w.heap.again(&e)
 	}
 	n.held = kept
 }

@@ -90,13 +90,13 @@ func (k heapKey) before(o heapKey) bool { return k.at < o.at || k.at == o.at && 
 func (h *heap) push(e event) {
 	h.last++
 	e.sequence = h.last
-	h.again(e)
+	h.again(&e)
 }
 
 // again stores an event that was taken off: by its sequence it keeps its place before all that was
 // pushed after it.
-func (h *heap) again(e event) {
-	k := heapKey{uint64(e.at), uint64(e.priority)<<63 | e.sequence<<slotBits | h.put(&e)}
+func (h *heap) again(e *event) {
+	k := heapKey{uint64(e.at), uint64(e.priority)<<63 | e.sequence<<slotBits | h.put(e)}
 	h.keys = append(h.keys, k)
 	i := len(h.keys) - 1
 	for i >= leap && h.keys[i-leap].before(k) {

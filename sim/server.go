@@ -47,6 +47,7 @@ type server struct {
 	storing bool      // an operation on it is under way
 	stores  uint64
 	loops   uint64
+	busy    raft.Chain // draws, by loops, how long the loop is busy with other things
 	out     node.Output
 
 	wakeAt raft.Mono // when the node wants to be called
@@ -188,7 +189,7 @@ func (s *server) told() {
 	}
 	s.looping = true
 	s.loops++
-	busy := below(w.chance.draw(purposeLoop, uint64(s.id), s.loops), uint64(w.plan.Node.Loop))
+	busy := below(s.busy.Mix(s.loops), uint64(w.plan.Node.Loop))
 	w.heap.push(event{at: w.now + 1 + int64(busy), priority: priorityNormal, kind: eventStep, who: int32(s.id), epoch: s.epoch})
 }
 

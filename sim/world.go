@@ -174,7 +174,8 @@ func newWorld(p *Plan, o Options) *World {
 		if int(id) <= p.Nodes {
 			w.seeds = append(w.seeds, node.Seed{ID: id, PeerAddr: peerAddr(id), ClientAddr: clientAddr(id)})
 		}
-		s := &server{w: w, id: id, addr: clientAddr(id), old: contains(p.Old, id), fs: memfs.New(w.chance.draw(purposeFileSystem, uint64(id), 0))}
+		s := &server{w: w, id: id, addr: clientAddr(id), old: contains(p.Old, id), fs: memfs.New(w.chance.draw(purposeFileSystem, uint64(id), 0)),
+			busy: w.chance.series(purposeLoop, uint64(id))}
 		for _, c := range p.Clocks {
 			if c.Node == id {
 				s.clock.ppm, s.clock.wall = c.PPM, int64(c.Wall)
