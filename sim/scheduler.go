@@ -12,10 +12,10 @@ import (
 // happens follows. That hardly ever starves anybody, and hardly ever lets just one thing come late. Two other
 // schedulers do nothing else, and a seed draws which of the three its world has.
 //
-//	heap ──event of a──▶ a's turn? ──yes──▶ it happens
-//	                        │no
-//	                        ▼
-//	                     a's queue ──turn──▶ all of it, in order
+//	agenda ──event of a──▶ a's turn? ──yes──▶ it happens
+//	                          │no
+//	                          ▼
+//	                       a's queue ──turn──▶ all of it, in order
 //
 // Whoever is put off keeps what comes for him in a queue, and to all others is a slow machine, link or client. Time
 // never goes back, what came in order stays in order, and in the liveness phase nobody is put off any more.
@@ -216,7 +216,7 @@ func (w *World) delay(place int, e *event) {
 	}
 	later := *e
 	later.at = until
-	w.heap.push(later)
+	w.agenda.push(later)
 }
 
 // keep keeps an event for its actor's turn.
@@ -251,7 +251,7 @@ func (s *scheduler) wait(free int, who waits) {
 // turnComes reports whether somebody who waits has his turn before anything else happens, by the end.
 func (w *World) turnComes(end int64) bool {
 	list := w.scheduler.waits
-	return len(list) > 0 && list[0].until <= end && (w.heap.empty() || list[0].until < w.heap.next())
+	return len(list) > 0 && list[0].until <= end && (w.agenda.empty() || list[0].until < w.agenda.next())
 }
 
 // turn lets happen what waits for an actor, all of it now; unless another one still goes before it, and it can wait.
@@ -272,7 +272,7 @@ func (w *World) turn() {
 	a.longest = max(a.longest, w.now-a.since)
 	for i := range a.queue {
 		a.queue[i].at = w.now
-		w.heap.push(a.queue[i])
+		w.agenda.push(a.queue[i])
 	}
 	a.queue = a.queue[:0]
 }
@@ -288,9 +288,9 @@ func (w *World) rival(priority int64) (at int64, found bool) {
 			break
 		}
 	}
-	keys := w.heap.keys
+	keys := w.agenda.keys
 	for i := len(keys) - 1; i >= 0 && int64(keys[i].at) <= latest; i-- {
-		if place := w.actorOf(&w.heap.slots[keys[i].slot()]); place >= 0 && s.actors[place].priority > priority {
+		if place := w.actorOf(&w.agenda.slots[keys[i].slot()]); place >= 0 && s.actors[place].priority > priority {
 			return int64(keys[i].at), true
 		}
 	}

@@ -58,19 +58,19 @@ type event struct {
 	epoch    uint32 // the process that the event belongs to; another one ignores it
 }
 
-// heap holds the events to come, in order, the first at the end. Most of what is pushed happens soon: of some hundreds that wait
-// a dozen come before it, and to move those by a place takes less than a tree does. What is compared and moved are keys; an
+// agenda holds the events to come, in order, the first at the end. Most of what is pushed happens soon: of some hundreds that wait
+// a dozen come before it, and to make room behind those takes less than a tree does. What is compared and moved are keys; an
 // event stays in its slot.
-type heap struct {
-	keys  []heapKey // falling: the first to happen is the last
+type agenda struct {
+	keys  []agendaKey // falling: the first to happen is the last
 	slots []event
 	free  []uint32 // slots of events that have happened
 	last  uint64   // the sequence given out last
 }
 
-// heapKey is where an event stands in the world's one order: (time, priority, sequence). Sequence is unique, so the
+// agendaKey is where an event stands in the world's one order: (time, priority, sequence). Sequence is unique, so the
 // order is total, and does not depend on the slot, which is told behind it.
-type heapKey struct {
+type agendaKey struct {
 	at    uint64
 	order uint64 // priority 1 bit, sequence 43 bits, slot 20 bits
 }
@@ -81,63 +81,63 @@ const (
 )
 
 // slot is where the event is.
-func (k heapKey) slot() uint64 { return k.order % slotsMax }
+func (k agendaKey) slot() uint64 { return k.order % slotsMax }
 
 // before reports whether a key comes before another one.
-func (k heapKey) before(o heapKey) bool { return k.at < o.at || k.at == o.at && k.order < o.order }
+func (k agendaKey) before(o agendaKey) bool { return k.at < o.at || k.at == o.at && k.order < o.order }
 
 // push gives the event its sequence and stores it.
-func (h *heap) push(e event) {
-	h.last++
-	e.sequence = h.last
-	h.again(&e)
+func (a *agenda) push(e event) {
+	a.last++
+	e.sequence = a.last
+	a.again(&e)
 }
 
 // again stores an event that was taken off: by its sequence it keeps its place before all that was
 // pushed after it.
-func (h *heap) again(e *event) {
-	k := heapKey{uint64(e.at), uint64(e.priority)<<63 | e.sequence<<slotBits | h.put(e)}
-	h.keys = append(h.keys, k)
-	i := len(h.keys) - 1
-	for i >= leap && h.keys[i-leap].before(k) {
+func (a *agenda) again(e *event) {
+	k := agendaKey{uint64(e.at), uint64(e.priority)<<63 | e.sequence<<slotBits | a.put(e)}
+	a.keys = append(a.keys, k)
+	i := len(a.keys) - 1
+	for i >= leap && a.keys[i-leap].before(k) {
 		i -= leap
 	}
-	for i > 0 && h.keys[i-1].before(k) {
+	for i > 0 && a.keys[i-1].before(k) {
 		i--
 	}
-	copy(h.keys[i+1:], h.keys[i:])
-	h.keys[i] = k
+	copy(a.keys[i+1:], a.keys[i:])
+	a.keys[i] = k
 }
 
 // leap is how many keys a search for a place goes past at once.
 const leap = 8
 
 // put stores an event in a slot.
-func (h *heap) put(e *event) (slot uint64) {
-	if n := len(h.free); n > 0 {
-		slot = uint64(h.free[n-1])
-		h.free = h.free[:n-1]
-		h.slots[slot] = *e
+func (a *agenda) put(e *event) (slot uint64) {
+	if n := len(a.free); n > 0 {
+		slot = uint64(a.free[n-1])
+		a.free = a.free[:n-1]
+		a.slots[slot] = *e
 		return slot
 	}
-	if len(h.slots) == slotsMax {
+	if len(a.slots) == slotsMax {
 		panic("sim: too many events wait to happen")
 	}
-	h.slots = append(h.slots, *e)
-	return uint64(len(h.slots) - 1)
+	a.slots = append(a.slots, *e)
+	return uint64(len(a.slots) - 1)
 }
 
 // pop removes the first event; there must be one.
-func (h *heap) pop() event {
-	first := len(h.keys) - 1
-	slot := h.keys[first].slot()
-	h.keys = h.keys[:first]
-	h.free = append(h.free, uint32(slot))
-	return h.slots[slot]
+func (a *agenda) pop() event {
+	first := len(a.keys) - 1
+	slot := a.keys[first].slot()
+	a.keys = a.keys[:first]
+	a.free = append(a.free, uint32(slot))
+	return a.slots[slot]
 }
 
 // empty reports whether nothing will ever happen again.
-func (h *heap) empty() bool { return len(h.keys) == 0 }
+func (a *agenda) empty() bool { return len(a.keys) == 0 }
 
 // next is when the first event happens; there must be one.
-func (h *heap) next() int64 { return int64(h.keys[len(h.keys)-1].at) }
+func (a *agenda) next() int64 { return int64(a.keys[len(a.keys)-1].at) }
