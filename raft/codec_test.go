@@ -179,6 +179,7 @@ func TestConfigurationsRoundTripAndRefuseDisorder(t *testing.T) {
 func TestMixIsFixedForAllTime(t *testing.T) {
 	require.Equal(t, uint64(0x9e3779b97f4a7c15), Mix())
 	require.Equal(t, []uint64{Mix(0), Mix(1), Mix(1, 2), Mix(2, 1)}, goldenMix)
+	require.Equal(t, []uint64{ChainOf().Mix(0), ChainOf().Mix(1), ChainOf(1).Mix(2), ChainOf(2).Mix(1)}, goldenMix)
 }
 
 var goldenMix = []uint64{0xbeeb8da1658eec67, 0xbfc846100bfc1e42, 0x4df5ec388249c176, 0x5d60b960e0946ba0}

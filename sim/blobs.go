@@ -82,7 +82,7 @@ func (s *server) storeOn() {
 	case blob.OpCommit, blob.OpUploadCommit:
 		delay += between(raft.Mix(x, 1), int64(plan.SyncMin), 2*int64(plan.SyncMax))
 	}
-	w.heap.push(event{at: max(w.now+delay, s.disk.stallTo), priority: priorityNormal, kind: eventBlob, who: int32(s.id), epoch: s.epoch})
+	w.agenda.push(event{at: max(w.now+delay, s.disk.stallTo), priority: priorityNormal, kind: eventBlob, who: int32(s.id), epoch: s.epoch})
 }
 
 // blob does what is first in the queue.

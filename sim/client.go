@@ -91,7 +91,7 @@ func (c *client) next() {
 		wait = c.wants.between(int64(c.plan.Every/2), int64(3*c.plan.Every/2))
 	}
 	at := c.w.now + 1 + wait
-	c.w.heap.push(event{at: at, priority: priorityNormal, kind: eventOperation, who: int32(c.number)})
+	c.w.agenda.push(event{at: at, priority: priorityNormal, kind: eventOperation, who: int32(c.number)})
 }
 
 // operation has a client want something, unless its hands are full.
@@ -114,7 +114,7 @@ func (w *World) operation(e *event) {
 	}})
 	if quit := raft.Mix(what, 3); !w.healed && int64(below(quit, 1000)) < c.plan.Quit {
 		at := w.now + int64(below(raft.Mix(quit, 1), uint64(c.plan.Patience/4)))
-		w.heap.push(event{at: at, priority: priorityNormal, kind: eventQuit, who: int32(c.number), arg: uint64(op.number)})
+		w.agenda.push(event{at: at, priority: priorityNormal, kind: eventQuit, who: int32(c.number), arg: uint64(op.number)})
 	}
 	c.closes(what)
 	c.naps(what)
@@ -207,7 +207,7 @@ func (c *client) arm() {
 	}
 	c.wakeOn = at
 	c.wakes++
-	c.w.heap.push(event{at: at, priority: priorityNormal, kind: eventCaller, who: int32(c.number), arg: c.wakes})
+	c.w.agenda.push(event{at: at, priority: priorityNormal, kind: eventCaller, who: int32(c.number), arg: c.wakes})
 }
 
 // callerWakes calls the caller if its deadline is really due.
@@ -243,9 +243,9 @@ func (c *client) send(r *caller.Request) {
 	case caller.RequestCloseSession:
 		w.cover.Closed++
 	}
-	w.heap.push(event{at: w.now + 2*int64(c.plan.Timeout), priority: priorityNormal, kind: eventLost, who: int32(c.number), arg: r.ID})
+	w.agenda.push(event{at: w.now + 2*int64(c.plan.Timeout), priority: priorityNormal, kind: eventLost, who: int32(c.number), arg: r.ID})
 	if id != 0 && w.reachable(id) {
-		w.heap.push(event{at: w.now + c.delay(), priority: priorityNormal, kind: eventRequest, who: int32(id), arg: w.requests.put(request{c.number, *r, w.now})})
+		w.agenda.push(event{at: w.now + c.delay(), priority: priorityNormal, kind: eventRequest, who: int32(id), arg: w.requests.put(request{c.number, *r, w.now})})
 	}
 }
 
@@ -272,7 +272,7 @@ func (w *World) request(e *event) {
 		return
 	}
 	if !s.up {
-		w.heap.push(event{at: w.now + c.delay(), priority: priorityNormal, kind: eventLost, who: int32(r.client), arg: r.sent.ID})
+		w.agenda.push(event{at: w.now + c.delay(), priority: priorityNormal, kind: eventLost, who: int32(r.client), arg: r.sent.ID})
 		return
 	}
 	ev := w.asEvent(&r.sent)
@@ -323,7 +323,7 @@ func (w *World) answer(s *server, a *node.Answer) {
 	if !w.reachable(s.id) {
 		return
 	}
-	w.heap.push(event{at: w.now + c.delay(), priority: priorityNormal, kind: eventAnswer, who: int32(c.number),
+	w.agenda.push(event{at: w.now + c.delay(), priority: priorityNormal, kind: eventAnswer, who: int32(c.number),
 		arg: w.answers.put(answer{uint64(a.Ticket & (1<<40 - 1)), *a})})
 }
 
@@ -366,7 +366,7 @@ func (w *World) giveUp(e *event) {
 		w.trace.say("no answer to request %d", e.arg)
 	}
 	if to.node != 0 && w.reachable(to.node) {
-		w.heap.push(event{at: w.now + c.delay(), priority: priorityNormal, kind: eventCancel, who: int32(to.node),
+		w.agenda.push(event{at: w.now + c.delay(), priority: priorityNormal, kind: eventCancel, who: int32(to.node),
 			arg: uint64(ticketOf(c.number, to.id)), epoch: w.node(to.node).epoch})
 	}
 	if w.now >= c.asleep {
@@ -404,7 +404,7 @@ func (c *client) take(id uint64) (sent, bool) {
 func (c *client) hungUp(id raft.NodeID) {
 	for i := range c.waiting {
 		if c.waiting[i].node == id {
-			c.w.heap.push(event{at: c.w.now + c.delay(), priority: priorityNormal, kind: eventLost, who: int32(c.number), arg: c.waiting[i].id})
+			c.w.agenda.push(event{at: c.w.now + c.delay(), priority: priorityNormal, kind: eventLost, who: int32(c.number), arg: c.waiting[i].id})
 		}
 	}
 }

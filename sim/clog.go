@@ -20,7 +20,7 @@ func (w *World) release() {
 			continue
 		}
 		e.at = w.now
-		w.heap.again(e)
+		w.agenda.again(&e)
 	}
 	n.held = kept
 }

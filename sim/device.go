@@ -236,7 +236,7 @@ func (w *World) refused(s *server, err error) {
 	case v.passes(err):
 		w.cover.Excused++
 		again := between(w.chance.draw(purposeDevice, uint64(s.id), uint64(w.now)), int64(100*time.Millisecond), int64(600*time.Millisecond))
-		w.heap.push(event{at: w.now + again, priority: priorityNormal, kind: eventStart, who: int32(s.id), epoch: s.epoch})
+		w.agenda.push(event{at: w.now + again, priority: priorityNormal, kind: eventStart, who: int32(s.id), epoch: s.epoch})
 	case v.excluded || v.sealHit > 0:
 		w.lose(s, err)
 	default:

@@ -72,7 +72,7 @@ func (d *disk) begin(s *server) {
 // after schedules the next stage of the write under way.
 func (d *disk) after(s *server, kind eventKind, delay int64) {
 	at := max(s.w.now+delay, d.stallTo, d.logTo)
-	s.w.heap.push(event{at: at, priority: priorityNormal, kind: kind, who: int32(s.id), arg: d.writes, epoch: s.epoch})
+	s.w.agenda.push(event{at: at, priority: priorityNormal, kind: kind, who: int32(s.id), arg: d.writes, epoch: s.epoch})
 }
 
 // write puts the bytes into the page cache.
@@ -188,7 +188,7 @@ func (w *World) stored(e *event) {
 // idle schedules the seal, unless there is work.
 func (d *disk) idle(s *server) {
 	if !d.busy {
-		s.w.heap.push(event{at: s.w.now + int64(sealAfter), priority: priorityNormal, kind: eventSeal, who: int32(s.id), arg: d.seals, epoch: s.epoch})
+		s.w.agenda.push(event{at: s.w.now + int64(sealAfter), priority: priorityNormal, kind: eventSeal, who: int32(s.id), arg: d.seals, epoch: s.epoch})
 	}
 }
 

@@ -7,7 +7,7 @@
 //	              Parse │ ▼ Format
 //	                    text
 //
-//	             heap of events ──▶ happen ──▶ node.Step ──▶ Output
+//	           agenda of events ──▶ happen ──▶ node.Step ──▶ Output
 //	                  ▲                                        │
 //	                  └── messages, writes, answers, frames ◀──┤
 //	                                 judges, trace ◀───────────┘

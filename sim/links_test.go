@@ -215,13 +215,13 @@ func TestWhatTheBulkLaneLosesIsNotTold(t *testing.T) {
 	p := linkWorld(t, 3)
 	p.Link.Told = 1000
 	w := newWorld(p, Options{})
-	w.heap = heap{}
+	w.agenda = agenda{}
 	for _, kind := range []raft.MessageKind{raft.MsgSnapshotChunk, raft.MsgBlob} {
 		w.lost(kind, 1, 2)
-		require.True(t, w.heap.empty())
+		require.True(t, w.agenda.empty())
 	}
 	w.lost(raft.MsgAppend, 1, 2)
-	require.Equal(t, eventPeerLost, w.heap.pop().kind)
+	require.Equal(t, eventPeerLost, w.agenda.pop().kind)
 }
 
 // In a ring each node sees a majority, itself included, and no two see the same.
@@ -282,7 +282,7 @@ func TestFaultsOfLinksThatOverlapLeaveNothingBehind(t *testing.T) {
 		}
 		fresh := newWorld(p, Options{})
 		w := newWorld(p, Options{})
-		w.heap = heap{}
+		w.agenda = agenda{}
 		var under []int
 		for step := range rapid.IntRange(1, 60).Draw(t, "steps") {
 			w.now = int64(step) * int64(20*time.Millisecond)
@@ -296,8 +296,8 @@ func TestFaultsOfLinksThatOverlapLeaveNothingBehind(t *testing.T) {
 				w.fault(&event{kind: eventFault, arg: uint64(i)})
 				under = append(under, i)
 			}
-			for !w.heap.empty() && w.heap.next() <= w.now {
-				e := w.heap.pop()
+			for !w.agenda.empty() && w.agenda.next() <= w.now {
+				e := w.agenda.pop()
 				switch e.kind {
 				case eventMessage:
 					w.arrive(&e)
@@ -376,9 +376,9 @@ func TestSendingAllocatesNothingWhileNoFaultOfLinksIsOn(t *testing.T) {
 	w := newWorld(linkWorld(t, 3, "fault at=1s clog for=1s", "fault at=1s corrupt rate=10 for=1s"), Options{})
 	m := &raft.Message{Kind: raft.MsgHeartbeat, From: raft.Ident{ID: 1}, To: raft.Ident{ID: 2}}
 	round := func() {
-		w.heap.keys, w.heap.slots, w.heap.free = w.heap.keys[:0], w.heap.slots[:0], w.heap.free[:0]
+		w.agenda.keys, w.agenda.slots, w.agenda.free = w.agenda.keys[:0], w.agenda.slots[:0], w.agenda.free[:0]
 		w.send(m)
-		e := w.heap.pop()
+		e := w.agenda.pop()
 		w.trace.buf = w.trace.buf[:0]
 		w.arrive(&e) // at a node that is down
 	}

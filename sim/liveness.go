@@ -62,7 +62,7 @@ func (w *World) heal(e *event) {
 		}
 		if !s.up {
 			s.epoch++
-			w.heap.push(event{at: w.now + 1, priority: priorityNormal, kind: eventStart, who: int32(s.id), epoch: s.epoch})
+			w.agenda.push(event{at: w.now + 1, priority: priorityNormal, kind: eventStart, who: int32(s.id), epoch: s.epoch})
 		}
 	}
 }

@@ -32,7 +32,7 @@ func (w *World) fault(e *event) {
 	w.coverLinks(f)
 	switch f.Kind {
 	case AddNode, RemoveNode, PromoteNode, Transfer, BackUp:
-		w.heap.push(event{at: w.now + 1, priority: priorityNormal, kind: eventOperator, arg: e.arg})
+		w.agenda.push(event{at: w.now + 1, priority: priorityNormal, kind: eventOperator, arg: e.arg})
 	case Flap:
 		w.toggle(f, live)
 		w.flapLater(e.arg, f)
@@ -89,7 +89,7 @@ func (w *World) reaches(s *server, on Stage) {
 // endLater schedules the end of a fault that has one.
 func (w *World) endLater(i int) {
 	if f := &w.plan.Faults[i]; f.lasts() {
-		w.heap.push(event{at: w.now + int64(f.For), priority: priorityFault, kind: eventFaultEnds, arg: uint64(i)})
+		w.agenda.push(event{at: w.now + int64(f.For), priority: priorityFault, kind: eventFaultEnds, arg: uint64(i)})
 	}
 }
 

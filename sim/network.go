@@ -119,7 +119,7 @@ func (w *World) send(m *raft.Message) {
 			}
 		}
 		lane.under++
-		w.heap.push(event{at: at, priority: priorityNormal, kind: eventMessage, who: int32(to), arg: uint64(p)})
+		w.agenda.push(event{at: at, priority: priorityNormal, kind: eventMessage, who: int32(to), arg: uint64(p)})
 	}
 }
 
@@ -165,7 +165,7 @@ func (w *World) lost(kind raft.MessageKind, from, to raft.NodeID) {
 
 // peerLost tells a node at a time that messages to a peer were dropped.
 func (w *World) peerLost(node, peer raft.NodeID, at int64) {
-	w.heap.push(event{at: at, priority: priorityNormal, kind: eventPeerLost, who: int32(node), arg: uint64(peer), epoch: w.node(node).epoch})
+	w.agenda.push(event{at: at, priority: priorityNormal, kind: eventPeerLost, who: int32(node), arg: uint64(peer), epoch: w.node(node).epoch})
 }
 
 // tellPeerLost tells a node that messages to a peer were dropped.

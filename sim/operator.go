@@ -22,7 +22,7 @@ func (w *World) operator(e *event) {
 		return // answered, or the trouble is over
 	}
 	w.trace.begin(e)
-	w.heap.push(event{at: w.now + int64(operatorEvery), priority: priorityNormal, kind: eventOperator, arg: e.arg})
+	w.agenda.push(event{at: w.now + int64(operatorEvery), priority: priorityNormal, kind: eventOperator, arg: e.arg})
 	if f.Kind == BackUp {
 		w.backsUp(l, e.arg)
 		return

@@ -61,22 +61,27 @@ func (c chance) draw(p purpose, who, n uint64) uint64 {
 	return raft.Mix(c.seed, uint64(p), who, n)
 }
 
+// series returns the draws of the keys (purpose, who, …): its Mix(n) is draw(p, who, n).
+func (c chance) series(p purpose, who uint64) raft.Chain {
+	return raft.ChainOf(c.seed, uint64(p), who)
+}
+
 // stream returns the draws of one key one after another.
 func (c chance) stream(p purpose, who uint64) stream {
-	return stream{base: raft.Mix(c.seed, uint64(p), who)}
+	return stream{chain: raft.ChainOf(raft.Mix(c.seed, uint64(p), who))}
 }
 
 // stream is a counter over one key. The generator of plans uses one per idea,
 // each link and each disk has its own.
 type stream struct {
-	base uint64
-	n    uint64
+	chain raft.Chain
+	n     uint64
 }
 
 // next returns the following 64 bits.
 func (s *stream) next() uint64 {
 	s.n++
-	return raft.Mix(s.base, s.n)
+	return s.chain.Mix(s.n)
 }
 
 // below returns a number in [0, n); zero if n is zero.

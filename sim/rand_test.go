@@ -40,11 +40,11 @@ func TestDrawsOfOneKeyAreTheSameInAnyOrder(t *testing.T) {
 	require.NotEqual(t, one, two)
 }
 
-// The heap's order is the world's only order: time, priority, then the order of
+// The agenda's order is the world's only order: time, priority, then the order of
 // pushing. What is pushed after others were popped takes their slots.
-func TestHeapPopsByTimePriorityAndSequence(t *testing.T) {
+func TestAgendaPopsByTimePriorityAndSequence(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var h heap
+		var h agenda
 		var want []event
 		pop := func() {
 			require.Equal(t, want[0].at, h.next())

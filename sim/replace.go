@@ -44,7 +44,7 @@ func (w *World) lose(s *server, why error) {
 }
 
 func (w *World) lookAfter(s *server, delay int64) {
-	w.heap.push(event{at: w.now + delay, priority: priorityNormal, kind: eventReplace, who: int32(s.id)})
+	w.agenda.push(event{at: w.now + delay, priority: priorityNormal, kind: eventReplace, who: int32(s.id)})
 }
 
 // replace is an operator's look at a node that is being replaced.
@@ -96,7 +96,7 @@ func (w *World) renew(s *server) {
 	if w.trace.on() {
 		w.trace.add("node %d gets a new directory", s.id)
 	}
-	w.heap.push(event{at: w.now + 1, priority: priorityNormal, kind: eventStart, who: int32(s.id), epoch: s.epoch})
+	w.agenda.push(event{at: w.now + 1, priority: priorityNormal, kind: eventStart, who: int32(s.id), epoch: s.epoch})
 }
 
 // starts looks at a directory that was emptied and would wait to be added, where a founding

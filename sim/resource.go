@@ -47,7 +47,7 @@ func (c *client) uses(what uint64) {
 	if w.trace.on() {
 		w.trace.say("; writes under fence %d of %s", g.fence, g.name)
 	}
-	w.heap.push(event{at: w.now + c.delay() + late, priority: priorityNormal, kind: eventResource, who: int32(c.number), arg: w.uses.put(u)})
+	w.agenda.push(event{at: w.now + c.delay() + late, priority: priorityNormal, kind: eventResource, who: int32(c.number), arg: w.uses.put(u)})
 }
 
 // used judges a write as the resource takes or refuses it.

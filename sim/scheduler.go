@@ -12,10 +12,10 @@ import (
 // happens follows. That hardly ever starves anybody, and hardly ever lets just one thing come late. Two other
 // schedulers do nothing else, and a seed draws which of the three its world has.
 //
-//	heap ──event of a──▶ a's turn? ──yes──▶ it happens
-//	                        │no
-//	                        ▼
-//	                     a's queue ──turn──▶ all of it, in order
+//	agenda ──event of a──▶ a's turn? ──yes──▶ it happens
+//	                          │no
+//	                          ▼
+//	                       a's queue ──turn──▶ all of it, in order
 //
 // Whoever is put off keeps what comes for him in a queue, and to all others is a slow machine, link or client. Time
 // never goes back, what came in order stays in order, and in the liveness phase nobody is put off any more.
@@ -76,7 +76,6 @@ type scheduler struct {
 	fallen int64   // the priority that the last one gives
 	turns  uint64
 	waits  []waits // who is put off, in the order of their turns: mostly a handful
-	search []int   // of rival: kept to save the allocation
 }
 
 // actor is somebody to whom things happen one after another.
@@ -217,7 +216,7 @@ func (w *World) delay(place int, e *event) {
 	}
 	later := *e
 	later.at = until
-	w.heap.push(later)
+	w.agenda.push(later)
 }
 
 // keep keeps an event for its actor's turn.
@@ -252,7 +251,7 @@ func (s *scheduler) wait(free int, who waits) {
 // turnComes reports whether somebody who waits has his turn before anything else happens, by the end.
 func (w *World) turnComes(end int64) bool {
 	list := w.scheduler.waits
-	return len(list) > 0 && list[0].until <= end && (w.heap.empty() || list[0].until < w.heap.next())
+	return len(list) > 0 && list[0].until <= end && (w.agenda.empty() || list[0].until < w.agenda.next())
 }
 
 // turn lets happen what waits for an actor, all of it now; unless another one still goes before it, and it can wait.
@@ -273,13 +272,13 @@ func (w *World) turn() {
 	a.longest = max(a.longest, w.now-a.since)
 	for i := range a.queue {
 		a.queue[i].at = w.now
-		w.heap.push(a.queue[i])
+		w.agenda.push(a.queue[i])
 	}
 	a.queue = a.queue[:0]
 }
 
-// rival returns when the first comes who has a higher priority, if that is within the window: one who waits, or in the
-// heap, of which it looks at the top only: what is below a later event is later.
+// rival returns when the first comes who has a higher priority, if that is within the window: one who waits, or to whom an event
+// will happen.
 func (w *World) rival(priority int64) (at int64, found bool) {
 	s := &w.scheduler
 	latest := w.now + int64(s.plan.Window)
@@ -289,27 +288,11 @@ func (w *World) rival(priority int64) (at int64, found bool) {
 			break
 		}
 	}
-	keys, search := w.heap.keys, s.search[:0]
-	if len(keys) > 0 {
-		search = append(search, 0)
-	}
-	for len(search) > 0 {
-		i := search[len(search)-1]
-		search = search[:len(search)-1]
-		at := int64(keys[i].at)
-		if at > latest { // found meanwhile
-			continue
-		}
-		if place := w.actorOf(&w.heap.slots[keys[i].slot()]); place >= 0 && s.actors[place].priority > priority {
-			latest, found = at, true
-			continue
-		}
-		for child := 4*i + 1; child <= 4*i+4 && child < len(keys); child++ {
-			if int64(keys[child].at) <= latest {
-				search = append(search, child)
-			}
+	keys := w.agenda.keys
+	for i := len(keys) - 1; i >= 0 && int64(keys[i].at) <= latest; i-- {
+		if place := w.actorOf(&w.agenda.slots[keys[i].slot()]); place >= 0 && s.actors[place].priority > priority {
+			return int64(keys[i].at), true
 		}
 	}
-	s.search = search
 	return latest, found
 }

@@ -48,6 +48,7 @@ type server struct {
 	storing bool      // an operation on it is under way
 	stores  uint64
 	loops   uint64
+	busy    raft.Chain // draws, by loops, how long the loop is busy with other things
 	out     node.Output
 
 	wakeAt raft.Mono // when the node wants to be called
@@ -194,8 +195,8 @@ func (s *server) told() {
 	}
 	s.looping = true
 	s.loops++
-	busy := below(w.chance.draw(purposeLoop, uint64(s.id), s.loops), uint64(w.plan.Node.Loop))
-	w.heap.push(event{at: w.now + 1 + int64(busy), priority: priorityNormal, kind: eventStep, who: int32(s.id), epoch: s.epoch})
+	busy := below(s.busy.Mix(s.loops), uint64(w.plan.Node.Loop))
+	w.agenda.push(event{at: w.now + 1 + int64(busy), priority: priorityNormal, kind: eventStep, who: int32(s.id), epoch: s.epoch})
 }
 
 // step lets a node's loop take what came in.
@@ -362,7 +363,7 @@ func (s *server) judgeNotes(notes []raft.Note) {
 
 // arm makes sure that a wake event comes no later than the node wants. One
 // that is under way and too early stays and looks again when it fires: deadlines
-// mostly move away, and the heap stays small.
+// mostly move away, and the agenda stays short.
 func (s *server) arm() {
 	at := s.clock.when(s.wakeAt, s.w.now)
 	if at == never || s.wakeOn <= at {
@@ -370,7 +371,7 @@ func (s *server) arm() {
 	}
 	s.wakeOn = max(at, s.w.now+1)
 	s.wakes++
-	s.w.heap.push(event{at: s.wakeOn, priority: priorityNormal, kind: eventWake, who: int32(s.id), arg: s.wakes, epoch: s.epoch})
+	s.w.agenda.push(event{at: s.wakeOn, priority: priorityNormal, kind: eventWake, who: int32(s.id), arg: s.wakes, epoch: s.epoch})
 }
 
 // wake calls the node if its deadline is really due.
@@ -455,7 +456,7 @@ func (s *server) crash(kind FaultKind, down time.Duration) {
 	w.hangUp(s)
 	w.judgeBlobs()
 	if down != forGood {
-		w.heap.push(event{at: w.now + int64(down), priority: priorityNormal, kind: eventStart, who: int32(s.id), epoch: s.epoch})
+		w.agenda.push(event{at: w.now + int64(down), priority: priorityNormal, kind: eventStart, who: int32(s.id), epoch: s.epoch})
 	}
 }
 

@@ -57,7 +57,7 @@ func newSubscriber(w *World, number int, plan *SubscriberPlan) *subscriber {
 // connectAt schedules the next connection.
 func (s *subscriber) connectAt(at int64) {
 	s.attempt++
-	s.w.heap.push(event{at: at, priority: priorityNormal, kind: eventSubscribe, who: int32(s.number), arg: s.attempt})
+	s.w.agenda.push(event{at: at, priority: priorityNormal, kind: eventSubscribe, who: int32(s.number), arg: s.attempt})
 }
 
 // streamBit tells a stream's ticket from a request's.
@@ -77,7 +77,7 @@ func (w *World) subscribe(e *event) {
 	w.trace.begin(e)
 	if s.at != 0 {
 		if old := w.node(s.at); old.up {
-			w.heap.push(event{at: w.now + s.delay(), priority: priorityNormal, kind: eventCancel, who: int32(s.at), arg: uint64(s.stream), epoch: old.epoch})
+			w.agenda.push(event{at: w.now + s.delay(), priority: priorityNormal, kind: eventCancel, who: int32(s.at), arg: uint64(s.stream), epoch: old.epoch})
 		}
 	}
 	s.attempt++
@@ -100,7 +100,7 @@ func (w *World) subscribe(e *event) {
 		w.cover.Resumed++
 	}
 	s.at, s.last, s.stream, s.since = id, 0, s.ticket(), w.now
-	w.heap.push(event{at: w.now + int64(s.plan.Stay), priority: priorityNormal, kind: eventSubscribe, who: int32(s.number), arg: s.attempt})
+	w.agenda.push(event{at: w.now + int64(s.plan.Stay), priority: priorityNormal, kind: eventSubscribe, who: int32(s.number), arg: s.attempt})
 	ev.Ticket = s.stream
 	server.streamOpens(s)
 	server.tell(&ev)
@@ -125,7 +125,7 @@ func (w *World) toSubscriber(t node.Ticket, d delivery) {
 		return
 	}
 	s.last = max(s.last, w.now+s.delay())
-	w.heap.push(event{at: s.last, priority: priorityNormal, kind: eventFrame, who: int32(s.number), arg: w.frames.put(d)})
+	w.agenda.push(event{at: s.last, priority: priorityNormal, kind: eventFrame, who: int32(s.number), arg: w.frames.put(d)})
 }
 
 func (s *subscriber) delay() int64 { return s.w.net.clientDelay(s.chance.next()) }
@@ -171,7 +171,7 @@ func (w *World) frame(e *event) {
 	if s.plan.Slow > 0 && !w.healed {
 		taken += s.chance.between(0, int64(s.plan.Slow))
 	}
-	w.heap.push(event{at: taken, priority: priorityNormal, kind: eventTaken, who: int32(s.at), arg: uint64(s.stream), epoch: w.node(s.at).epoch})
+	w.agenda.push(event{at: taken, priority: priorityNormal, kind: eventTaken, who: int32(s.at), arg: uint64(s.stream), epoch: w.node(s.at).epoch})
 	if f.LeaderQuiet > quietMax {
 		s.connectAt(w.now + 1)
 	}

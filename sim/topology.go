@@ -74,5 +74,5 @@ func (w *World) toggle(f *Fault, l *live) {
 }
 
 func (w *World) flapLater(i uint64, f *Fault) {
-	w.heap.push(event{at: w.now + max(int64(f.Period)/2, 1), priority: priorityFault, kind: eventFlap, arg: i})
+	w.agenda.push(event{at: w.now + max(int64(f.Period)/2, 1), priority: priorityFault, kind: eventFlap, arg: i})
 }

@@ -85,7 +85,7 @@ func (u *uploader) delay() int64 { return u.w.net.clientDelay(u.link.next()) }
 
 func (u *uploader) setTimer(at int64) {
 	u.timer++
-	u.w.heap.push(event{at: at, priority: priorityNormal, kind: eventUploader, who: int32(u.number), arg: u.timer})
+	u.w.agenda.push(event{at: at, priority: priorityNormal, kind: eventUploader, who: int32(u.number), arg: u.timer})
 }
 
 // rest waits for the next wish.
@@ -231,7 +231,7 @@ func (u *uploader) ask() {
 		w.trace.say("%s file %d (%s) at node %d, offset %d", fileStages[u.stage], u.file+1, f.sum.Short(), u.at, u.offset)
 	}
 	if w.reachable(u.at) {
-		w.heap.push(event{at: w.now + u.delay(), priority: priorityNormal, kind: eventFileRequest, who: int32(u.at),
+		w.agenda.push(event{at: w.now + u.delay(), priority: priorityNormal, kind: eventFileRequest, who: int32(u.at),
 			arg: w.fileRequests.put(fileRequest{u.number, u.attempt, ev})})
 	}
 	u.setTimer(w.now + int64(u.plan.Timeout))
@@ -269,7 +269,7 @@ func (w *World) answerUploader(s *server, a *node.Answer) {
 }
 
 func (u *uploader) answers(a fileAnswer) {
-	u.w.heap.push(event{at: u.w.now + u.delay(), priority: priorityNormal, kind: eventFileAnswer, who: int32(u.number), arg: u.w.fileAnswers.put(a)})
+	u.w.agenda.push(event{at: u.w.now + u.delay(), priority: priorityNormal, kind: eventFileAnswer, who: int32(u.number), arg: u.w.fileAnswers.put(a)})
 }
 
 // fileAnswer takes an answer that is still waited for.

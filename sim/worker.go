@@ -33,7 +33,7 @@ func (s *server) workOn() {
 	x := w.chance.draw(purposeTask, uint64(s.id), s.works)
 	plan := &w.plan.Disk
 	delay := between(x, int64(plan.WriteMin+plan.SyncMin), s.slowestTask())
-	w.heap.push(event{at: max(w.now+delay, s.disk.stallTo, s.disk.tasksTo), priority: priorityNormal, kind: eventTask, who: int32(s.id), epoch: s.epoch})
+	w.agenda.push(event{at: max(w.now+delay, s.disk.stallTo, s.disk.tasksTo), priority: priorityNormal, kind: eventTask, who: int32(s.id), epoch: s.epoch})
 }
 
 // slowestTask is how long what is first in the queue may take. In the good times a piece of a download takes no longer

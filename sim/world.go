@@ -14,12 +14,12 @@ import (
 )
 
 // World is one simulated cluster with its network, disks, clocks, clients and
-// judges. One heap of events drives it; nothing happens between events.
+// judges. One agenda of events drives it; nothing happens between events.
 type World struct {
 	plan   *Plan
 	chance chance
 	now    int64 // simulated nanoseconds
-	heap   heap
+	agenda agenda
 	trace  trace
 
 	net          network
@@ -176,7 +176,8 @@ func newWorld(p *Plan, o Options) *World {
 		if int(id) <= p.Nodes {
 			w.seeds = append(w.seeds, node.Seed{ID: id, PeerAddr: peerAddr(id), ClientAddr: clientAddr(id)})
 		}
-		s := &server{w: w, id: id, addr: clientAddr(id), old: contains(p.Old, id), fs: memfs.New(w.chance.draw(purposeFileSystem, uint64(id), 0))}
+		s := &server{w: w, id: id, addr: clientAddr(id), old: contains(p.Old, id), fs: memfs.New(w.chance.draw(purposeFileSystem, uint64(id), 0)),
+			busy: w.chance.series(purposeLoop, uint64(id))}
 		s.blank = &machine{Machine: w.newMachine(), w: w, s: s}
 		for _, c := range p.Clocks {
 			if c.Node == id {
@@ -184,13 +185,13 @@ func newWorld(p *Plan, o Options) *World {
 			}
 		}
 		w.servers = append(w.servers, s)
-		w.heap.push(event{at: int64(below(w.chance.draw(purposeArrival, uint64(id), 0), uint64(200*time.Millisecond))),
+		w.agenda.push(event{at: int64(below(w.chance.draw(purposeArrival, uint64(id), 0), uint64(200*time.Millisecond))),
 			priority: priorityNormal, kind: eventStart, who: int32(id)})
 	}
 	for i := range p.Faults {
-		w.heap.push(event{at: int64(p.Faults[i].At), priority: priorityFault, kind: eventFault, arg: uint64(i)})
+		w.agenda.push(event{at: int64(p.Faults[i].At), priority: priorityFault, kind: eventFault, arg: uint64(i)})
 	}
-	w.heap.push(event{at: int64(p.Heal), priority: priorityFault, kind: eventHeal})
+	w.agenda.push(event{at: int64(p.Heal), priority: priorityFault, kind: eventHeal})
 	for i := range p.Clients {
 		w.clients = append(w.clients, newClient(w, i+1, &p.Clients[i]))
 	}
@@ -206,7 +207,7 @@ func newWorld(p *Plan, o Options) *World {
 	return w
 }
 
-// run takes events off the heap until the time is over or a judge speaks.
+// run takes events off the agenda until the time is over or a judge speaks.
 func (w *World) run() {
 	end := int64(w.plan.Duration)
 	for w.violation == nil {
@@ -214,10 +215,10 @@ func (w *World) run() {
 			w.turn()
 			continue
 		}
-		if w.heap.empty() || w.heap.next() > end {
+		if w.agenda.empty() || w.agenda.next() > end {
 			break
 		}
-		e := w.heap.pop()
+		e := w.agenda.pop()
 		w.now = e.at
 		if w.deferred(&e) || w.scheduler.plan.Kind != SchedulerUniform && w.putsOff(&e) {
 			continue
@@ -274,7 +275,7 @@ func (w *World) deferred(e *event) bool {
 	}
 	later := *e
 	later.at = until
-	w.heap.push(later)
+	w.agenda.push(later)
 	return true
 }
 

@@ -195,6 +195,9 @@ func (t *Table) Unname(sum Sum) Code {
 
 // Expire drops pins whose time has passed, some per entry, in the order of their deadlines.
 func (t *Table) Expire(now raft.LogTime) {
+	if first, ok := t.NextDeadline(); !ok || now < first {
+		return
+	}
 	var due []string
 	t.rows.Ascend("d", func(key string, _ []byte) bool {
 		if key[0] != 'd' || len(due) == expiriesMax || deadlineOf(key) >= now {

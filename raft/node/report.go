@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -39,6 +40,7 @@ type reporting struct {
 	disputed   bool       // some voter had another state above agreed, and nobody is outvoted yet
 	disputedAt raft.Mono  // since when
 	peers      []report   // what members said last, by rising id
+	spare      []mark     // memory for what the next one says
 }
 
 // mark is the hash of all replicated state after the entry at index.
@@ -106,6 +108,7 @@ type StateMark struct {
 // marksOf returns the newest marks of this node, and those that members told lately.
 func (n *Node) marksOf() (marks []StateMark) {
 	c := n.raft.InForce()
+	marks = make([]StateMark, 0, marksMax*len(c.Members))
 	for i := range c.Members {
 		m := &c.Members[i]
 		own := n.reporting.marks
@@ -174,7 +177,8 @@ func (n *Node) sendReport() {
 // reported takes down what a member says, in the place of what it said before.
 func (n *Node) reported(m *raft.Message) {
 	c := n.raft.InForce()
-	said, ok := decodeReport(m.Payload)
+	r := &n.reporting
+	said, ok := decodeReport(r.spare[:0], m.Payload)
 	if !ok {
 		n.drop(m, droppedGarbage)
 		return
@@ -183,12 +187,12 @@ func (n *Node) reported(m *raft.Message) {
 		return // this node's configuration may lag: it will say so again
 	}
 	said.from, said.heardAt = m.From, n.now
-	r := &n.reporting
-	r.peers = slices.DeleteFunc(r.peers, func(p report) bool { return p.from.ID == m.From.ID || !c.Has(p.from) })
-	i, _ := slices.BinarySearchFunc(r.peers, m.From.ID, func(p report, id raft.NodeID) int {
-		return raft.Ident{ID: p.from.ID}.Compare(raft.Ident{ID: id})
-	})
-	r.peers = slices.Insert(r.peers, i, said)
+	r.peers = slices.DeleteFunc(r.peers, func(p report) bool { return !c.Has(p.from) })
+	i, known := slices.BinarySearchFunc(r.peers, m.From.ID, func(p report, id raft.NodeID) int { return cmp.Compare(p.from.ID, id) })
+	if !known {
+		r.peers = slices.Insert(r.peers, i, report{})
+	}
+	r.peers[i], r.spare = said, r.peers[i].marks
 	if k := len(said.marks); k > 0 && said.marks[k-1].index == n.applied {
 		n.mark() // whoever waits for a majority where nobody writes has one
 	}
@@ -282,7 +286,7 @@ func (n *Node) reportOf(who raft.Ident) *report {
 
 func (r *reporting) clone() reporting {
 	c := *r
-	c.marks = slices.Clone(r.marks)
+	c.marks, c.spare = slices.Clone(r.marks), nil
 	c.peers = slices.Clone(r.peers)
 	for i := range c.peers {
 		c.peers[i].marks = slices.Clone(c.peers[i].marks)
@@ -333,13 +337,14 @@ func (n *Node) encodeReport() []byte {
 	return p
 }
 
-func decodeReport(p []byte) (r report, ok bool) {
+// decodeReport appends the marks to those of the caller's.
+func decodeReport(marks []mark, p []byte) (r report, ok bool) {
 	if len(p) < reportHead || p[0] != reportVersion || p[5] > marksMax || len(p) < reportHead+markLen*int(p[5]) {
 		return report{}, false
 	}
 	le := binary.LittleEndian
 	r.level = le.Uint32(p[1:])
-	r.marks = slices.Grow(r.marks, int(p[5]))
+	r.marks = slices.Grow(marks, int(p[5]))
 	for i := range int(p[5]) {
 		at := p[reportHead+markLen*i:]
 		m := mark{raft.Index(le.Uint64(at)), Hash{le.Uint64(at[8:]), le.Uint64(at[16:])}}

@@ -313,7 +313,7 @@ func TestAReportComesBackAsItWasAndWhatALaterReleaseAppendsIsSkipped(t *testing.
 			n.reporting.marks = append(n.reporting.marks, mark{index, Hash{rapid.Uint64().Draw(t, "low"), rapid.Uint64().Draw(t, "high")}})
 		}
 		p := append(n.encodeReport(), rapid.SliceOf(rapid.Byte()).Draw(t, "more")...)
-		r, ok := decodeReport(p)
+		r, ok := decodeReport(nil, p)
 		require.True(t, ok)
 		require.Equal(t, n.settings.MaxLevel, r.level)
 		require.Equal(t, n.reporting.marks, r.marks)

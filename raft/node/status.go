@@ -84,7 +84,9 @@ func (n *Node) Status() Status {
 		s.FetchFrom, s.FetchHave, s.FetchSize = f.from.ID, f.have, f.id.Size
 	}
 	s.Marks = n.marksOf()
-	for _, m := range n.raft.Config().Members {
+	members := n.raft.InForce().Members
+	s.Members = make([]MemberStatus, 0, len(members))
+	for _, m := range members {
 		s.Members = append(s.Members, n.memberStatus(m, &r))
 	}
 	return s

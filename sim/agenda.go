@@ -1,7 +1,5 @@
 package sim
 
-import "math/bits"
-
 // eventKind names what happens at an event. The numbers are in the trace's
 // hash: append, never renumber.
 type eventKind uint8
@@ -60,19 +58,19 @@ type event struct {
 	epoch    uint32 // the process that the event belongs to; another one ignores it
 }
 
-// heap is a 4-ary heap of events, by hand: container/heap calls through an
-// interface and boxes every element, which costs a third of a run. What is compared and moved are keys; an event
-// stays in its slot.
-type heap struct {
-	keys  []heapKey
+// agenda holds the events to come, in order, the first at the end. Most of what is pushed happens soon: of some hundreds that wait
+// a dozen come before it, and to make room behind those takes less than a tree does. What is compared and moved are keys; an
+// event stays in its slot.
+type agenda struct {
+	keys  []agendaKey // falling: the first to happen is the last
 	slots []event
 	free  []uint32 // slots of events that have happened
 	last  uint64   // the sequence given out last
 }
 
-// heapKey is where an event stands in the world's one order: (time, priority, sequence). Sequence is unique, so the
-// order is total and nothing depends on the heap's shape, nor on the slot, which is told behind it.
-type heapKey struct {
+// agendaKey is where an event stands in the world's one order: (time, priority, sequence). Sequence is unique, so the
+// order is total, and does not depend on the slot, which is told behind it.
+type agendaKey struct {
 	at    uint64
 	order uint64 // priority 1 bit, sequence 43 bits, slot 20 bits
 }
@@ -83,93 +81,63 @@ const (
 )
 
 // slot is where the event is.
-func (k heapKey) slot() uint64 { return k.order % slotsMax }
+func (k agendaKey) slot() uint64 { return k.order % slotsMax }
 
-// before returns 1 if a key comes before another one, or else 0. Which it is no processor can guess, so there is no branch for
-// it: the borrow of a subtraction of 128 bits tells.
-func (k heapKey) before(o heapKey) uint64 {
-	_, borrow := bits.Sub64(k.order, o.order, 0)
-	_, borrow = bits.Sub64(k.at, o.at, borrow)
-	return borrow
-}
+// before reports whether a key comes before another one.
+func (k agendaKey) before(o agendaKey) bool { return k.at < o.at || k.at == o.at && k.order < o.order }
 
 // push gives the event its sequence and stores it.
-func (h *heap) push(e event) {
-	h.last++
-	e.sequence = h.last
-	h.again(e)
+func (a *agenda) push(e event) {
+	a.last++
+	e.sequence = a.last
+	a.again(&e)
 }
 
 // again stores an event that was taken off: by its sequence it keeps its place before all that was
 // pushed after it.
-func (h *heap) again(e event) {
-	k := heapKey{uint64(e.at), uint64(e.priority)<<63 | e.sequence<<slotBits | h.put(&e)}
-	h.keys = append(h.keys, k)
-	keys := h.keys
-	i := len(keys) - 1
-	for i > 0 {
-		parent := (i - 1) / 4
-		if k.before(keys[parent]) == 0 {
-			break
-		}
-		keys[i] = keys[parent]
-		i = parent
+func (a *agenda) again(e *event) {
+	k := agendaKey{uint64(e.at), uint64(e.priority)<<63 | e.sequence<<slotBits | a.put(e)}
+	a.keys = append(a.keys, k)
+	i := len(a.keys) - 1
+	for i >= leap && a.keys[i-leap].before(k) {
+		i -= leap
 	}
-	keys[i] = k
+	for i > 0 && a.keys[i-1].before(k) {
+		i--
+	}
+	copy(a.keys[i+1:], a.keys[i:])
+	a.keys[i] = k
 }
 
+// leap is how many keys a search for a place goes past at once.
+const leap = 8
+
 // put stores an event in a slot.
-func (h *heap) put(e *event) (slot uint64) {
-	if n := len(h.free); n > 0 {
-		slot = uint64(h.free[n-1])
-		h.free = h.free[:n-1]
-		h.slots[slot] = *e
+func (a *agenda) put(e *event) (slot uint64) {
+	if n := len(a.free); n > 0 {
+		slot = uint64(a.free[n-1])
+		a.free = a.free[:n-1]
+		a.slots[slot] = *e
 		return slot
 	}
-	if len(h.slots) == slotsMax {
+	if len(a.slots) == slotsMax {
 		panic("sim: too many events wait to happen")
 	}
-	h.slots = append(h.slots, *e)
-	return uint64(len(h.slots) - 1)
+	a.slots = append(a.slots, *e)
+	return uint64(len(a.slots) - 1)
 }
 
 // pop removes the first event; there must be one.
-func (h *heap) pop() event {
-	slot := h.keys[0].slot()
-	n := len(h.keys) - 1
-	k, keys := h.keys[n], h.keys[:n]
-	h.keys = keys
-	h.free = append(h.free, uint32(slot))
-	i := 0
-	for {
-		child := 4*i + 1
-		if child >= n {
-			break
-		}
-		least := child
-		if child+3 < n {
-			four := (*[4]heapKey)(keys[child:]) // and masks that change nothing: no bound need be checked
-			low, high := four[1].before(four[0]), 2+four[3].before(four[2])
-			least += int(low + (high-low)*four[high&3].before(four[low&3]))
-		} else {
-			for c := child + 1; c < n; c++ {
-				least += (c - least) * int(keys[c].before(keys[least]))
-			}
-		}
-		if keys[least].before(k) == 0 {
-			break
-		}
-		keys[i] = keys[least]
-		i = least
-	}
-	if n > 0 {
-		keys[i] = k
-	}
-	return h.slots[slot]
+func (a *agenda) pop() event {
+	first := len(a.keys) - 1
+	slot := a.keys[first].slot()
+	a.keys = a.keys[:first]
+	a.free = append(a.free, uint32(slot))
+	return a.slots[slot]
 }
 
 // empty reports whether nothing will ever happen again.
-func (h *heap) empty() bool { return len(h.keys) == 0 }
+func (a *agenda) empty() bool { return len(a.keys) == 0 }
 
 // next is when the first event happens; there must be one.
-func (h *heap) next() int64 { return int64(h.keys[0].at) }
+func (a *agenda) next() int64 { return int64(a.keys[len(a.keys)-1].at) }
