@@ -151,12 +151,13 @@ func (g *generator) leasedAndWell(s *stream) {
 func (g *generator) leasedOnBadClocks(s *stream) {
 	g.leasedAndWell(s)
 	p, slow := g.plan, raft.NodeID(g.member(s))
-	for i := range p.Clocks {
-		c := &p.Clocks[i]
-		c.PPM = ppmMax
-		if c.Node == slow {
+	p.Clocks = nil
+	for id := raft.NodeID(1); id <= raft.NodeID(p.Nodes); id++ {
+		c := ClockPlan{Node: id, PPM: ppmMax}
+		if id == slow {
 			c.PPM = -ppmMax
 		}
+		p.Clocks = append(p.Clocks, c)
 	}
 	p.Node.LeasePPM = ppmMax + 1
 	p.Node.Lease = raft.LeaseMax(p.Node.Election, p.Node.LeasePPM).Truncate(time.Microsecond)
