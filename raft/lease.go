@@ -80,7 +80,9 @@ func (l *lease) left(round uint64, now Mono) { l.sent[round%leaseRounds] = now }
 
 // leaseHolds reports whether reads may be answered now without a round. The leader's own clock
 // may be slow by the bound: it counts that much less.
-func (r *Raft) leaseHolds() bool {
+func (r *Raft) leaseHolds() bool { return r.leaseHoldsAt(r.now) }
+
+func (r *Raft) leaseHoldsAt(now Mono) bool {
 	q := &r.reads
 	if r.cfg.Lease == 0 || q.lease.over {
 		return false
@@ -90,8 +92,12 @@ func (r *Raft) leaseHolds() bool {
 		return false
 	}
 	span := scale(r.cfg.Lease, million-uint64(r.cfg.ClockDriftPPM), million)
-	return r.now.Sub(q.lease.sent[n%leaseRounds]) < span
+	return now.Sub(q.lease.sent[n%leaseRounds]) < span
 }
+
+// Leased reports whether this node leads and has a lease at that reading of its own clock, which is not before its
+// last Step. For judges.
+func (r *Raft) Leased(now Mono) bool { return r.role == Leader && r.leaseHoldsAt(now) }
 
 // giveWord binds this voter to the leader that it answers.
 func (r *Raft) giveWord() {

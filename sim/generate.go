@@ -55,6 +55,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.teamScenes()
 	g.seldom()
 	g.retention()
+	g.leaseScene()
 	g.room()
 	return g.plan
 }
@@ -108,6 +109,7 @@ const (
 	ideaTeamScenes
 	ideaSeldom
 	ideaRetention
+	ideaLeaseScenes
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }

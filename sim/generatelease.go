@@ -116,6 +116,62 @@ func (g *generator) forgetfulVoters(s *stream) []Fault {
 	return faults
 }
 
+// leaseScenes are worlds in which nothing else happens: among other trouble somebody else leads when it begins, or a rival lacks an entry.
+var leaseScenes = []scene{
+	{shape: (*generator).leasedAndWell, play: (*generator).forgetfulVoters, every: [2]int64{2500, 4000}},
+	{shape: (*generator).leasedOnBadClocks, play: (*generator).slowLeader, every: [2]int64{1000, 1500}},
+}
+
+// leaseScene draws one of them, in some worlds without a team.
+func (g *generator) leaseScene() {
+	s := g.stream(ideaLeaseScenes)
+	if len(g.plan.Teammates) > 0 || g.plan.Heal < sceneMin || !s.perMille(100) {
+		return
+	}
+	g.play(&s, &leaseScenes[s.below(uint64(len(leaseScenes)))], 1000)
+}
+
+// leasedAndWell is a world of leases in which any node may lead, and there are moments in which nobody writes.
+func (g *generator) leasedAndWell(s *stream) {
+	g.leasedAndSteady(s)
+	g.allWell()
+	seldom := time.Duration(s.between(1000, 3000)) * time.Millisecond
+	for i := range g.plan.Clients {
+		if c := &g.plan.Clients[i]; c.At == 0 {
+			c.Every = max(c.Every, seldom)
+		}
+	}
+	for i := range g.plan.Uploaders {
+		g.plan.Uploaders[i].Every = max(g.plan.Uploaders[i].Every, seldom)
+	}
+}
+
+// leasedOnBadClocks is a world of leases in which clocks are as wrong as they may be, and leases as long: who is to lead has a slow one, and
+// all others fast ones.
+func (g *generator) leasedOnBadClocks(s *stream) {
+	g.leasedAndWell(s)
+	p, slow := g.plan, raft.NodeID(g.member(s))
+	p.Clocks = nil
+	for id := raft.NodeID(1); id <= raft.NodeID(p.Nodes); id++ {
+		c := ClockPlan{Node: id, PPM: ppmMax}
+		if id == slow {
+			c.PPM = -ppmMax
+		}
+		p.Clocks = append(p.Clocks, c)
+	}
+	p.Node.LeasePPM = ppmMax + 1
+	p.Node.Lease = raft.LeaseMax(p.Node.Election, p.Node.LeasePPM).Truncate(time.Microsecond)
+}
+
+// slowLeader has the node with the slowest clock lead, and then nobody hear it any more.
+func (g *generator) slowLeader(s *stream) []Fault {
+	slow := slices.MinFunc(g.plan.Clocks, func(a, b ClockPlan) int { return cmp.Compare(a.PPM, b.PPM) }).Node
+	return []Fault{
+		{Kind: Transfer, Node: Target(slow)},
+		{Kind: Mute, At: time.Duration(s.between(250, 350)) * time.Millisecond, Node: Target(slow), For: 2 * g.plan.Node.Election},
+	}
+}
+
 // silentHandOver has a leader hand over and hear nothing of it.
 func (g *generator) silentHandOver(s *stream) []Fault {
 	ids, election := g.shuffled(s), g.plan.Node.Election

@@ -25,6 +25,7 @@ const (
 	StateMachineSafety = "state-machine-safety"
 	CommitRule         = "commit-rule"
 	ElectionRule       = "election-rule"
+	Leases             = "leases"
 	Membership         = "membership"
 	Promises           = "promises"
 	Durability         = "durability"
@@ -70,6 +71,7 @@ var invariants = []struct{ name, sentence string }{
 	{StateMachineSafety, "If a server has applied a log entry at a given index to its state machine, no other server will ever apply a different log entry for the same index."},
 	{CommitRule, "A leader raises commitIndex only to an entry of its own term that a majority stores."},
 	{ElectionRule, "Only a voter campaigns, and it leads only when a majority, in both halves if the configuration is joint, has its vote for it on disk."},
+	{Leases, "Who has given his word for a lease votes for nobody before its time is over, and while a leader holds a lease nobody else is elected."},
 	{Membership, "A leader changes the membership only when an entry of its own term is committed, and the change before."},
 	{Promises, "A vote, a vote request or an acknowledgement leaves only when the disk holds what it promises."},
 	{Durability, "An acknowledged write is never lost."},
@@ -129,7 +131,7 @@ type judges struct {
 // violate ends the run with a verdict; the first one counts. Blind runs leave out
 // what only somebody who looks into disks, or into all memories at once, could know.
 func (w *World) violate(invariant, format string, args ...any) {
-	if w.blind && (invariant == CommitRule || invariant == ElectionRule || invariant == Promises || invariant == Recovery || invariant == Absence ||
+	if w.blind && (invariant == CommitRule || invariant == ElectionRule || invariant == Leases || invariant == Promises || invariant == Recovery || invariant == Absence ||
 		invariant == StateHash || invariant == Survivor || invariant == Backups) {
 		return
 	}

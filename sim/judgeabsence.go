@@ -104,6 +104,8 @@ type ask struct {
 	seq  uint64
 	inc  raft.Incarnation
 	last raft.EntryID
+
+	transfer bool // a leader asked for it
 }
 
 // asks are a candidate's last ones.
@@ -134,6 +136,20 @@ func (a *asks) find(kind raft.MessageKind, seq uint64, inc raft.Incarnation) (la
 	return last, ok
 }
 
+// unasked reports whether a grant answers a request of the candidate's own accord.
+func (a *asks) unasked(seq uint64, inc raft.Incarnation) bool {
+	own := false
+	for _, x := range a.list {
+		if x.kind == raft.MsgVote && x.seq == seq && x.inc == inc {
+			if x.transfer {
+				return false
+			}
+			own = true
+		}
+	}
+	return own
+}
+
 // judgeVotes looks at the votes and requests for votes of a Step, where they are made: by the
 // time they leave, the voter's log may have grown. Before is what the node stood for at
 // the beginning of the Step.
@@ -153,7 +169,7 @@ func (w *World) judgeVote(s *server, m *raft.Message, before raft.EntryID) {
 	var asked raft.MessageKind
 	switch {
 	case m.Kind == raft.MsgVote || m.Kind == raft.MsgPreVote:
-		l.asks[s.id].put(ask{m.Kind, m.Seq, m.From.Inc, raft.EntryID{Index: m.LastIndex, Term: m.LastTerm}})
+		l.asks[s.id].put(ask{m.Kind, m.Seq, m.From.Inc, raft.EntryID{Index: m.LastIndex, Term: m.LastTerm}, m.Transfer})
 		return
 	case m.Kind == raft.MsgVoteReply && m.Granted:
 		asked = raft.MsgVote

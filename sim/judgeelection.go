@@ -6,6 +6,7 @@ import "parley/raft"
 type election struct {
 	leaders []leadership // by term
 	roles   [nodesMax + 1]role
+	given   [nodesMax + 1]word
 }
 
 // leadership is who was elected in a term.
@@ -43,6 +44,7 @@ func (w *World) judgeRole(s *server, n *raft.Note) {
 	}
 	e.leaders[n.Term] = leadership{s.id, s.epoch}
 	w.judgeElected(s, n.Term)
+	w.judgeLeases(s, n.Term)
 	w.judgeCompleteness(s, n.Term)
 	w.reaches(s, StageElected)
 }

@@ -232,6 +232,7 @@ func (s *server) run() {
 	}
 	s.judgeNotes(out.Notes)
 	w.judgeVotes(s, out, before)
+	w.judgeLeaseWords(s, out)
 	w.judgeWords(s, out, log)
 	for i := range out.Send {
 		w.judgePromise(&out.Send[i])
@@ -330,6 +331,7 @@ func (s *server) judgeNotes(notes []raft.Note) {
 			w.cover.Rejects++
 		case raft.NoteLease:
 			w.cover.Leased++
+			w.judgeLeased(s, n)
 		case raft.NoteQuorumLost:
 			w.cover.QuorumLost++
 		case node.NoteBlob:
