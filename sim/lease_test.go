@@ -30,36 +30,44 @@ func leaseWorld(seed uint64, ppm, bound int64) *Plan {
 	return p
 }
 
-// caught counts in how many worlds the judges of linearizability speak, and fails if another does.
-func caught(t *testing.T, worlds uint64, make func(seed uint64) *Plan) int {
+// caught counts in how many worlds the judge of leases speaks, and in how many those of what clients read, which are
+// asked alone; and fails if another does.
+func caught(t *testing.T, worlds uint64, make func(seed uint64) *Plan) (leases, reads int) {
 	t.Helper()
-	found, leased := 0, uint64(0)
-	forEachSeed(1, worlds, func(seed uint64) *Result { return Run(make(seed), Options{}) }, func(r *Result) {
-		leased += r.Cover.Leased
-		switch r.Verdict() {
-		case "ok":
-		case Linearizability, SessionOrder:
-			found++
-		default:
-			t.Errorf("seed %d: %s: %s", r.Seed, r.Verdict(), r.Violation.Reason)
-		}
-	})
+	leased := uint64(0)
+	for _, blind := range []bool{false, true} {
+		forEachSeed(1, worlds, func(seed uint64) *Result { return Run(make(seed), Options{Blind: blind}) }, func(r *Result) {
+			leased += r.Cover.Leased
+			switch v := r.Verdict(); {
+			case v == "ok":
+			case v == Leases:
+				leases++
+			case blind && (v == Linearizability || v == SessionOrder):
+				reads++
+			default:
+				t.Errorf("seed %d: %s: %s", r.Seed, v, r.Violation.Reason)
+			}
+		})
+	}
 	require.NotZero(t, leased, "no lease was ever used")
-	return found
+	return leases, reads
 }
 
 const leaseWorlds = 20
 
 // With a bound above whatever clocks do, nobody reads the past [T§6.4.1].
 func TestLeasesHoldWithTheBoundAboveTheDrift(t *testing.T) {
-	require.Zero(t, caught(t, leaseWorlds, func(seed uint64) *Plan { return leaseWorld(seed, ppmMax, ppmMax+1000) }))
+	leases, reads := caught(t, leaseWorlds, func(seed uint64) *Plan { return leaseWorld(seed, ppmMax, ppmMax+1000) })
+	require.Zero(t, leases)
+	require.Zero(t, reads)
 }
 
 // The judges must see what the bound is for: with clocks that are wrong by more, a leader
 // that was replaced goes on answering.
 func TestALeaseWithTheBoundBelowTheDriftIsCaught(t *testing.T) {
-	found := caught(t, leaseWorlds, func(seed uint64) *Plan { return leaseWorld(seed, ppmMax, 1) })
-	require.Greater(t, found, leaseWorlds/2)
+	leases, reads := caught(t, leaseWorlds, func(seed uint64) *Plan { return leaseWorld(seed, ppmMax, 1) })
+	require.Greater(t, reads, leaseWorlds/2)
+	require.GreaterOrEqual(t, leases, reads)
 }
 
 // frozen has the clock of the leader stand still just after it was cut off.
@@ -76,14 +84,17 @@ func frozen(p *Plan, long time.Duration) *Plan {
 func TestLeasesHoldWhileAClockStandsStillWithinTheBound(t *testing.T) {
 	const bound = 100_000
 	short := raft.LeaseMax(500*time.Millisecond, bound) * bound / 1_000_000
-	require.Zero(t, caught(t, leaseWorlds, func(seed uint64) *Plan { return frozen(leaseWorld(seed, 0, bound), short) }))
+	leases, reads := caught(t, leaseWorlds, func(seed uint64) *Plan { return frozen(leaseWorld(seed, 0, bound), short) })
+	require.Zero(t, leases)
+	require.Zero(t, reads)
 }
 
 // One that stands still for longer than a lease lasts makes the lease endless, and nothing
 // tells the node: it is an assumption. That it is broken shows.
 func TestALeaseOfAClockThatStandsStillForLongIsCaught(t *testing.T) {
-	found := caught(t, leaseWorlds, func(seed uint64) *Plan { return frozen(leaseWorld(seed, 0, 100_000), 1900*time.Millisecond) })
-	require.Equal(t, leaseWorlds, found)
+	leases, reads := caught(t, leaseWorlds, func(seed uint64) *Plan { return frozen(leaseWorld(seed, 0, 100_000), 1900*time.Millisecond) })
+	require.Equal(t, leaseWorlds, leases)
+	require.Equal(t, leaseWorlds, reads)
 }
 
 // Without leases no clock matters: it may stand still for as long as it likes.
