@@ -26,6 +26,7 @@ const (
 	CommitRule         = "commit-rule"
 	ElectionRule       = "election-rule"
 	Leases             = "leases"
+	Rounds             = "rounds"
 	Membership         = "membership"
 	Promises           = "promises"
 	Durability         = "durability"
@@ -72,6 +73,7 @@ var invariants = []struct{ name, sentence string }{
 	{CommitRule, "A leader raises commitIndex only to an entry of its own term that a majority stores."},
 	{ElectionRule, "Only a voter campaigns, and it leads only when a majority, in both halves if the configuration is joint, has its vote for it on disk."},
 	{Leases, "Who has given his word for a lease votes for nobody before its time is over, and while a leader holds a lease nobody else is elected."},
+	{Rounds, "Who answers a leader's round has heard that round, in that term."},
 	{Membership, "A leader changes the membership only when an entry of its own term is committed, and the change before."},
 	{Promises, "A vote, a vote request or an acknowledgement leaves only when the disk holds what it promises."},
 	{Durability, "An acknowledged write is never lost."},

@@ -63,6 +63,19 @@ func TestEveryJudgeSpeaksWhenItMust(t *testing.T) {
 			w.node(1).epoch++
 			role(w, 1, raft.Leader, 4)
 		}},
+		{"an answer to a round of an earlier term", Rounds, func(w *World) {
+			beat := raft.Message{Kind: raft.MsgHeartbeat, Term: 3, Round: 7, To: raft.Ident{ID: 2}}
+			answer := raft.Message{Kind: raft.MsgHeartbeatReply, Term: 3, Round: 7, To: raft.Ident{ID: 1}}
+			w.judgeWords(w.node(1), &node.Output{Send: []raft.Message{beat}}, nil)
+			w.judgeWords(w.node(2), &node.Output{Send: []raft.Message{answer}}, nil)
+			require.Nil(t, w.violation)
+			beat.Term, beat.Round, answer.Term = 5, 2, 5
+			w.judgeWords(w.node(1), &node.Output{Send: []raft.Message{beat}}, nil)
+			w.judgeWords(w.node(2), &node.Output{Send: []raft.Message{answer}}, nil)
+		}},
+		{"an answer to a round that nobody sent", Rounds, func(w *World) {
+			w.judgeWords(w.node(2), &node.Output{Send: []raft.Message{{Kind: raft.MsgHeartbeatReply, Term: 3, Round: 1, To: raft.Ident{ID: 1}}}}, nil)
+		}},
 		{"a leader that truncates", LeaderAppendOnly, func(w *World) {
 			role(w, 1, raft.Leader, 4)
 			w.judgeTruncate(w.node(1), &raft.Note{Kind: raft.NoteTruncate, Term: 4, Index: 3})

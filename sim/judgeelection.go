@@ -7,6 +7,7 @@ type election struct {
 	leaders []leadership // by term
 	roles   [nodesMax + 1]role
 	given   [nodesMax + 1]word
+	rounds  [nodesMax + 1]round
 }
 
 // leadership is who was elected in a term.

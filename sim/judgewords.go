@@ -50,6 +50,10 @@ func denies(messages []raft.Message) bool {
 func (w *World) judgeWord(s *server, m *raft.Message, before []raft.Term) {
 	mirror := &w.judges.logs.mirrors[s.id]
 	switch m.Kind {
+	case raft.MsgHeartbeat:
+		w.judges.election.rounds[s.id] = round{m.Term, m.Round}
+	case raft.MsgHeartbeatReply:
+		w.judgeRound(s, m)
 	case raft.MsgAppend:
 		if term, leads := w.leads(s.id); leads && term == m.Term && m.PrevTerm != termAt(mirror.handed, m.PrevIndex) {
 			w.violate(LogMatching, "Node %d says that entry %d, behind which it appends, is of term %d, and its log has %s there.",
@@ -91,4 +95,20 @@ func (w *World) judgeFarewell(s *server, lost raft.Index) {
 	if quorum := voters/2 + 1; beyond < voters-quorum+1 {
 		w.violate(Absence, "Node %d gives up entry %d, which it lost in term %d, and %d of %d voters are beyond that term.", s.id, lost, m.debt.since, beyond, voters)
 	}
+}
+
+// round is the last one that a leader sent.
+type round struct {
+	term   raft.Term
+	number uint64
+}
+
+// judgeRound looks whether a round that is answered can have been heard. Rounds are numbered anew in each term, so that the number of an
+// earlier term's, told to the same leader in a later one, would stand for a round that nobody has heard of yet [T§6.4].
+func (w *World) judgeRound(s *server, m *raft.Message) {
+	sent := w.judges.election.rounds[m.To.ID]
+	if m.Round == 0 || m.Term < sent.term || m.Term == sent.term && m.Round <= sent.number {
+		return
+	}
+	w.violate(Rounds, "Node %d answers round %d of node %d in term %d, whose last round was %d in term %d.", s.id, m.Round, m.To.ID, m.Term, sent.number, sent.term)
 }
