@@ -47,8 +47,8 @@ var stages = []stage{
 	{"clients, teammates, uploaders, subscribers", []string{
 		simWorld + "task", simWorld + "callerWakes", simWorld + "operation", simWorld + "uploader", simWorld + "toSubscriber", "parley/sim.(*client)", "parley/sim.(*subscriber)",
 	}},
-	{"the heap of events, and who is put off", []string{
-		"parley/sim.(*heap)", simWorld + "deferred", simWorld + "putsOff", simWorld + "turn", simWorld + "rival", simWorld + "push",
+	{"the list of events to come, and who is put off", []string{
+		"parley/sim.(*agenda)", simWorld + "deferred", simWorld + "putsOff", simWorld + "turn", simWorld + "rival", simWorld + "push",
 	}},
 	{"the hash of the trace", []string{"parley/sim.(*trace)"}},
 	{"garbage collection, beside the runs", []string{"runtime.gcBgMarkWorker", "runtime.bgsweep", "runtime.bgscavenge"}},
