@@ -71,7 +71,7 @@ Use a directory on a real disk: syncs on tmpfs cost nothing and say nothing.`,
 	f.StringArrayVar(&r.parley, "with-parley", nil, "also run cmd/bench with these arguments, which go before this run's own: raft, or 'service --op send'; can be repeated")
 	f.BoolVar(&r.each, "each", false, "also print every turn, kept or not")
 	f.BoolVar(&r.json, "json", false, "print JSON, one object a line")
-	root.AddCommand(pointCommand())
+	root.AddCommand(pointCommand(), simCommand())
 	return root
 }
 

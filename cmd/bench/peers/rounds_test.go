@@ -133,3 +133,22 @@ func TestATurnThatDoesNotEndIsKilledAndSaysSo(t *testing.T) {
 	require.Error(t, err)
 	require.NotErrorIs(t, err, errStuck, "one that fails by itself does not count as that")
 }
+
+// A ratio between a loop that did nothing and a simulator is no comparison.
+func TestTheBareLoopAndTheSimulatorAreComparedByTheSameFields(t *testing.T) {
+	b, err := measureBare(10)
+	require.NoError(t, err)
+	require.Positive(t, b.HoursPerMin)
+	require.Greater(t, b.EventsPer, 100.0, "five nodes tick, four answer heartbeats and commands")
+	m := medianOf("x", []simulated{{HoursPerMin: 1}, {HoursPerMin: 9}, {HoursPerMin: 2}})
+	require.Equal(t, simulated{Peer: "x", Rounds: 3, HoursPerMin: 2, Least: 1, Most: 9}, m)
+
+	var parley simulated
+	program, clean, err := (&run{parley: []string{"sim"}}).build(t.Context())
+	require.NoError(t, err)
+	defer clean()
+	parley, err = measureParley(t.Context(), program, 10)
+	require.NoError(t, err)
+	require.Positive(t, parley.HoursPerMin)
+	require.Positive(t, parley.EventsPer)
+}
