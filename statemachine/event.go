@@ -47,7 +47,7 @@ type LockEvent struct {
 }
 
 func appendLockEvent(dst []byte, e *LockEvent) []byte {
-	dst = appendU64(dst, uint64(e.Fence))
+	dst = appendU64(slices.Grow(dst, 3*8+4+len(e.Holder)+4+len(e.By)), uint64(e.Fence))
 	dst = appendU64(dst, uint64(e.Time))
 	dst = appendU64(dst, uint64(e.Wall))
 	dst = appendString(dst, e.Holder)

@@ -76,8 +76,8 @@ type Refusal struct {
 func (r *Refusal) Error() string { return r.Reason }
 
 func refuse(code Code, format string, args ...any) []byte {
-	dst := []byte{codecVersion, byte(code)}
-	return appendString(dst, fmt.Sprintf(format, args...))
+	reason := fmt.Sprintf(format, args...)
+	return appendString(append(make([]byte, 0, 2+4+len(reason)), codecVersion, byte(code)), reason)
 }
 
 // readReply reads what all replies begin with; a refusal comes back as error.
