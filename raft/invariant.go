@@ -43,9 +43,8 @@ func (r *Raft) check() {
 	if r.role == Leader {
 		r.checkLeader()
 	}
-	is := r.delta()
-	is.checkSince(&r.was)
-	r.was = is
+	r.checkSince(&r.was)
+	r.was = r.delta()
 }
 
 // checkMarks: the marks of the log stand in their order, and no entry is of a later term than the current one.
@@ -94,25 +93,25 @@ func (r *Raft) checkLeader() {
 }
 
 // checkSince: what must only grow grew, and what a term fixes stayed.
-func (is *delta) checkSince(was *delta) {
-	if is.hard.Term < was.hard.Term {
-		impossible("term fell from %d to %d", was.hard.Term, is.hard.Term)
+func (r *Raft) checkSince(was *delta) {
+	if r.hard.Term < was.hard.Term {
+		impossible("term fell from %d to %d", was.hard.Term, r.hard.Term)
 	}
-	if is.hard.Term == was.hard.Term {
-		if !(was.hard.Vote.IsZero() || is.hard.Vote == was.hard.Vote) {
-			impossible("vote of term %d moved from %v to %v", is.hard.Term, was.hard.Vote, is.hard.Vote)
+	if r.hard.Term == was.hard.Term {
+		if !(was.hard.Vote.IsZero() || r.hard.Vote == was.hard.Vote) {
+			impossible("vote of term %d moved from %v to %v", r.hard.Term, was.hard.Vote, r.hard.Vote)
 		}
-		if !(was.role != Leader || is.role != Leader || is.last >= was.last) {
-			impossible("leader's log fell from %d to %d", was.last, is.last)
+		if !(was.role != Leader || r.role != Leader || r.log.last >= was.last) {
+			impossible("leader's log fell from %d to %d", was.last, r.log.last)
 		}
 	}
-	if is.commit < was.commit {
-		impossible("commit fell from %d to %d", was.commit, is.commit)
+	if r.commit < was.commit {
+		impossible("commit fell from %d to %d", was.commit, r.commit)
 	}
-	if is.delivered < was.delivered {
-		impossible("delivered fell from %d to %d", was.delivered, is.delivered)
+	if r.delivered < was.delivered {
+		impossible("delivered fell from %d to %d", was.delivered, r.delivered)
 	}
-	if is.storedSeq < was.storedSeq {
-		impossible("stored write fell from %d to %d", was.storedSeq, is.storedSeq)
+	if r.storedSeq < was.storedSeq {
+		impossible("stored write fell from %d to %d", was.storedSeq, r.storedSeq)
 	}
 }

@@ -66,9 +66,7 @@ func (r *Raft) store() {
 		bytes += len(s.Entries[i].Payload)
 	}
 	if len(r.promises) > 0 {
-		s.Then = append([]Message(nil), r.promises...)
-		clear(r.promises)
-		r.promises = r.promises[:0]
+		s.Then, r.promises = r.promises, nil
 	}
 	if r.hard != r.handedHard {
 		r.handedHard, r.hardSeq = r.hard, s.Seq

@@ -105,21 +105,19 @@ func (m *Machine) queryHistory(h History) []byte {
 
 // page collects the messages of a normalised History: forwards from After, or
 // backwards from Before and then turned around.
-func (m *Machine) page(channel uint64, h History) HistoryReply {
-	var reply HistoryReply
+func (m *Machine) page(channel uint64, h History) historyRows {
+	var reply historyRows
 	bytes := 0
 	visit := func(key string, row []byte) bool {
-		r := reader{src: row}
-		msg := readMessage(&r)
-		if !strings.HasPrefix(key, messageKey(channel, 0)[:8]) || msg.Position <= h.After || msg.Position >= h.Before {
+		if at := raft.Position(state.KeyPart(key, 1)); state.KeyPart(key, 0) != channel || at <= h.After || at >= h.Before {
 			return false
 		}
-		bytes += len(msg.Text)
+		bytes += textBytes(row)
 		if n := len(reply.Messages); n > 0 && (n == h.Limit || bytes > m.Limits.HistoryBytesMax) {
 			reply.More = true
 			return false
 		}
-		reply.Messages = append(reply.Messages, msg)
+		reply.Messages = append(reply.Messages, row)
 		return true
 	}
 	switch {

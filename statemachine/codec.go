@@ -92,15 +92,18 @@ func (r *reader) bool() bool {
 	return b == 1
 }
 
-// string copies, so that nothing decoded keeps the source alive.
-func (r *reader) string() string {
+// bytes aliases the source.
+func (r *reader) bytes() []byte {
 	n := r.u32()
 	if uint64(n) > uint64(len(r.src)) {
 		r.bad = true
-		return ""
+		return nil
 	}
-	return string(r.take(int(n)))
+	return r.take(int(n))
 }
+
+// string copies, so that nothing decoded keeps the source alive.
+func (r *reader) string() string { return string(r.bytes()) }
 
 // done reports whether the bytes were read to their end and no further.
 func (r *reader) done() error {

@@ -2,6 +2,7 @@ package statemachine
 
 import (
 	"errors"
+	"slices"
 
 	"parley/raft"
 	"parley/raft/node"
@@ -46,7 +47,7 @@ type LockEvent struct {
 }
 
 func appendLockEvent(dst []byte, e *LockEvent) []byte {
-	dst = appendU64(dst, uint64(e.Fence))
+	dst = appendU64(slices.Grow(dst, 3*8+4+len(e.Holder)+4+len(e.By)), uint64(e.Fence))
 	dst = appendU64(dst, uint64(e.Time))
 	dst = appendU64(dst, uint64(e.Wall))
 	dst = appendString(dst, e.Holder)
@@ -124,13 +125,13 @@ func (m *Machine) render(dst, row []byte) ([]byte, state.Audience) {
 		return m.renderTeam(dst, row)
 	}
 	r := reader{src: row}
-	kind, place, object := r.u8(), r.string(), r.string()
-	dst = appendString(append(dst, codecVersion, kind), place)
-	if EventKind(kind) != EventMessage {
-		return append(dst, object...), state.Audience{}
+	kind, place, object := r.u8(), r.bytes(), r.bytes()
+	happened := object
+	if EventKind(kind) == EventMessage {
+		happened, _ = m.Get(state.TableMessages, string(object))
 	}
-	message, _ := m.Get(state.TableMessages, object)
-	return append(dst, message...), state.Audience{}
+	dst = append(slices.Grow(dst, 2+4+len(place)+len(happened)), codecVersion, kind)
+	return append(appendBytes(dst, place), happened...), state.Audience{}
 }
 
 // renderTeam appends an event under a login, as it stands in the backlog.

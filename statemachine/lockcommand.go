@@ -2,6 +2,7 @@ package statemachine
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"parley/raft"
@@ -172,6 +173,7 @@ type LockReply struct {
 }
 
 func appendLockReply(dst []byte, l LockReply) []byte {
+	dst = slices.Grow(dst, 2+8+1+5*8+4+len(l.Lock.Name)+4+len(l.Lock.Holder))
 	dst = append(dst, codecVersion, byte(CodeOK))
 	dst = appendU64(dst, uint64(l.Position))
 	dst = appendBool(dst, l.Granted)

@@ -252,6 +252,15 @@ func TestAClonesLifeDoesNotTouchTheOriginals(t *testing.T) {
 	})
 }
 
+// historyRowsOf encodes the messages of a reply that was decoded.
+func historyRowsOf(h HistoryReply) historyRows {
+	rows := historyRows{More: h.More}
+	for _, m := range h.Messages {
+		rows.Messages = append(rows.Messages, appendMessage(nil, m))
+	}
+	return rows
+}
+
 func FuzzApply(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(AppendSend(nil, Send{Channel: "general", Text: "hello"}))
@@ -265,11 +274,11 @@ func FuzzApply(f *testing.F) {
 		reply := a.Query(bytes)
 		// Nothing decodes to something else than it was encoded from.
 		if h, err := DecodeHistoryReply(reply); err == nil {
-			require.Equal(t, reply, appendHistoryReply(nil, h))
+			require.Equal(t, reply, appendHistoryReply(nil, historyRowsOf(h)))
 		}
 		// The readers of replies and events meet any bytes as well.
 		if h, err := DecodeHistoryReply(bytes); err == nil {
-			require.Equal(t, bytes, appendHistoryReply(nil, h))
+			require.Equal(t, bytes, appendHistoryReply(nil, historyRowsOf(h)))
 		}
 		_, _ = DecodeSendReply(bytes)
 		_, _ = DecodeEvent(bytes)

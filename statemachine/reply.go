@@ -76,8 +76,8 @@ type Refusal struct {
 func (r *Refusal) Error() string { return r.Reason }
 
 func refuse(code Code, format string, args ...any) []byte {
-	dst := []byte{codecVersion, byte(code)}
-	return appendString(dst, fmt.Sprintf(format, args...))
+	reason := fmt.Sprintf(format, args...)
+	return appendString(append(make([]byte, 0, 2+4+len(reason)), codecVersion, byte(code)), reason)
 }
 
 // readReply reads what all replies begin with; a refusal comes back as error.
@@ -143,6 +143,14 @@ func appendMessage(dst []byte, m Message) []byte {
 	return appendString(dst, m.Text)
 }
 
+// textBytes is how long the text of an encoded message is.
+func textBytes(message []byte) int {
+	r := reader{src: message}
+	r.take(3 * 8)
+	r.take(int(r.u32())) // the sender
+	return int(r.u32())
+}
+
 func readMessage(r *reader) Message {
 	m := Message{
 		Position: raft.Position(r.u64()),
@@ -163,12 +171,22 @@ type HistoryReply struct {
 	More     bool // messages within the asked range were left out by a limit
 }
 
-func appendHistoryReply(dst []byte, h HistoryReply) []byte {
-	dst = append(dst, codecVersion, byte(CodeOK))
+// historyRows is a HistoryReply whose messages stand as they stand in their rows.
+type historyRows struct {
+	Messages [][]byte
+	More     bool
+}
+
+func appendHistoryReply(dst []byte, h historyRows) []byte {
+	size := 3 + 8
+	for _, m := range h.Messages {
+		size += len(m)
+	}
+	dst = append(slices.Grow(dst, size), codecVersion, byte(CodeOK))
 	dst = appendBool(dst, h.More)
 	dst = appendU64(dst, uint64(len(h.Messages)))
 	for _, m := range h.Messages {
-		dst = appendMessage(dst, m)
+		dst = append(dst, m...)
 	}
 	return dst
 }

@@ -3,6 +3,7 @@ package blob
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"parley/raft"
 )
@@ -29,8 +30,8 @@ const (
 	wireVersion  = 1
 	messageStart = 28
 	flagBusy     = 1
-	// MessageOverhead is how many bytes a message with one chunk has beside it.
-	MessageOverhead = messageStart + 32 + 8 + 4 + crcBytes
+	// messageOverhead is how many bytes a message has at most beside content and lists of sums.
+	messageOverhead = messageStart + 2*len(Sum{}) + 8 + 4 + crcBytes
 )
 
 // ErrCodec is wrapped by every decoding error.
@@ -38,6 +39,7 @@ var ErrCodec = errors.New("blob: malformed bytes")
 
 // AppendMessage appends the encoded body to dst.
 func AppendMessage(dst []byte, m *Message) []byte {
+	dst = slices.Grow(dst, messageOverhead+len(m.Data)+len(Sum{})*(len(m.Sums)+len(m.Parts)))
 	start := len(dst)
 	flags := byte(0)
 	if m.Busy {
@@ -85,18 +87,18 @@ func AppendMessage(dst []byte, m *Message) []byte {
 
 // DecodeMessage decodes a body. Data aliases src. Whatever it accepts encodes to the same
 // bytes.
-func DecodeMessage(src []byte) (Message, error) {
+func DecodeMessage(src []byte) (*Message, error) {
 	if len(src) < messageStart+crcBytes {
-		return Message{}, fmt.Errorf("%w: %d bytes", ErrCodec, len(src))
+		return nil, fmt.Errorf("%w: %d bytes", ErrCodec, len(src))
 	}
 	end := len(src) - crcBytes
 	if le.Uint32(src[end:]) != checksum(src[:end]) {
-		return Message{}, fmt.Errorf("%w: checksum", ErrCodec)
+		return nil, fmt.Errorf("%w: checksum", ErrCodec)
 	}
 	if src[0] != wireVersion {
-		return Message{}, fmt.Errorf("%w: version %d", ErrCodec, src[0])
+		return nil, fmt.Errorf("%w: version %d", ErrCodec, src[0])
 	}
-	m := Message{
+	m := &Message{
 		Kind:     MessageKind(src[1]),
 		Busy:     src[2] == flagBusy,
 		Nonce:    le.Uint64(src[4:]),
@@ -104,7 +106,7 @@ func DecodeMessage(src []byte) (Message, error) {
 		Time:     raft.LogTime(le.Uint64(src[20:])),
 	}
 	if src[2] > flagBusy || m.Busy && m.Kind != MsgNack || src[3] != 0 {
-		return Message{}, fmt.Errorf("%w: flags", ErrCodec)
+		return nil, fmt.Errorf("%w: flags", ErrCodec)
 	}
 	r := reader{src: src[messageStart:end]}
 	switch m.Kind {
@@ -131,7 +133,7 @@ func DecodeMessage(src []byte) (Message, error) {
 		r.bad = true
 	}
 	if r.bad || len(r.src) != 0 {
-		return Message{}, fmt.Errorf("%w: %v", ErrCodec, m.Kind)
+		return nil, fmt.Errorf("%w: %v", ErrCodec, m.Kind)
 	}
 	return m, nil
 }

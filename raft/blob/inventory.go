@@ -90,6 +90,7 @@ func (r *Replicator) askPages() {
 // onList answers with the next page: of what is wanted, all that is here in a range.
 func (r *Replicator) onList(m *Message) {
 	page := Message{Kind: MsgPage, Nonce: m.Nonce, FromSum: m.FromSum, ToSum: lastSum}
+	page.Sums = make([]Sum, 0, min(r.wanted, sumsMax))
 	at, _ := r.search(m.FromSum)
 	seen := 0
 	for _, b := range r.blobs[at:] {

@@ -212,6 +212,9 @@ func (r *Replicator) send(to raft.Ident, m Message) {
 
 // tellAll sends sums to all peers, in as many messages as it takes.
 func (r *Replicator) tellAll(kind MessageKind, sums []Sum) {
+	if len(sums) == 0 {
+		return // as nearly always
+	}
 	slices.SortFunc(sums, Sum.Compare)
 	sums = slices.Compact(sums)
 	for len(sums) > 0 && r.peers != 0 {

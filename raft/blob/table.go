@@ -146,21 +146,22 @@ func (t *Table) Confirm(now raft.LogTime, inForce raft.Index, c Confirmation, pr
 	case !known && t.count("n") >= t.rules.BlobsMax:
 		return CodeFull
 	}
-	until, pinned := t.pin(c.Sum, principal)
-	if !pinned && t.count("q"+principal) >= t.rules.PinsMax {
+	pin, pins := pinKey(c.Sum, principal), "q"+principal
+	until, pinned := t.pin(pin)
+	if !pinned && t.count(pins) >= t.rules.PinsMax {
 		return CodeFull
 	}
 	if pinned {
 		t.setDeadline(deadlineKey(until, c.Sum, principal), nil)
 	} else {
 		row.pins++
-		t.add("q"+principal, 1)
+		t.add(pins, 1)
 	}
 	row.size = uint64(c.Size)
 	t.setRow(c.Sum, row, known)
 	until = now.Add(t.rules.PinFor)
-	t.rows.Set(pinKey(c.Sum, principal), le.AppendUint64(nil, uint64(until)))
-	t.setDeadline(deadlineKey(until, c.Sum, principal), []byte{1})
+	t.rows.Set(pin, le.AppendUint64(nil, uint64(until)))
+	t.setDeadline(deadlineKey(until, c.Sum, principal), due)
 	return CodeNone
 }
 
@@ -173,7 +174,7 @@ func (t *Table) Name(now raft.LogTime, sum Sum, by string) Code {
 		return CodeUnknown
 	}
 	if by != "" {
-		if until, ok := t.pin(sum, by); !ok || now > until {
+		if until, ok := t.pin(pinKey(sum, by)); !ok || now > until {
 			return CodeNotPinned
 		}
 	}
@@ -198,15 +199,15 @@ func (t *Table) Expire(now raft.LogTime) {
 	if first, ok := t.NextDeadline(); !ok || now < first {
 		return
 	}
-	var due []string
+	var past []string
 	t.rows.Ascend("d", func(key string, _ []byte) bool {
-		if key[0] != 'd' || len(due) == expiriesMax || deadlineOf(key) >= now {
+		if key[0] != 'd' || len(past) == expiriesMax || deadlineOf(key) >= now {
 			return false
 		}
-		due = append(due, key)
+		past = append(past, key)
 		return true
 	})
-	for _, key := range due {
+	for _, key := range past {
 		sum, principal := splitDeadline(key)
 		t.setDeadline(key, nil)
 		t.rows.Set(pinKey(sum, principal), nil)
@@ -235,6 +236,9 @@ func (t *Table) firstDeadline() (at raft.LogTime) {
 	})
 	return at
 }
+
+// due is the value of all rows of the deadlines: their keys say all.
+var due = []byte{1}
 
 // setDeadline writes or removes a row of the deadlines.
 func (t *Table) setDeadline(key string, value []byte) {
@@ -287,7 +291,7 @@ func (t *Table) setRow(sum Sum, row blobRow, known bool) {
 		t.rows.Set(key, nil)
 		t.add("n", ^uint64(0))
 	} else {
-		v := le.AppendUint64(nil, row.size)
+		v := le.AppendUint64(make([]byte, 0, 3*8), row.size)
 		v = le.AppendUint64(v, row.names)
 		t.rows.Set(key, le.AppendUint64(v, row.pins))
 		if !known {
@@ -299,8 +303,9 @@ func (t *Table) setRow(sum Sum, row blobRow, known bool) {
 	}
 }
 
-func (t *Table) pin(sum Sum, principal string) (until raft.LogTime, ok bool) {
-	v, ok := t.rows.Get(pinKey(sum, principal))
+// pin reads the row of a pin.
+func (t *Table) pin(key string) (until raft.LogTime, ok bool) {
+	v, ok := t.rows.Get(key)
 	if !ok {
 		return 0, false
 	}
@@ -341,8 +346,11 @@ func pinKey(sum Sum, principal string) string { return "p" + string(sum[:]) + pr
 
 // deadlineKey sorts by time: log times are not negative.
 func deadlineKey(until raft.LogTime, sum Sum, principal string) string {
-	k := binary.BigEndian.AppendUint64([]byte{'d'}, uint64(until))
-	return string(append(k, sum[:]...)) + principal
+	var k [1 + 8 + len(sum)]byte
+	k[0] = 'd'
+	binary.BigEndian.PutUint64(k[1:], uint64(until))
+	copy(k[1+8:], sum[:])
+	return string(k[:]) + principal
 }
 
 func deadlineOf(key string) raft.LogTime {

@@ -353,7 +353,7 @@ func (w *world) send(m *Message) {
 				return err
 			}
 			m.From, m.To = from, to
-			return n.step(Input{Kind: InputMessage, Message: &m})
+			return n.step(Input{Kind: InputMessage, Message: m})
 		})
 	}
 }

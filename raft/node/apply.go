@@ -184,21 +184,46 @@ func (n *Node) clockAt() raft.Mono {
 	return max(n.clock.notBefore, n.appliedAt+wait)
 }
 
-// nextDeadline is the log time at which the next session, request or pin expires, the next blob can be
-// collected, or something ends in the state machine.
-func (n *Node) nextDeadline() (at raft.LogTime, found bool) {
-	at = 1<<63 - 1
-	add := func(t raft.LogTime, ok bool) {
-		if ok {
-			at, found = min(at, t), true
-		}
+// deadline is a log time at which something ends, if anything does.
+type deadline struct {
+	at    raft.LogTime
+	there bool
+}
+
+// add takes in what may end earlier.
+func (d *deadline) add(at raft.LogTime, ok bool) {
+	if ok && (!d.there || at < d.at) {
+		*d = deadline{at, true}
 	}
-	add(n.sessions.nextDeadline())
-	add(n.requests.nextDeadline())
-	add(n.pins.nextDeadline())
-	add(n.blobs.nextCollection())
-	add(n.machineDeadline())
-	return at, found
+}
+
+// stateDeadline is the first deadline of the replicated state as of an entry.
+type stateDeadline struct {
+	deadline
+	known   bool
+	applied raft.Index
+}
+
+// nextDeadline is the log time at which the next thing ends in the replicated state, or the next blob can be collected.
+func (n *Node) nextDeadline() (at raft.LogTime, found bool) {
+	next := n.nextInState()
+	next.add(n.blobs.nextCollection())
+	return next.at, next.there
+}
+
+// nextInState is when the next session, request or pin expires, or something ends in the state machine. A leader asks
+// twice a Step, and the next entry alone can change it.
+func (n *Node) nextInState() deadline {
+	d := &n.deadline
+	if d.known && d.applied == n.applied {
+		return d.deadline
+	}
+	*d = stateDeadline{known: true, applied: n.applied}
+	d.add(n.sessions.nextDeadline())
+	d.add(n.requests.nextDeadline())
+	d.add(n.pins.nextDeadline())
+	d.add(n.machineDeadline())
+	return d.deadline
 }
 
 // ownProposal returns the kind of the entry that the node itself proposed in this Step, zero if

@@ -98,7 +98,7 @@ func (n *Node) blobMessage(m *raft.Message) {
 		return
 	}
 	body.From, body.To = m.From, m.To
-	n.blobInput(blob.Input{Kind: blob.InputMessage, Message: &body})
+	n.blobInput(blob.Input{Kind: blob.InputMessage, Message: body})
 }
 
 // blobDone takes what came of an operation on the store.
@@ -179,7 +179,7 @@ func (n *Node) stepBlobs(appliedBefore raft.Index) {
 	n.wake(b.wakeAt)
 	for i := range out.Send {
 		m := &out.Send[i]
-		n.sendTo(m.To, raft.MsgBlob, blob.AppendMessage(make([]byte, 0, blob.MessageOverhead+len(m.Data)), m))
+		n.sendTo(m.To, raft.MsgBlob, blob.AppendMessage(nil, m))
 	}
 	n.out.Blobs = append(n.out.Blobs, out.Disk...)
 	for i := range out.Notes {

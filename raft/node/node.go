@@ -74,7 +74,7 @@ type Node struct {
 	hub       hub
 	notices   [][]byte // heard in this Step
 	view      view
-	deadline  deadline
+	deadline  stateDeadline
 	clock     clock
 	leveling  leveling
 	reporting reporting

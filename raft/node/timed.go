@@ -33,25 +33,13 @@ func (n *Node) timed() (Timed, bool) {
 	return m, ok
 }
 
-// deadline is what the state machine said after an entry: a leader asks twice a Step, and the next entry alone can change it.
-type deadline struct {
-	known   bool
-	applied raft.Index
-	at      raft.LogTime
-	ok      bool
-}
-
 // machineDeadline is when something ends in the state machine.
 func (n *Node) machineDeadline() (at raft.LogTime, ok bool) {
 	m, ok := n.timed()
 	if !ok {
 		return 0, false
 	}
-	if d := &n.deadline; !d.known || d.applied != n.applied {
-		*d = deadline{known: true, applied: n.applied}
-		d.at, d.ok = m.NextDeadline()
-	}
-	return n.deadline.at, n.deadline.ok
+	return m.NextDeadline()
 }
 
 // tellTime lets the state machine's time pass up to an entry.

@@ -204,8 +204,11 @@ func (s *State) EventsAfter(from raft.Position, max int, render func(dst, event 
 	return frames, false
 }
 
+// frameBytes is room for most frames, which are soon read and forgotten.
+const frameBytes = 256
+
 func frameOf(at raft.Position, row []byte, render func(dst, event []byte) ([]byte, Audience)) node.EventFrame {
-	f := node.EventFrame{Position: at}
+	f := node.EventFrame{Position: at, Body: make([]byte, 0, frameBytes)}
 	discreet := false
 	for len(row) >= 4 {
 		n := min(int(binary.LittleEndian.Uint32(row)), len(row)-4)

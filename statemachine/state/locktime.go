@@ -171,8 +171,8 @@ func (s *State) expireHolds(at node.Applied) {
 // forgetLockTerms keeps the newest beginning alone. It is for when no deadline as written has passed: every lock was
 // held then at every beginning behind its row, and of these the newest counts.
 func (s *State) forgetLockTerms() {
-	if !s.Has(TableMarks, markLockTerms) {
-		return
+	if c, ok := s.row(TableMarks, markLockTerms); !ok || c.count() < 2 {
+		return // with every entry: no memory for it
 	}
 	if terms := s.lockTerms(); len(terms) > 1 {
 		terms = terms[len(terms)-1:]

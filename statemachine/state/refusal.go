@@ -72,12 +72,20 @@ const ReplyVersion = 2
 //	u8 version=2 | u8 code=0 | the answer's fields
 //	u8 version=2 | u8 code   | string reason | string field | string text | number retry after
 func AppendReply(dst []byte, answer Coded, refusal *Refusal) []byte {
-	if refusal == nil {
-		return Append(append(dst, ReplyVersion, byte(OK)), answer)
-	}
-	c := Coder{encode: true, bytes: append(dst, ReplyVersion, byte(refusal.Code))}
-	refusal.code(&c)
+	c := Coder{encode: true, bytes: dst}
+	c.reply(answer, refusal)
 	return c.bytes
+}
+
+// reply is AppendReply.
+func (c *Coder) reply(answer Coded, refusal *Refusal) {
+	if refusal != nil {
+		c.bytes = append(c.bytes, ReplyVersion, byte(refusal.Code))
+		refusal.code(c)
+		return
+	}
+	c.bytes = append(c.bytes, ReplyVersion, byte(OK))
+	answer.Code(c)
 }
 
 // DecodeReply reads a reply into answer. The error is a *Refusal if the state machine refused, ErrMalformed or

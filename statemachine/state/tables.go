@@ -166,12 +166,8 @@ func (t *Tables) DecodeCommand(src []byte, h *Head, v Coded) error {
 
 // Reply returns the reply to a command that was applied: AppendReply in memory of its own, since replies are kept.
 func (t *Tables) Reply(answer Coded, refusal *Refusal) []byte {
-	if refusal != nil {
-		return AppendReply(nil, nil, refusal)
-	}
 	c := t.writer()
-	c.bytes = append(c.bytes, ReplyVersion, byte(OK))
-	answer.Code(c)
+	c.reply(answer, refusal)
 	return bytes.Clone(c.bytes)
 }
 
