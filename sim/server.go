@@ -25,7 +25,7 @@ type server struct {
 	fresh int64  // when this one started, or got another node's state
 	fs    *memfs.FS
 	dir   *node.Disk
-	blank *machine // what snapshots are restored into, by cloning it
+	blank *machine // what its clusters begin with, to be cloned: for each process, and for snapshots to be restored into
 	node  *node.Node
 	clock clock
 	disk  disk
@@ -154,7 +154,7 @@ func (w *World) start(e *event) {
 		Blobs:     w.blobOptions(),
 		Raft: raft.Limits{AppendEntriesMax: int(w.plan.Node.Append), InflightMessagesMax: int(w.plan.Node.Inflight),
 			UncommittedBytesMax: int(w.plan.Node.Uncommitted), DeliverEntriesMax: int(w.plan.Node.Deliver)},
-	}, boot, &machine{Machine: w.newMachine(), w: w, s: s}, s.clock.read(w.now))
+	}, boot, s.blank.Clone(), s.clock.read(w.now))
 	s.wakeAt, s.wakeOn = raft.Never, never
 	s.empty()
 	s.looping, s.strays = false, 0
