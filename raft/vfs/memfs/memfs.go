@@ -47,7 +47,8 @@ type FS struct {
 	used  []bool // memory of collect
 	near  int    // where the name stood that was looked up last
 
-	handles []file // memory of the next files that are opened
+	handles []file            // memory of the next files that are opened
+	blank   [][pageBytes]byte // and of the next pages
 
 	faults
 }
