@@ -73,7 +73,7 @@ func (s *server) openMended(fs *memfs.FS, mends ...mend) found {
 			panic(fmt.Sprintf("sim: where a header was read none can be written: %v", err))
 		}
 	}
-	return s.open(mended)
+	return s.look(mended)
 }
 
 // whole reports whether a copy of a header is what was written, by the checksum at its end.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"parley/raft"
+	"parley/raft/node"
 	"parley/raft/vfs/memfs"
 )
 
@@ -188,22 +189,18 @@ type found struct {
 	lost    int         // how many are
 }
 
-// tryOpen opens a copy of a disk, as a start after a crash of the process would find it once
+// tryOpen looks at a copy of a disk, as a start after a crash of the process would find it once
 // all that passes has passed. No state machine is restored: that a snapshot is whole, its checksums say.
 func (s *server) tryOpen(fs *memfs.FS) found {
-	f := s.open(fs.Clone())
+	f := s.look(fs.Clone())
 	f.changes = fs.Changes()
 	return f
 }
 
-// open does that with a disk that is a copy already, and is good for nothing else afterwards.
-func (s *server) open(c *memfs.FS) found {
-	for _, kind := range failingKinds {
-		c.Mend(kind, false)
-	}
-	c.SetCapacity(0)
-	c.CrashProcess()
-	_, boot, err := s.openDisk(c, s.inc, nil)
+// look does that with a disk that is a copy already. Nothing is written: that a start can do all it must, the starts show.
+func (s *server) look(c *memfs.FS) found {
+	c.Mend(memfs.OpRead, false)
+	boot, err := node.LookDisk(c, dataDir, s.diskOptions())
 	f := found{err: err, base: boot.Base.Entry.Index, good: make([]raft.Term, len(boot.Entries))}
 	f.cut = boot.Found.Decided.Reset || boot.Found.Decided.Cut != 0
 	for i := range boot.Entries {

@@ -25,7 +25,7 @@ type server struct {
 	fresh int64  // when this one started, or got another node's state
 	fs    *memfs.FS
 	dir   *node.Disk
-	blank *machine // what snapshots are restored into, by cloning it
+	blank *machine // what its clusters begin with, to be cloned: for each process, and for snapshots to be restored into
 	node  *node.Node
 	clock clock
 	disk  disk
@@ -99,7 +99,9 @@ func (w *World) start(e *event) {
 	s.disk.reset()
 	s.trap.set(s)
 	draw := func(p purpose) uint64 { return w.chance.draw(p, uint64(s.id), uint64(s.epoch)) }
-	dir, boot, err := s.openDisk(s.fs, raft.Incarnation(draw(purposeIncarnation)), s.blank)
+	o := s.diskOptions()
+	o.Inc, o.Machine = raft.Incarnation(draw(purposeIncarnation)), s.blank
+	dir, boot, err := node.OpenDisk(s.fs, dataDir, o)
 	if s.trap.sprung {
 		if w.trace.on() {
 			w.trace.say("dies while it recovers")
@@ -152,7 +154,7 @@ func (w *World) start(e *event) {
 		Blobs:     w.blobOptions(),
 		Raft: raft.Limits{AppendEntriesMax: int(w.plan.Node.Append), InflightMessagesMax: int(w.plan.Node.Inflight),
 			UncommittedBytesMax: int(w.plan.Node.Uncommitted), DeliverEntriesMax: int(w.plan.Node.Deliver)},
-	}, boot, &machine{Machine: w.newMachine(), w: w, s: s}, s.clock.read(w.now))
+	}, boot, s.blank.Clone(), s.clock.read(w.now))
 	s.wakeAt, s.wakeOn = raft.Never, never
 	s.empty()
 	s.looping, s.strays = false, 0
@@ -421,11 +423,9 @@ func (s *server) stopped(why error) {
 	s.crash(CrashMachine, s.trap.down)
 }
 
-// openDisk opens the data directory of this machine on a file system; without a state machine to look at it only.
-func (s *server) openDisk(fs *memfs.FS, inc raft.Incarnation, empty node.StateMachine) (*node.Disk, node.Boot, error) {
-	return node.OpenDisk(fs, dataDir, node.DiskOptions{
-		ID: s.id, Inc: inc, WAL: s.w.walOptions(),
-		Machine: empty, Rules: s.w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: s.w.blobOptions()})
+// diskOptions are what the data directory of this machine is told, whoever opens it or looks at it.
+func (s *server) diskOptions() node.DiskOptions {
+	return node.DiskOptions{ID: s.id, WAL: s.w.walOptions(), Rules: s.w.rules(), Snap: snap.Options{ChunkBytes: snapChunk}, Blobs: s.w.blobOptions()}
 }
 
 // crash ends the process now, and the machine's cache with it if kind says so.

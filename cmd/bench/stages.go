@@ -24,17 +24,17 @@ const (
 	raftNode  = "parley/raft/node.(*Node)."
 )
 
-// stages are asked in this order: a disk that is opened to find out what a fault may do to it is a part of the fault,
-// and no start.
+// stages are asked in this order: a disk that is looked at to find out what a fault may do to it is a part of the fault,
+// and no write or start.
 var stages = []stage{
 	{"judges at the end", []string{
 		simWorld + "judgeSurvivor", simWorld + "judgeHistory", simWorld + "judgeLiveness", simWorld + "judgeBackups", simWorld + "result",
 	}},
-	{"faults: what they strike, and whether the cluster can bear it", []string{simWorld + "fault"}},
+	{"faults: what they strike, and whether the cluster can bear it", []string{simWorld + "fault", simWorld + "reveal"}},
 	{"judges while it runs, models, counts of situations", []string{
 		simWorld + "judge", simServer + "judge", simWorld + "cover", simWorld + "claimed", simWorld + "team", "parley/sim.(*teamModel)", "parley/sim.(*lockModel)",
 	}},
-	{"starts of nodes", []string{simWorld + "start", simServer + "open"}},
+	{"starts of nodes", []string{simWorld + "start"}},
 	{"stores of files", []string{simWorld + "blob", "parley/raft/blob.(*Store)"}},
 	{"logs and snapshots on disk", []string{
 		simWorld + "write", simWorld + "sync", simWorld + "seal", "parley/sim.(*disk)", "parley/raft/wal.", "parley/raft/vfs/memfs.",

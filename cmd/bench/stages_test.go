@@ -9,8 +9,8 @@ import (
 
 func TestASampleBelongsToTheFirstStageThatHasOneOfItsFunctions(t *testing.T) {
 	for want, names := range map[string][]string{
-		"faults: what they strike, and whether the cluster can bear it": {"parley/raft/wal.Open", "parley/sim.(*server).openDisk", "parley/sim.(*World).rot", "parley/sim.(*World).fault", "parley/sim.(*World).happen"},
-		"starts of nodes":            {"parley/raft/wal.Open", "parley/sim.(*server).openDisk", "parley/sim.(*World).happen"},
+		"faults: what they strike, and whether the cluster can bear it": {"parley/raft/wal.Look", "parley/sim.(*server).look", "parley/sim.(*World).rot", "parley/sim.(*World).fault", "parley/sim.(*World).happen"},
+		"starts of nodes":            {"parley/raft/wal.Open", "parley/raft/node.OpenDisk", "parley/sim.(*World).start", "parley/sim.(*World).happen"},
 		"logs and snapshots on disk": {"runtime.memmove", "parley/raft/wal.(*Log).Append"},
 		elsewhere:                    {"runtime.memmove", "parley/sim.(*World).happen", "parley/sim.Run"},
 	} {

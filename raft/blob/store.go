@@ -138,7 +138,7 @@ func (s *Store) load() (Found, error) {
 			found.Parts = append(found.Parts, sum)
 		case suffix == suffixBlob:
 			size, err := s.sizeOf(sum)
-			if damaged := (*DamagedError)(nil); errors.As(err, &damaged) {
+			if _, damaged := errors.AsType[*DamagedError](err); damaged {
 				s.demote(sum)
 				found.Parts = append(found.Parts, sum)
 				continue
@@ -280,7 +280,7 @@ func (s *Store) each(sum Sum, off, end int64, yield func(from int64, chunk []byt
 		}
 		err = errors.Join(err, f.Close())
 	}
-	if damaged := (*DamagedError)(nil); errors.As(err, &damaged) {
+	if _, damaged := errors.AsType[*DamagedError](err); damaged {
 		s.demote(sum)
 	}
 	return err

@@ -88,6 +88,33 @@ func OpenDisk(fs vfs.FS, dir string, o DiskOptions) (*Disk, Boot, error) {
 	return d, boot, nil
 }
 
+// LookDisk tells what OpenDisk would find in a data directory that was used before, and changes nothing there. It reads all that a start
+// reads but for the blobs, and restores no state. Errors are those of OpenDisk; a directory that was never used is vfs.ErrNotExist. No
+// lock is taken: nobody may write to the directory meanwhile.
+func LookDisk(fs vfs.FS, dir string, o DiskOptions) (Boot, error) {
+	o.Machine = nil
+	d := &Disk{fs: fs, dir: dir, o: o}
+	if err := d.identify(); err != nil || d.identity.Cluster == 0 {
+		return Boot{Identity: d.identity}, err
+	}
+	if err := d.checkLog(); err != nil {
+		return Boot{}, err
+	}
+	store, err := snap.Look(d.fs, join(d.dir, snapsName), d.snapOptions())
+	if err != nil {
+		return Boot{}, err
+	}
+	good, _, bad, err := d.useSnapshots(store)
+	if err != nil {
+		return Boot{}, err
+	}
+	was, err := wal.Look(d.fs, join(d.dir, walName), d.logOptions(good))
+	if err != nil {
+		return Boot{}, err
+	}
+	return d.bootFrom(&was, good, nil, bad)
+}
+
 func (d *Disk) open(o DiskOptions) (Boot, error) {
 	// The directory itself must outlive what it promises. Its name is on disk before the first file is in it, whatever
 	// becomes of this start: a later one that finds files has nothing to see to.
@@ -99,48 +126,54 @@ func (d *Disk) open(o DiskOptions) (Boot, error) {
 		return Boot{}, fmt.Errorf("data directory: %w", err)
 	}
 	d.lock = lock
-	id, err := ReadIdentity(d.fs, d.dir)
+	err = d.identify()
 	switch {
 	case errors.Is(err, vfs.ErrNotExist):
-		id, err = d.found(o)
-	case err == nil && o.ID != 0 && id.Self.ID != o.ID:
-		err = &OtherNodeError{Have: id.Self.ID, Want: o.ID}
-	case err == nil && id.Cluster == 0:
-		err = writeIdentity(d.fs, d.dir, &id) // others hear of it now, and its name may be in the page cache alone
+		err = d.found(o)
+	case err == nil && d.identity.Cluster == 0:
+		err = writeIdentity(d.fs, d.dir, &d.identity) // others hear of it now, and its name may be in the page cache alone
 	}
 	if err != nil {
 		return Boot{}, err
 	}
-	d.identity = id
-	if id.Cluster == 0 {
-		return Boot{Identity: id}, d.clearLog()
+	if d.identity.Cluster == 0 {
+		return Boot{Identity: d.identity}, d.clearLog()
 	}
 	return d.recover()
 }
 
-// found makes a new directory's identity.
-func (d *Disk) found(o DiskOptions) (Identity, error) {
-	names, err := d.logFiles()
+// identify reads whose directory it is. One that was never used is vfs.ErrNotExist.
+func (d *Disk) identify() error {
+	id, err := ReadIdentity(d.fs, d.dir)
 	switch {
-	case err != nil:
-		return Identity{}, err
-	case len(names) > 0:
-		return Identity{}, ErrIdentityMissing
-	case o.ID == 0:
-		return Identity{}, ErrNoID
+	case errors.Is(err, vfs.ErrNotExist):
+		names, listed := d.logFiles()
+		if listed != nil {
+			return listed
+		}
+		if len(names) > 0 {
+			return ErrIdentityMissing
+		}
+	case err == nil && d.o.ID != 0 && id.Self.ID != d.o.ID:
+		return &OtherNodeError{Have: id.Self.ID, Want: d.o.ID}
 	}
-	id := Identity{Self: raft.Ident{ID: o.ID, Inc: o.Inc}}
-	return id, writeIdentity(d.fs, d.dir, &id)
+	d.identity = id
+	return err
+}
+
+// found makes a new directory's identity.
+func (d *Disk) found(o DiskOptions) error {
+	if o.ID == 0 {
+		return ErrNoID
+	}
+	d.identity = Identity{Self: raft.Ident{ID: o.ID, Inc: o.Inc}}
+	return writeIdentity(d.fs, d.dir, &d.identity)
 }
 
 // recover opens the log of a member.
 func (d *Disk) recover() (Boot, error) {
-	names, err := d.logFiles()
-	if err != nil {
+	if err := d.checkLog(); err != nil {
 		return Boot{}, err
-	}
-	if len(names) == 0 {
-		return Boot{}, ErrLogMissing // it was made before the record was accepted
 	}
 	good, state, bad, err := d.openSnapshots()
 	if err != nil {
@@ -151,14 +184,21 @@ func (d *Disk) recover() (Boot, error) {
 		return Boot{}, err
 	}
 	d.hard = was.Hard
-	boot := Boot{Identity: d.identity, Hard: was.Hard, Entries: was.Entries, Found: Found{
-		Decided: was.Decided, Holes: was.Holes, Torn: was.Torn, Damage: was.Damage, Worn: was.Worn, Snapshots: bad,
-	}}
-	if err := d.bootFrom(&boot, &was, good, state); err != nil || d.o.Machine == nil {
+	boot, err := d.bootFrom(&was, good, state, bad)
+	if err != nil || d.o.Machine == nil {
 		return boot, err
 	}
 	boot.Blobs, err = d.openBlobs()
 	return boot, err
+}
+
+// checkLog tells a log from one that was lost: it was made before the formation record was accepted.
+func (d *Disk) checkLog() error {
+	names, err := d.logFiles()
+	if err == nil && len(names) == 0 {
+		return ErrLogMissing
+	}
+	return err
 }
 
 // openBlobs opens the store of blobs. A directory that is only looked at has its left alone.
@@ -174,20 +214,31 @@ func (d *Disk) Blobs() *blob.Store { return d.blobs }
 // openSnapshots opens the snapshots and reads all of them: what is not good to the last bit is as
 // good as none.
 func (d *Disk) openSnapshots() (good []snap.Info, newest *State, bad []error, err error) {
-	o := d.o.Snap
-	o.Cluster = d.identity.Cluster
-	store, err := snap.Open(d.fs, join(d.dir, snapsName), o)
+	store, err := snap.Open(d.fs, join(d.dir, snapsName), d.snapOptions())
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	return d.useSnapshots(store)
+}
+
+func (d *Disk) useSnapshots(store *snap.Store) (good []snap.Info, newest *State, bad []error, err error) {
 	d.snapshots = Snapshots{store: store, empty: d.o.Machine, rules: d.o.Rules.withDefaults()}
 	return d.snapshots.good()
 }
 
-// bootFrom finds the snapshots that fit the log. One that the log does not reach, or disagrees with, came from
+func (d *Disk) snapOptions() snap.Options {
+	o := d.o.Snap
+	o.Cluster = d.identity.Cluster
+	return o
+}
+
+// bootFrom tells what a node starts from, and with which snapshots: those that fit the log. One that the log does not reach, or disagrees with, came from
 // a peer, and the process died before the log went on behind it: the log's base decides, and it
 // counts as a download.
-func (d *Disk) bootFrom(b *Boot, was *wal.Recovered, good []snap.Info, newest *State) error {
+func (d *Disk) bootFrom(was *wal.Recovered, good []snap.Info, newest *State, bad []error) (Boot, error) {
+	b := Boot{Identity: d.identity, Hard: was.Hard, Entries: was.Entries, Found: Found{
+		Decided: was.Decided, Holes: was.Holes, Torn: was.Torn, Damage: was.Damage, Worn: was.Worn, Snapshots: bad,
+	}}
 	for i := range good {
 		info := &good[i]
 		at := info.Entry.Index
@@ -206,29 +257,32 @@ func (d *Disk) bootFrom(b *Boot, was *wal.Recovered, good []snap.Info, newest *S
 	}
 	switch n := len(b.Snapshots); {
 	case was.Base != b.Base.Entry:
-		return fmt.Errorf("the log begins behind entry %d of term %d, and there is no snapshot up to there", was.Base.Index, was.Base.Term)
+		return b, fmt.Errorf("the log begins behind entry %d of term %d, and there is no snapshot up to there", was.Base.Index, was.Base.Term)
 	case n == 0 || d.o.Machine == nil:
 	case newest.Applied() == b.Applied:
 		b.State = newest
 	default:
 		var err error
 		if b.State, err = d.snapshots.decode(b.Snapshots[n-1], nil); err != nil {
-			return err
+			return b, err
 		}
 	}
-	return nil
+	return b, nil
 }
 
 func (d *Disk) openLog(good []snap.Info) (wal.Recovered, error) {
-	o := d.o.WAL
-	o.Cluster = d.identity.Cluster
-	o.Snapshots = entriesOf(good)
-	log, was, err := wal.Open(d.fs, join(d.dir, walName), o)
+	log, was, err := wal.Open(d.fs, join(d.dir, walName), d.logOptions(good))
 	if err != nil {
 		return was, err
 	}
 	d.log = log
 	return was, nil
+}
+
+func (d *Disk) logOptions(good []snap.Info) wal.Options {
+	o := d.o.WAL
+	o.Cluster, o.Snapshots = d.identity.Cluster, entriesOf(good)
+	return o
 }
 
 // Snapshots returns the worker's half of the directory. It may be used from another goroutine than

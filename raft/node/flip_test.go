@@ -107,6 +107,18 @@ func logEnds(t *testing.T, fs *memfs.FS) map[string]int {
 	return ends
 }
 
+// requireSeen compares what a look at a directory said with what a start found, but for what a look leaves alone.
+func requireSeen(t *testing.T, seen Boot, refused error, boot Boot, err error, where string) {
+	t.Helper()
+	if err != nil {
+		require.EqualError(t, refused, err.Error(), where)
+		return
+	}
+	require.NoError(t, refused, where)
+	boot.State, boot.Blobs = nil, seen.Blobs
+	require.Equal(t, boot, seen, where)
+}
+
 // Every bit of a small sealed log, of its seal, of both snapshots and of the identity, one at a time, in a
 // cluster of three. Each flip is one of: repaired, refused, reported and without cost, or in bytes that
 // carry nothing. None is served, and none is taken for absence. (-flip-stride 1 -flip-zeros 1 flips
@@ -114,8 +126,9 @@ func logEnds(t *testing.T, fs *memfs.FS) map[string]int {
 func TestEveryFlippedBitIsRepairedRefusedOrCarriesNothing(t *testing.T) {
 	im := smallImage(t)
 	victim := im.leader%3 + 1
+	o := DiskOptions{ID: victim, WAL: wal.Options{SegmentBytes: imageSegment}, Machine: &toy{}, Rules: im.c.settings.Rules}
 	open := func(fs *memfs.FS) (Boot, error) {
-		d, boot, err := OpenDisk(fs, "data", DiskOptions{ID: victim, WAL: wal.Options{SegmentBytes: imageSegment}, Machine: &toy{}, Rules: im.c.settings.Rules})
+		d, boot, err := OpenDisk(fs, "data", o)
 		if err == nil {
 			require.NoError(t, d.Close())
 		}
@@ -142,7 +155,11 @@ func TestEveryFlippedBitIsRepairedRefusedOrCarriesNothing(t *testing.T) {
 			where := fmt.Sprintf("%s bit %d", name, bit)
 			fs := im.disks[victim-1].Clone()
 			require.NoError(t, fs.FlipBit(name, int64(bit)))
+			changes := fs.Changes()
+			seen, refused := LookDisk(fs, "data", o)
+			require.Equal(t, changes, fs.Changes(), "%s: looked at", where)
 			boot, err := open(fs.Clone())
+			requireSeen(t, seen, refused, boot, err, where)
 			switch {
 			case err != nil:
 				require.NotErrorIs(t, err, ErrNoID, where)

@@ -18,8 +18,15 @@ type Options struct {
 	// whose base is above zero must have one from the base on; without it the log is
 	// given up, because nothing tells what its entries are to be applied to.
 	Snapshots []raft.EntryID
-	// Memory is for Open to read into; nil is memory of its own.
+	// Memory is for Open and Look to read into; nil is memory of its own.
 	Memory *Memory
+}
+
+func (o *Options) memory() *Memory {
+	if o.Memory == nil {
+		return new(Memory)
+	}
+	return o.Memory
 }
 
 // segmentBytesDefault: a roll each 64 MiB costs three syncs and is not felt; a

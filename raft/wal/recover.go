@@ -3,6 +3,7 @@ package wal
 import (
 	"errors"
 
+	"parley/raft"
 	"parley/raft/vfs"
 )
 
@@ -19,28 +20,50 @@ func Open(fs vfs.FS, dir string, o Options) (*Log, Recovered, error) {
 	if err := fs.MkdirAll(dir); err != nil {
 		return nil, Recovered{}, err
 	}
-	memory := o.Memory
-	if memory == nil {
-		memory = new(Memory)
-	}
+	memory := o.memory()
 	defer memory.release()
-	s, err := look(fs, dir, o.Cluster, memory)
+	s, err := lookCertain(fs, dir, o.Cluster, memory)
 	if err != nil {
-		return nil, Recovered{}, err
-	}
-	if !s.was.Certain {
-		return nil, s.was, lostError(s.was.Damage)
+		return nil, s.was, err
 	}
 	l := &Log{fs: fs, dir: dir, options: o, nextPath: join(dir, nextName)}
 	l.enc.cluster = o.Cluster
 	l.standing = standing{s.p.claim, s.cut}
-	s.was.Decided = s.p.decide(o.Snapshots)
-	s.was.open(&s.p)
+	s.decide(o.Snapshots)
 	if err := l.resume(s); err != nil {
 		closeAll(l.file, l.sealFile, l.next)
 		return nil, Recovered{}, err
 	}
 	return l, s.was, nil
+}
+
+// Look says what Open would find in a directory, and what it would decide, and changes nothing there. Errors are those of Open.
+func Look(fs vfs.FS, dir string, o Options) (Recovered, error) {
+	memory := o.memory()
+	defer memory.release()
+	s, err := lookCertain(fs, dir, o.Cluster, memory)
+	if err == nil {
+		s.decide(o.Snapshots)
+	}
+	return s.was, err
+}
+
+// lookCertain reads a log that must not be in doubt. Of one that is, or that can't be read, the scan has what was found.
+func lookCertain(fs vfs.FS, dir string, cluster raft.ClusterID, memory *Memory) (*scan, error) {
+	s, err := look(fs, dir, cluster, memory)
+	if err != nil {
+		return new(scan), err
+	}
+	if !s.was.Certain {
+		return s, lostError(s.was.Damage)
+	}
+	return s, nil
+}
+
+// decide decides what can't be left open, and tells the log as it is then.
+func (s *scan) decide(good []raft.EntryID) {
+	s.was.Decided = s.p.decide(good)
+	s.was.open(&s.p)
 }
 
 // resume makes the log writable behind what was found, and the decision durable.

@@ -94,6 +94,7 @@ func lookFrom(fs vfs.FS, dir string, cluster raft.ClusterID, oldest uint64, memo
 		return nil, err
 	}
 	s.empty = len(names) == 0
+	s.numbers, s.names = make([]uint64, 0, len(names)), make([]string, 0, len(names))
 	for _, name := range names {
 		if number, ok := segmentNumber(name); ok {
 			s.numbers, s.names = append(s.numbers, number), append(s.names, name)

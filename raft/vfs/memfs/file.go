@@ -22,6 +22,9 @@ const pagesAhead = 64
 // handlesAhead is for how many open files there is memory at a time: whoever looks at a disk opens one after the other.
 const handlesAhead = 16
 
+// pagesTogether is for how many pages memory is taken at a time: one by one each eighth would have the allocator look for room.
+const pagesTogether = 32
+
 // page is a piece of a file; without bytes it is zeros. Only the file system that owns it may write to it. The owner stands
 // beside the bytes: with it they would be a little more than 1 KiB, and hold a pointer to be followed.
 type page struct {
@@ -273,13 +276,23 @@ func (f *FS) own(in *inode, at int) *[pageBytes]byte {
 	if pg.owner != f.owner {
 		b := pg.b
 		if b == nil {
-			b = new([pageBytes]byte)
+			b = f.newPage()
 		} else {
 			b = (*[pageBytes]byte)(bytes.Clone(b[:])) // which clears nothing before
 		}
 		*pg = page{f.owner, b}
 	}
 	return pg.b
+}
+
+// newPage returns a page of zeros.
+func (f *FS) newPage() *[pageBytes]byte {
+	if len(f.blank) == 0 {
+		f.blank = make([][pageBytes]byte, pagesTogether)
+	}
+	b := &f.blank[0]
+	f.blank = f.blank[1:]
+	return b
 }
 
 // touch makes a sector dirty. The disk's contents are what the cache held when it

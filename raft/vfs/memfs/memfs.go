@@ -47,7 +47,8 @@ type FS struct {
 	used  []bool // memory of collect
 	near  int    // where the name stood that was looked up last
 
-	handles []file // memory of the next files that are opened
+	handles []file            // memory of the next files that are opened
+	blank   [][pageBytes]byte // and of the next pages
 
 	faults
 }
@@ -307,10 +308,18 @@ func (l *lock) Close() error {
 // token is an owner of pages. It has a size, so that no two are at one address.
 type token struct{ _ byte }
 
-// fail wraps an error with operation and file.
-func fail(op, name string, err error) error {
-	return fmt.Errorf("memfs: %s %s: %w", op, name, err)
+// opError is an error with operation and file. It is put into words when somebody reads it: most are that there is no such file.
+type opError struct {
+	op, name string
+	err      error
 }
+
+func (e *opError) Error() string { return fmt.Sprintf("memfs: %s %s: %v", e.op, e.name, e.err) }
+
+func (e *opError) Unwrap() error { return e.err }
+
+// fail wraps an error with operation and file.
+func fail(op, name string, err error) error { return &opError{op, name, err} }
 
 // create makes a file or directory under a name that is free.
 func (f *FS) create(op, name string, dir bool) (int, error) {
