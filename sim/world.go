@@ -218,7 +218,7 @@ func (w *World) run() {
 		if w.agenda.empty() || w.agenda.next() > end {
 			break
 		}
-		e := w.agenda.pop()
+		e := *w.agenda.pop()
 		w.now = e.at
 		if w.deferred(&e) || w.scheduler.plan.Kind != SchedulerUniform && w.putsOff(&e) {
 			continue
