@@ -12,6 +12,53 @@ import (
 // lost entry that enough voters deny another node takes its leave. So each is compared with the speaker's own mirror, in
 // the Step that makes it: by the time it leaves the log may have grown.
 
+// said is what a Step says: the kinds of its messages, and what some of them are to be compared with. Most Steps say
+// nothing, or nothing that concerns a vote or a loss.
+type said struct {
+	kinds uint64       // a bit each; those that raft/node reads are none, nobody judges them here
+	stood raft.EntryID // what the node stood for at the beginning of the Step, if there is a vote or a request for one
+	log   []raft.Term  // its log then, if one says that an entry is not held
+}
+
+// Kinds that few Steps say.
+const (
+	saysVotes  = 1<<raft.MsgPreVote | 1<<raft.MsgPreVoteReply | 1<<raft.MsgVote | 1<<raft.MsgVoteReply
+	saysWords  = 1<<raft.MsgVote | 1<<raft.MsgVoteReply | 1<<raft.MsgHeartbeatReply // of leases
+	saysDenial = 1 << raft.MsgRepairReply
+)
+
+// saidIn returns what a Step says, before its writes are judged.
+func (w *World) saidIn(s *server, out *node.Output) (what said) {
+	for i := range out.Send {
+		what.kinds |= 1 << out.Send[i].Kind
+	}
+	for i := range out.Store {
+		for j := range out.Store[i].Then {
+			what.kinds |= 1 << out.Store[i].Then[j].Kind
+		}
+	}
+	if what.kinds&saysVotes != 0 {
+		what.stood = w.claimed(s.id)
+	}
+	if what.kinds&saysDenial != 0 {
+		what.log = w.logBefore(s, out)
+	}
+	return what
+}
+
+// judgeSaid looks at what a Step says, behind its writes.
+func (w *World) judgeSaid(s *server, out *node.Output, what *said) {
+	if what.kinds&saysVotes != 0 {
+		w.judgeVotes(s, out, what.stood)
+	}
+	if what.kinds&saysWords != 0 {
+		w.judgeLeaseWords(s, out)
+	}
+	if what.kinds != 0 {
+		w.judgeWords(s, out, what.log)
+	}
+}
+
 // judgeWords looks at the messages of a Step. Before is the log at the beginning of the Step; nil where none of them
 // needs it.
 func (w *World) judgeWords(s *server, out *node.Output, before []raft.Term) {

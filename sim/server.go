@@ -226,14 +226,12 @@ func (s *server) run() {
 	s.empty()
 	out := &s.out
 	w.judgeStrays(s, out)
-	before, log := w.claimed(s.id), w.logBefore(s, out)
+	said := w.saidIn(s, out)
 	for i := range out.Store {
 		w.judgeStore(s, &out.Store[i])
 	}
 	s.judgeNotes(out.Notes)
-	w.judgeVotes(s, out, before)
-	w.judgeLeaseWords(s, out)
-	w.judgeWords(s, out, log)
+	w.judgeSaid(s, out, &said)
 	for i := range out.Send {
 		w.judgePromise(&out.Send[i])
 		w.send(&out.Send[i])
