@@ -112,7 +112,7 @@ type departed struct {
 // record takes down the event that just ended.
 func (w *World) record() {
 	r := &w.recorder
-	if r.into == nil || w.trace.events+1 < w.trace.from || w.trace.events > w.trace.to {
+	if w.trace.events+1 < w.trace.from || w.trace.events > w.trace.to {
 		return
 	}
 	changes, links := w.newStates(), w.newLinks()
