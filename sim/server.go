@@ -225,7 +225,9 @@ func (s *server) run() {
 	s.node.Step(s.clock.read(w.now), s.inbox, &s.out)
 	s.empty()
 	out := &s.out
-	w.judgeStrays(s, out)
+	if s.strays > 0 {
+		w.judgeStrays(s, out)
+	}
 	said := w.saidIn(s, out)
 	for i := range out.Store {
 		w.judgeStore(s, &out.Store[i])
@@ -245,19 +247,27 @@ func (s *server) run() {
 	for i := range out.Push {
 		w.push(s, &out.Push[i])
 	}
-	w.judgeStreams(s)
+	if len(s.streams) > 0 {
+		w.judgeStreams(s)
+	}
 	if out.Stop != nil {
 		s.stopped(out.Stop)
 		return
 	}
 	s.wakeAt = out.WakeAt
 	s.arm()
-	s.work(out.Tasks)
-	s.storeBlobs(out.Blobs)
-	if s.springsOn(out.Notes) {
+	if len(out.Tasks) > 0 || len(s.tasks) > 0 {
+		s.work(out.Tasks)
+	}
+	if len(out.Blobs) > 0 || len(s.blobs) > 0 {
+		s.storeBlobs(out.Blobs)
+	}
+	if s.trap.kind != 0 && s.springsOn(out.Notes) {
 		return
 	}
-	s.disk.submit(s, out.Identity, out.Store)
+	if out.Identity != nil || len(out.Store) > 0 {
+		s.disk.submit(s, out.Identity, out.Store)
+	}
 }
 
 // message returns memory for a message that goes into the inbox.
@@ -365,11 +375,15 @@ func (s *server) judgeNotes(notes []raft.Note) {
 // that is under way and too early stays and looks again when it fires: deadlines
 // mostly move away, and the agenda stays short.
 func (s *server) arm() {
-	at := s.clock.when(s.wakeAt, s.w.now)
-	if at == never || s.wakeOn <= at {
+	now := s.w.now
+	if s.wakeOn != never && (s.wakeOn <= now || s.clock.read(s.wakeOn-1) < s.wakeAt) {
 		return
 	}
-	s.wakeOn = max(at, s.w.now+1)
+	at := s.clock.when(s.wakeAt, now)
+	if at == never {
+		return
+	}
+	s.wakeOn = max(at, now+1)
 	s.wakes++
 	s.w.agenda.push(event{at: s.wakeOn, priority: priorityNormal, kind: eventWake, who: int32(s.id), arg: s.wakes, epoch: s.epoch})
 }
