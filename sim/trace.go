@@ -41,7 +41,8 @@ type trace struct {
 // begin opens the record of an event.
 func (t *trace) begin(e *event) {
 	t.events++
-	t.put(uint64(e.at), uint64(e.kind)<<32|uint64(uint32(e.who)))
+	buf := binary.LittleEndian.AppendUint64(t.buf, uint64(e.at))
+	t.buf = binary.LittleEndian.AppendUint64(buf, uint64(e.kind)<<32|uint64(uint32(e.who)))
 	if t.on() {
 		t.who = e.actor()
 		t.line = fmt.Appendf(t.line[:0], "%8d %14s  %-4s ", t.events, formatClock(e.at), t.who)
@@ -53,14 +54,8 @@ func (t *trace) begin(e *event) {
 // on reports whether a line is being made; details cost nothing otherwise.
 func (t *trace) on() bool { return t.lines && t.events >= t.from && t.events <= t.to }
 
-// put adds numbers to the record.
-func (t *trace) put(numbers ...uint64) {
-	buf := t.buf
-	for _, x := range numbers {
-		buf = binary.LittleEndian.AppendUint64(buf, x)
-	}
-	t.buf = buf
-}
+// put adds a number to the record.
+func (t *trace) put(x uint64) { t.buf = binary.LittleEndian.AppendUint64(t.buf, x) }
 
 // say adds to the line; callers ask on first.
 func (t *trace) say(format string, args ...any) { t.line = fmt.Appendf(t.line, format, args...) }
@@ -73,7 +68,9 @@ func (t *trace) add(format string, args ...any) {
 
 // note records a note of a node.
 func (t *trace) note(n *raft.Note) {
-	t.put(uint64(n.Kind)|uint64(n.Peer)<<8|n.A<<16, uint64(n.Term), uint64(n.Index))
+	buf := binary.LittleEndian.AppendUint64(t.buf, uint64(n.Kind)|uint64(n.Peer)<<8|n.A<<16)
+	buf = binary.LittleEndian.AppendUint64(buf, uint64(n.Term))
+	t.buf = binary.LittleEndian.AppendUint64(buf, uint64(n.Index))
 	if t.on() {
 		if s := describeNote(n); s != "" {
 			t.add("%s", s)
