@@ -12,51 +12,48 @@ import (
 // lost entry that enough voters deny another node takes its leave. So each is compared with the speaker's own mirror, in
 // the Step that makes it: by the time it leaves the log may have grown.
 
-// said is what a Step says: the kinds of its messages, and what some of them are to be compared with. Most Steps say
-// nothing, or nothing that concerns a vote or a loss.
-type said struct {
-	kinds uint64       // a bit each; those that raft/node reads are none, nobody judges them here
-	stood raft.EntryID // what the node stood for at the beginning of the Step, if there is a vote or a request for one
-	log   []raft.Term  // its log then, if one says that an entry is not held
-}
+// said is which kinds of messages a Step says, a bit each; those that raft/node reads have none, nobody judges them here.
+type said uint64
 
-// Kinds that few Steps say.
+// Kinds that are judged alike. Most Steps say none of them.
 const (
-	saysVotes  = 1<<raft.MsgPreVote | 1<<raft.MsgPreVoteReply | 1<<raft.MsgVote | 1<<raft.MsgVoteReply
-	saysWords  = 1<<raft.MsgVote | 1<<raft.MsgVoteReply | 1<<raft.MsgHeartbeatReply // of leases
-	saysDenial = 1 << raft.MsgRepairReply
+	saysVotes said = 1<<raft.MsgPreVote | 1<<raft.MsgPreVoteReply | 1<<raft.MsgVote | 1<<raft.MsgVoteReply
+	saysHolds said = 1 << raft.MsgRepairReply
+	saysLease said = 1<<raft.MsgVote | 1<<raft.MsgVoteReply | 1<<raft.MsgHeartbeatReply
 )
 
-// saidIn returns what a Step says, before its writes are judged.
-func (w *World) saidIn(s *server, out *node.Output) (what said) {
+func saidIn(out *node.Output) (what said) {
 	for i := range out.Send {
-		what.kinds |= 1 << out.Send[i].Kind
+		what |= 1 << out.Send[i].Kind
 	}
 	for i := range out.Store {
 		for j := range out.Store[i].Then {
-			what.kinds |= 1 << out.Store[i].Then[j].Kind
+			what |= 1 << out.Store[i].Then[j].Kind
 		}
-	}
-	if what.kinds&saysVotes != 0 {
-		what.stood = w.claimed(s.id)
-	}
-	if what.kinds&saysDenial != 0 {
-		what.log = w.logBefore(s, out)
 	}
 	return what
 }
 
+// stood is a node at the beginning of a Step, as far as its messages are judged by that.
+type stood struct {
+	claimed raft.EntryID // the last position that it stood for
+	log     []raft.Term  // nil where no message needs it
+}
+
+// stoodBefore is asked before the writes of the Step are judged.
+func (w *World) stoodBefore(s *server, out *node.Output) stood {
+	return stood{w.claimed(s.id), w.logBefore(s, out)}
+}
+
 // judgeSaid looks at what a Step says, behind its writes.
-func (w *World) judgeSaid(s *server, out *node.Output, what *said) {
-	if what.kinds&saysVotes != 0 {
-		w.judgeVotes(s, out, what.stood)
+func (w *World) judgeSaid(s *server, out *node.Output, what said, before *stood) {
+	if what&saysVotes != 0 {
+		w.judgeVotes(s, out, before.claimed)
 	}
-	if what.kinds&saysWords != 0 {
+	if what&saysLease != 0 {
 		w.judgeLeaseWords(s, out)
 	}
-	if what.kinds != 0 {
-		w.judgeWords(s, out, what.log)
-	}
+	w.judgeWords(s, out, before.log)
 }
 
 // judgeWords looks at the messages of a Step. Before is the log at the beginning of the Step; nil where none of them

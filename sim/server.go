@@ -228,12 +228,19 @@ func (s *server) run() {
 	if s.strays > 0 {
 		w.judgeStrays(s, out)
 	}
-	said := w.saidIn(s, out)
+	says, before := saidIn(out), stood{}
+	if says&(saysVotes|saysHolds) != 0 {
+		before = w.stoodBefore(s, out)
+	}
 	for i := range out.Store {
 		w.judgeStore(s, &out.Store[i])
 	}
-	s.judgeNotes(out.Notes)
-	w.judgeSaid(s, out, &said)
+	if len(out.Notes) > 0 {
+		s.judgeNotes(out.Notes)
+	}
+	if says != 0 {
+		w.judgeSaid(s, out, says, &before)
+	}
 	for i := range out.Send {
 		w.judgePromise(&out.Send[i])
 		w.send(&out.Send[i])
