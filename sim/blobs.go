@@ -62,9 +62,7 @@ func orElse(v, otherwise int64) int64 {
 // storeBlobs queues operations for the worker that has the store of blobs: the storer of raft/host as
 // events. One at a time, each takes its simulated time, and does what it does to the node's own files.
 func (s *server) storeBlobs(ops []blob.Op) {
-	if len(ops) > 0 {
-		s.blobs = append(s.blobs, ops...)
-	}
+	s.blobs = append(s.blobs, ops...)
 	s.storeOn()
 }
 

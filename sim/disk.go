@@ -40,9 +40,6 @@ const sealAfter = 50 * time.Millisecond
 
 // submit queues what a Step wants stored.
 func (d *disk) submit(s *server, identity *node.Identity, stores []raft.Store) {
-	if identity == nil && len(stores) == 0 {
-		return
-	}
 	if identity != nil {
 		copied := *identity
 		d.identity = &copied

@@ -60,6 +60,7 @@ type machine struct {
 	w    *World
 	s    *server
 	next int // its place in the judge's log
+	told int // the place of the next entry that it is told of among the judge's moments, most likely
 
 	restored bool // from a snapshot; its place shows with the next command
 }
@@ -107,7 +108,11 @@ func (m *machine) AdvanceNaming(at node.Applied, blobs node.Names) {
 	if m.s.rot.at != 0 {
 		hash = node.Hash{} // its peers are to tell it
 	}
-	i, known := w.momentAt(at.Position)
+	i, known := m.told, m.told < len(a.moments) && a.moments[m.told].at.Position == at.Position
+	if !known {
+		i, known = w.momentAt(at.Position)
+	}
+	m.told = i + 1
 	switch {
 	case i == len(a.moments):
 		a.moments = append(a.moments, moment{at, hash})

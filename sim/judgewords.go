@@ -12,6 +12,50 @@ import (
 // lost entry that enough voters deny another node takes its leave. So each is compared with the speaker's own mirror, in
 // the Step that makes it: by the time it leaves the log may have grown.
 
+// said is which kinds of messages a Step says, a bit each; those that raft/node reads have none, nobody judges them here.
+type said uint64
+
+// Kinds that are judged alike. Most Steps say none of them.
+const (
+	saysVotes said = 1<<raft.MsgPreVote | 1<<raft.MsgPreVoteReply | 1<<raft.MsgVote | 1<<raft.MsgVoteReply
+	saysHolds said = 1 << raft.MsgRepairReply
+	saysLease said = 1<<raft.MsgVote | 1<<raft.MsgVoteReply | 1<<raft.MsgHeartbeatReply
+)
+
+func saidIn(out *node.Output) (what said) {
+	for i := range out.Send {
+		what |= 1 << out.Send[i].Kind
+	}
+	for i := range out.Store {
+		for j := range out.Store[i].Then {
+			what |= 1 << out.Store[i].Then[j].Kind
+		}
+	}
+	return what
+}
+
+// stood is a node at the beginning of a Step, as far as its messages are judged by that.
+type stood struct {
+	claimed raft.EntryID // the last position that it stood for
+	log     []raft.Term  // nil where no message needs it
+}
+
+// stoodBefore is asked before the writes of the Step are judged.
+func (w *World) stoodBefore(s *server, out *node.Output) stood {
+	return stood{w.claimed(s.id), w.logBefore(s, out)}
+}
+
+// judgeSaid looks at what a Step says, behind its writes.
+func (w *World) judgeSaid(s *server, out *node.Output, what said, before *stood) {
+	if what&saysVotes != 0 {
+		w.judgeVotes(s, out, before.claimed)
+	}
+	if what&saysLease != 0 {
+		w.judgeLeaseWords(s, out)
+	}
+	w.judgeWords(s, out, before.log)
+}
+
 // judgeWords looks at the messages of a Step. Before is the log at the beginning of the Step; nil where none of them
 // needs it.
 func (w *World) judgeWords(s *server, out *node.Output, before []raft.Term) {

@@ -297,7 +297,7 @@ func TestFaultsOfLinksThatOverlapLeaveNothingBehind(t *testing.T) {
 				under = append(under, i)
 			}
 			for !w.agenda.empty() && w.agenda.next() <= w.now {
-				e := w.agenda.pop()
+				e := *w.agenda.pop()
 				switch e.kind {
 				case eventMessage:
 					w.arrive(&e)
@@ -378,7 +378,7 @@ func TestSendingAllocatesNothingWhileNoFaultOfLinksIsOn(t *testing.T) {
 	round := func() {
 		w.agenda.keys, w.agenda.slots, w.agenda.free = w.agenda.keys[:0], w.agenda.slots[:0], w.agenda.free[:0]
 		w.send(m)
-		e := w.agenda.pop()
+		e := *w.agenda.pop()
 		w.trace.buf = w.trace.buf[:0]
 		w.arrive(&e) // at a node that is down
 	}

@@ -108,7 +108,9 @@ func (w *World) send(m *raft.Message) {
 	if n.past != nil {
 		m = w.substitute(&n.packets[p], m)
 	}
-	w.recordSent(p, m, copies)
+	if w.recorder.into != nil {
+		w.recordSent(p, m, copies)
+	}
 	for i := range copies {
 		at := w.now + n.delay(raft.Mix(delay, uint64(i)), on, way)
 		if n.plan.FIFO {
@@ -196,7 +198,9 @@ func (w *World) arrive(e *event) {
 	p.copies--
 	w.trace.begin(e)
 	damaged := there && way.corrupt > 0 && w.wear(p, way)
-	w.recordArrival(e.arg, there && !damaged)
+	if w.recorder.into != nil {
+		w.recordArrival(e.arg, there && !damaged)
+	}
 	w.trace.put(uint64(crc32.Checksum(p.bytes, castagnoli)))
 	if p.copies == 0 {
 		n.free = append(n.free, uint32(e.arg))

@@ -48,7 +48,7 @@ func TestAgendaPopsByTimePriorityAndSequence(t *testing.T) {
 		var want []event
 		pop := func() {
 			require.Equal(t, want[0].at, h.next())
-			require.Equal(t, want[0], h.pop())
+			require.Equal(t, want[0], *h.pop())
 			want = want[1:]
 		}
 		for i := range rapid.IntRange(0, 200).Draw(t, "n") {

@@ -112,7 +112,7 @@ type departed struct {
 // record takes down the event that just ended.
 func (w *World) record() {
 	r := &w.recorder
-	if r.into == nil || w.trace.events+1 < w.trace.from || w.trace.events > w.trace.to {
+	if w.trace.events+1 < w.trace.from || w.trace.events > w.trace.to {
 		return
 	}
 	changes, links := w.newStates(), w.newLinks()
@@ -233,9 +233,6 @@ func (w *World) recordLost(m *raft.Message) {
 // recordSent takes down the departure of a packet.
 func (w *World) recordSent(packet uint32, m *raft.Message, copies uint8) {
 	r := &w.recorder
-	if r.into == nil {
-		return
-	}
 	for uint64(len(r.flights)) <= uint64(packet) {
 		r.flights = append(r.flights, departed{})
 	}
@@ -252,7 +249,7 @@ func (w *World) recordSent(packet uint32, m *raft.Message, copies uint8) {
 // recordArrival takes down the arrival of one copy of a packet.
 func (w *World) recordArrival(packet uint64, there bool) {
 	r := &w.recorder
-	if r.into == nil || !w.trace.on() {
+	if !w.trace.on() {
 		return
 	}
 	d := &r.flights[packet]

@@ -226,13 +226,14 @@ func (w *World) keep(place int, e *event, until int64) {
 	a.queue = append(a.queue, *e)
 	s := &w.scheduler
 	s.waits = append(s.waits, waits{})
-	s.wait(len(s.waits)-1, waits{until, place})
+	s.wait(len(s.waits)-1, waits{until, a.priority, place})
 }
 
 // waits is an actor who is put off, and until when: then it is his turn, behind all else that happens at that instant.
 type waits struct {
-	until int64
-	place int
+	until    int64
+	priority int64 // the actor's, which changes only when something happens to him
+	place    int
 }
 
 // wait enters somebody into the list of those who wait, which is in the order of their turns, behind those whose turn is at the same time. A
@@ -262,7 +263,7 @@ func (w *World) turn() {
 	a := &s.actors[first.place]
 	if latest := a.since + int64(s.plan.Wait); s.plan.Kind == SchedulerPriority && !w.healed && w.now < latest {
 		if at, ok := w.rival(a.priority); ok { // none of them is himself
-			s.wait(0, waits{min(at, latest), first.place})
+			s.wait(0, waits{min(at, latest), first.priority, first.place})
 			return
 		}
 	}
@@ -282,8 +283,12 @@ func (w *World) turn() {
 func (w *World) rival(priority int64) (at int64, found bool) {
 	s := &w.scheduler
 	latest := w.now + int64(s.plan.Window)
-	for i := 0; i < len(s.waits) && s.waits[i].until <= latest; i++ {
-		if t := &s.waits[i]; s.actors[t.place].priority > priority {
+	for i := range s.waits {
+		t := &s.waits[i]
+		if t.until > latest {
+			break
+		}
+		if t.priority > priority {
 			latest, found = t.until, true
 			break
 		}

@@ -155,7 +155,7 @@ func TestThoseWhoWaitStandInTheOrderOfTheirTurns(t *testing.T) {
 		var s scheduler
 		var want []waits
 		for place := range rapid.IntRange(0, 60).Draw(t, "n") {
-			who, free := waits{int64(rapid.IntRange(0, 8).Draw(t, "until")), place}, len(s.waits)
+			who, free := waits{until: int64(rapid.IntRange(0, 8).Draw(t, "until")), place: place}, len(s.waits)
 			switch rapid.IntRange(0, 2).Draw(t, "what") {
 			case 0: // the first has his turn, and waits on
 				if free == 0 {

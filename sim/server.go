@@ -227,15 +227,22 @@ func (s *server) run() {
 	s.node.Step(s.clock.read(w.now), s.inbox, &s.out)
 	s.empty()
 	out := &s.out
-	w.judgeStrays(s, out)
-	before, log := w.claimed(s.id), w.logBefore(s, out)
+	if s.strays > 0 {
+		w.judgeStrays(s, out)
+	}
+	says, before := saidIn(out), stood{}
+	if says&(saysVotes|saysHolds) != 0 {
+		before = w.stoodBefore(s, out)
+	}
 	for i := range out.Store {
 		w.judgeStore(s, &out.Store[i])
 	}
-	s.judgeNotes(out.Notes)
-	w.judgeVotes(s, out, before)
-	w.judgeLeaseWords(s, out)
-	w.judgeWords(s, out, log)
+	if len(out.Notes) > 0 {
+		s.judgeNotes(out.Notes)
+	}
+	if says != 0 {
+		w.judgeSaid(s, out, says, &before)
+	}
 	for i := range out.Send {
 		w.judgePromise(&out.Send[i])
 		w.send(&out.Send[i])
@@ -249,19 +256,27 @@ func (s *server) run() {
 	for i := range out.Push {
 		w.push(s, &out.Push[i])
 	}
-	w.judgeStreams(s)
+	if len(s.streams) > 0 {
+		w.judgeStreams(s)
+	}
 	if out.Stop != nil {
 		s.stopped(out.Stop)
 		return
 	}
 	s.wakeAt = out.WakeAt
 	s.arm()
-	s.work(out.Tasks)
-	s.storeBlobs(out.Blobs)
-	if s.springsOn(out.Notes) {
+	if len(out.Tasks) > 0 || len(s.tasks) > 0 {
+		s.work(out.Tasks)
+	}
+	if len(out.Blobs) > 0 || len(s.blobs) > 0 {
+		s.storeBlobs(out.Blobs)
+	}
+	if s.trap.kind != 0 && s.springsOn(out.Notes) {
 		return
 	}
-	s.disk.submit(s, out.Identity, out.Store)
+	if out.Identity != nil || len(out.Store) > 0 {
+		s.disk.submit(s, out.Identity, out.Store)
+	}
 }
 
 // message returns memory for a message that goes into the inbox.
@@ -369,11 +384,15 @@ func (s *server) judgeNotes(notes []raft.Note) {
 // that is under way and too early stays and looks again when it fires: deadlines
 // mostly move away, and the agenda stays short.
 func (s *server) arm() {
-	at := s.clock.when(s.wakeAt, s.w.now)
-	if at == never || s.wakeOn <= at {
+	now := s.w.now
+	if s.wakeOn != never && (s.wakeOn <= now || s.clock.read(s.wakeOn-1) < s.wakeAt) {
 		return
 	}
-	s.wakeOn = max(at, s.w.now+1)
+	at := s.clock.when(s.wakeAt, now)
+	if at == never {
+		return
+	}
+	s.wakeOn = max(at, now+1)
 	s.wakes++
 	s.w.agenda.push(event{at: s.wakeOn, priority: priorityNormal, kind: eventWake, who: int32(s.id), arg: s.wakes, epoch: s.epoch})
 }

@@ -153,9 +153,6 @@ func (w *World) meetsStray(s *server, m *raft.Message) {
 
 // judgeStrays speaks if a Step did not drop all the messages that were not for its node.
 func (w *World) judgeStrays(s *server, out *node.Output) {
-	if s.strays == 0 {
-		return
-	}
 	dropped := 0
 	for i := range out.Notes {
 		if out.Notes[i].Kind == node.NoteDropped {

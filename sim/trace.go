@@ -41,8 +41,8 @@ type trace struct {
 // begin opens the record of an event.
 func (t *trace) begin(e *event) {
 	t.events++
-	t.buf = binary.LittleEndian.AppendUint64(t.buf, uint64(e.at))
-	t.buf = binary.LittleEndian.AppendUint64(t.buf, uint64(e.kind)<<32|uint64(uint32(e.who)))
+	buf := binary.LittleEndian.AppendUint64(t.buf, uint64(e.at))
+	t.buf = binary.LittleEndian.AppendUint64(buf, uint64(e.kind)<<32|uint64(uint32(e.who)))
 	if t.on() {
 		t.who = e.actor()
 		t.line = fmt.Appendf(t.line[:0], "%8d %14s  %-4s ", t.events, formatClock(e.at), t.who)
@@ -68,9 +68,9 @@ func (t *trace) add(format string, args ...any) {
 
 // note records a note of a node.
 func (t *trace) note(n *raft.Note) {
-	t.put(uint64(n.Kind) | uint64(n.Peer)<<8 | n.A<<16)
-	t.put(uint64(n.Term))
-	t.put(uint64(n.Index))
+	buf := binary.LittleEndian.AppendUint64(t.buf, uint64(n.Kind)|uint64(n.Peer)<<8|n.A<<16)
+	buf = binary.LittleEndian.AppendUint64(buf, uint64(n.Term))
+	t.buf = binary.LittleEndian.AppendUint64(buf, uint64(n.Index))
 	if t.on() {
 		if s := describeNote(n); s != "" {
 			t.add("%s", s)
@@ -81,16 +81,21 @@ func (t *trace) note(n *raft.Note) {
 // end closes the record.
 func (t *trace) end() {
 	if t.on() {
-		t.line = append(t.line, t.notes...)
-		t.line = append(t.line, '\n')
-		if t.text != nil {
-			if _, err := t.text.Write(t.line); err != nil && t.err == nil {
-				t.err = err
-			}
-		}
+		t.endLine()
 	}
 	if t.events%checkpointEvents == 0 {
 		t.checkpoint()
+	}
+}
+
+// endLine writes the line to whoever reads the text.
+func (t *trace) endLine() {
+	t.line = append(t.line, t.notes...)
+	t.line = append(t.line, '\n')
+	if t.text != nil {
+		if _, err := t.text.Write(t.line); err != nil && t.err == nil {
+			t.err = err
+		}
 	}
 }
 

@@ -91,7 +91,7 @@ func (s *server) springsAt(task node.TaskKind) bool {
 
 // springsOn crashes the node if its trap waits for what the notes tell.
 func (s *server) springsOn(notes []raft.Note) bool {
-	if s.trap.kind == 0 || s.trap.on != StageElected && s.trap.on != StageCommit && s.trap.on != StageLeave {
+	if s.trap.on != StageElected && s.trap.on != StageCommit && s.trap.on != StageLeave {
 		return false
 	}
 	_, leads := s.w.leads(s.id)

@@ -17,9 +17,7 @@ func (s *server) work(tasks []node.Task) {
 			s.w.judgeMade(s, &tasks[i].Base)
 		}
 	}
-	if len(tasks) > 0 {
-		s.tasks = append(s.tasks, tasks...)
-	}
+	s.tasks = append(s.tasks, tasks...)
 	s.workOn()
 }
 

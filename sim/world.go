@@ -218,9 +218,14 @@ func (w *World) run() {
 		if w.agenda.empty() || w.agenda.next() > end {
 			break
 		}
-		e := w.agenda.pop()
+		e := *w.agenda.pop()
 		w.now = e.at
-		if w.deferred(&e) || w.scheduler.plan.Kind != SchedulerUniform && w.putsOff(&e) {
+		if until := w.heldUp(&e); until > w.now {
+			e.at = until
+			w.agenda.push(e)
+			continue
+		}
+		if w.scheduler.plan.Kind != SchedulerUniform && w.putsOff(&e) {
 			continue
 		}
 		before := w.trace.events
@@ -232,7 +237,9 @@ func (w *World) run() {
 			w.trace.put(w.disturb())
 		}
 		w.trace.end()
-		w.record()
+		if w.recorder.into != nil {
+			w.record()
+		}
 		if w.trace.events == w.stopAt {
 			return
 		}
@@ -256,27 +263,24 @@ func (w *World) run() {
 	w.coverOutcomes()
 }
 
-// deferred puts an event off if its process is paused, or the loop that it is for is busy.
-func (w *World) deferred(e *event) bool {
-	switch e.kind {
-	case eventMessage, eventPeerLost, eventWake, eventWrite, eventSync, eventStored, eventSeal, eventTask, eventBlob, eventStep, eventRequest, eventFileRequest, eventTaken, eventCancel:
-	default:
-		return false
+// Kinds of events, a bit each: what happens to a process, and on its disk, which has a goroutine of its own.
+const (
+	toProcess = 1<<eventMessage | 1<<eventPeerLost | 1<<eventWake | 1<<eventStored | 1<<eventTask | 1<<eventBlob | 1<<eventStep |
+		1<<eventRequest | 1<<eventFileRequest | 1<<eventTaken | 1<<eventCancel | toDisk
+	toDisk = 1<<eventWrite | 1<<eventSync | 1<<eventSeal
+)
+
+// heldUp returns until when an event has to wait because its process is paused, or the loop that it is for is busy; zero or a time
+// that is over: it need not.
+func (w *World) heldUp(e *event) int64 {
+	if toProcess>>e.kind&1 == 0 {
+		return 0
 	}
-	s := w.node(raft.NodeID(e.who))
-	until := s.pausedUntil
-	switch e.kind {
-	case eventWrite, eventSync, eventSeal: // the disk has a goroutine of its own
-	default:
-		until = max(until, s.busyUntil)
+	s := w.servers[e.who-1]
+	if toDisk>>e.kind&1 == 1 {
+		return s.pausedUntil
 	}
-	if until <= w.now {
-		return false
-	}
-	later := *e
-	later.at = until
-	w.agenda.push(later)
-	return true
+	return max(s.pausedUntil, s.busyUntil)
 }
 
 // happen is the dispatcher: one call a kind.
