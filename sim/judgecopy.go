@@ -94,3 +94,5 @@ func (f *found) loses() int {
 	}
 	return f.lost
 }
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
