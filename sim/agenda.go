@@ -90,6 +90,9 @@ func (k agendaKey) before(o agendaKey) bool { return k.at < o.at || k.at == o.at
 // push gives the event its sequence and stores it.
 func (a *agenda) push(e event) {
 	a.last++
+	if a.last == 0 {
+		panic("sim: four billion events in one run: their order is used up")
+	}
 	e.sequence = a.last
 	a.again(&e)
 }

@@ -386,6 +386,23 @@ func TestSendingAllocatesNothingWhileNoFaultOfLinksIsOn(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(1000, round))
 }
 
+// Two runs that differ in nothing but what a message says are not the same. (A CRC of its frame would be: the frame ends with the message's.)
+func TestTheTraceTellsMessagesOfOneLengthApart(t *testing.T) {
+	traced := func(term raft.Term) string {
+		w := newWorld(linkWorld(t, 3, "fault at=1s clog for=1s"), Options{})
+		before := len(w.trace.buf)
+		w.send(&raft.Message{Kind: raft.MsgHeartbeat, From: raft.Ident{ID: 1}, To: raft.Ident{ID: 2}, Term: term})
+		for !w.agenda.empty() && len(w.trace.buf) == before {
+			if e := *w.agenda.pop(); e.kind == eventMessage {
+				w.arrive(&e)
+			}
+		}
+		return string(w.trace.buf[before:])
+	}
+	require.Equal(t, traced(1), traced(1))
+	require.NotEqual(t, traced(1), traced(2))
+}
+
 // Worlds of all kinds in which links do one thing to everything for as long as faults last. The past of all terms comes
 // back, over restarts and changes of the membership: in such worlds a heartbeat of an earlier term once confirmed a read.
 func TestWorldsInWhichLinksAreNeverWell(t *testing.T) {

@@ -21,8 +21,8 @@ const checkpointEvents = 1024
 //	checkpoint n = SHA-256(checkpoint n-1 | records of 1,024 events)
 //
 // A record is little-endian and needs no terminator, because its kind says what
-// follows: u64 time | u64 kind, who | details… | notes… . Whatever a node was told and
-// whatever it wanted done is in it, so that equal hashes mean equal runs.
+// follows: u64 time | u64 kind, who | details… | notes… . What happens when and to whom is in it, what clients are
+// answered, and the checksum of each message that arrives, so that equal hashes mean equal runs.
 type trace struct {
 	events      uint64
 	buf         []byte
