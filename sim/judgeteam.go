@@ -358,7 +358,10 @@ func (w *World) judgeChain(op *operation, reply []byte) []byte {
 
 // judgeAttached checks that content was named only by who had brought it, and refused to none who had.
 func (w *World) judgeAttached(op *operation, c *files.Attach, d *teamDeed, at node.Applied, refusal *state.Refusal) {
-	f := w.fileOfSum(c.Sum)
+	var f *file
+	if i := w.fileAt(c.Sum); i >= 0 {
+		f = &w.files[i]
+	}
 	mine := "user_" + base36(uint64(d.user.id))
 	if refusal == nil {
 		w.cover.Attached++
@@ -382,13 +385,4 @@ type pin struct {
 	by    string
 	at    raft.Position
 	until raft.LogTime
-}
-
-func (w *World) fileOfSum(sum [32]byte) *file {
-	for i := range w.files {
-		if w.files[i].sum == sum {
-			return &w.files[i]
-		}
-	}
-	return nil
 }

@@ -152,8 +152,7 @@ func (u *uploader) begin() {
 		}
 		u.file = int(below(raft.Mix(what, 4), n)) // the same content again
 	} else {
-		u.file = len(w.files)
-		w.files = append(w.files, newFile(raft.Mix(what, 5), int64(below(raft.Mix(what, 6), uint64(u.plan.Bytes)))))
+		u.file = w.addFile(newFile(raft.Mix(what, 5), int64(below(raft.Mix(what, 6), uint64(u.plan.Bytes)))))
 	}
 	u.anew()
 	u.ask()
@@ -165,6 +164,20 @@ func (u *uploader) repeats(files, draw uint64) bool {
 		return below(draw, 8) == 0
 	}
 	return files >= uint64(u.plan.Files) && int64(below(draw, 1000)) < u.plan.Again
+}
+
+// addFile returns where a file stands in the list from now on. A content that was drawn before is the same file: there is one that is empty.
+func (w *World) addFile(f file) int {
+	if i := w.fileAt(f.sum); i >= 0 {
+		return i
+	}
+	w.files = append(w.files, f)
+	return len(w.files) - 1
+}
+
+// fileAt returns where the file with a content stands; -1: nobody drew that.
+func (w *World) fileAt(sum blob.Sum) int {
+	return slices.IndexFunc(w.files, func(f file) bool { return f.sum == sum })
 }
 
 // newFile draws a content of a size.

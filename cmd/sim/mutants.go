@@ -36,11 +36,20 @@ type mutantResult struct {
 	SeedsFound uint64 `json:"seeds_found"`
 	FirstSeed  uint64 `json:"first_seed"`
 	Invariant  string `json:"invariant"`
+	Without    string `json:"without,omitempty"` // what breaks in the first seed though the bug is not planted
 	Control    bool   `json:"control,omitempty"` // nothing is wrong with it: it must not be found
 }
 
-// wrong reports whether the hunt ended as it must not: a bug was missed, or a control was found.
-func (r *mutantResult) wrong() bool { return r.Found == r.Control }
+// wrong reports whether the hunt ended as it must not: a bug was missed, a control was found, or what was found is in
+// the tree itself.
+func (r *mutantResult) wrong() bool { return r.Found == r.Control || r.Without != "" }
+
+// compare takes the run of the first seed that found a bug in the tree as it is: if a judge speaks there, too, nothing was found.
+func (r *mutantResult) compare(sound *sim.Result) {
+	if v := sound.Violation; v != nil {
+		r.Without = v.Invariant
+	}
+}
 
 // control reports whether the patch changes nothing that could be noticed. A hunt that finds it has found
 // something in the tree itself, or in the hunt.
@@ -62,7 +71,8 @@ func mutantsCommand() *cobra.Command {
 		Long: `Mutants applies each patch of testdata/mutants to a copy of the files it changes, builds the
 simulator with them (go build -overlay; the tree stays as it is) and runs the seeds. A patch
 that no longer applies is an error. It ends with status 1 if a bug was not found, or if one whose
-id begins with CONTROL was: those patches change nothing that could be noticed.
+id begins with CONTROL was: those patches change nothing that could be noticed; or if the first seed
+that finds a bug fails without it as well.
 
 With --table the rows of the bugs that were hunted are written into the table between the marks
 "<!-- planted: <catalogue> -->" and "<!-- planted: end -->" of a page.`,
@@ -100,13 +110,19 @@ With --table the rows of the bugs that were hunted are written into the table be
 			}
 			missed := 0
 			err = huntAll(list, func(m *mutant) (mutantResult, error) {
-				return m.hunt(root, seeds, first, blind, "--scheduler", scheduler.name)
+				r, err := m.hunt(root, seeds, first, blind, "--scheduler", scheduler.name)
+				if err == nil && r.Found && !r.Control {
+					r.compare(sim.Run(scheduler.plan(r.FirstSeed, time.Minute), sim.Options{Blind: blind}))
+				}
+				return r, err
 			}, func(m *mutant, r mutantResult) error {
 				if r.wrong() {
 					missed++
 				}
-				if err := write(m, r); err != nil {
-					return err
+				if r.Without == "" {
+					if err := write(m, r); err != nil {
+						return err
+					}
 				}
 				return printMutant(c.OutOrStdout(), m, r, asJSON)
 			})
@@ -383,6 +399,10 @@ func printMutant(out io.Writer, m *mutant, r mutantResult, asJSON bool) error {
 		return err
 	case r.Control:
 		_, err := fmt.Fprintf(out, "%-4s not found in %d seeds, as it must be: %s\n", r.ID, r.Seeds, m.title)
+		return err
+	case r.Without != "":
+		_, err := fmt.Fprintf(out, "%-4s NOT what seed %d finds: without it %s breaks there as well, and is to be repaired first (sim run --seed %d): %s\n",
+			r.ID, r.FirstSeed, r.Without, r.FirstSeed, m.title)
 		return err
 	case !r.Found:
 		_, err := fmt.Fprintf(out, "%-4s MISSED in %d seeds: %s\n", r.ID, r.Seeds, m.title)

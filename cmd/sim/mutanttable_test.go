@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"parley/sim"
 )
 
 const pageOfBugs = "# Bugs\n\n<!-- planted: m -->\n\n" + tableHead +
@@ -67,6 +70,14 @@ func TestAHuntIsWrongAboutABugThatItMissesAndAControlThatItFinds(t *testing.T) {
 		r := mutantResult{Found: c.found, Control: c.control}
 		require.Equal(t, c.wrong, r.wrong())
 	}
+	r := mutantResult{ID: "A3", Found: true, FirstSeed: 7, Invariant: "secrecy"}
+	r.compare(&sim.Result{})
+	require.False(t, r.wrong())
+	r.compare(&sim.Result{Violation: &sim.Violation{Invariant: "secrecy"}})
+	require.True(t, r.wrong(), "the tree fails in that seed without the bug")
+	var out bytes.Buffer
+	require.NoError(t, printMutant(&out, &mutant{id: "A3", title: "matchIndex"}, r, false))
+	require.Contains(t, out.String(), "NOT what seed 7 finds")
 	require.True(t, (&mutant{id: "CONTROL2"}).control())
 	require.False(t, (&mutant{id: "C2"}).control())
 }
