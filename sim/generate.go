@@ -56,6 +56,7 @@ func Generate(seed uint64, duration time.Duration) *Plan {
 	g.seldom()
 	g.retention()
 	g.leaseScene()
+	g.sealScene()
 	g.room()
 	return g.plan
 }
@@ -110,6 +111,7 @@ const (
 	ideaSeldom
 	ideaRetention
 	ideaLeaseScenes
+	ideaSealScene
 )
 
 func (g *generator) stream(idea uint64) stream { return g.chance.stream(purposePlan, idea) }
