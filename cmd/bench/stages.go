@@ -48,7 +48,7 @@ var stages = []stage{
 		simWorld + "task", simWorld + "callerWakes", simWorld + "operation", simWorld + "uploader", simWorld + "toSubscriber", "parley/sim.(*client)", "parley/sim.(*subscriber)",
 	}},
 	{"the list of events to come, and who is put off", []string{
-		"parley/sim.(*agenda)", simWorld + "deferred", simWorld + "putsOff", simWorld + "turn", simWorld + "rival", simWorld + "push",
+		"parley/sim.(*agenda)", simWorld + "putsOff", simWorld + "turn", simWorld + "rival", simWorld + "push",
 	}},
 	{"the hash of the trace", []string{"parley/sim.(*trace)"}},
 	{"garbage collection, beside the runs", []string{"runtime.gcBgMarkWorker", "runtime.bgsweep", "runtime.bgscavenge"}},
