@@ -48,6 +48,9 @@ If it dies it is started again; the nodes do without it meanwhile.`,
 			if err := process.CheckCost(o.BcryptCost, true); err != nil {
 				return usage.Wrong(err)
 			}
+			if err := process.CheckSegment(o.SegmentMiB); err != nil {
+				return usage.Wrong(err)
+			}
 			return local.Run(cmd.Context(), o, stdout, stderr)
 		},
 	}
@@ -58,6 +61,7 @@ If it dies it is started again; the nodes do without it meanwhile.`,
 	f.IntVar(&o.PeerPort, "peer-port", -1, fmt.Sprintf("node i listens for its peers at this port + i - 1; 0 chooses free ports (default %d)", local.DefaultPeerPort))
 	f.IntVar(&o.HTTPPort, "http-port", -1, fmt.Sprintf("node i serves /metrics, health and profiles at this port + i - 1; 0 chooses free ports (default %d, or free ports if those are taken)", local.DefaultHTTPPort))
 	f.IntVar(&o.BcryptCost, "bcrypt-cost", 0, "the cost of the passwords' hashes (default 12); each one more doubles the time that a log-in takes")
+	f.IntVar(&o.SegmentMiB, "segment-mib", 0, fmt.Sprintf("the size of a file of a node's log in MiB (default %d); a node keeps two and more of them", local.DefaultSegmentMiB))
 	f.BoolVar(&o.Ephemeral, "ephemeral", false, "keep the data in a temporary directory, and remove it at the end")
 	f.IntVar(&o.LLMPort, "llm-port", -1, fmt.Sprintf("where the LLM server listens; 0 chooses a free port (default %d, and %d with more than %d nodes)",
 		local.DefaultLLMPort, local.DefaultLLMPortOfMany, local.DefaultLLMPort-local.DefaultClientPort))

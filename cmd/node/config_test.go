@@ -39,7 +39,7 @@ func TestEveryFlagOfNodeStartStandsInTheDocumentAndInAFile(t *testing.T) {
 	require.Equal(t, startFlags(), documented)
 
 	// Every one is a key: a file with all of them is read without a mistake in any.
-	values := map[string]string{"id": "1", "join": "true", "demo-users": "true", "client-certs": "true", "insecure": "true", "bcrypt-cost": "10"}
+	values := map[string]string{"id": "1", "join": "true", "demo-users": "true", "client-certs": "true", "insecure": "true", "bcrypt-cost": "10", "segment-mib": "16"}
 	var file strings.Builder
 	for _, name := range startFlags() {
 		value := values[name]

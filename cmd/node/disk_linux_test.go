@@ -30,10 +30,10 @@ func unmount(t *testing.T, dir string) {
 // What is at stake: a leader whose disk is full, and that goes on as if it were not, or takes everybody with it.
 func TestALeaderWhoseDiskIsFullStopsAndNothingIsLost(t *testing.T) {
 	t.Parallel()
-	disk := mountTmpfs(t, "200m")
+	disk := mountTmpfs(t, "60m")
 	c := startTrio(t, disk)
 	c.lead(3)
-	require.Eventually(t, func() bool { return used(t, disk) >= 2*64<<20 }, 2*waitMax, testStep, "an idle log makes its next file")
+	require.Eventually(t, func() bool { return used(t, disk) >= 2*segmentMiB<<20 }, 2*waitMax, testStep, "an idle log makes its next file")
 	l := startLoad(t, c.clients)
 	ballast := fill(t, disk)
 	large := filepath.Join(t.TempDir(), "large")
@@ -49,7 +49,7 @@ func TestALeaderWhoseDiskIsFullStopsAndNothingIsLost(t *testing.T) {
 	require.Equal(t, 1, again.wait())
 	again.stderr.await(t, `is on a full disk: make room, then start again`)
 	require.NoError(t, os.Remove(ballast))
-	require.NoError(t, syscall.Mount("parley-test", disk, "tmpfs", syscall.MS_REMOUNT, "size=600m"))
+	require.NoError(t, syscall.Mount("parley-test", disk, "tmpfs", syscall.MS_REMOUNT, "size=400m"))
 	c.back(3)
 	l.end(c.clients)
 	c.agree()

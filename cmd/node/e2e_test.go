@@ -245,6 +245,29 @@ func TestADevWithOneDirectoryLostRunsOnTheOthers(t *testing.T) {
 	awaitGone(t, dir)
 }
 
+// At stake: a small disk. What the first start said holds for the next one, and another size loses nothing.
+func TestTheFilesOfTheLogAreAsLargeAsSomebodySays(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	for i, c := range []struct {
+		args []string
+		mib  int64
+	}{{freePorts, 16}, {[]string{"--segment-mib", "1"}, 1}, {nil, 1}, {[]string{"--segment-mib", "4"}, 4}} {
+		if i == 0 {
+			c.args = append([]string{"--nodes", "1"}, c.args...)
+		}
+		d, _, clients := dev(t, dir, c.args...)
+		send(t, clients, fmt.Sprint(i))
+		next := filepath.Join(dir, "node-1", "wal", "next.tmp") // the file behind the one that is written
+		require.Eventually(t, func() bool {
+			made, err := os.Stat(next)
+			return err == nil && made.Size() == c.mib<<20
+		}, waitMax, 20*time.Millisecond)
+		require.Len(t, texts(t, clients), i+1)
+		require.Zero(t, d.interrupt())
+	}
+}
+
 // A page of the history is bounded; at stake are messages that seem not to exist.
 func TestAHistoryThatIsLongerThanAPageIsShownWhole(t *testing.T) {
 	t.Parallel()

@@ -25,11 +25,11 @@ func filesOf(t *testing.T, pid int) int {
 	return len(all)
 }
 
-// burden fills what the log has prepared, so that it begins the next file: 70 MiB, and a segment has 64.
+// burden fills what the log has prepared, so that it begins the next file.
 func burden(t *testing.T, c *client.Client) {
 	t.Helper()
 	content := bytes.Repeat([]byte("x"), 1<<20)
-	for i := range 70 {
+	for i := range segmentMiB + 6 {
 		_, err := c.CreateDocument(t.Context(), &pb.CreateDocumentRequest{Title: fmt.Sprint(i), Content: content})
 		require.NoError(t, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -107,11 +108,15 @@ func (o *output) await(t *testing.T, pattern string) []string {
 	}
 }
 
+// segmentMiB is the size of the log's files. That of 64 MiB, which nodes by hand have otherwise, took most of the system's time here: three nodes
+// wrote 400 MB of zeros each time.
+const segmentMiB = 16
+
 // launch starts the node command as a process of its own.
 func launch(t *testing.T, args ...string) *proc {
 	t.Helper()
 	if args[0] == "start" && slices.Contains(args, "--cluster") { // a first start; later ones know it
-		args = append(args, "--demo-users", "--bcrypt-cost", "4")
+		args = append(args, "--demo-users", "--bcrypt-cost", "4", "--segment-mib", strconv.Itoa(segmentMiB))
 	}
 	return launchAs(t, os.Args[0], args...)
 }

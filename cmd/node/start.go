@@ -80,6 +80,7 @@ func (o *startOptions) add(f *pflag.FlagSet) {
 	f.BoolVar(&flags.Join, "join", false, "wait to be added to a cluster that runs: see parley cluster add")
 	f.StringVar(&flags.Lease, "lease", "", "how long a leader may answer reads without asking the others, for example 200ms; 0 for not at all, as at first. "+
 		"All nodes should have the same; it relies on clocks that never stand still: see docs/operations.md")
+	f.IntVar(&flags.SegmentMiB, "segment-mib", 0, "the size of a file of the log in MiB (default 64); a node keeps two and more of them, and each is full of zeros at first")
 
 	f.IntVar(&flags.Edge.BcryptCost, "bcrypt-cost", 0, "the cost of the passwords' hashes (default 12); below 10 on loopback alone")
 	f.BoolVar(&flags.Edge.DemoUsers, "demo-users", false, "make alice, bob and charlie, whose passwords everybody knows; on loopback alone")

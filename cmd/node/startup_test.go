@@ -68,6 +68,7 @@ func TestStartUpErrorsAreOneLineThatSaysWhatToDo(t *testing.T) {
 		"no number":        {[]string{"start", "--dir", fresh, "--id", "-1"}, 2, `--id "-1": it is a whole number from 0 on: see node start --help`},
 		"dev, no port":     {[]string{"dev", "--dir", fresh + "-dev", "--client-port", "-1"}, 2, "--client-port -1: a port is a number from 1 to 65535, or 0 for any that is free"},
 		"dev, no cost":     {[]string{"dev", "--dir", fresh + "-dev", "--bcrypt-cost", "99"}, 2, "--bcrypt-cost: bcrypt cost 99"},
+		"dev, no segment":  {[]string{"dev", "--dir", fresh + "-dev", "--segment-mib", "2000"}, 2, "--segment-mib 2000: a file of the log has 1 to 1024 MiB"},
 		"dev, one for two": {[]string{"dev", "--dir", fresh + "-dev", "--client-port", "52051", "--peer-port", "52053"}, 2, "--client-port and --peer-port both give 127.0.0.1:52053 to a node"},
 		"not a member":     {first(4, fresh, addrs[0], addrs[1], "1="+addrs[1]), 2, "node 4 is not in --cluster: add 4="},
 		"another own":      {first(1, fresh, addrs[0], addrs[1], "1="+busy.Addr().String()), 2, "--peer-addr " + addrs[1] + " and --cluster contradict one another: there node 1 is at " + busy.Addr().String()},

@@ -86,12 +86,13 @@ func (m *model) drawBatch(t *rapid.T) *wal.Batch {
 }
 
 // The log against the model: any batches, seals, preparations, removals, clean restarts and
-// both crashes, in any order, with any size of segment.
+// both crashes, in any order, with any size of segment, which may be another at every start.
 func TestTheLogIsWhatItsBatchesAddUpTo(t *testing.T) {
 	t.Parallel()
 	reused := 0
 	rapid.Check(t, func(t *rapid.T) {
-		options := wal.Options{Cluster: cluster, SegmentBytes: rapid.Int64Range(1, 32<<10).Draw(t, "segment")}
+		segment := rapid.Int64Range(1, 32<<10)
+		options := wal.Options{Cluster: cluster, SegmentBytes: segment.Draw(t, "segment")}
 		fs := memfs.New(1)
 		fs.SetHook(func(op memfs.Op) error {
 			if op.Kind == memfs.OpRename && op.To == dir+"/next.tmp" {
@@ -104,6 +105,9 @@ func TestTheLogIsWhatItsBatchesAddUpTo(t *testing.T) {
 		var m, flying model
 		unsynced := false
 		reopen := func() {
+			if rapid.Bool().Draw(t, "another size") {
+				options.SegmentBytes = segment.Draw(t, "segment")
+			}
 			var was wal.Recovered
 			l, was, err = wal.Open(fs, dir, options)
 			require.NoError(t, err)

@@ -9,6 +9,7 @@
 package local
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,6 +36,7 @@ type Options struct {
 	LLMPort    int
 	LLMCommand string // the LLM server's program; empty: this one
 	BcryptCost int    // 0: as the nodes have it
+	SegmentMiB int    // 0: DefaultSegmentMiB at first, later as the nodes have it
 }
 
 // What holds when the command line says nothing.
@@ -44,6 +46,7 @@ const (
 	DefaultClientPort = 50051
 	DefaultPeerPort   = 50151
 	DefaultLLMPort    = 50055
+	DefaultSegmentMiB = 16 // three nodes on somebody's disk to try them out: 100 MB and not 400
 	// DefaultLLMPortOfMany is for clusters whose clients' ports reach up to the other one.
 	DefaultLLMPortOfMany = 50050
 	nodesMax             = 9 // beyond any use; a typing error is not a fork bomb
@@ -58,6 +61,7 @@ type plan struct {
 
 	dir        string
 	bcryptCost int
+	segmentMiB int
 	llmCommand string
 }
 
@@ -91,7 +95,7 @@ func loadPlan(o Options) (*plan, error) {
 	if p.Version > planVersion {
 		return nil, fmt.Errorf("%s was written by a newer release (version %d, this one reads %d): run that release", path, p.Version, planVersion)
 	}
-	p.bcryptCost, p.llmCommand = o.BcryptCost, o.LLMCommand
+	p.bcryptCost, p.segmentMiB, p.llmCommand = o.BcryptCost, o.SegmentMiB, o.LLMCommand
 	if err := p.accept(o); err != nil {
 		return nil, err
 	}
@@ -148,7 +152,7 @@ func makePlan(o Options) (*plan, error) {
 	if i := slices.IndexFunc(peers, func(addr string) bool { return slices.Contains(clients, addr) }); i >= 0 {
 		return nil, usage.Errorf("--client-port and --peer-port both give %s to a node: choose ports that are %d apart, or more", peers[i], o.Nodes)
 	}
-	p := &plan{Version: planVersion, dir: o.Dir, bcryptCost: o.BcryptCost, llmCommand: o.LLMCommand}
+	p := &plan{Version: planVersion, dir: o.Dir, bcryptCost: o.BcryptCost, segmentMiB: cmp.Or(o.SegmentMiB, DefaultSegmentMiB), llmCommand: o.LLMCommand}
 	for i := range o.Nodes {
 		p.Nodes = append(p.Nodes, planNode{ID: uint64(i + 1), ClientAddr: clients[i], PeerAddr: peers[i]})
 	}
@@ -282,6 +286,9 @@ func (p *plan) startArgs(n planNode) []string {
 		"--secret-file", p.secretFile(), "--http-addr", n.HTTPAddr, "--llm-addr", p.LLMAddr, "--llm-secret-file", p.llmSecretFile()}
 	if p.bcryptCost != 0 {
 		args = append(args, "--bcrypt-cost", fmt.Sprint(p.bcryptCost))
+	}
+	if p.segmentMiB != 0 {
+		args = append(args, "--segment-mib", fmt.Sprint(p.segmentMiB))
 	}
 	return args
 }

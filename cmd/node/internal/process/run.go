@@ -176,6 +176,7 @@ func (p *process) start(s Settings, dir string, log *slog.Logger) (err error) {
 		ID:        raft.NodeID(s.ID),
 		Dir:       dir,
 		Settings:  node.Settings{Seeds: seeds, PeerAddr: s.PeerAddr, ClientAddr: s.ClientAddr, Lease: s.lease(), MaxLevel: MaxLevel()},
+		WAL:       s.walOptions(),
 		Machine:   statemachine.New(),
 		Transport: p.peers,
 		Logger:    log,

@@ -17,6 +17,7 @@ import (
 	"parley/cmd/internal/usage"
 	"parley/raft/node"
 	"parley/raft/vfs/osfs"
+	"parley/raft/wal"
 )
 
 // Settings is what a node must know to start. They are saved in the data directory at
@@ -26,16 +27,18 @@ type Settings struct {
 	ID         uint64   `json:"id"`
 	ClientAddr string   `json:"client_addr"`
 	PeerAddr   string   `json:"peer_addr"`
-	Cluster    []Member `json:"cluster,omitempty"` // the founding members, by rising id; none of a node that joins
-	Join       bool     `json:"join,omitempty"`    // it waits for a cluster to add it
-	Lease      string   `json:"lease,omitempty"`   // how long a leader's lease may last: "200ms"; none without
-	Edge       Edge     `json:"edge,omitzero"`     // what its server is told about people who log in
-	Wire       Wire     `json:"wire,omitzero"`     // how its connections are protected
-	Observe    Observe  `json:"observe,omitzero"`  // how it is watched
+	Cluster    []Member `json:"cluster,omitempty"`     // the founding members, by rising id; none of a node that joins
+	Join       bool     `json:"join,omitempty"`        // it waits for a cluster to add it
+	Lease      string   `json:"lease,omitempty"`       // how long a leader's lease may last: "200ms"; none without
+	SegmentMiB int      `json:"segment_mib,omitempty"` // the size of a file of the log; 0: as wal has it
+	Edge       Edge     `json:"edge,omitzero"`         // what its server is told about people who log in
+	Wire       Wire     `json:"wire,omitzero"`         // how its connections are protected
+	Observe    Observe  `json:"observe,omitzero"`      // how it is watched
 
 	Assistant Assistant `json:"assistant,omitzero"` // where the texts of assistance are made
 
 	leaseWas     *string    // what the directory had saved, if the command line says otherwise
+	segmentWas   *int       // the same
 	edgeWas      *Edge      // the same
 	wireWas      *Wire      // the same
 	observeWas   *Observe   // the same
@@ -62,6 +65,7 @@ type Flags struct {
 	Cluster    string // 1=host:port,2=host:port,...
 	Join       bool
 	Lease      string // a duration; "0" takes it away
+	SegmentMiB int
 	Edge       Edge
 	Wire       WireFlags
 	SecretFile string
@@ -97,6 +101,10 @@ func Resolve(f Flags) (s Settings, saved bool, err error) {
 		was := s.Lease
 		s.Lease, s.leaseWas = asked.Lease, &was
 	}
+	if f.SegmentMiB != 0 && f.SegmentMiB != s.SegmentMiB {
+		was := s.SegmentMiB
+		s.SegmentMiB, s.segmentWas = f.SegmentMiB, &was
+	}
 	if edge := s.Edge.under(f.Edge); edge != s.Edge {
 		was := s.Edge
 		s.Edge, s.edgeWas = edge, &was
@@ -127,12 +135,12 @@ func Resolve(f Flags) (s Settings, saved bool, err error) {
 
 // check reports all that can't be of what may be another from one start to the next.
 func (s Settings) check() error {
-	return errors.Join(s.apart(), s.Edge.check(s.loopback()), s.Wire.check(&s), s.Observe.check())
+	return errors.Join(s.apart(), CheckSegment(s.SegmentMiB), s.Edge.check(s.loopback()), s.Wire.check(&s), s.Observe.check())
 }
 
 // changed reports whether the command line says otherwise than what was saved.
 func (s Settings) changed() bool {
-	return s.leaseWas != nil || s.edgeWas != nil || s.wireWas != nil || s.observeWas != nil || s.assistantWas != nil
+	return s.leaseWas != nil || s.segmentWas != nil || s.edgeWas != nil || s.wireWas != nil || s.observeWas != nil || s.assistantWas != nil
 }
 
 // lease returns the lease as the node takes it.
@@ -166,6 +174,22 @@ func checkLease(text string) (string, error) {
 		return "", nil
 	}
 	return d.String(), nil
+}
+
+// segmentMiBMax bounds a file of the log, which a start reads to its end.
+const segmentMiBMax = 1024
+
+// CheckSegment reports a size of the log's files that no node takes; 0 is the usual.
+func CheckSegment(mib int) error {
+	if mib < 0 || mib > segmentMiBMax {
+		return fmt.Errorf("--segment-mib %d: a file of the log has 1 to %d MiB", mib, segmentMiBMax)
+	}
+	return nil
+}
+
+// walOptions is what the log is told.
+func (s Settings) walOptions() wal.Options {
+	return wal.Options{SegmentBytes: int64(s.SegmentMiB) << 20}
 }
 
 // Load reads the saved settings of a data directory; without any it is
@@ -281,7 +305,7 @@ func WriteFile(path string, data []byte) error {
 
 // settings reads the flags that were given. The error has all that is wrong with them.
 func (f Flags) settings() (Settings, error) {
-	s := Settings{ID: f.ID, ClientAddr: f.ClientAddr, PeerAddr: f.PeerAddr, Join: f.Join, Edge: f.Edge, Wire: Wire{}.under(f.Wire), Observe: f.Observe,
+	s := Settings{ID: f.ID, ClientAddr: f.ClientAddr, PeerAddr: f.PeerAddr, Join: f.Join, SegmentMiB: f.SegmentMiB, Edge: f.Edge, Wire: Wire{}.under(f.Wire), Observe: f.Observe,
 		Assistant: Assistant{}.under(f.Assistant)}
 	var wrong []error
 	if f.Join && f.Cluster != "" {

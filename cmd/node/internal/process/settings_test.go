@@ -54,6 +54,25 @@ func TestTheLeaseMayChangeFromOneStartToTheNext(t *testing.T) {
 	}
 }
 
+// So may the size of the log's files, which is as it was when nobody says another.
+func TestTheSizeOfSegmentsMayChangeFromOneStartToTheNext(t *testing.T) {
+	dir := t.TempDir()
+	resolve := func(mib int) int64 {
+		s, _, err := Resolve(Flags{Dir: dir, ID: 1, ClientAddr: "127.0.0.1:1", PeerAddr: "127.0.0.1:11", Cluster: "1=127.0.0.1:11", SegmentMiB: mib})
+		require.NoError(t, err)
+		require.NoError(t, s.save(dir))
+		return s.walOptions().SegmentBytes
+	}
+	require.Zero(t, resolve(0), "as the log has it")
+	require.EqualValues(t, 16<<20, resolve(16))
+	require.EqualValues(t, 16<<20, resolve(0), "saved")
+	require.EqualValues(t, 32<<20, resolve(32))
+	for _, mib := range []int{-1, 1025} {
+		_, _, err := Resolve(Flags{Dir: dir, SegmentMiB: mib})
+		require.ErrorContains(t, err, "--segment-mib")
+	}
+}
+
 // Somebody who gives one port to two purposes is told so, and is not sent to look for another program.
 func TestTwoAddressesMeetWhereOneListenerWouldBeInTheOthersWay(t *testing.T) {
 	for _, c := range []struct {
