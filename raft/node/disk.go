@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -403,6 +404,8 @@ func (d *Disk) merge(stores []raft.Store) bool {
 		}
 		entries = append(entries, s.Entries...)
 	}
+	// What was lost comes back in any order, a Step and a store at a time; the log takes it in its own.
+	slices.SortFunc(b.Fill, func(x, y raft.Entry) int { return cmp.Compare(x.Index, y.Index) })
 	d.entries = entries
 	b.Entries = entries
 	d.batch = b

@@ -1,8 +1,11 @@
 package node
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -248,6 +251,80 @@ func TestManyStoresAreOneBatchAndTheLogIsWhatTheySayOneByOne(t *testing.T) {
 			require.Equal(t, model[i], boot.Entries[i])
 		}
 	})
+}
+
+// Lost entries come back in any order, some of them while the disk writes, so that the stores of several Steps are one batch.
+func TestLostEntriesThatComeBackInAnyOrderAreOnTheDisk(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const cluster, entries = 5, 8
+		fs := memfs.New(1)
+		d := diskOf(t, fs, cluster)
+		hard := raft.HardState{Term: 1}
+		var all []raft.Entry
+		for i := range entries {
+			e := entry(cluster, raft.Index(i+1), 1, raft.EntryCommand, strings.Repeat(string(rune('A'+i)), 700))
+			all = append(all, e)
+			require.NoError(t, d.Write([]raft.Store{{Seq: raft.WriteSeq(i + 1), Hard: hard, Entries: []raft.Entry{e}}}))
+			require.NoError(t, d.Sync())
+		}
+		require.NoError(t, d.Seal())
+		require.NoError(t, d.Close())
+		lost := rapid.Permutation([]raft.Index{1, 2, 3, 4, 5, 6, 7, 8}).Draw(t, "lost")[:rapid.IntRange(1, entries).Draw(t, "how many")]
+		for _, i := range lost {
+			rotOf(t, fs, all[i-1].Payload[:64])
+		}
+
+		d, boot, err := OpenDisk(fs, "data", DiskOptions{ID: 2, Inc: 7, WAL: small})
+		require.NoError(t, err)
+		for i := range boot.Entries {
+			require.Equal(t, slices.Contains(lost, raft.Index(i+1)), boot.Entries[i].Kind == 0, "entry %d", i+1)
+		}
+		cut := raft.Index(rapid.IntRange(2, 2*entries).Draw(t, "cut")) // half of the times nothing is
+		var stores []raft.Store
+		seq := raft.WriteSeq(entries)
+		for len(lost) > 0 {
+			n := rapid.IntRange(1, len(lost)).Draw(t, "of one Step")
+			step := slices.Sorted(slices.Values(lost[:n]))
+			lost = lost[n:]
+			seq++
+			s := raft.Store{Seq: seq, Hard: hard}
+			for _, i := range step {
+				s.Fill = append(s.Fill, all[i-1])
+			}
+			stores = append(stores, s)
+		}
+		if cut <= entries {
+			seq++
+			hard.Term++
+			stores = append(stores, raft.Store{Seq: seq, Hard: hard, Truncate: cut})
+			all = all[:cut-1]
+		}
+		require.NoError(t, d.Write(stores))
+		require.NoError(t, d.Sync())
+		fs.CrashMachine(memfs.DropAll)
+		boot, err = reopen(fs, 2)
+		require.NoError(t, err)
+		require.Equal(t, hard, boot.Hard)
+		require.Equal(t, all, boot.Entries)
+	})
+}
+
+// rotOf flips a bit of what the log's files have of some bytes, which stand nowhere else.
+func rotOf(t require.TestingT, fs *memfs.FS, content []byte) {
+	names, err := fs.List("data/wal")
+	require.NoError(t, err)
+	for _, name := range names {
+		f, err := fs.Open("data/wal/" + name)
+		require.NoError(t, err)
+		size, err := f.Size()
+		require.NoError(t, err)
+		text := make([]byte, size)
+		_, err = f.ReadAt(text, 0)
+		require.NoError(t, errors.Join(err, f.Close()))
+		if at := bytes.Index(text, content); at >= 0 {
+			require.NoError(t, fs.FlipBit("data/wal/"+name, int64(at)*8))
+		}
+	}
 }
 
 func TestAStoreThatOnlyPromisesWritesNothing(t *testing.T) {
