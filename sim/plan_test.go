@@ -20,6 +20,23 @@ func TestPlansReadBackAsTheyWereWritten(t *testing.T) {
 	}
 }
 
+// What a seed draws is what a person may write: whoever prints the plan of any seed can run it, and shrink it. And the good times are good.
+func TestThePlanOfEverySeedIsOneThatCanBeRun(t *testing.T) {
+	last := uint64(3000)
+	if testing.Short() || raceEnabled {
+		last = 1100
+	}
+	for seed := range last {
+		for _, duration := range []time.Duration{10 * time.Second, 20 * time.Second, time.Minute} {
+			p := Generate(seed, duration)
+			require.NoError(t, p.check(), "seed %d of %s", seed, duration)
+			for i := range p.Faults {
+				require.Less(t, p.Faults[i].At, p.Heal, "seed %d of %s: %s", seed, duration, &p.Faults[i])
+			}
+		}
+	}
+}
+
 // What a person may write and no seed draws reads back as well.
 func TestEveryFieldOfADiskFaultReadsBackAsItWasWritten(t *testing.T) {
 	p := Generate(1, time.Minute)
