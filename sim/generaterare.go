@@ -73,8 +73,12 @@ func (g *generator) busy(s *stream) {
 // another one.
 func (g *generator) patientCallers(s *stream) {
 	g.busy(s)
-	for i := range g.plan.Clients {
-		g.plan.Clients[i].Timeout = patientTimeout
+	p := g.plan
+	for i := range p.Clients {
+		p.Clients[i].Timeout = patientTimeout
+	}
+	if p.Requests.Age > 0 { // what is on its way for so long must not outlive it
+		p.Requests.Age = max(p.Requests.Age, 4*patientTimeout)
 	}
 }
 

@@ -120,6 +120,14 @@ func Sentence(invariant string) string {
 	return ""
 }
 
+// Invariants returns the names of all invariants: of all verdicts but ok.
+func Invariants() (names []string) {
+	for _, i := range invariants {
+		names = append(names, i.name)
+	}
+	return names
+}
+
 // judges watch a run. Each gets what happened, as it happens, and costs next to
 // nothing for an event that does not concern it.
 type judges struct {

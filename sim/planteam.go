@@ -84,7 +84,7 @@ func parseTeammate(w *words) TeammatePlan {
 		Once: w.integerOf("once"), Govern: w.integerOf("govern"), Account: w.integerOf("account"), Guess: w.integerOf("guess"),
 		Locks: w.integerOf("locks"), Docs: w.integerOf("docs"),
 		Patience: w.durationOf("patience"), Timeout: w.durationOf("timeout"), Quit: w.integerOf("quit"), Nap: w.integerOf("nap"), Close: w.integerOf("close"),
-		Stay: w.durationOf("stay"), Share: w.value("share") == "yes", Anywhere: w.value("anywhere") == "yes",
+		Stay: w.durationOf("stay"), Share: w.yes("share"), Anywhere: w.yes("anywhere"),
 	}
 }
 
@@ -96,6 +96,8 @@ func (p *Plan) checkTeam() error {
 		t.Names < 0 || t.TTL < 0 || t.Wait < 0 || t.Line < 0 || t.Content < 0 || t.Revisions < 0 || t.Deltas < 0 || t.Kept < 0 || t.Grants < 0 || t.Shut < 0,
 		t.Codes < 0 || t.Behind < 0 || t.Peek < 0 || t.Keep < 0 || t.Sweep < 0 || t.Rows < 0 || t.Walk < 0 || t.Forget < 0:
 		return errors.New("plan: nothing of a team is negative")
+	case t.Edge != 0 && t.Edge < timerMin:
+		return fmt.Errorf("plan: a team's edge is %s or more", formatDuration(timerMin))
 	case t.TTL != 0 && t.TTL < lockTTLMin || t.Wait != 0 && t.Wait < lockTTLMin:
 		return fmt.Errorf("plan: a team's ttl and wait are %s or more", formatDuration(lockTTLMin))
 	case t.Mode < 0 || t.Mode > int64(state.SignUpClosed) || t.Users < 0 || t.Users >= int64(len(mateNames)):
@@ -103,7 +105,7 @@ func (p *Plan) checkTeam() error {
 	}
 	for i := range p.Teammates {
 		m := &p.Teammates[i]
-		if m.Every <= 0 || m.Pipeline <= 0 || m.Timeout <= 0 || m.Patience <= 0 || m.User < 1 || m.User >= int64(len(mateNames)) {
+		if m.Every < timerMin || m.Stay != 0 && m.Stay < timerMin || m.Pipeline <= 0 || m.Timeout <= 0 || m.Patience <= 0 || m.User < 1 || m.User >= int64(len(mateNames)) {
 			return errors.New("plan: a teammate needs user, every, pipeline, patience and timeout")
 		}
 		if p.Requests.Age > 0 && 2*p.Requests.repeatMax()+2*m.Timeout > p.Requests.Age {

@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -301,6 +302,7 @@ func Parse(text string) (*Plan, error) {
 	p := &Plan{}
 	header := false
 	number := 0
+	said := map[string]int{} // where each kind of line was last
 	for line := range strings.SplitSeq(text, "\n") {
 		number++
 		if i := strings.IndexByte(line, '#'); i >= 0 {
@@ -318,10 +320,15 @@ func Parse(text string) (*Plan, error) {
 			continue
 		}
 		w := newWords(line)
-		p.parseLine(w)
+		what := w.word()
+		p.parseLine(what, w)
 		if err := w.finish(); err != nil {
 			return nil, fmt.Errorf("plan line %d: %w", number, err)
 		}
+		if said[what] > 0 && !slices.Contains(severalOf, what) {
+			return nil, fmt.Errorf("plan line %d: there is a line %q already, line %d", number, what, said[what])
+		}
+		said[what] = number
 	}
 	if !header {
 		return nil, fmt.Errorf("plan: empty; want %q first", planHeader)
@@ -329,15 +336,18 @@ func Parse(text string) (*Plan, error) {
 	return p, p.check()
 }
 
-// parseLine reads one line into the plan.
-func (p *Plan) parseLine(w *words) {
-	switch what := w.word(); what {
+// severalOf are the lines of which there may be many. Of all others a second one would take the first one's place without a word.
+var severalOf = []string{"rest", "clock", "client", "subscriber", "uploader", "teammate", "fault"}
+
+// parseLine reads one line, behind its first word, into the plan.
+func (p *Plan) parseLine(what string, w *words) {
+	switch what {
 	case "seed":
 		p.Seed = w.unsigned(w.word())
 	case "nodes":
-		p.Nodes = int(w.unsigned(w.word()))
+		p.Nodes = int(min(w.unsigned(w.word()), nodeNumberMax))
 	case "spares":
-		p.Spares = int(w.unsigned(w.word()))
+		p.Spares = int(min(w.unsigned(w.word()), nodeNumberMax))
 	case "old":
 		p.Old, p.OldLevel = w.idList(w.word()), w.integerOf("level")
 	case "duration":
@@ -346,7 +356,7 @@ func (p *Plan) parseLine(w *words) {
 		p.Heal = w.duration(w.word())
 		p.Core = w.ids("core")
 	case "rest":
-		r := Rest{Node: raft.NodeID(w.unsigned(w.word()))}
+		r := Rest{Node: w.node(w.word())}
 		r.Kind = RestKind(w.name(restNames, w.word()))
 		p.Rest = append(p.Rest, r)
 	case "expect":
@@ -372,7 +382,7 @@ func (p *Plan) parseLine(w *words) {
 	case "link":
 		p.Link = LinkPlan{
 			Delay: w.durationOf("delay"), Spread: w.durationOf("spread"), Tail: w.integerOf("tail"), TailMax: w.durationOf("tailmax"),
-			Loss: w.integerOf("loss"), Duplicate: w.integerOf("duplicate"), Told: w.integerOf("told"), FIFO: w.value("fifo") == "yes",
+			Loss: w.integerOf("loss"), Duplicate: w.integerOf("duplicate"), Told: w.integerOf("told"), FIFO: w.yes("fifo"),
 		}
 	case "bulk":
 		p.Bulk = BulkPlan{Delay: w.durationOf("delay"), Spread: w.durationOf("spread"), Capacity: w.integerOf("capacity")}
@@ -381,8 +391,8 @@ func (p *Plan) parseLine(w *words) {
 		p.Disk.SyncMin, p.Disk.SyncMax = w.rangeOf("sync")
 		p.Disk.Slow, p.Disk.SlowMax = w.integerOf("slow"), w.durationOf("slowmax")
 	case "clock":
-		c := ClockPlan{Node: raft.NodeID(w.unsigned(w.word()))}
-		c.PPM, c.Wall = w.integerOf("ppm"), w.durationOf("wall")
+		c := ClockPlan{Node: w.node(w.word())}
+		c.PPM, c.Wall = w.signedOf("ppm"), w.shiftOf("wall")
 		p.Clocks = append(p.Clocks, c)
 	case "client":
 		p.Clients = append(p.Clients, ClientPlan{
@@ -390,7 +400,7 @@ func (p *Plan) parseLine(w *words) {
 			Text: w.integerOf("text"), Patience: w.durationOf("patience"), Timeout: w.durationOf("timeout"), Quit: w.integerOf("quit"),
 			Close: w.integerOf("close"), Once: w.integerOf("once"), Again: w.integerOf("again"), Clash: w.integerOf("clash"), Nap: w.integerOf("nap"),
 			Lock: w.integerOf("lock"), Names: w.integerOf("names"), TTL: w.durationOf("ttl"), User: w.integerOf("user"), Until: w.durationOf("until"),
-			Anywhere: w.value("anywhere") == "yes", At: raft.NodeID(w.integerOf("at")),
+			Anywhere: w.yes("anywhere"), At: w.nodeOf("at"),
 		})
 	case "subscriber":
 		p.Subscribers = append(p.Subscribers, SubscriberPlan{Stay: w.durationOf("stay"), Slow: w.durationOf("slow")})
@@ -403,7 +413,7 @@ func (p *Plan) parseLine(w *words) {
 			User: w.integerOf("user"),
 		})
 	case "locks":
-		p.Locks = LockPlan{Expiries: w.integerOf("expiries"), Max: w.integerOf("max")}
+		p.Locks = LockPlan{Expiries: w.signedOf("expiries"), Max: w.integerOf("max")}
 	case "events":
 		p.Events = w.integerOf("max")
 	case "team":
@@ -429,17 +439,17 @@ func parseFault(w *words) Fault {
 		if i, ok := valueOf(targetNames, v); ok {
 			f.Node = Target(-i)
 		} else {
-			f.Node = Target(w.unsigned(v))
+			f.Node = Target(w.node(v))
 		}
 	}
 	f.Side = w.ids("side")
-	f.From, f.To = raft.NodeID(w.integerOf("from")), raft.NodeID(w.integerOf("to"))
+	f.From, f.To = w.nodeOf("from"), w.nodeOf("to")
 	if v := w.value("on"); v != "" {
 		f.On = Stage(w.name(stageNames, v))
 	}
-	f.For, f.By = w.durationOf("for"), w.durationOf("by")
+	f.For, f.By = w.durationOf("for"), w.shiftOf("by")
 	f.After = w.integerOf("after")
-	f.Rate, f.Factor, f.PPM = w.integerOf("rate"), w.integerOf("factor"), w.integerOf("ppm")
+	f.Rate, f.Factor, f.PPM = w.integerOf("rate"), w.integerOf("factor"), w.signedOf("ppm")
 	if v := w.value("file"); v != "" {
 		f.File = FileKind(w.name(fileNames, v))
 	}
@@ -449,7 +459,7 @@ func parseFault(w *words) Fault {
 	} else if v != "" {
 		f.Index = raft.Index(w.unsigned(v))
 	}
-	f.Beyond = w.value("beyond") == "yes"
+	f.Beyond = w.yes("beyond")
 	f.Packets, f.Period = w.integerOf("packets"), w.durationOf("period")
 	return f
 }
@@ -465,7 +475,7 @@ func (p *Plan) check() error {
 		return errors.New("plan: where the membership changes, core must name all founding nodes: any may be needed for a majority")
 	case len(p.Core) <= p.Nodes/2:
 		return fmt.Errorf("plan: core %s is no majority of %d nodes", formatIDs(p.Core), p.Nodes)
-	case p.Node.Election <= 0 || p.Node.Heartbeat <= 0 || p.Node.Segment <= 0:
+	case p.Node.Election < timerMin || p.Node.Heartbeat < timerMin || p.Node.Segment <= 0:
 		return errors.New("plan: want a line \"node election=250ms heartbeat=50ms segment=16384\"")
 	}
 	for _, id := range p.Core {
@@ -481,17 +491,38 @@ func (p *Plan) check() error {
 			return fmt.Errorf("plan: old names node %d of %d", id, p.Nodes)
 		}
 	}
-	for _, r := range p.Rest {
+	for i, r := range p.Rest {
 		if r.Node < 1 || int(r.Node) > p.Nodes || p.inCore(r.Node) {
 			return fmt.Errorf("plan: rest names node %d, which is in the core or nowhere", r.Node)
+		}
+		if slices.ContainsFunc(p.Rest[:i], func(o Rest) bool { return o.Node == r.Node }) {
+			return fmt.Errorf("plan: two lines rest %d: want one", r.Node)
+		}
+	}
+	for i, c := range p.Clocks {
+		switch {
+		case c.Node < 1 || int(c.Node) > p.servers():
+			return fmt.Errorf("plan: clock of node %d: no such node", c.Node)
+		case c.PPM > ppmMax || c.PPM < -ppmMax:
+			return fmt.Errorf("plan: clock %d: drift beyond %d ppm", c.Node, ppmMax)
+		case slices.ContainsFunc(p.Clocks[:i], func(o ClockPlan) bool { return o.Node == c.Node }):
+			return fmt.Errorf("plan: two lines clock %d: want one", c.Node)
+		}
+	}
+	for _, id := range p.Node.LeaseLess {
+		if id < 1 || int(id) > p.servers() {
+			return fmt.Errorf("plan: lease without= names node %d: no such node", id)
 		}
 	}
 	if most := raft.LeaseMax(p.Node.Election, p.Node.LeasePPM); p.Node.LeasePPM < 0 || p.Node.Lease > most {
 		return fmt.Errorf("plan: a lease of %s is longer than voters keep: %s", formatDuration(p.Node.Lease), formatDuration(most))
 	}
 	for _, c := range p.Clients {
-		if c.Every <= 0 || c.Pipeline <= 0 || c.Timeout <= 0 || c.Patience <= 0 {
-			return errors.New("plan: a client needs every, pipeline, patience and timeout")
+		if c.Every < timerMin || c.Pipeline <= 0 || c.Timeout <= 0 || c.Patience <= 0 {
+			return fmt.Errorf("plan: a client needs every= (%s or more), pipeline=, patience= and timeout=", formatDuration(timerMin))
+		}
+		if c.Text < 0 || c.Text > textMax {
+			return fmt.Errorf("plan: a client's text=%d: want at most %d bytes", c.Text, textMax)
 		}
 		if int(c.At) > p.servers() || c.At != 0 && (c.Read < 1000 || !c.Anywhere) {
 			return errors.New("plan: a client that watches a node (at=2) needs read=1000 and anywhere=yes")
@@ -506,8 +537,13 @@ func (p *Plan) check() error {
 			return errors.New("plan: a request that is on its way for twice the client's timeout must not outlive requests age=")
 		}
 	}
+	for _, s := range p.Subscribers {
+		if s.Stay < timerMin {
+			return fmt.Errorf("plan: a subscriber needs stay= (%s or more)", formatDuration(timerMin))
+		}
+	}
 	for _, u := range p.Uploaders {
-		if u.Every <= 0 || u.Bytes <= 0 || u.Bytes > 1<<15 || u.Piece <= 0 || u.Timeout <= 0 {
+		if u.Every < timerMin || u.Bytes <= 0 || u.Bytes > 1<<15 || u.Piece <= 0 || u.Timeout <= 0 {
 			return errors.New("plan: an uploader needs every, bytes (at most 32768), piece and timeout")
 		}
 	}
@@ -582,6 +618,13 @@ func (p *Plan) inCore(id raft.NodeID) bool {
 	}
 	return false
 }
+
+// timerMin is the shortest time between two things that somebody does again and again. With less of it a run does little else, and never
+// comes to its end.
+const timerMin = time.Millisecond
+
+// textMax is the longest text that a client may send: a message may have that many bytes.
+const textMax = 16 << 10
 
 // nodesMax bounds a plan's cluster: the network's state is a matrix of this size.
 const nodesMax = 9

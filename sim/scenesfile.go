@@ -60,6 +60,9 @@ func (g *generator) turnoverOfFiles(s *stream) {
 		late := Fault{Kind: Clog, From: who, To: leader, At: at + 700*time.Millisecond, For: time.Duration(s.between(200, 1000)) * time.Millisecond}
 		change := Fault{Kind: AddNode, Node: Target(out[0]), From: in[0], At: late.At + time.Duration(s.between(1, 200))*time.Millisecond}
 		in, out = append(in[1:], out[0]), out[1:]
+		if change.At >= p.Heal {
+			break
+		}
 		g.add(Fault{Kind: Transfer, Node: Target(leader), At: at}, late, change)
 		at += time.Duration(s.between(3000, 6000)) * time.Millisecond
 	}

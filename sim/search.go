@@ -78,6 +78,7 @@ type SearchResult struct {
 	Depth       int    // moves of the longest of the shortest ways to a state
 	Views       int    // different ones that the judges had, if they are counted: states without what judges don't see
 	ViewSet     uint64 // a hash of all of them
+	Astray      int    // the move of From that there was not, from 1; zero: From could be gone
 	Violation   *Violation
 	Way         []string // to the violation
 }
@@ -105,11 +106,17 @@ func Search(bounds SearchBounds, options SearchOptions) *SearchResult {
 			return &s.result
 		}
 	}
-	for _, line := range options.From {
-		if s.start = s.follow(s.start, line); s.start == nil {
-			s.result.Violation = violation(Stopped, "The way to the beginning can't be gone: %s.", line)
+	for i, line := range options.From {
+		next, wrong := s.follow(s.start, line)
+		switch {
+		case wrong != nil:
+			s.result.Violation, s.result.Way = wrong, options.From[:i+1]
+			return &s.result
+		case next == nil:
+			s.result.Astray = i + 1
 			return &s.result
 		}
+		s.start = next
 	}
 	s.seen = newSeen(newLattice(s.start.left, options.Exact))
 	s.meet(s.start, 0)
@@ -142,19 +149,16 @@ func (b *SearchBounds) settings(o SearchOptions) searchSettings {
 	return how
 }
 
-// follow makes the move that is described like this, nil if there is none.
-func (s *searching) follow(state *searchState, line string) *searchState {
+// follow makes the move that is described like this; nothing if there is none.
+func (s *searching) follow(state *searchState, line string) (next *searchState, wrong *Violation) {
 	for _, m := range state.moves(nil, &s.parts.searchSettings) {
 		for i, all := 0, state.steps(m, s.parts); i < len(all); i++ {
-			if describe(m, state)+all[i].fate != line {
-				continue
-			}
-			if next, wrong := state.after(m, &all[i], s.parts); wrong == nil {
-				return next
+			if describe(m, state)+all[i].fate == line {
+				return state.after(m, &all[i], s.parts)
 			}
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 func (b *SearchBounds) allowed() (left allowed) {

@@ -380,10 +380,10 @@ func TestAMistakeInATeamIsNamed(t *testing.T) {
 	for _, c := range []struct{ line, want string }{
 		{"team mode=4", "want a mode"},
 		{"team users=99", "at most"},
-		{"team edits=-1", "negative"},
+		{"team edits=-1", "from 0 on"},
 		{"team color=red", "unknown field"},
-		{"team grants=-1", "negative"},
-		{"team keep=-1s", "negative"},
+		{"team grants=-1", "from 0 on"},
+		{"team keep=-1s", "from 0s on"},
 		{"team ttl=1ms", "100ms or more"},
 		{"teammate user=1 every=1s pipeline=1 patience=1s", "a teammate needs"},
 		{"teammate user=99 every=1s pipeline=1 patience=1s timeout=1s", "a teammate needs"},

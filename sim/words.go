@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +24,12 @@ func newWords(line string) *words {
 	w := &words{}
 	for f := range strings.FieldsSeq(line) {
 		if k, v, ok := strings.Cut(f, "="); ok {
+			switch {
+			case v == "":
+				w.fail("field %q has no value", k)
+			case slices.Contains(w.keys, k):
+				w.fail("field %q is there twice", k)
+			}
 			w.keys, w.vals, w.used = append(w.keys, k), append(w.vals, v), append(w.used, false)
 		} else {
 			w.plain = append(w.plain, f)
@@ -83,7 +90,17 @@ func (w *words) unsigned(s string) uint64 {
 	return n
 }
 
+// integerOf takes a number that is not negative; zero if there is none.
 func (w *words) integerOf(key string) int64 {
+	n := w.signedOf(key)
+	if n < 0 {
+		w.fail("%s=%d: want a number from 0 on", key, n)
+	}
+	return n
+}
+
+// signedOf takes a number; zero if there is none.
+func (w *words) signedOf(key string) int64 {
 	s := w.value(key)
 	if s == "" {
 		return 0
@@ -92,7 +109,26 @@ func (w *words) integerOf(key string) int64 {
 	if err != nil {
 		w.fail("%s=%s: no number", key, s)
 	}
+	if n > integerMax || n < -integerMax {
+		w.fail("%s=%d: want at most %d", key, n, int64(integerMax))
+	}
 	return n
+}
+
+// integerMax bounds the numbers of a plan: far beyond all that is meant, and so small that what is computed of them does
+// not wrap around.
+const integerMax = 1_000_000_000_000
+
+// yes takes the answer to whether something is so; if there is none, it is not.
+func (w *words) yes(key string) bool {
+	switch v := w.value(key); v {
+	case "yes":
+		return true
+	case "", "no":
+	default:
+		w.fail("%s=%s: want yes or no", key, v)
+	}
+	return false
 }
 
 func (w *words) name(names []string, s string) int {
@@ -111,18 +147,58 @@ func (w *words) idList(s string) []raft.NodeID {
 	}
 	var ids []raft.NodeID
 	for part := range strings.SplitSeq(s, ",") {
-		ids = append(ids, raft.NodeID(w.unsigned(part)))
+		id := w.node(part)
+		if slices.Contains(ids, id) {
+			w.fail("node %d is there twice in %s", id, s)
+		}
+		ids = append(ids, id)
 	}
 	return ids
 }
 
+// node reads the number of a node. Whether there is such a node, the plan's check says.
+func (w *words) node(s string) raft.NodeID {
+	n := w.unsigned(s)
+	if n > nodeNumberMax {
+		w.fail("%q is no number of a node", s)
+	}
+	return raft.NodeID(n)
+}
+
+// nodeNumberMax keeps a number of a node one in any type that holds it.
+const nodeNumberMax = 1 << 16
+
+func (w *words) nodeOf(key string) raft.NodeID {
+	s := w.value(key)
+	if s == "" {
+		return 0
+	}
+	return w.node(s)
+}
+
+// duration reads a time that is not negative.
 func (w *words) duration(s string) time.Duration {
+	d := w.shift(s)
+	if d < 0 {
+		w.fail("%s: want a duration from 0s on", s)
+	}
+	return d
+}
+
+// shift reads a time that may be negative.
+func (w *words) shift(s string) time.Duration {
 	d, ok := parseDuration(s)
 	if !ok {
 		w.fail("%q is no duration (like 250ms, 1.5s, 80us)", s)
 	}
+	if d > durationMax || d < -durationMax {
+		w.fail("%s: want at most %s", s, formatDuration(durationMax))
+	}
 	return d
 }
+
+// durationMax bounds the times of a plan: a hundred days, so that sums of them, and what is drawn around them, don't wrap around.
+const durationMax = 100 * 24 * time.Hour
 
 func (w *words) durationOf(key string) time.Duration {
 	s := w.value(key)
@@ -130,6 +206,14 @@ func (w *words) durationOf(key string) time.Duration {
 		return 0
 	}
 	return w.duration(s)
+}
+
+func (w *words) shiftOf(key string) time.Duration {
+	s := w.value(key)
+	if s == "" {
+		return 0
+	}
+	return w.shift(s)
 }
 
 func (w *words) rangeOf(key string) (lo, hi time.Duration) {
@@ -142,7 +226,11 @@ func (w *words) rangeOf(key string) (lo, hi time.Duration) {
 		w.fail("%s=%s: want a range like 20us..90us", key, s)
 		return 0, 0
 	}
-	return w.duration(a), w.duration(b)
+	lo, hi = w.duration(a), w.duration(b)
+	if lo > hi {
+		w.fail("%s=%s: want the smaller one first", key, s)
+	}
+	return lo, hi
 }
 
 // units are the units of durations in plans, largest first.

@@ -59,7 +59,7 @@ nothing, and shows here as a situation that no seed reaches. With --complete tha
 	f := c.Flags()
 	f.StringVar(&seeds, "seeds", "1..1000", "the first and the last seed")
 	f.DurationVar(&limit, "for", 0, "begin no more runs after this long; zero: run all")
-	f.DurationVar(&simulated, "simulated", time.Minute, "how long each run is, in simulated time")
+	simulatedVar(c, &simulated, "how long each run is, in simulated time")
 	f.BoolVar(&asJSON, "json", false, "print JSON, one object a situation")
 	f.BoolVar(&complete, "complete", false, "fail if a situation is never reached")
 	return c

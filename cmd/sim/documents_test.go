@@ -54,6 +54,21 @@ func TestTheCommandsThatDocumentsNameCanBeTyped(t *testing.T) {
 	require.Greater(t, named, 30, "they are found at all")
 }
 
+// A verdict that a run ends with is one that its reader can look up.
+func TestEveryVerdictIsExplained(t *testing.T) {
+	_, judges, found := strings.Cut(readDocuments(t)["../../docs/simulator.md"], "\n## Judges\n")
+	require.True(t, found)
+	judges, _, _ = strings.Cut(judges, "\n## ")
+	for _, name := range sim.Invariants() {
+		var row bool
+		for line := range strings.Lines(judges) {
+			verdicts, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), " | ")
+			row = row || strings.HasPrefix(line, "| ") && strings.Contains(verdicts, "`"+name+"`")
+		}
+		require.True(t, row, "docs/simulator.md, Judges, has no row for %s", name)
+	}
+}
+
 // The course begins with a plan that its reader types. It must be one, and show what the course says of it: the leader
 // falls at two seconds, and another is elected.
 func TestThePlanOfTheCourseShowsAnElection(t *testing.T) {

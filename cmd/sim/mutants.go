@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/cmd/internal/usage"
 	"parley/sim"
 )
 
@@ -94,6 +95,9 @@ With --table the rows of the bugs that were hunted are written into the table be
 			}
 			if list, err = part.of(list); err != nil {
 				return err
+			}
+			if len(list) == 0 || seeds == 0 {
+				return usage.Errorf("there is nothing to hunt: %d planted bugs, %d seeds", len(list), seeds)
 			}
 			if fuzz > 0 {
 				return fuzzAll(c.OutOrStdout(), root, list, fuzz)
@@ -218,7 +222,7 @@ func (p partFlag) of(list []*mutant) ([]*mutant, error) {
 	}
 	var k, n int
 	if _, err := fmt.Sscanf(string(p), "%d/%d", &k, &n); err != nil || k < 1 || k > n {
-		return nil, fmt.Errorf("--part wants k/n like 2/3, not %q", string(p))
+		return nil, usage.Errorf("--part wants k/n like 2/3, not %q", string(p))
 	}
 	var mine, controls []*mutant
 	for i, m := range list {

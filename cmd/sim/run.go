@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/cmd/internal/usage"
 	"parley/sim"
 )
 
@@ -52,10 +53,17 @@ func runCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				for _, name := range []string{"simulated", "scheduler"} {
+					if c.Flags().Changed(name) {
+						return usage.Errorf("--%s is for a seed: the plan in %s has its own", name, file)
+					}
+				}
+				again := "go run ./cmd/sim run --plan " + file
 				if c.Flags().Changed("seed") {
 					plan.Seed = seed
+					again += fmt.Sprintf(" --seed %d", seed)
 				}
-				return runPlan(c.OutOrStdout(), plan, flags, "go run ./cmd/sim run --plan "+file)
+				return runPlan(c.OutOrStdout(), plan, flags, again)
 			}
 			if err := scheduler.check(); err != nil {
 				return err
@@ -66,7 +74,7 @@ func runCommand() *cobra.Command {
 	flags.add(c)
 	c.Flags().Uint64Var(&seed, "seed", 1, "the seed")
 	c.Flags().StringVar(&file, "plan", "", "run this plan instead of the seed's own")
-	c.Flags().DurationVar(&simulated, "simulated", time.Minute, "how long, in simulated time")
+	simulatedVar(c, &simulated, "how long, in simulated time")
 	scheduler.add(c)
 	return c
 }
@@ -106,10 +114,24 @@ func planCommand() *cobra.Command {
 		},
 	}
 	c.Flags().Uint64Var(&seed, "seed", 1, "the seed")
-	c.Flags().DurationVar(&simulated, "simulated", time.Minute, "how long, in simulated time")
+	simulatedVar(c, &simulated, "how long, in simulated time")
 	scheduler.add(c)
 	return c
 }
+
+// simulatedVar adds --simulated, and refuses what no run can be.
+func simulatedVar(c *cobra.Command, simulated *time.Duration, what string) {
+	c.Flags().DurationVar(simulated, "simulated", time.Minute, what+"; in less than 10s not all that is pending may come to its end")
+	c.PreRunE = func(*cobra.Command, []string) error {
+		if *simulated <= 0 || *simulated > simulatedMax {
+			return usage.Errorf("--simulated %s: want a time above zero and up to %s", *simulated, simulatedMax)
+		}
+		return nil
+	}
+}
+
+// simulatedMax bounds the run of a seed: one with many more events than that takes is ended as one that never ends.
+const simulatedMax = time.Hour
 
 func readPlan(file string) (*sim.Plan, error) {
 	text, err := os.ReadFile(file)
@@ -125,6 +147,9 @@ func readPlan(file string) (*sim.Plan, error) {
 
 // runPlan runs a plan and prints its line, and what broke.
 func runPlan(out io.Writer, plan *sim.Plan, flags runFlags, again string) error {
+	if flags.to != 0 && flags.from > flags.to {
+		return usage.Errorf("--from %d --to %d: want the smaller one first", flags.from, flags.to)
+	}
 	options := sim.Options{From: flags.from, To: flags.to, StopAt: flags.stopAt, LetPanic: flags.panics, Blind: flags.blind, History: flags.search}
 	closeTrace := func() error { return nil }
 	switch flags.trace {
@@ -161,7 +186,7 @@ func runPlan(out io.Writer, plan *sim.Plan, flags runFlags, again string) error 
 		fmt.Fprintln(out, line)
 	}
 	if result.Violation != nil {
-		explain(out, result, again)
+		explain(out, result, again, flags.blind)
 	}
 	if result.Violation != nil || !accepted {
 		return errFailed
@@ -169,9 +194,12 @@ func runPlan(out io.Writer, plan *sim.Plan, flags runFlags, again string) error 
 	return nil
 }
 
-// explain says what broke, in the paper's words, and how to see it again.
-func explain(out io.Writer, r *sim.Result, again string) {
+// explain says what broke, in the paper's words, and how to see it again: by the same judges.
+func explain(out io.Writer, r *sim.Result, again string, blind bool) {
 	v := r.Violation
+	if blind {
+		again += " --blind"
+	}
 	fmt.Fprintf(out, "  at %s, event %d: %s\n", v.At, v.Event, v.Reason)
 	if sentence := sim.Sentence(v.Invariant); sentence != "" {
 		fmt.Fprintf(out, "  %s: %s\n", v.Invariant, sentence)

@@ -1,12 +1,12 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"parley/cmd/internal/usage"
 	"parley/sim"
 )
 
@@ -20,7 +20,7 @@ func (f *schedulerFlag) add(c *cobra.Command) {
 // check refuses names that no scheduler has.
 func (f *schedulerFlag) check() error {
 	if _, ok := sim.SchedulerNamed(f.name); !ok && f.name != "" {
-		return fmt.Errorf("no scheduler is called %q: want one of %s", f.name, strings.Join(sim.SchedulerNames(), ", "))
+		return usage.Errorf("no scheduler is called %q: want one of %s", f.name, strings.Join(sim.SchedulerNames(), ", "))
 	}
 	return nil
 }

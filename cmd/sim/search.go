@@ -5,11 +5,14 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"parley/cmd/internal/usage"
 	"parley/sim"
 )
 
@@ -32,6 +35,9 @@ where a machine crashes and how many of its writes it keeps. It says whether it 
 bound ended it, and what it saw until then. It ends with status 1 if a judge spoke.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := searchable(c); err != nil {
+				return err
+			}
 			began, last, why := time.Now(), time.Now(), "states"
 			options.Progress = func(r *sim.SearchResult) bool {
 				if time.Since(last) > 10*time.Second {
@@ -54,10 +60,14 @@ bound ended it, and what it saw until then. It ends with status 1 if a judge spo
 				if err != nil {
 					return err
 				}
-				options.From = strings.Split(strings.TrimRight(string(text), "\n"), "\n")
+				options.From = moves(string(text))
 			}
 			defer debug.SetGCPercent(debug.SetGCPercent(searchGarbagePercent))
 			r := sim.Search(bounds, options)
+			if r.Astray > 0 {
+				return fmt.Errorf("%s: move %d can't be made there: %q. A way holds for the bounds that it was found within, --inflight and --commit-alone among them",
+					from, r.Astray, options.From[r.Astray-1])
+			}
 			fmt.Fprintln(c.OutOrStdout(), r)
 			switch v := r.Violation; {
 			case v != nil:
@@ -92,4 +102,33 @@ bound ended it, and what it saw until then. It ends with status 1 if a judge spo
 	f.IntVar(&bounds.Inflight, "inflight", 1, "Appends that may be under way to a follower; 0 is as many as a node allows")
 	f.BoolVar(&bounds.CommitAlone, "commit-alone", false, "a leader tells what it has committed at once; else, as nodes do, with the next entry or heartbeat")
 	return c
+}
+
+// searchable refuses bounds that are none.
+func searchable(c *cobra.Command) (err error) {
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		n, parsed := strconv.Atoi(f.Value.String())
+		least := 0
+		if f.Name == "overtakes" {
+			least = -1
+		}
+		if f.Value.Type() == "int" && parsed == nil && n < least {
+			err = usage.Errorf("--%s %d: want a number from %d on", f.Name, n, least)
+		}
+	})
+	return err
+}
+
+// moves reads a way, one move a line, with or without the numbers that a search prints before them.
+func moves(text string) (way []string) {
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if number, rest, _ := strings.Cut(line, " "); number != "" && strings.Trim(number, "0123456789") == "" {
+			line = strings.TrimSpace(rest)
+		}
+		if line != "" {
+			way = append(way, line)
+		}
+	}
+	return way
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -42,4 +44,20 @@ func TestASearchFindsPlantedBugs(t *testing.T) {
 		require.NoError(t, sound.Execute(), c.id)
 		require.Contains(t, said.String(), "verdict=ok", c.id)
 	}
+}
+
+// A way is what a search printed, and whoever goes it within other bounds hears which move is missing, not that a node did wrong.
+func TestAWayThatCanNotBeGoneIsNamed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "some.way")
+	explore := func(way string) error {
+		require.NoError(t, os.WriteFile(file, []byte(way), 0o600))
+		c := command()
+		c.SetOut(io.Discard)
+		c.SetArgs([]string{"explore", "--elections", "0", "--crashes", "0", "--losses", "0", "--duplicates", "0", "--commands", "1", "--from", file})
+		return c.Execute()
+	}
+	require.NoError(t, explore("    1  node 1: a command is proposed\n\n"))
+	require.NoError(t, explore("node 1: a command is proposed"))
+	require.ErrorContains(t, explore("node 1: a command is proposed\nnode 1: a command is proposed\n"), "move 2 can't be made there")
+	require.ErrorContains(t, explore("\x1b[2J\x00"), `"\x1b[2J\x00"`)
 }

@@ -59,7 +59,7 @@ Ctrl-C ended the search before; then it is the smallest so far.`,
 		},
 	}
 	c.Flags().Uint64Var(&seed, "seed", 1, "the seed whose plan is shrunk")
-	c.Flags().DurationVar(&simulated, "simulated", time.Minute, "how long the seed's run is, in simulated time")
+	simulatedVar(c, &simulated, "how long the seed's run is, in simulated time")
 	c.Flags().StringVarP(&flags.output, "output", "o", "", "write the plan to this file instead of standard output")
 	c.Flags().IntVar(&flags.runs, "runs", 20_000, "make at most so many runs; zero: as many as it takes")
 	c.Flags().DurationVar(&flags.limit, "for", 10*time.Minute, "end after this long; zero: never")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/cmd/internal/usage"
 	"parley/sim"
 )
 
@@ -52,7 +53,7 @@ hashes: two soaks of one range agree in it or differ in some run.`,
 				}
 				if r.Violation != nil {
 					failed++
-					explain(out, r, scheduler.repeat(r.Seed, simulated))
+					explain(out, r, scheduler.repeat(r.Seed, simulated), blind)
 				}
 				if now := time.Now(); now.Sub(said) >= progressEvery {
 					said = now
@@ -74,7 +75,7 @@ hashes: two soaks of one range agree in it or differ in some run.`,
 	}
 	c.Flags().StringVar(&seeds, "seeds", "1..1000", "the first and the last seed")
 	c.Flags().DurationVar(&limit, "for", 0, "begin no more runs after this long; zero: run all")
-	c.Flags().DurationVar(&simulated, "simulated", time.Minute, "how long each run is, in simulated time")
+	simulatedVar(c, &simulated, "how long each run is, in simulated time")
 	c.Flags().BoolVar(&all, "all", false, "print the line of every seed")
 	c.Flags().BoolVar(&untilFound, "until-found", false, "end after the first seed that fails")
 	c.Flags().BoolVar(&blind, "blind", false, "leave out the judges that look into disks")
@@ -92,7 +93,7 @@ func each(first, last uint64, limit time.Duration, run func(uint64) *sim.Result,
 	var (
 		workers sync.WaitGroup
 		mu      sync.Mutex
-		next    = first
+		taken   = uint64(0)
 		wanted  = first
 		ready   = map[uint64]*sim.Result{}
 		over    = false
@@ -101,11 +102,11 @@ func each(first, last uint64, limit time.Duration, run func(uint64) *sim.Result,
 	take := func() (uint64, bool) {
 		mu.Lock()
 		defer mu.Unlock()
-		if over || next > last || limit > 0 && time.Since(begin) > limit {
+		if over || taken > last-first || limit > 0 && time.Since(begin) > limit {
 			return 0, false
 		}
-		next++
-		return next - 1, true
+		taken++
+		return first + taken - 1, true
 	}
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
@@ -124,6 +125,9 @@ func each(first, last uint64, limit time.Duration, run func(uint64) *sim.Result,
 	workers.Wait()
 }
 
+// seedsMax bounds a range of seeds: more than all processors there are get through, and few enough to be counted.
+const seedsMax = 1 << 48
+
 // parseSeeds reads "A..B" or "N", which is 1..N.
 func parseSeeds(s string) (first, last uint64, err error) {
 	from, to, ok := strings.Cut(s, "..")
@@ -133,7 +137,10 @@ func parseSeeds(s string) (first, last uint64, err error) {
 	first, err1 := strconv.ParseUint(from, 10, 64)
 	last, err2 := strconv.ParseUint(to, 10, 64)
 	if err1 != nil || err2 != nil || first > last {
-		return 0, 0, fmt.Errorf("want seeds like 1..200, not %q", s)
+		return 0, 0, usage.Errorf("--seeds %q: want a range like 1..200, the smaller one first", s)
+	}
+	if last-first >= seedsMax {
+		return 0, 0, usage.Errorf("--seeds %q: want at most %d seeds", s, uint64(seedsMax))
 	}
 	return first, last, nil
 }

@@ -52,7 +52,7 @@ Without --from and --to it shows the last 2,000 events before a judge spoke, or 
 	}
 	c.Flags().Uint64Var(&v.seed, "seed", 1, "the seed")
 	c.Flags().StringVar(&v.plan, "plan", "", "show this plan instead of the seed's own")
-	c.Flags().DurationVar(&v.simulated, "simulated", time.Minute, "how long, in simulated time")
+	simulatedVar(c, &v.simulated, "how long, in simulated time")
 	c.Flags().Uint64Var(&v.from, "from", 0, "the first event to show")
 	c.Flags().Uint64Var(&v.to, "to", 0, "the last one")
 	c.Flags().BoolVar(&v.blind, "blind", false, "leave out the judges that look into disks")
@@ -189,5 +189,9 @@ func (v *view) planted(c *cobra.Command, patch, out string) error {
 	args = append([]string{"view", "--out", out, "--from", fmt.Sprint(v.from), "--to", fmt.Sprint(v.to), "--again", again}, args...)
 	draw := exec.Command(program, args...)
 	draw.Stdout, draw.Stderr = c.OutOrStdout(), c.ErrOrStderr()
-	return draw.Run()
+	err = draw.Run()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		return errFailed // it said why
+	}
+	return err
 }
