@@ -52,7 +52,7 @@ hashes: two soaks of one range agree in it or differ in some run.`,
 				}
 				if r.Violation != nil {
 					failed++
-					explain(out, r, scheduler.repeat(r.Seed, simulated))
+					explain(out, r, blindly(scheduler.repeat(r.Seed, simulated), blind))
 				}
 				if now := time.Now(); now.Sub(said) >= progressEvery {
 					said = now

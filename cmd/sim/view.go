@@ -150,10 +150,7 @@ func (v *view) repeat() string {
 	case v.plan != "":
 		line = "go run ./cmd/sim run --plan " + v.plan
 	}
-	if v.blind {
-		line += " --blind"
-	}
-	return line
+	return blindly(line, v.blind)
 }
 
 // planted builds the simulator with a planted bug and lets it draw the page.
