@@ -43,7 +43,7 @@ that can be printed, edited and replayed. After every event judges look for brok
   sim soak --seeds 1..10000        many runs on all processors
   sim plan --seed 7 > my.plan      the plan of a seed, to edit
   sim replay my.plan               and to run
-  sim shrink --seed 7 -o my.plan   the smallest plan that breaks what seed 7 breaks
+  sim shrink --seed N -o my.plan   the smallest plan that breaks what a failing seed breaks
   sim view --seed 7 -o run.html    as a page for a browser, to step through
   sim mutants                      how many seeds find each planted bug
   sim cover --seeds 1..1000        which rare situations were reached

@@ -18,9 +18,10 @@ type Config struct {
 	// ID is the node's id; a directory of another node is refused.
 	ID raft.NodeID
 	// Dir is the data directory, made if it does not exist. With FS nil it is a path
-	// of the operating system, else a name in FS.
+	// of the operating system, else a name in FS, which several goroutines use at a time.
 	Dir string
 	FS  vfs.FS
+	// WAL may say another SegmentBytes, at every start. The cluster and the snapshots are filled in.
 	WAL wal.Options
 
 	// Settings of the node. Zero Seed and Cluster are drawn at random.

@@ -178,7 +178,7 @@ func (h *Host) localNow() Local {
 // the context and comes with Outcome Unknown, since the node may have acted; a
 // full or stopping host is an answer, not an error. A query or a read of a blob never ends Unknown:
 // it changes nothing, so that one without an answer is Refused. That the context of a linearizable query has ended is noticed
-// up to ten milliseconds late.
+// up to ten milliseconds late. Other kinds are not for callers: the node believes an EventStored, and panics at a kind that there is not.
 func (h *Host) Do(ctx context.Context, e node.Event) (node.Answer, error) {
 	w, a := h.submit(ctx, &e, gathers(&e))
 	if w == nil {

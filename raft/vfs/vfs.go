@@ -31,7 +31,8 @@ var (
 )
 
 // FS is a file system. Names use '/' and are relative to the root that the
-// implementation was given. Errors name operation and file.
+// implementation was given. Errors name operation and file. A node's parts use one FS from
+// several goroutines in raft/host: osfs bears that, memfs does not.
 type FS interface {
 	// Open opens an existing file for reading and writing.
 	Open(name string) (File, error)
