@@ -61,6 +61,7 @@ const (
 	Logins             = "logins"
 	Presence           = "presence"
 	Backups            = "backups"
+	Bounds             = "bounds"
 )
 
 // invariants says each in a sentence, those of Figure 3 as the paper has them.
@@ -106,6 +107,7 @@ var invariants = []struct{ name, sentence string }{
 	{Logins, "When a login has ended nothing is done, answered or shown under it."},
 	{Presence, "When all is quiet, whoever has a stream is online, and nobody else."},
 	{Backups, "A backup has all that was acknowledged before it was asked for, and the cluster made of it begins above all that the old one came to."},
+	{Bounds, "A node sends, applies, pushes and holds uncommitted no more at a time than its bounds say."},
 	{Runaway, "A run ends: no node works without end."},
 	{Panicked, "The impossible does not happen."},
 }

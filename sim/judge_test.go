@@ -395,6 +395,36 @@ func TestEveryJudgeSpeaksWhenItMust(t *testing.T) {
 			w.now++
 			w.judgeUpkeep()
 		}},
+		{"an Append of more entries than one may have", Bounds, func(w *World) {
+			w.plan.Node.Append = 1
+			w.judgeEntries(&raft.Message{Kind: raft.MsgAppend, Entries: []raft.Entry{entry(1, 1, "a")}})
+			require.Nil(t, w.violation)
+			w.judgeEntries(&raft.Message{Kind: raft.MsgAppend, Entries: []raft.Entry{entry(1, 1, "a"), entry(2, 1, "b")}})
+		}},
+		{"a Step that applies more than one may", Bounds, func(w *World) {
+			w.plan.Node.Deliver = 2
+			w.judgeApplying(w.node(1), 2)
+			require.Nil(t, w.violation)
+			w.judgeApplying(w.node(1), 3)
+		}},
+		{"a subscriber that takes nothing and gets more and more", Bounds, func(w *World) {
+			w.plan.Node.Frames = 2
+			s := w.subscribers[0]
+			s.stream = s.ticket()
+			for at := raft.Position(1); at <= 3; at++ {
+				require.Nil(t, w.violation)
+				w.judgeHeld(w.node(1), &node.Frame{Ticket: s.stream, Position: at, Body: []byte("event")})
+			}
+		}},
+		{"a leader that takes commands however much is uncommitted", Bounds, func(w *World) {
+			w.plan.Node.Uncommitted = 5
+			role(w, 1, raft.Leader, 2)
+			store(w, 1, in(2), 0, entry(1, 2, "more than five"))
+			w.judgeUncommitted(w.node(1))
+			require.Nil(t, w.violation, "one is always taken")
+			store(w, 1, in(2), 0, entry(2, 2, "a"))
+			w.judgeUncommitted(w.node(1))
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(Generate(7, time.Minute), Options{})

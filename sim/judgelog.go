@@ -102,6 +102,7 @@ func (w *World) judgeAppend(s *server, e *raft.Entry) {
 	prev := termAt(m.handed, e.Index-1)
 	m.handed = append(m.handed, e.Term)
 	w.register(s, e, prev)
+	w.noteProposed(s, e)
 }
 
 // register puts an entry into the registry or compares it with what stands there.

@@ -99,6 +99,7 @@ func (w *World) judgeWord(s *server, m *raft.Message, before []raft.Term) {
 	case raft.MsgHeartbeatReply:
 		w.judgeRound(s, m)
 	case raft.MsgAppend:
+		w.judgeEntries(m)
 		if term, leads := w.leads(s.id); leads && term == m.Term && m.PrevTerm != termAt(mirror.handed, m.PrevIndex) {
 			w.violate(LogMatching, "Node %d says that entry %d, behind which it appends, is of term %d, and its log has %s there.",
 				s.id, m.PrevIndex, m.PrevTerm, describeTerm(termAt(mirror.handed, m.PrevIndex)))

@@ -32,10 +32,11 @@ type server struct {
 	old   bool // it runs an older release
 	rot   rot
 
-	device device // what is wrong with it
-	upkeep upkeep
-	inc    raft.Incarnation // of its directory
-	strays int              // messages in the inbox that are not for it
+	device   device // what is wrong with it
+	upkeep   upkeep
+	proposed []proposed       // as leader, above its commitIndex; see judgebounds.go
+	inc      raft.Incarnation // of its directory
+	strays   int              // messages in the inbox that are not for it
 
 	inbox   []node.Event    // waits for the loop
 	memory  []*raft.Message // of the messages in it; what comes behind them is free
@@ -240,6 +241,7 @@ func (s *server) run() {
 	if len(out.Notes) > 0 {
 		s.judgeNotes(out.Notes)
 	}
+	w.judgeUncommitted(s)
 	if says != 0 {
 		w.judgeSaid(s, out, says, &before)
 	}
@@ -375,6 +377,7 @@ func (s *server) judgeNotes(notes []raft.Note) {
 	if moved {
 		w.judgeState(s)
 	}
+	w.judgeApplying(s, applied)
 	if applied > 0 && s.applyTakes > 0 {
 		s.busyUntil = min(w.now+applied*s.applyTakes, int64(w.plan.Heal))
 	}

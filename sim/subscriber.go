@@ -27,6 +27,7 @@ type subscriber struct {
 	from    raft.Position // everything up to here was seen
 	seen    int           // place among the judge's frames of the first not seen
 	last    int64         // arrival of the last frame, to keep their order
+	untaken int64         // frames that were pushed on this connection and not taken, as far as the node was told
 
 	mate  *client        // not nil: it is the stream of a teammate's process; see teamlistener.go
 	login *teamLogin     // under which it is, or was last
@@ -99,7 +100,7 @@ func (w *World) subscribe(e *event) {
 	if s.from > 0 {
 		w.cover.Resumed++
 	}
-	s.at, s.last, s.stream, s.since = id, 0, s.ticket(), w.now
+	s.at, s.last, s.stream, s.since, s.untaken = id, 0, s.ticket(), w.now, 0
 	w.agenda.push(event{at: w.now + int64(s.plan.Stay), priority: priorityNormal, kind: eventSubscribe, who: int32(s.number), arg: s.attempt})
 	ev.Ticket = s.stream
 	server.streamOpens(s)
@@ -109,6 +110,7 @@ func (w *World) subscribe(e *event) {
 // push sends a frame to its subscriber.
 func (w *World) push(server *server, f *node.Frame) {
 	w.judgePushed(server, f)
+	w.judgeHeld(server, f)
 	w.toSubscriber(f.Ticket, delivery{frame: *f, applied: w.appliedBy(server)})
 }
 
@@ -249,6 +251,7 @@ func (w *World) taken(e *event) {
 	if w.trace.on() {
 		w.trace.say("subscriber %d took a frame", s.number)
 	}
+	s.untaken--
 	in := server.event(node.EventTaken)
 	in.Ticket, in.From, in.Frames = ticket, s.from, 1
 	server.told()
