@@ -8,7 +8,8 @@
 //
 // Like everything below the line it is a function of its inputs: it sends nothing
 // itself, but says what to send, and names the time at which it wants to be called
-// again. rpc/client drives it in production, sim in the simulator.
+// again. rpc/client drives it in production, sim in the simulator, and the package's Example
+// by hand.
 //
 // # Reading order
 //

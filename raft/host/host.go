@@ -359,8 +359,8 @@ func (h *Host) HandOver(ctx context.Context, to raft.NodeID) (node.Answer, error
 	return h.Do(ctx, node.Event{Kind: node.EventTransfer, Peer: to})
 }
 
-// Change asks the leader to change the membership, and waits until that is committed. An
-// addition needs the new node's id and addresses; who it is, the leader finds out.
+// Change asks the leader to change the membership, and waits until that is committed: an addition, until the new node is a
+// learner, which the leader makes a voter when it has caught up. It needs the id and addresses; who it is, the leader finds out.
 func (h *Host) Change(ctx context.Context, ch raft.Change) (node.Answer, error) {
 	return h.Do(ctx, node.Event{Kind: node.EventChange, Change: ch})
 }

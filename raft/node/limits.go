@@ -131,25 +131,25 @@ func DefaultLimits() Limits { return Limits{}.withDefaults() }
 // small ones. Zero fields take the defaults.
 type Rules struct {
 	// SessionIdleMax is the log time after its last command at which a session
-	// expires: longer than any client repeats a request.
+	// expires: longer than any client repeats a request. 15 minutes by default.
 	SessionIdleMax time.Duration
 	// UnusedIdleMax is the same for a session that never executed a command: nothing
 	// can be in doubt there, so that it need not outlive its client. With it,
 	// clients that come and go without a word fill the table for a minute at most.
 	UnusedIdleMax time.Duration
-	// SessionsMax bounds the sessions; the next one is refused with CodeBusy. Nobody's
+	// SessionsMax bounds the sessions, 65,536 by default; the next one is refused with CodeBusy. Nobody's
 	// session is evicted early: that would turn its commands' outcomes unknown.
 	SessionsMax int
 	// WindowMax bounds the commands of one session between the oldest whose answer
-	// the client has not acknowledged and the newest.
+	// the client has not acknowledged and the newest, DefaultWindow by default.
 	WindowMax uint64
-	// ReplyBytesMax bounds the kept replies of all sessions; a command that comes
+	// ReplyBytesMax bounds the kept replies of all sessions, 64 MiB by default; a command that comes
 	// when they exceed it is refused with CodeBusy.
 	ReplyBytesMax int
 	// PrincipalBytesMax bounds the name under which a session is opened, or a one-shot
 	// command sent.
 	PrincipalBytesMax int
-	// SnapshotBytes is how much log is applied, at least, between two snapshots; where the newest one is
+	// SnapshotBytes is how much log is applied, at least, between two snapshots, 64 MiB by default; where the newest one is
 	// larger, as much as that, so that writing snapshots costs no more than writing the log. A node
 	// that starts replays up to twice as much, and holds up to three times as much in memory.
 	SnapshotBytes int64
