@@ -52,8 +52,8 @@ type Config struct {
 	// long a voter stays loyal to a leader it heard from, and how long a leader leads
 	// without hearing from a quorum.
 	ElectionTimeout time.Duration
-	// Heartbeat is how often a leader shows that it lives, DefaultHeartbeat if zero. Keep it well below ElectionTimeout:
-	// nothing looks whether it is.
+	// Heartbeat is how often a leader shows that it lives, DefaultHeartbeat if zero. Keep it well below ElectionTimeout, a
+	// fifth or less; raft/node refuses one that is not below it.
 	Heartbeat time.Duration
 	// Priority, 1 to PriorityMax, scales the election timeout and nothing more: at
 	// PriorityMax (and if out of range) by 1, at 1 by nearly 2.

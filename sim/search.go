@@ -166,13 +166,13 @@ func (b *SearchBounds) allowed() (left allowed) {
 		allowElection: b.Elections, allowBeat: b.Beats, allowCommand: b.Commands, allowCrash: b.Crashes,
 		allowLoss: b.Losses, allowDuplicate: b.Duplicates, allowSlowWrite: b.SlowWrites, allowOvertake: b.Overtakes,
 	} {
-		left[a] = uint8(min(max(n, 0), searchBoundMax))
+		left[a] = uint8(min(max(n, 0), SearchBoundMax))
 	}
 	return left
 }
 
-// searchBoundMax is more of anything than a search could come to the end of.
-const searchBoundMax = 200
+// SearchBoundMax is more of anything that happens than a search could come to the end of; larger bounds are cut to it.
+const SearchBoundMax = 200
 
 // meet notes that a state was met, and queues it if it is new. It reports whether the bounds let the search go on.
 func (s *searching) meet(state *searchState, from uint32) bool {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -114,6 +115,9 @@ func searchable(c *cobra.Command) (err error) {
 		}
 		if f.Value.Type() == "int" && parsed == nil && n < least {
 			err = usage.Errorf("--%s %d: want a number from %d on", f.Name, n, least)
+		}
+		if n > sim.SearchBoundMax && !slices.Contains([]string{"states-max", "memory", "inflight"}, f.Name) {
+			err = usage.Errorf("--%s %d: no search comes to the end of more than %d", f.Name, n, sim.SearchBoundMax)
 		}
 	})
 	return err

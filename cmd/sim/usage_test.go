@@ -35,7 +35,7 @@ func TestWhatCanNotBeRunIsAWrongCall(t *testing.T) {
 		"plan --simulated 0s", "view --simulated 0s", "shrink --simulated 0s", "cover --seeds 9..1", "cover --simulated 0s",
 		"soak --seeds 9..1", "soak --seeds x", "soak --seeds 0..18446744073709551615", "soak --simulated 0s",
 		"mutants --seeds 0", "mutants --part 3/2", "mutants --id C1 --except C1",
-		"explore --elections -1", "explore --overtakes -2", "explore --inflight -1",
+		"explore --elections -1", "explore --losses 201", "explore --overtakes -2", "explore --inflight -1",
 	} {
 		out, err := said(strings.Fields(args)...)
 		require.Error(t, err, args)

@@ -269,6 +269,26 @@ func TestLeasesAreRefusedThatVotersWouldNotKeep(t *testing.T) {
 	}
 }
 
+// At stake: a healthy cluster that elects three leaders a second, and nobody told why.
+func TestHeartbeatsThatComeNoEarlierThanElectionsAreRefused(t *testing.T) {
+	for _, s := range []struct {
+		settings Settings
+		want     string
+	}{
+		{Settings{Heartbeat: time.Second}, "a heartbeat every 1s is no earlier than the election timeout of 250ms"},
+		{Settings{ElectionTimeout: 50 * time.Millisecond}, "no earlier"},
+		{Settings{ElectionTimeout: 100 * time.Millisecond, Heartbeat: 20 * time.Millisecond}, ""},
+		{Settings{Heartbeat: -1}, "negative"},
+		{Settings{ElectionTimeout: -1}, "negative"},
+	} {
+		if err := s.settings.Validate(1); s.want == "" {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, s.want)
+		}
+	}
+}
+
 func TestACancelledCallerGetsNoAnswerAndItsCommandHappens(t *testing.T) {
 	c := formed(t, 3)
 	l := c.leader()

@@ -69,7 +69,7 @@ type Seed struct {
 
 // Validate reports what keeps a node with this id from starting on the settings.
 func (s *Settings) Validate(self raft.NodeID) error {
-	if err := s.validateLease(); err != nil {
+	if err := cmp.Or(s.validateTimers(), s.validateLease()); err != nil {
 		return err
 	}
 	if len(s.Seeds) == 0 {
@@ -90,6 +90,20 @@ func (s *Settings) Validate(self raft.NodeID) error {
 	}
 	if s.Cluster == 0 {
 		return fmt.Errorf("cluster id 0 means none: draw one")
+	}
+	return nil
+}
+
+// validateTimers refuses heartbeats that do not keep followers from standing for election.
+func (s *Settings) validateTimers() error {
+	election := cmp.Or(s.ElectionTimeout, raft.DefaultElectionTimeout)
+	heartbeat := cmp.Or(s.Heartbeat, raft.DefaultHeartbeat)
+	switch {
+	case election < 0 || heartbeat < 0:
+		return fmt.Errorf("an election timeout of %v and a heartbeat every %v: neither can be negative", election, heartbeat)
+	case heartbeat >= election:
+		return fmt.Errorf("a heartbeat every %v is no earlier than the election timeout of %v: every leader would be replaced before it shows that it lives; "+
+			"make Heartbeat a fifth of ElectionTimeout or less", heartbeat, election)
 	}
 	return nil
 }
