@@ -10,6 +10,7 @@ import (
 // At stake: a judge who has people and clients go on in a new cluster and believes whatever they find there. After real runs it is silent; where
 // the old cluster had something else it must speak.
 func TestTheJudgeOfNewClustersSpeaksWhenItMust(t *testing.T) {
+	t.Parallel() // one thread does it
 	cases := map[string]func(w *World){
 		"the password was another one": func(w *World) {
 			for _, u := range w.team.model.users {

@@ -22,6 +22,7 @@ func TestPlansReadBackAsTheyWereWritten(t *testing.T) {
 
 // What a seed draws is what a person may write: whoever prints the plan of any seed can run it, and shrink it. And the good times are good.
 func TestThePlanOfEverySeedIsOneThatCanBeRun(t *testing.T) {
+	t.Parallel() // one thread does it
 	last := uint64(3000)
 	if testing.Short() || raceEnabled {
 		last = 1100

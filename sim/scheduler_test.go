@@ -125,6 +125,7 @@ func TestADelayBoundedSchedulerDelaysAtMostSoOften(t *testing.T) {
 // A scheduler moves what happens to one actor, never past what came before: a connection that keeps order
 // would not be one otherwise, and streams would have gaps that no node made.
 func TestWhatIsPutOffStaysInOrder(t *testing.T) {
+	t.Parallel() // one thread does it
 	for kind := SchedulerPriority; int(kind) < len(schedulerNames); kind++ {
 		for seed := range uint64(2) {
 			p := scheduled(seed, SchedulerPlan{Kind: kind, Points: 50, Within: 2000, Window: 2 * time.Millisecond, Wait: 30 * time.Millisecond})

@@ -41,7 +41,7 @@ func TestASmallSearchFinishesAndFindsNothing(t *testing.T) {
 
 // Whatever a search leaves out, its judges must see all that there is to see: no more, and nothing less.
 func TestWhatASearchLeavesOutIsNothingThatJudgesSee(t *testing.T) {
-	t.Parallel() // one thread does it, as does the other that is marked so
+	t.Parallel() // one thread does it
 	for _, b := range small {
 		all := Search(b, SearchOptions{EveryOrder: true, Exact: true, Views: true})
 		require.True(t, all.Finished)

@@ -133,6 +133,7 @@ func TestAPlanThatBreaksLivenessIsShrunkToOneThatGrantsTheTimeToFinish(t *testin
 
 // Two people who shrink the same seed must talk about the same plan, however many processors they have.
 func TestTheShrunkPlanIsTheSameHoweverTheTrialGoesAboutIt(t *testing.T) {
+	t.Parallel() // one thread does it
 	b := plantedBugs[0]
 	p := b.findPlan(t)
 	once, err := Shrink(p, ShrinkOptions{Try: b.try})
@@ -200,7 +201,7 @@ func TestAPanicIsTheSameOnlyIfItSaysTheSame(t *testing.T) {
 // Edits that undid each other would shrink for ever. Whatever will do and whatever won't, it ends: here the answer
 // is drawn for every text. All proposals must be plans that can be run, and fair.
 func TestShrinkingEndsWhateverTheTrialSays(t *testing.T) {
-	t.Parallel() // one thread does it, as does the other that is marked so
+	t.Parallel() // one thread does it
 	rapid.Check(t, func(t *rapid.T) {
 		seed := rapid.Uint64Range(0, 5000).Draw(t, "seed")
 		salt := rapid.StringN(0, 4, -1).Draw(t, "salt")

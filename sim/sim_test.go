@@ -130,6 +130,7 @@ func parseRange(s string) (first, last uint64, err error) {
 
 // Every plan that once showed a bug stays, and shows it no more.
 func TestPlansThatOnceShowedABugPass(t *testing.T) {
+	t.Parallel() // one thread does it
 	for _, dir := range []string{"seeds", "plans"} {
 		files, err := filepath.Glob(filepath.Join("..", "testdata", dir, "*.plan"))
 		require.NoError(t, err)
